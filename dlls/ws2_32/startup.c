@@ -1,0 +1,80 @@
+/* Start-up, clean-up and the last error. */
+#include "ws2_32_private.h"
+
+LONG ws2_started;
+
+NTSTATUS NTAPI NtTestAlert( void );
+
+int ws2_call_( unsigned int code, void *params )
+{
+    int32_t status;
+
+    while ((status = ws2host_call( code, params )) == WS2_STATUS_ALERT) NtTestAlert();
+    return status ? WSAEFAULT : *(int32_t *)params;
+}
+
+static int copy( const void *target, const void *source, size_t size )
+{
+    struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };
+
+    return ws2_call( copy, &params );
+}
+
+int ws2_read( void *target, const void *user, size_t size ) { return copy( target, user, size ); }
+int ws2_write( void *user, const void *source, size_t size ) { return copy( user, source, size ); }
+
+/***********************************************************************
+ *      WSAGetLastError   (WS2_32.111)
+ */
+int WINAPI WSAGetLastError( void ) { return GetLastError(); }
+
+/***********************************************************************
+ *      WSASetLastError   (WS2_32.112)
+ */
+void WINAPI WSASetLastError( int error ) { SetLastError( error ); }
+
+/***********************************************************************
+ *      WSAStartup   (WS2_32.115)
+ */
+int WINAPI WSAStartup( WORD version, LPWSADATA data )
+{
+    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0 };
+    WSADATA result = { 0 };
+    int error;
+
+    /* the version that the caller asks for when it is one of ours, the highest otherwise; 0.x is none */
+    if (!LOBYTE( version )) return WSAVERNOTSUPPORTED;
+    result.wHighVersion = MAKEWORD( 2, 2 );
+    result.wVersion = LOBYTE( version ) > 2 || (LOBYTE( version ) == 2 && HIBYTE( version ) > 2) ? MAKEWORD( 2, 2 )
+                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1                          ? MAKEWORD( 1, 1 )
+                                                                                                : version;
+    strcpy( result.szDescription, "WinSock 2.0" );
+    strcpy( result.szSystemStatus, "Running" );
+    if (LOBYTE( result.wVersion ) == 1) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
+    if ((error = ws2_write( data, &result, sizeof(result) ))) return error;
+    if ((error = ws2_call( attach, &attach ))) return WSASYSNOTREADY;
+    ws2_tracing = attach.trace;
+    InterlockedIncrement( &ws2_started );
+    WS2_RETURN( 0, 0, "version=%#x", version );
+}
+
+/***********************************************************************
+ *      WSACleanup   (WS2_32.116)
+ */
+int WINAPI WSACleanup( void )
+{
+    LONG count = ws2_started;
+
+    do
+    {
+        if (!count) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
+    } while (!__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ));
+    WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
+}
+
+BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
+{
+    (void)reserved;
+    if (reason == DLL_PROCESS_ATTACH) DisableThreadLibraryCalls( instance );
+    return TRUE;
+}

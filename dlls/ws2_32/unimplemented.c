@@ -1,0 +1,223 @@
+/*
+ * The exports that have no implementation yet: each fails with WSAEOPNOTSUPP and says so once in the log.
+ * A function leaves this list when its own room has it; README.md shows what is left.
+ */
+#include <stdint.h>
+
+void ws2_log( const char *format, ... );
+__declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
+
+#define WSAEOPNOTSUPP 10045
+#define WSASYSNOTREADY 10091
+
+/* name, what it returns */
+#define NAMES \
+    X( htonl, 0 ) \
+    X( htons, 0 ) \
+    X( inet_addr, 0 ) \
+    X( inet_ntoa, 0 ) \
+    X( ntohl, 0 ) \
+    X( ntohs, 0 ) \
+    X( gethostbyaddr, 0 ) \
+    X( gethostbyname, 0 ) \
+    X( getprotobyname, 0 ) \
+    X( getprotobynumber, 0 ) \
+    X( getservbyname, 0 ) \
+    X( getservbyport, 0 ) \
+    X( gethostname, -1 ) \
+    X( WSAAsyncGetHostByAddr, 0 ) \
+    X( WSAAsyncGetHostByName, 0 ) \
+    X( WSAAsyncGetProtoByNumber, 0 ) \
+    X( WSAAsyncGetProtoByName, 0 ) \
+    X( WSAAsyncGetServByPort, 0 ) \
+    X( WSAAsyncGetServByName, 0 ) \
+    X( WSACancelAsyncRequest, -1 ) \
+    X( WSASetBlockingHook, 0 ) \
+    X( WSAUnhookBlockingHook, -1 ) \
+    X( WSACancelBlockingCall, -1 ) \
+    X( WSAIsBlocking, 0 ) \
+    X( FreeAddrInfoEx, -1 ) \
+    X( FreeAddrInfoExW, -1 ) \
+    X( FreeAddrInfoW, -1 ) \
+    X( GetAddrInfoExA, WSASYSNOTREADY ) \
+    X( GetAddrInfoExCancel, -1 ) \
+    X( GetAddrInfoExOverlappedResult, -1 ) \
+    X( GetAddrInfoExW, WSASYSNOTREADY ) \
+    X( GetAddrInfoW, WSASYSNOTREADY ) \
+    X( GetHostNameW, -1 ) \
+    X( GetNameInfoW, WSASYSNOTREADY ) \
+    X( InetNtopW, 0 ) \
+    X( InetPtonW, -1 ) \
+    X( SetAddrInfoExA, WSASYSNOTREADY ) \
+    X( SetAddrInfoExW, WSASYSNOTREADY ) \
+    X( WSAAddressToStringA, -1 ) \
+    X( WSAAddressToStringW, -1 ) \
+    X( WSAConnectByList, 0 ) \
+    X( WSAConnectByNameA, 0 ) \
+    X( WSAConnectByNameW, 0 ) \
+    X( WSAEnumProtocolsA, -1 ) \
+    X( WSAEnumProtocolsW, -1 ) \
+    X( WSAGetQOSByName, 0 ) \
+    X( WSAHtonl, -1 ) \
+    X( WSAHtons, -1 ) \
+    X( WSANtohl, -1 ) \
+    X( WSANtohs, -1 ) \
+    X( WSAStringToAddressA, -1 ) \
+    X( WSAStringToAddressW, -1 ) \
+    X( freeaddrinfo, -1 ) \
+    X( getaddrinfo, WSASYSNOTREADY ) \
+    X( getnameinfo, WSASYSNOTREADY ) \
+    X( inet_ntop, 0 ) \
+    X( inet_pton, -1 ) \
+
+#define PROVIDERS \
+    X( WEP, 0 ) \
+    X( WPUCompleteOverlappedRequest, -1 ) \
+    X( WPUGetProviderPathEx, -1 ) \
+    X( WSAAdvertiseProvider, -1 ) \
+    X( WSAEnumNameSpaceProvidersA, -1 ) \
+    X( WSAEnumNameSpaceProvidersExA, -1 ) \
+    X( WSAEnumNameSpaceProvidersExW, -1 ) \
+    X( WSAEnumNameSpaceProvidersW, -1 ) \
+    X( WSAGetServiceClassInfoA, -1 ) \
+    X( WSAGetServiceClassInfoW, -1 ) \
+    X( WSAGetServiceClassNameByClassIdA, -1 ) \
+    X( WSAGetServiceClassNameByClassIdW, -1 ) \
+    X( WSAInstallServiceClassA, -1 ) \
+    X( WSAInstallServiceClassW, -1 ) \
+    X( WSALookupServiceBeginA, -1 ) \
+    X( WSALookupServiceBeginW, -1 ) \
+    X( WSALookupServiceEnd, -1 ) \
+    X( WSALookupServiceNextA, -1 ) \
+    X( WSALookupServiceNextW, -1 ) \
+    X( WSANSPIoctl, -1 ) \
+    X( WSAProviderCompleteAsyncCall, -1 ) \
+    X( WSAProviderConfigChange, -1 ) \
+    X( WSARemoveServiceClass, -1 ) \
+    X( WSASetServiceA, -1 ) \
+    X( WSASetServiceW, -1 ) \
+    X( WSAUnadvertiseProvider, -1 ) \
+    X( WSApSetPostRoutine, -1 ) \
+    X( WSCDeinstallProvider, -1 ) \
+    X( WSCDeinstallProvider32, -1 ) \
+    X( WSCDeinstallProviderEx, -1 ) \
+    X( WSCEnableNSProvider, -1 ) \
+    X( WSCEnableNSProvider32, -1 ) \
+    X( WSCEnumNameSpaceProviders32, -1 ) \
+    X( WSCEnumNameSpaceProvidersEx32, -1 ) \
+    X( WSCEnumProtocols, -1 ) \
+    X( WSCEnumProtocols32, -1 ) \
+    X( WSCEnumProtocolsEx, -1 ) \
+    X( WSCGetApplicationCategory, -1 ) \
+    X( WSCGetApplicationCategoryEx, -1 ) \
+    X( WSCGetProviderInfo, -1 ) \
+    X( WSCGetProviderInfo32, -1 ) \
+    X( WSCGetProviderPath, -1 ) \
+    X( WSCGetProviderPath32, -1 ) \
+    X( WSCInstallNameSpace, -1 ) \
+    X( WSCInstallNameSpace32, -1 ) \
+    X( WSCInstallNameSpaceEx, -1 ) \
+    X( WSCInstallNameSpaceEx2, -1 ) \
+    X( WSCInstallNameSpaceEx32, -1 ) \
+    X( WSCInstallProvider, -1 ) \
+    X( WSCInstallProvider64_32, -1 ) \
+    X( WSCInstallProviderAndChains, -1 ) \
+    X( WSCInstallProviderAndChains64_32, -1 ) \
+    X( WSCInstallProviderEx, -1 ) \
+    X( WSCSetApplicationCategory, -1 ) \
+    X( WSCSetApplicationCategoryEx, -1 ) \
+    X( WSCSetProviderInfo, -1 ) \
+    X( WSCSetProviderInfo32, -1 ) \
+    X( WSCUnInstallNameSpace, -1 ) \
+    X( WSCUnInstallNameSpace32, -1 ) \
+    X( WSCUnInstallNameSpaceEx2, -1 ) \
+    X( WSCUpdateProvider, -1 ) \
+    X( WSCUpdateProvider32, -1 ) \
+    X( WSCUpdateProviderEx, -1 ) \
+    X( WSCWriteNameSpaceOrder, -1 ) \
+    X( WSCWriteNameSpaceOrder32, -1 ) \
+    X( WSCWriteProviderOrder, -1 ) \
+    X( WSCWriteProviderOrder32, -1 ) \
+    X( WSCWriteProviderOrderEx, -1 ) \
+    X( WahCloseApcHelper, -1 ) \
+    X( WahCloseHandleHelper, -1 ) \
+    X( WahCloseNotificationHandleHelper, -1 ) \
+    X( WahCloseSocketHandle, -1 ) \
+    X( WahCloseThread, -1 ) \
+    X( WahCompleteRequest, -1 ) \
+    X( WahCreateHandleContextTable, -1 ) \
+    X( WahCreateNotificationHandle, -1 ) \
+    X( WahCreateSocketHandle, -1 ) \
+    X( WahDestroyHandleContextTable, -1 ) \
+    X( WahDisableNonIFSHandleSupport, -1 ) \
+    X( WahEnableNonIFSHandleSupport, -1 ) \
+    X( WahEnumerateHandleContexts, -1 ) \
+    X( WahInsertHandleContext, -1 ) \
+    X( WahNotifyAllProcesses, -1 ) \
+    X( WahOpenApcHelper, -1 ) \
+    X( WahOpenCurrentThread, -1 ) \
+    X( WahOpenHandleHelper, -1 ) \
+    X( WahOpenNotificationHandleHelper, -1 ) \
+    X( WahQueueUserApc, -1 ) \
+    X( WahReferenceContextByHandle, -1 ) \
+    X( WahRemoveHandleContext, -1 ) \
+    X( WahWaitForNotification, -1 ) \
+    X( WahWriteLSPEvent, -1 ) \
+
+#define SOCKETS \
+    X( accept, -1 ) \
+    X( bind, -1 ) \
+    X( closesocket, -1 ) \
+    X( connect, -1 ) \
+    X( getpeername, -1 ) \
+    X( getsockname, -1 ) \
+    X( getsockopt, -1 ) \
+    X( ioctlsocket, -1 ) \
+    X( listen, -1 ) \
+    X( recv, -1 ) \
+    X( recvfrom, -1 ) \
+    X( select, -1 ) \
+    X( send, -1 ) \
+    X( sendto, -1 ) \
+    X( setsockopt, -1 ) \
+    X( shutdown, -1 ) \
+    X( socket, -1 ) \
+    X( WSAAsyncSelect, -1 ) \
+    X( __WSAFDIsSet, 0 ) \
+    X( ProcessSocketNotifications, -1 ) \
+    X( WSAAccept, -1 ) \
+    X( WSACloseEvent, 0 ) \
+    X( WSAConnect, -1 ) \
+    X( WSACreateEvent, 0 ) \
+    X( WSADuplicateSocketA, -1 ) \
+    X( WSADuplicateSocketW, -1 ) \
+    X( WSAEnumNetworkEvents, -1 ) \
+    X( WSAEventSelect, -1 ) \
+    X( WSAGetOverlappedResult, 0 ) \
+    X( WSAIoctl, -1 ) \
+    X( WSAJoinLeaf, -1 ) \
+    X( WSAPoll, -1 ) \
+    X( WSARecv, -1 ) \
+    X( WSARecvDisconnect, -1 ) \
+    X( WSARecvFrom, -1 ) \
+    X( WSAResetEvent, 0 ) \
+    X( WSASend, -1 ) \
+    X( WSASendDisconnect, -1 ) \
+    X( WSASendMsg, -1 ) \
+    X( WSASendTo, -1 ) \
+    X( WSASetEvent, 0 ) \
+    X( WSASocketA, -1 ) \
+    X( WSASocketW, -1 ) \
+    X( WSAWaitForMultipleEvents, -1 ) \
+
+#define X( name, result ) \
+    intptr_t name( void ) \
+    { \
+        static int said; \
+        if (!said++) ws2_log( #name " is not implemented" ); \
+        SetLastError( WSAEOPNOTSUPP ); \
+        return result; \
+    }
+NAMES
+PROVIDERS
+SOCKETS

@@ -1,0 +1,58 @@
+/*
+ * ws2_32 inside: what every room of the DLL uses.
+ *
+ * Each exported function ends through WS2_RETURN, which sets the thread's last error (0 on success, as Windows does) and
+ * writes the trace line. Pointers of the caller are read and written through ws2_read/ws2_write or on the host side,
+ * never directly: a bad one is WSAEFAULT and not a crash.
+ */
+#ifndef WS2_32_PRIVATE_H
+#define WS2_32_PRIVATE_H
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#include <windows.h>
+#include "ws2host/loader.h"
+#include "ws2host/unixcall.h"
+
+/* --- trace.c */
+extern BOOL ws2_tracing; /* WS2DEBUG=trace */
+void ws2_trace( const char *function, long long result, int error, const char *format, ... )
+    __attribute__( ( format( gnu_printf, 4, 5 ) ) );
+/* One line on stderr whatever WS2DEBUG says: for what a person must know. */
+void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 2 ) ) );
+
+#define WS2_RETURN( result, error, ... ) \
+    return ( { \
+        int ws2_error_ = ( error ); \
+        __typeof__( result ) ws2_result_ = ( result ); \
+        if (ws2_tracing) ws2_trace( __func__, (long long)(INT_PTR)ws2_result_, ws2_error_, __VA_ARGS__ ); \
+        SetLastError( ws2_error_ ); \
+        ws2_result_; \
+    } )
+
+/* The usual end of a function that returns 0 or SOCKET_ERROR. */
+#define WS2_RETURN_STATUS( error, ... ) \
+    do \
+    { \
+        int ws2_status_ = ( error ); \
+        WS2_RETURN( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
+    } while (0)
+
+/* --- startup.c */
+extern LONG ws2_started; /* WSAStartup calls not yet undone */
+
+/* Runs a call of the host half; user APCs run in between when it waits. The Winsock code of the result. */
+int ws2_call_( unsigned int code, void *params );
+#define ws2_call( name, params ) ws2_call_( ws2_call_##name, params )
+
+static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)pointer; }
+
+/* Copy from or to memory of the caller's; 0 or WSAEFAULT. */
+int ws2_read( void *target, const void *user, size_t size );
+int ws2_write( void *user, const void *source, size_t size );
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The PE half of the bridge: the four things of loader.h, on Wine.
+ *
+ * Wine loads ws2host.so beside this DLL because the DLL carries the builtin mark. Everything that is particular to Wine
+ * stands here; nothing is kept but what DllMain looks up once.
+ */
+#include <windows.h>
+#include <winternl.h>
+#include "ws2host/loader.h"
+
+/* not in the mingw-w64 headers */
+#define MEMORY_WINE_UNIX_FUNCS 1000
+NTSTATUS NTAPI NtQueryVirtualMemory( HANDLE process, const void *address, int class, void *buffer, SIZE_T size,
+                                     SIZE_T *result );
+
+typedef UINT64 unixlib_handle_t;
+
+static unixlib_handle_t unixlib;
+static NTSTATUS( WINAPI **unix_call_dispatcher )( unixlib_handle_t, unsigned int, void * );
+static NTSTATUS( CDECL *fd_to_handle )( int, unsigned int, unsigned int, HANDLE * );
+static NTSTATUS( CDECL *handle_to_fd )( HANDLE, unsigned int, int *, unsigned int * );
+static char *( CDECL *get_unix_file_name )( const WCHAR * );
+
+/* FILE_GENERIC_READ | FILE_GENERIC_WRITE without FILE_APPEND_DATA's neighbours that wineserver refuses for a socket */
+#define SOCKET_ACCESS 0x0012019f
+
+int32_t ws2host_call( unsigned int code, void *args ) { return ( *unix_call_dispatcher )( unixlib, code, args ); }
+
+int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle )
+{
+    return fd_to_handle( fd, SOCKET_ACCESS, attributes, handle );
+}
+
+int32_t ws2host_handle_to_fd( void *handle, int *fd ) { return handle_to_fd( handle, 0, fd, NULL ); }
+
+int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int size )
+{
+    char *name = get_unix_file_name ? get_unix_file_name( dos_path ) : NULL;
+    int32_t status = -1;
+
+    if (!name) return -1;
+    if (strlen( name ) < size)
+    {
+        strcpy( path, name );
+        status = 0;
+    }
+    HeapFree( GetProcessHeap(), 0, name );
+    return status;
+}
+
+BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
+{
+    (void)reserved;
+    if (reason == DLL_PROCESS_ATTACH)
+    {
+        HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" );
+        FARPROC dispatcher = GetProcAddress( ntdll, "__wine_unix_call_dispatcher" );
+
+        DisableThreadLibraryCalls( instance );
+        unix_call_dispatcher = (void *)dispatcher;
+        fd_to_handle = (void *)GetProcAddress( ntdll, "wine_server_fd_to_handle" );
+        handle_to_fd = (void *)GetProcAddress( ntdll, "wine_server_handle_to_fd" );
+        get_unix_file_name = (void *)GetProcAddress( GetModuleHandleW( L"kernel32.dll" ), "wine_get_unix_file_name" );
+        if (!unix_call_dispatcher || !fd_to_handle || !handle_to_fd) return FALSE;
+        if (NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib, sizeof(unixlib),
+                                  NULL ))
+            return FALSE;
+    }
+    return TRUE;
+}

@@ -1,0 +1,59 @@
+/* The process as a client of ws2host: attaching, the log, copies that may fault. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "unix_private.h"
+
+static int log_fd = 2;
+
+NTSTATUS unix_log( void *args )
+{
+    struct ws2_log_params *params = args;
+    const char *text = (const char *)(uintptr_t)params->text;
+    uint32_t done = 0;
+
+    while (done < params->size)
+    {
+        ssize_t n = write( log_fd, text + done, params->size - done );
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        done += n;
+    }
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_copy( void *args )
+{
+    struct ws2_copy_params *params = args;
+
+    memcpy( (void *)(uintptr_t)params->target, (const void *)(uintptr_t)params->source, params->size );
+    params->error = 0;
+    return 0;
+}
+
+static void open_log( void )
+{
+    const char *file = getenv( "WS2DEBUG_FILE" );
+    int fd = file && *file ? open( file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) : -1;
+
+    if (fd >= 0) log_fd = fd;
+}
+
+NTSTATUS unix_attach( void *args )
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ws2_attach_params *params = args;
+    const char *debug = getenv( "WS2DEBUG" );
+
+    pthread_once( &once, open_log );
+    params->trace = debug && !strcmp( debug, "trace" );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_close_begin( void *args ) { ((struct ws2_handle_params *)args)->error = WSAENOTSOCK; return 0; }
+NTSTATUS unix_close_end( void *args ) { ((struct ws2_handle_params *)args)->error = 0; return 0; }

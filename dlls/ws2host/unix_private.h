@@ -1,0 +1,19 @@
+/* The host half of the bridge, inside. */
+#ifndef WS2HOST_UNIX_PRIVATE_H
+#define WS2HOST_UNIX_PRIVATE_H
+
+#include <stdint.h>
+#include "ws2host/unixcall.h"
+#include "ws2host/winsock_codes.h"
+
+typedef int32_t NTSTATUS;
+
+/* One function per call, in the file where its concept lives. */
+#define X( name ) NTSTATUS unix_##name( void *args );
+WS2_CALLS( X )
+#undef X
+
+/* Winsock code of an errno value (errors.c). */
+int32_t winsock_error( int error );
+
+#endif

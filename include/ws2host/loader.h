@@ -1,0 +1,25 @@
+/*
+ * What ws2host needs of the loader it runs under: four things. dlls/ws2host/bridge.c is their only implementation
+ * (Wine 8.0 to 10.0); another loader is one more file with these functions. Called from the PE side only.
+ */
+#ifndef WS2HOST_LOADER_H
+#define WS2HOST_LOADER_H
+
+#include <stdint.h>
+
+/* All return an NTSTATUS, 0 for success. */
+
+/* Runs entry `code` (enum ws2_call) of ws2host.so on args. A crash there comes back as its exception status. */
+int32_t ws2host_call( unsigned int code, void *args );
+
+/* Makes a handle of this process from a host descriptor. The handle has a reference of its own to the host object:
+ * fd stays the caller's. attributes: OBJ_INHERIT or 0. */
+int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle );
+
+/* A new host descriptor (the caller's to close, on the host side) of the object behind a handle. */
+int32_t ws2host_handle_to_fd( void *handle, int *fd );
+
+/* Host path, NUL-terminated, of a DOS path. size in bytes; -1 when there is none or it does not fit. */
+int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int size );
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * What clients (ws2host.so, ws2ctl) and ws2server say to each other: one fixed-size request and one fixed-size reply per
+ * operation on an AF_UNIX SOCK_SEQPACKET connection, at most one descriptor with each. The server answers every request
+ * except those marked one-way, in order. Errors are Winsock codes (0 = success).
+ *
+ * The socket is WS2_SERVER_SOCKET in the server directory (0700, owned by the user): WS2HOST_DIR, or
+ * $XDG_RUNTIME_DIR/ws2host-DEV-INO, or /tmp/.ws2host-UID/DEV-INO, DEV-INO of the WINEPREFIX folder in hexadecimal.
+ */
+#ifndef WS2HOST_PROTOCOL_H
+#define WS2HOST_PROTOCOL_H
+
+#include <stdint.h>
+
+#define WS2_SERVER_SOCKET "server"
+#define WS2_SERVER_LOCK "lock"
+
+enum ws2_request_type
+{
+    /*                      in                                          out
+     * HELLO                version, windows_pid, instance              index = client index, instance
+     *   + the memfd of the table that the client holds (instance != 0)   + memfd, when its instance is another
+     *   The first request. windows_pid 0: an observer (ws2ctl), which can only ask for LIST. */
+    WS2_HELLO = 1,
+    /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE */
+    WS2_LEASE,
+    /* RETURN               slot = first of the block                   all its slots must be FREE */
+    WS2_RETURN,
+    /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket      ticket
+     *   + the host socket. ticket 0: a new one; another value: a ticket of a server that died, published again.
+     *   WSAEINVAL with detail WS2_DETAIL_UNKNOWN_TARGET: send WATCH first. */
+    WS2_DUPLICATE,
+    /* WATCH                windows_pid                                 + a descriptor that hangs up when that process ends */
+    WS2_WATCH,
+    /* REDEEM               ticket                                      slot, generation  + the host socket
+     *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. */
+    WS2_REDEEM,
+    /* NAME (one-way)       slot, generation, handle                    the handle of the descriptor just redeemed */
+    WS2_NAME,
+    /* ADOPT                handle, flags = family | type << 16 | protocol << 24        slot, generation
+     *   + the host socket. Counts one descriptor of a socket found by its cookie; of a new slot if none has it
+     *   (error 0, detail WS2_DETAIL_NEW_SLOT: the caller fills the slot in). */
+    WS2_ADOPT,
+    /* CLOSE                slot, generation, handle                    count = descriptors and tickets left */
+    WS2_CLOSE,
+    /* PUBLISH              slot, generation, handle                    after another server took over: a descriptor held */
+    WS2_PUBLISH,
+    /* BIND                 slot, generation                            may the endpoint in the slot be bound (Windows' rules) */
+    WS2_BIND,
+    /* LIST                 slot = first to look at                     count rows follow as ws2_row messages, the last
+     *   with slot WS2_NO_INDEX */
+    WS2_LIST,
+    WS2_REQUEST_COUNT
+};
+
+enum ws2_detail
+{
+    WS2_DETAIL_NONE = 0,
+    WS2_DETAIL_UNKNOWN_TARGET, /* the server does not know whether the target process lives */
+    WS2_DETAIL_NEW_SLOT,
+    WS2_DETAIL_VERSION         /* instance = the server's layout version */
+};
+
+struct ws2_request
+{
+    uint32_t type; /* enum ws2_request_type */
+    uint32_t version;
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t handle;
+    uint32_t windows_pid;
+    uint32_t ticket;
+    uint32_t flags;
+    uint64_t instance;
+};
+
+struct ws2_reply
+{
+    uint32_t error; /* Winsock code */
+    uint32_t detail; /* enum ws2_detail */
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t index;
+    uint32_t ticket;
+    uint32_t count;
+    uint32_t reserved;
+    uint64_t instance;
+};
+
+/* One descriptor or one open ticket of a socket that the server counts. */
+struct ws2_row
+{
+    uint32_t slot; /* WS2_NO_INDEX ends the list */
+    uint32_t generation;
+    uint32_t windows_pid;
+    uint32_t unix_pid;
+    uint32_t handle; /* 0 for a ticket */
+    uint32_t ticket_target; /* Windows pid that may redeem the ticket, 0 for a descriptor; the ticket itself stays secret */
+};
+
+_Static_assert( sizeof(struct ws2_request) == 40 && sizeof(struct ws2_reply) == 40 && sizeof(struct ws2_row) == 24,
+                "fixed message sizes" );
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The calls from ws2_32.dll (PE) into ws2host.so (host): one entry per call in WS2_CALLS, one params struct each.
+ *
+ * Fixed-width fields only; pointers travel as 64 bits, so that one host half serves programs of either width. The first
+ * field of every struct is the result, a Winsock code (0 = success). The NTSTATUS of the call itself is 0, or
+ *   WS2_STATUS_ALERT      a waiting call looks for user APCs: run them (NtTestAlert) and call again with the same struct,
+ *   an exception status   a pointer of the caller's was bad: WSAEFAULT.
+ * The host half touches the caller's memory only before it takes a reference and after it has given it back, so that
+ * such an exception leaves nothing behind.
+ */
+#ifndef WS2HOST_UNIXCALL_H
+#define WS2HOST_UNIXCALL_H
+
+#include <stdint.h>
+
+#define WS2_STATUS_ALERT 0x000000c0 /* STATUS_USER_APC */
+
+#include "ws2host/unixcall_sockets.h"
+#include "ws2host/unixcall_names.h"
+
+/* The order of the calls, the same in both halves. */
+#define WS2_CALLS( X ) \
+    X( attach ) \
+    X( log ) \
+    X( copy ) \
+    WS2_SOCKET_CALLS( X ) \
+    WS2_NAME_CALLS( X )
+
+enum ws2_call
+{
+#define X( name ) ws2_call_##name,
+    WS2_CALLS( X )
+#undef X
+        ws2_call_count
+};
+
+/* --- process ---------------------------------------------------------------------------------------------------------*/
+
+/* Attaches the process to its prefix's server, starting one if there is none; does nothing when attached.
+ * WSAENETDOWN (and one line on stderr) when no server can be had. */
+struct ws2_attach_params
+{
+    int32_t error;
+    uint32_t windows_pid; /* in */
+    uint32_t trace;       /* out: WS2DEBUG=trace */
+};
+
+/* Writes a line of the log, newline included: to stderr, or to WS2DEBUG_FILE. */
+struct ws2_log_params
+{
+    int32_t error;
+    uint32_t size;
+    uint64_t text;
+};
+
+/* Copies between memory of which either side may be unmapped: an exception status instead of a crash. */
+struct ws2_copy_params
+{
+    int32_t error;
+    uint32_t size;
+    uint64_t target;
+    uint64_t source;
+};
+
+#endif
