@@ -1,0 +1,56 @@
+/*
+ * The process's one connection to its server, and what only the server can do. Plain host code, usable outside a loader.
+ *
+ * One connection a process, made by connection_attach and made again by whichever request first finds its server gone:
+ * that request then starts another server, gives it the table, publishes what the process holds, and goes on. A mutex
+ * guards the connection; no call of the data path takes it. Errors are Winsock codes; WSAENETDOWN means that no server
+ * was to be had, and one line on stderr has said why.
+ */
+#ifndef WS2HOST_CONNECTION_H
+#define WS2HOST_CONNECTION_H
+
+#include <stdint.h>
+#include "ws2host/protocol.h"
+#include "ws2host/table.h"
+
+/* Connects, starting a server if there is none, and maps the table. Does nothing when attached already. */
+int32_t connection_attach( uint32_t windows_pid );
+
+/* The table, NULL before the process is attached; its mapping never moves. */
+void *connection_table( void );
+uint32_t connection_client_index( void );
+
+/* One request and its reply. send_fd (borrowed) goes with the request unless it is -1; a descriptor that comes with the
+ * reply is stored in *received_fd, the caller's to close, or closed when received_fd is NULL. Returns reply->error. */
+int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd );
+
+/* Called with the connection's mutex held, once per descriptor of a shared socket, when another server took over. */
+typedef void ( *connection_publish_function )( uint32_t slot, uint32_t generation, uint32_t handle, int fd );
+/* The descriptor table's part in a take-over: calls publish for each live descriptor whose slot is SHARED. */
+extern void ( *connection_enumerate_shared )( connection_publish_function publish );
+
+/* --- slots of the process's own leases (leases.c); no round trip but for the first of each block */
+
+/* A PRIVATE slot of this process, its fields zeroed (indexes WS2_NO_INDEX). WSAEMFILE when the table is full. */
+int32_t lease_take( uint32_t *slot, uint32_t *generation );
+/* PRIVATE -> FREE. Returns 0 when the slot was shared meanwhile: the server is to be asked (CLOSE). */
+int lease_give_back( uint32_t slot, uint32_t generation );
+
+/* --- tickets that this process issued and that nobody has redeemed yet (tickets.c) */
+
+/* WSADuplicateSocket's part: *ticket for target. WSAEINVAL and *unknown_target = 1 when the server must first be given a
+ * descriptor that hangs up with the target (connection_watch). fd is borrowed. */
+int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
+                      int *unknown_target );
+int32_t connection_watch( uint32_t target, int fd );
+/* WSASocket's part: the slot and a descriptor of the caller's own. */
+int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd );
+
+/* --- sharing */
+int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t handle, uint32_t *slot,
+                          uint32_t *generation, int *new_slot );
+void connection_name( uint32_t slot, uint32_t generation, uint32_t handle );
+/* A descriptor of a SHARED slot is closed; the fd is closed by the caller. */
+void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * The process's descriptors: SOCKET value -> host descriptor and slot, read without locks.
+ *
+ * A descriptor counts its users: one for standing in the table, one for each call that works on it. The last one closes
+ * the host descriptor, so a number is never reused under a call that is still running. The structs are never unmapped.
+ */
+#ifndef WS2HOST_DESCRIPTOR_H
+#define WS2HOST_DESCRIPTOR_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include "ws2host/table.h"
+#include "unix_private.h"
+
+struct descriptor
+{
+    _Atomic uint32_t users;   /* DESCRIPTOR_FREE in a free struct */
+    int fd;                   /* O_NONBLOCK, close-on-exec, owned */
+    uint32_t slot_index;
+    uint32_t generation;
+    struct ws2_slot *slot;    /* never NULL in a live descriptor */
+    uint64_t handle;
+    _Atomic uint32_t closing; /* taken out of the table: waits end with WSAENOTSOCK */
+    _Atomic uint32_t local;   /* bits of this descriptor, not of the socket: enum descriptor_local */
+    struct descriptor *next_free;
+    _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
+    uint32_t reserved;
+};
+
+/* Not returned to the program: the PE side resolves the handle (ws2host_handle_to_fd), has it adopted and calls again. */
+#define WS2_STATUS_ADOPT 0x00007753
+
+/* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
+struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
+void descriptor_release( struct descriptor *descriptor );
+
+/* flags of the slot */
+static inline uint32_t descriptor_flags( const struct descriptor *d )
+{
+    return atomic_load_explicit( &d->slot->flags, memory_order_relaxed );
+}
+static inline void descriptor_set_flags( struct descriptor *d, uint32_t flags ) { atomic_fetch_or( &d->slot->flags, flags ); }
+static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags )
+{
+    atomic_fetch_and( &d->slot->flags, ~flags );
+}
+
+#endif
