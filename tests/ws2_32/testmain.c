@@ -1,0 +1,332 @@
+/*
+ * The main program of the winetest executable: finds the test named on the command line, runs it, counts and reports.
+ *
+ * Without arguments it lists the tests. Its exit status is the number of failures, at most 255. A crash anywhere in the
+ * process is reported at the last place that a check passed through and counts as one failure.
+ */
+#define __USE_MINGW_ANSI_STDIO 1
+#include <stdio.h>
+#include <string.h>
+#include "wine/test.h"
+
+#define X( name ) void func_##name( void );
+WINETEST_LIST
+#undef X
+
+static const struct
+{
+    const char *name;
+    void (*run)( void );
+} tests[] = {
+#define X( name ) { #name, func_##name },
+    WINETEST_LIST
+#undef X
+};
+
+#define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))
+#define MAX_CONTEXTS 16
+
+struct thread_state
+{
+    const char *file;
+    int line;
+    int todo_depth, todo_level, todo_loop;
+    unsigned int context_count;
+    char contexts[MAX_CONTEXTS][128];
+};
+
+int winetest_debug = 1;
+int winetest_interactive;
+const char *winetest_platform = "windows";
+
+static DWORD tls_index;
+static char **main_argv;
+static int main_argc;
+static const char *current_test = "";
+static LONG successes, todo_successes, failures, skips, todo_failures;
+
+/* Thread-local storage of the operating system, not of the compiler: tests start threads in every way there is. */
+static struct thread_state *state( void )
+{
+    struct thread_state *result = TlsGetValue( tls_index );
+
+    if (!result)
+    {
+        result = calloc( 1, sizeof(*result) );
+        result->file = "?";
+        TlsSetValue( tls_index, result );
+    }
+    return result;
+}
+
+/* One write per line, so that the lines of processes sharing an output do not mix. */
+static void report( const char *kind, const char *format, va_list arguments )
+{
+    struct thread_state *here = state();
+    char line[4096];
+    const char *name = strrchr( here->file, '/' ), *backslash = strrchr( here->file, '\\' );
+    size_t length;
+    DWORD written;
+    unsigned int i;
+
+    if (backslash > name) name = backslash;
+    name = name ? name + 1 : here->file;
+    length = snprintf( line, 512, "%s:%d: ", name, here->line );
+    length += snprintf( line + length, 64, "%s", kind );
+    for (i = 0; i < here->context_count && i < MAX_CONTEXTS; i++)
+        length += snprintf( line + length, 160, "%s: ", here->contexts[i] );
+    length += vsnprintf( line + length, sizeof(line) - length, format, arguments );
+    if (length >= sizeof(line)) length = sizeof(line) - 1;
+    WriteFile( GetStdHandle( STD_OUTPUT_HANDLE ), line, length, &written, NULL );
+}
+
+static void print( const char *format, ... ) WINETEST_PRINTF( 1, 2 );
+static void print( const char *format, ... )
+{
+    char line[1024];
+    va_list arguments;
+    DWORD written;
+    int length;
+
+    va_start( arguments, format );
+    length = vsnprintf( line, sizeof(line), format, arguments );
+    va_end( arguments );
+    WriteFile( GetStdHandle( STD_OUTPUT_HANDLE ), line, length, &written, NULL );
+}
+
+/* Every function here keeps the last error: a check between a call and the look at its error changes nothing. */
+#define REPORT( kind, format ) \
+    do \
+    { \
+        va_list arguments_; \
+        va_start( arguments_, format ); \
+        report( kind, format, arguments_ ); \
+        va_end( arguments_ ); \
+    } while (0)
+
+void winetest_set_location( const char *file, int line )
+{
+    DWORD error = GetLastError();
+    struct thread_state *here = state();
+
+    here->file = file;
+    here->line = line;
+    SetLastError( error );
+}
+
+int winetest_ok( int condition, const char *format, ... )
+{
+    DWORD error = GetLastError();
+
+    if (state()->todo_level)
+    {
+        if (condition)
+        {
+            REPORT( "Test succeeded inside todo block: ", format );
+            InterlockedIncrement( &todo_failures );
+        }
+        else
+        {
+            if (winetest_debug > 0) REPORT( "Test marked todo: ", format );
+            InterlockedIncrement( &todo_successes );
+        }
+        condition = !condition;
+    }
+    else if (condition)
+    {
+        if (winetest_debug > 1) REPORT( "Test succeeded: ", format );
+        InterlockedIncrement( &successes );
+    }
+    else
+    {
+        REPORT( "Test failed: ", format );
+        InterlockedIncrement( &failures );
+    }
+    SetLastError( error );
+    return condition;
+}
+
+void winetest_skip( const char *format, ... )
+{
+    DWORD error = GetLastError();
+
+    REPORT( "Tests skipped: ", format );
+    InterlockedIncrement( &skips );
+    SetLastError( error );
+}
+
+/* What Windows versions may lack, Wine must have. */
+void winetest_win_skip( const char *format, ... )
+{
+    DWORD error = GetLastError();
+
+    if (winetest_is_wine())
+    {
+        REPORT( "Test failed: ", format );
+        InterlockedIncrement( &failures );
+    }
+    else
+    {
+        REPORT( "Tests skipped: ", format );
+        InterlockedIncrement( &skips );
+    }
+    SetLastError( error );
+}
+
+void winetest_trace( const char *format, ... )
+{
+    DWORD error = GetLastError();
+
+    if (winetest_debug > 0) REPORT( "", format );
+    SetLastError( error );
+}
+
+void winetest_push_context( const char *format, ... )
+{
+    DWORD error = GetLastError();
+    struct thread_state *here = state();
+    va_list arguments;
+
+    if (here->context_count < MAX_CONTEXTS)
+    {
+        va_start( arguments, format );
+        vsnprintf( here->contexts[here->context_count], sizeof(here->contexts[0]), format, arguments );
+        va_end( arguments );
+    }
+    here->context_count++;
+    SetLastError( error );
+}
+
+void winetest_pop_context( void )
+{
+    struct thread_state *here = state();
+
+    if (here->context_count) here->context_count--;
+}
+
+void winetest_start_todo( int is_todo )
+{
+    DWORD error = GetLastError();
+    struct thread_state *here = state();
+
+    here->todo_level = (here->todo_level << 1) | (is_todo != 0);
+    here->todo_depth++;
+    here->todo_loop = 1;
+    SetLastError( error );
+}
+
+int winetest_loop_todo( void )
+{
+    DWORD error = GetLastError();
+    struct thread_state *here = state();
+    int loop = here->todo_loop;
+
+    here->todo_loop = 0;
+    SetLastError( error );
+    return loop;
+}
+
+void winetest_end_todo( void )
+{
+    DWORD error = GetLastError();
+    struct thread_state *here = state();
+
+    here->todo_level >>= 1;
+    here->todo_depth--;
+    SetLastError( error );
+}
+
+int winetest_broken( int condition )
+{
+    return !winetest_is_wine() && condition;
+}
+
+int winetest_get_mainargs( char ***argv )
+{
+    *argv = main_argv;
+    return main_argc;
+}
+
+void winetest_wait_child_process( HANDLE process )
+{
+    DWORD code = 0;
+
+    winetest_set_location( __FILE__, __LINE__ );
+    if (!winetest_ok( WaitForSingleObject( process, 60000 ) == WAIT_OBJECT_0, "child process did not end\n" ))
+    {
+        TerminateProcess( process, 1 );
+        return;
+    }
+    GetExitCodeProcess( process, &code );
+    if (code > 255) winetest_ok( 0, "child process crashed with %#lx\n", code );
+    else if (code)
+    {
+        print( "%s: %lu failures in child process\n", current_test, code );
+        InterlockedExchangeAdd( &failures, code );
+    }
+}
+
+static void print_summary( void )
+{
+    print( "%s: %ld tests executed (%ld marked as todo, %ld failures), %ld skipped.\n", current_test,
+           successes + failures + todo_successes + todo_failures, todo_successes, failures + todo_failures, skips );
+}
+
+static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
+{
+    struct thread_state *here = state();
+
+    InterlockedIncrement( &failures );
+    print( "%s:%d: this is the last test seen before the exception\n%s: unhandled exception %08lx at %p\n", here->file,
+           here->line, current_test, pointers->ExceptionRecord->ExceptionCode,
+           pointers->ExceptionRecord->ExceptionAddress );
+    if (main_argc == 2) print_summary();
+    TerminateProcess( GetCurrentProcess(), pointers->ExceptionRecord->ExceptionCode );
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static int list_tests( FILE *file )
+{
+    unsigned int i;
+
+    fprintf( file, "Valid test names:\n" );
+    for (i = 0; i < TEST_COUNT; i++) fprintf( file, "%s\n", tests[i].name );
+    return file == stderr;
+}
+
+static int run_test( const char *name )
+{
+    LONG failed;
+    unsigned int i;
+
+    for (i = 0; i < TEST_COUNT && strcmp( tests[i].name, name ); i++) continue;
+    if (i == TEST_COUNT)
+    {
+        fprintf( stderr, "%s: no such test.\n", name );
+        return list_tests( stderr );
+    }
+    current_test = tests[i].name;
+    tests[i].run();
+
+    failed = failures + todo_failures;
+    /* a child has no summary of its own: its exit status carries its failures to the parent */
+    if (main_argc == 2) print_summary();
+    return failed < 255 ? failed : 255;
+}
+
+int main( int argc, char **argv )
+{
+    char buffer[16];
+
+    main_argc = argc;
+    main_argv = argv;
+    tls_index = TlsAlloc();
+    setvbuf( stdout, NULL, _IONBF, 0 );
+    if (GetEnvironmentVariableA( "WINETEST_DEBUG", buffer, sizeof(buffer) )) winetest_debug = atoi( buffer );
+    if (GetEnvironmentVariableA( "WINETEST_INTERACTIVE", buffer, sizeof(buffer) )) winetest_interactive = atoi( buffer );
+    if (GetProcAddress( GetModuleHandleA( "ntdll.dll" ), "wine_get_version" )) winetest_platform = "wine";
+    SetErrorMode( SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX );
+    SetUnhandledExceptionFilter( crashed );
+    if (argc < 2) return list_tests( stdout );
+    return run_test( argv[1] );
+}
