@@ -55,8 +55,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WSAConnectByList, 0 ) \
     X( WSAConnectByNameA, 0 ) \
     X( WSAConnectByNameW, 0 ) \
-    X( WSAEnumProtocolsA, -1 ) \
-    X( WSAEnumProtocolsW, -1 ) \
     X( WSAGetQOSByName, 0 ) \
     X( WSAHtonl, -1 ) \
     X( WSAHtons, -1 ) \
@@ -105,8 +103,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WSCEnableNSProvider32, -1 ) \
     X( WSCEnumNameSpaceProviders32, -1 ) \
     X( WSCEnumNameSpaceProvidersEx32, -1 ) \
-    X( WSCEnumProtocols, -1 ) \
-    X( WSCEnumProtocols32, -1 ) \
     X( WSCEnumProtocolsEx, -1 ) \
     X( WSCGetApplicationCategory, -1 ) \
     X( WSCGetApplicationCategoryEx, -1 ) \
