@@ -12,12 +12,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 
 /* name, what it returns */
 #define NAMES \
-    X( htonl, 0 ) \
-    X( htons, 0 ) \
-    X( inet_addr, 0 ) \
-    X( inet_ntoa, 0 ) \
-    X( ntohl, 0 ) \
-    X( ntohs, 0 ) \
     X( gethostbyaddr, 0 ) \
     X( gethostbyname, 0 ) \
     X( getprotobyname, 0 ) \
@@ -46,27 +40,15 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( GetAddrInfoW, WSASYSNOTREADY ) \
     X( GetHostNameW, -1 ) \
     X( GetNameInfoW, WSASYSNOTREADY ) \
-    X( InetNtopW, 0 ) \
-    X( InetPtonW, -1 ) \
     X( SetAddrInfoExA, WSASYSNOTREADY ) \
     X( SetAddrInfoExW, WSASYSNOTREADY ) \
-    X( WSAAddressToStringA, -1 ) \
-    X( WSAAddressToStringW, -1 ) \
     X( WSAConnectByList, 0 ) \
     X( WSAConnectByNameA, 0 ) \
     X( WSAConnectByNameW, 0 ) \
     X( WSAGetQOSByName, 0 ) \
-    X( WSAHtonl, -1 ) \
-    X( WSAHtons, -1 ) \
-    X( WSANtohl, -1 ) \
-    X( WSANtohs, -1 ) \
-    X( WSAStringToAddressA, -1 ) \
-    X( WSAStringToAddressW, -1 ) \
     X( freeaddrinfo, -1 ) \
     X( getaddrinfo, WSASYSNOTREADY ) \
     X( getnameinfo, WSASYSNOTREADY ) \
-    X( inet_ntop, 0 ) \
-    X( inet_pton, -1 ) \
 
 #define PROVIDERS \
     X( WEP, 0 ) \

@@ -1,6 +1,10 @@
 /* Part of unixcall.h: calls of the name services. */
 #define WS2_NAME_CALLS( X ) \
-    X( hostname )
+    X( hostname ) \
+    X( etc_file ) \
+    X( interfaces ) \
+    X( resolve ) \
+    X( reverse )
 
 /* The host's name, NUL-terminated. WSAEFAULT when size (bytes) is too small. */
 struct ws2_hostname_params
@@ -8,4 +12,70 @@ struct ws2_hostname_params
     int32_t error;
     uint32_t size;
     uint64_t name;
+};
+
+/* A data base of the host, whole. length is its size; WSAENOBUFS when that is above size, WSANO_DATA when there is none. */
+enum ws2_etc_file
+{
+    WS2_ETC_SERVICES,
+    WS2_ETC_PROTOCOLS
+};
+struct ws2_etc_file_params
+{
+    int32_t error;
+    uint32_t file;
+    uint64_t text;
+    uint32_t size;
+    uint32_t length;
+};
+
+/* An address with Windows' number of its family; bytes in network order. */
+#define WS2_FAMILY_INET 2
+#define WS2_FAMILY_INET6 23
+#define WS2_ADDRESS_LOOPBACK 1
+#define WS2_ADDRESS_LINK_LOCAL 2
+#define WS2_ADDRESS_DEFAULT_ROUTE 4 /* its adapter carries the family's default route */
+struct ws2_address
+{
+    uint16_t family;
+    uint16_t flags;
+    uint32_t scope;     /* of an IPv6 link-local address */
+    uint32_t adapter;   /* index of the adapter; of this computer's addresses only */
+    uint8_t bytes[16];
+};
+
+/* The addresses of this computer's adapters that are up. count is how many there are; WSAENOBUFS when above capacity. */
+struct ws2_interfaces_params
+{
+    int32_t error;
+    uint32_t capacity;
+    uint32_t count;
+    uint32_t reserved;
+    uint64_t addresses;
+};
+
+/* What the host's resolver knows of a name (WS2_FAMILY_*, 0 for both); may take long. names gets NUL-terminated strings,
+ * the canonical name first, aliases after it (with one family only), an empty string last; what does not fit is left out. */
+struct ws2_resolve_params
+{
+    int32_t error;
+    uint32_t family;
+    uint64_t name;
+    uint64_t addresses;
+    uint64_t names;
+    uint32_t capacity;
+    uint32_t count;
+    uint32_t names_size;
+    uint32_t aliases; /* in: are they wanted? */
+};
+
+/* The names of an address, in the same form. */
+struct ws2_reverse_params
+{
+    int32_t error;
+    uint32_t family;
+    uint64_t names;
+    uint32_t names_size;
+    uint32_t scope;
+    uint8_t bytes[16];
 };

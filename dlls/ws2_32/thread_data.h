@@ -1,0 +1,26 @@
+/* What a thread of the program has in this DLL: the buffers that functions of Winsock 1 return, and its blocking hook. */
+#ifndef THREAD_DATA_H
+#define THREAD_DATA_H
+
+#include <windows.h>
+
+struct thread_buffer
+{
+    void *memory;
+    size_t size;
+};
+
+struct thread_data
+{
+    char ntoa[16];
+    struct thread_buffer host, service, protocol;
+    FARPROC blocking_hook; /* NULL: the default one */
+};
+
+/* The calling thread's own; NULL without memory. Freed when the thread ends. */
+struct thread_data *thread_data( void );
+
+/* At least size bytes, the same as before while they suffice; NULL without memory. */
+void *thread_buffer( struct thread_buffer *buffer, size_t size );
+
+#endif
