@@ -1,7 +1,13 @@
-/* What several test files use: addresses, pairs of sockets, children. Owns no state. */
+/*
+ * What several test files share: addresses, pairs of connected sockets, guarded calls, and puppets.
+ *
+ * A puppet is a child process that makes Winsock calls when told to: the story of a test with several processes stands
+ * in the parent, in one place, and so do all its checks. A puppet inherits nothing unless asked to.
+ */
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
+#define __USE_MINGW_ANSI_STDIO 1
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,5 +16,180 @@
 #include <mswsock.h>
 #include <windows.h>
 #include "wine/test.h"
+
+#define ARRAY_SIZE( array ) (sizeof(array) / sizeof((array)[0]))
+#define ERROR_UNTOUCHED 0xdeadbeef
+
+/* A call that must fail: its result and its error. */
+#define check_error( call, result, expected ) \
+    do \
+    { \
+        long long result_; \
+        int error_; \
+        WSASetLastError( ERROR_UNTOUCHED ); \
+        result_ = (long long)(call); \
+        error_ = WSAGetLastError(); \
+        ok( result_ == (long long)(result), "%s returned %lld\n", #call, result_ ); \
+        ok( error_ == (int)(expected), "%s gave error %d, expected %d\n", #call, error_, (int)(expected) ); \
+    } while (0)
+#define check_fails( call, expected ) check_error( call, SOCKET_ERROR, expected )
+#define check_no_socket( call, expected ) check_error( call, INVALID_SOCKET, expected )
+
+/* A call that must give this result; its error is named when it does not. */
+#define check_result( call, result ) \
+    do \
+    { \
+        long long result_; \
+        WSASetLastError( ERROR_UNTOUCHED ); \
+        result_ = (long long)(call); \
+        ok( result_ == (long long)(result), "%s returned %lld, expected %lld, error %d\n", #call, result_, \
+            (long long)(result), WSAGetLastError() ); \
+    } while (0)
+#define check_ok( call ) check_result( call, 0 )
+
+/* The same where Windows sets the last error to 0. */
+#define check_clears( call, result ) \
+    do \
+    { \
+        check_result( call, result ); \
+        ok( !WSAGetLastError(), "%s left error %d\n", #call, WSAGetLastError() ); \
+    } while (0)
+
+/* --- start and end of a test: 1 when this process is a child that has done its work */
+int support_begin( void );
+void support_end( void );
+
+/* --- addresses */
+union address
+{
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    SOCKADDR_STORAGE storage;
+};
+
+int address_loopback( union address *address, int family, int port ); /* its length */
+int address_any( union address *address, int family, int port );
+int address_port( const union address *address );
+int socket_port( SOCKET s );
+BOOL have_ipv6( void );
+
+/* --- sockets: bound to loopback, ports chosen by the system */
+SOCKET tcp_listener( int family, union address *address );
+SOCKET tcp_bound( int family, union address *address );   /* a port that refuses connections while this is open */
+SOCKET udp_bound( int family, union address *address );
+void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
+void tcp_pair( SOCKET *client, SOCKET *server );          /* receives give up after 10 s */
+void set_nonblocking( SOCKET s, BOOL on );
+void set_receive_timeout( SOCKET s, DWORD milliseconds );
+BOOL wait_readable( SOCKET s, DWORD milliseconds );
+/* data sent through one descriptor arrives at the other */
+#define check_flow( from, to ) check_flow_( __FILE__, __LINE__, from, to )
+void check_flow_( const char *file, int line, SOCKET from, SOCKET to );
+/* the connection stands and is idle: nothing to read, no end of stream */
+#define check_open( s ) check_open_( __FILE__, __LINE__, s )
+void check_open_( const char *file, int line, SOCKET s );
+/* the peer sees the graceful end of the stream */
+#define check_eof( s ) check_eof_( __FILE__, __LINE__, s )
+void check_eof_( const char *file, int line, SOCKET s );
+
+/* --- memory that faults */
+void *memory_unmapped( void );   /* a page that may not be touched */
+void *memory_read_only( void );  /* a page of zeros that may not be written */
+void *memory_before_fault( size_t size ); /* so many bytes, then a page that may not be touched; for VirtualFree */
+
+/* --- guards: an access violation in the call is a failed check and the value GUARD_CRASHED */
+#define GUARD_CRASHED (-0x5afe)
+extern void *guard_buffer[5];
+void guard_enter( void );
+int guard_leave( void );
+#define guarded( call ) \
+    ( { \
+        long long guarded_ = GUARD_CRASHED; \
+        guard_enter(); \
+        if (!__builtin_setjmp( guard_buffer )) \
+        { \
+            guarded_ = (long long)(call); \
+            (void)guard_leave(); \
+        } \
+        else \
+        { \
+            DWORD code_ = guard_leave(); \
+            ok( 0, "%s raised exception %#lx\n", #call, code_ ); \
+        } \
+        guarded_; \
+    } )
+
+/* --- puppets */
+enum puppet_call
+{
+    PUPPET_STARTUP,
+    PUPPET_CLEANUP,
+    PUPPET_OPEN_A,     /* WSASocketA( family, type, protocol, info_a or none, 0, flags ) */
+    PUPPET_OPEN_W,
+    PUPPET_NEW,        /* WSASocketW without info */
+    PUPPET_DUPLICATE,  /* WSADuplicateSocketA( s, pid, &info_a ) */
+    PUPPET_CLOSE,
+    PUPPET_CLOSE_HANDLE,
+    PUPPET_SEND,       /* data, length */
+    PUPPET_RECV,
+    PUPPET_ACCEPT,
+    PUPPET_CONNECT,    /* address */
+    PUPPET_BIND,
+    PUPPET_LISTEN,
+    PUPPET_SHUTDOWN,   /* value */
+    PUPPET_GETSOCKOPT, /* level, option, length; data */
+    PUPPET_SETSOCKOPT,
+    PUPPET_IOCTL,      /* ioctlsocket( s, option, &value ) */
+    PUPPET_EVENT_SELECT, /* mask in value, on the puppet's own event */
+    PUPPET_WAIT_EVENT, /* value: milliseconds; result: 1 when signalled */
+    PUPPET_ENUM_EVENTS, /* result 0, value: the bits */
+    PUPPET_GETPEERNAME,
+    PUPPET_GETSOCKNAME,
+    PUPPET_WRITE_FILE,
+    PUPPET_READ_FILE,
+    PUPPET_HANDLE_FLAGS, /* GetHandleInformation: value */
+    PUPPET_EXIT,       /* without closing anything */
+};
+
+struct puppet_message
+{
+    enum puppet_call call;
+    int error;
+    LONGLONG result;
+    SOCKET s;
+    int family, type, protocol;
+    DWORD flags, pid, value;
+    int level, option, length;
+    union address address;
+    WSAPROTOCOL_INFOA info_a;
+    WSAPROTOCOL_INFOW info_w;
+    char data[1024];
+};
+
+struct puppet
+{
+    HANDLE process, thread, mapping, request, reply;
+    DWORD pid;
+    struct puppet_message *message;
+};
+
+#define PUPPET_INHERITS 1  /* bInheritHandles */
+#define PUPPET_SUSPENDED 2 /* made suspended: for puppet_resume */
+#define PUPPET_BARE 4      /* calls no WSAStartup by itself */
+void puppet_create( struct puppet *puppet, unsigned int flags );
+void puppet_resume( struct puppet *puppet );
+void puppet_kill( struct puppet *puppet );    /* no clean-up in the child, as when it crashes */
+void puppet_destroy( struct puppet *puppet ); /* lets it leave in the ordinary way */
+/* Sends the message and waits for the answer; the call's result, its error as last error. */
+LONGLONG puppet_do( struct puppet *puppet, enum puppet_call call );
+LONGLONG puppet_do_on( struct puppet *puppet, enum puppet_call call, SOCKET s );
+SOCKET puppet_open_a( struct puppet *puppet, const WSAPROTOCOL_INFOA *info, DWORD flags );
+SOCKET puppet_open_w( struct puppet *puppet, const WSAPROTOCOL_INFOW *info, DWORD flags );
+#define puppet_send( puppet, s, text ) puppet_send_( puppet, s, text, sizeof(text) - 1 )
+int puppet_send_( struct puppet *puppet, SOCKET s, const char *text, int length );
+
+/* Runs this program again: NAME ARGUMENTS; inherits handles. Standard handles are replaced where they are not NULL. */
+HANDLE run_child( const char *arguments, HANDLE in, HANDLE out, DWORD flags, HANDLE *thread );
 
 #endif

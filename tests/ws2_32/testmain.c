@@ -285,6 +285,18 @@ static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
     return EXCEPTION_CONTINUE_SEARCH;
 }
 
+/* No test takes minutes: one that does is stuck. */
+static DWORD CALLBACK watchdog( void *argument )
+{
+    (void)argument;
+    Sleep( 120000 );
+    InterlockedIncrement( &failures );
+    print( "%s: stuck for two minutes\n", current_test );
+    if (main_argc == 2) print_summary();
+    TerminateProcess( GetCurrentProcess(), 255 );
+    return 0;
+}
+
 static int list_tests( FILE *file )
 {
     unsigned int i;
@@ -328,5 +340,6 @@ int main( int argc, char **argv )
     SetErrorMode( SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX );
     SetUnhandledExceptionFilter( crashed );
     if (argc < 2) return list_tests( stdout );
+    CloseHandle( CreateThread( NULL, 0, watchdog, NULL, 0, NULL ) );
     return run_test( argv[1] );
 }
