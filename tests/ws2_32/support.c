@@ -144,7 +144,7 @@ void check_open_( const char *file, int line, SOCKET s )
     char byte;
     int result;
 
-    if (!wait_readable( s, 100 ))
+    if (!wait_readable( s, 50 ))
     {
         ok_( file, line )( 1, "idle\n" );
         return;

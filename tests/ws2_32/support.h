@@ -20,8 +20,7 @@
 #define ARRAY_SIZE( array ) (sizeof(array) / sizeof((array)[0]))
 #define ERROR_UNTOUCHED 0xdeadbeef
 
-/* A call that must fail: its result and its error. */
-#define check_error( call, result, expected ) \
+#define check_error_( call, text, result, expected ) \
     do \
     { \
         long long result_; \
@@ -29,31 +28,31 @@
         WSASetLastError( ERROR_UNTOUCHED ); \
         result_ = (long long)(call); \
         error_ = WSAGetLastError(); \
-        ok( result_ == (long long)(result), "%s returned %lld\n", #call, result_ ); \
-        ok( error_ == (int)(expected), "%s gave error %d, expected %d\n", #call, error_, (int)(expected) ); \
+        ok( result_ == (long long)(result), "%s returned %lld\n", text, result_ ); \
+        ok( error_ == (int)(expected), "%s gave error %d, expected %d\n", text, error_, (int)(expected) ); \
     } while (0)
-#define check_fails( call, expected ) check_error( call, SOCKET_ERROR, expected )
-#define check_no_socket( call, expected ) check_error( call, INVALID_SOCKET, expected )
-
-/* A call that must give this result; its error is named when it does not. */
-#define check_result( call, result ) \
+#define check_result_( call, text, result, clears ) \
     do \
     { \
         long long result_; \
+        int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
         result_ = (long long)(call); \
-        ok( result_ == (long long)(result), "%s returned %lld, expected %lld, error %d\n", #call, result_, \
-            (long long)(result), WSAGetLastError() ); \
+        error_ = WSAGetLastError(); \
+        ok( result_ == (long long)(result), "%s returned %lld, expected %lld, error %d\n", text, result_, \
+            (long long)(result), error_ ); \
+        if (clears) ok( !error_, "%s left error %d\n", text, error_ ); \
     } while (0)
-#define check_ok( call ) check_result( call, 0 )
 
+/* A call that must fail: its result and its error. */
+#define check_error( call, result, expected ) check_error_( call, #call, result, expected )
+#define check_fails( call, expected ) check_error_( call, #call, SOCKET_ERROR, expected )
+#define check_no_socket( call, expected ) check_error_( call, #call, INVALID_SOCKET, expected )
+/* A call that must give this result. */
+#define check_result( call, result ) check_result_( call, #call, result, 0 )
+#define check_ok( call ) check_result_( call, #call, 0, 0 )
 /* The same where Windows sets the last error to 0. */
-#define check_clears( call, result ) \
-    do \
-    { \
-        check_result( call, result ); \
-        ok( !WSAGetLastError(), "%s left error %d\n", #call, WSAGetLastError() ); \
-    } while (0)
+#define check_clears( call, result ) check_result_( call, #call, result, 1 )
 
 /* --- start and end of a test: 1 when this process is a child that has done its work */
 int support_begin( void );
