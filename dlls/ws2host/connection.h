@@ -9,6 +9,8 @@
 #ifndef WS2HOST_CONNECTION_H
 #define WS2HOST_CONNECTION_H
 
+#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
@@ -52,5 +54,18 @@ int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t proto
 void connection_name( uint32_t slot, uint32_t generation, uint32_t handle );
 /* A descriptor of a SHARED slot is closed; the fd is closed by the caller. */
 void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
+
+/* --- between the rooms of the connection */
+
+/* The server directory, its path in path; -1 and errno, EPERM when it is not this user's alone (directory.c). */
+int directory_open( int create, char *path, size_t size );
+/* Around every section that holds a mutex: the loader ends threads by signals. */
+void connection_block_signals( sigset_t *before );
+void connection_restore_signals( const sigset_t *before );
+/* One message while publishing, connection's mutex held; -1 when the server is gone again. */
+int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
+/* tickets.c's part in a take-over and after each request, connection's mutex held. */
+void tickets_publish( void );
+void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
 
 #endif

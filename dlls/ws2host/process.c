@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "connection.h"
 #include "unix_private.h"
 
 static int log_fd = 2;
@@ -51,7 +52,7 @@ NTSTATUS unix_attach( void *args )
 
     pthread_once( &once, open_log );
     params->trace = debug && !strcmp( debug, "trace" );
-    params->error = 0;
+    params->error = connection_attach( params->windows_pid );
     return 0;
 }
 

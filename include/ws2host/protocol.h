@@ -1,7 +1,7 @@
 /*
  * What clients (ws2host.so, ws2ctl) and ws2server say to each other: one fixed-size request and one fixed-size reply per
  * operation on an AF_UNIX SOCK_SEQPACKET connection, at most one descriptor with each. The server answers every request
- * except those marked one-way, in order. Errors are Winsock codes (0 = success).
+ * except those marked one-way, in order. A message of another size, or of no known type, ends the connection. Errors are Winsock codes (0 = success).
  *
  * The socket is WS2_SERVER_SOCKET in the server directory (0700, owned by the user): WS2HOST_DIR, or
  * $XDG_RUNTIME_DIR/ws2host-DEV-INO, or /tmp/.ws2host-UID/DEV-INO, DEV-INO of the WINEPREFIX folder in hexadecimal.
@@ -21,15 +21,15 @@ enum ws2_request_type
      *   + the memfd of the table that the client holds (instance != 0)   + memfd, when its instance is another
      *   The first request. windows_pid 0: an observer (ws2ctl), which can only ask for LIST. */
     WS2_HELLO = 1,
-    /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE */
+    /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE
+     *   A lease ends with the process. */
     WS2_LEASE,
-    /* RETURN               slot = first of the block                   all its slots must be FREE */
-    WS2_RETURN,
     /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket      ticket
      *   + the host socket. ticket 0: a new one; another value: a ticket of a server that died, published again.
      *   WSAEINVAL with detail WS2_DETAIL_UNKNOWN_TARGET: send WATCH first. */
     WS2_DUPLICATE,
-    /* WATCH                windows_pid                                 + a descriptor that hangs up when that process ends */
+    /* WATCH                windows_pid
+     *   + a descriptor that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
     /* REDEEM               ticket                                      slot, generation  + the host socket
      *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. */
@@ -42,12 +42,21 @@ enum ws2_request_type
     WS2_ADOPT,
     /* CLOSE                slot, generation, handle                    count = descriptors and tickets left */
     WS2_CLOSE,
-    /* PUBLISH              slot, generation, handle                    after another server took over: a descriptor held */
+    /* NOTICE               + a stream socket, on which the server writes the number (4 bytes) of each ticket of this
+     *   client that has ended, redeemed or not: what the client kept for a server that takes over can go. */
+    WS2_NOTICE,
+    /* PUBLISH              slot, generation, handle                    after another server took over: a descriptor held
+     *   + the host socket, where the client has it at hand */
     WS2_PUBLISH,
+    /* SPENT (one-way)      ticket                                      after another server took over: a ticket that this
+     *   client has redeemed and that its source, not knowing, may publish again */
+    WS2_SPENT,
+    /* RESUMED (one-way)                                                 all has been published */
+    WS2_RESUMED,
     /* BIND                 slot, generation                            may the endpoint in the slot be bound (Windows' rules) */
     WS2_BIND,
-    /* LIST                 slot = first to look at                     count rows follow as ws2_row messages, the last
-     *   with slot WS2_NO_INDEX */
+    /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
+     *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */
     WS2_LIST,
     WS2_REQUEST_COUNT
 };
@@ -82,14 +91,16 @@ struct ws2_reply
     uint32_t index;
     uint32_t ticket;
     uint32_t count;
-    uint32_t reserved;
+    uint32_t handle;
     uint64_t instance;
 };
+
+#define WS2_LIST_ROWS 128u
 
 /* One descriptor or one open ticket of a socket that the server counts. */
 struct ws2_row
 {
-    uint32_t slot; /* WS2_NO_INDEX ends the list */
+    uint32_t slot;
     uint32_t generation;
     uint32_t windows_pid;
     uint32_t unix_pid;

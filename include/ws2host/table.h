@@ -28,6 +28,8 @@
 #define WS2_BLOCK_COUNT (WS2_SLOT_COUNT / WS2_BLOCK_SLOTS)
 #define WS2_CLIENT_COUNT 0x4000u /* processes of one prefix */
 #define WS2_NO_INDEX 0xffffffffu
+#define WS2_SERVER_INDEX WS2_CLIENT_COUNT /* stands for the server where a client index is expected */
+#define WS2_BLOCK_PINNED ( WS2_SERVER_INDEX + 2 ) /* in the block directory: no lessee, but slots that are still shared */
 
 /*
  * The state word: generation (32 bits) | owner's client index (24 bits) | state (8 bits).
@@ -78,7 +80,9 @@ enum ws2_slot_flag
     WS2_FLAG_HAS_PORT = 0x00800000,      /* associated with a completion port */
     WS2_FLAG_SEND_BLOCKED = 0x01000000,  /* a send met WSAEWOULDBLOCK: FD_WRITE is due when there is room */
     WS2_FLAG_CLOSE_SEEN = 0x02000000,    /* the peer's close was recorded as FD_CLOSE */
-    WS2_FLAG_DISCONNECTED = 0x04000000   /* DisconnectEx */
+    WS2_FLAG_DISCONNECTED = 0x04000000,  /* DisconnectEx */
+    WS2_FLAG_V6ONLY = 0x08000000,        /* IPV6_V6ONLY as it was when the socket was bound */
+    WS2_FLAG_ENDPOINT = 0x10000000       /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
 };
 
 /* The socket's one event registration, and what has been recorded for it: ws2_slot.events.

@@ -1,0 +1,514 @@
+/*
+ * The process's connection to its server: made on demand, made again when the server is gone, one request at a time.
+ *
+ * All state is guarded by one mutex, which is held with all signals blocked: the loader ends threads by signals, and a
+ * mutex that dies locked would hang the process.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "connection.h"
+#include "ws2host/winsock_codes.h"
+
+extern char **environ;
+
+#define ATTACH_PATIENCE 10000 /* ms to find or start a server */
+#define REPLY_PATIENCE 20     /* s for one message; a guess that is slowed down waits about one */
+#define UNSETTLED 64          /* descriptors counted for us that connection_enumerate_shared may not know yet */
+
+void ( *connection_enumerate_shared )( connection_publish_function publish );
+
+static struct
+{
+    pthread_mutex_t mutex;
+    int fd;                 /* -1 when there is no connection */
+    int memfd;
+    void *_Atomic table;
+    uint64_t instance;
+    uint32_t windows_pid;   /* 0 before connection_attach */
+    _Atomic uint32_t index;
+    int lost;               /* another table is in use than the one we hold: no server can be had any more */
+    int complained;
+    int publish_error;
+} connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX };
+
+static struct unsettled
+{
+    uint32_t slot, generation, handle;
+    int used, published;
+} unsettled[UNSETTLED];
+static unsigned int next_unsettled;
+
+void *connection_table( void ) { return connection.table; }
+uint32_t connection_client_index( void ) { return connection.index; }
+
+void connection_block_signals( sigset_t *before )
+{
+    sigset_t all;
+
+    sigfillset( &all );
+    pthread_sigmask( SIG_BLOCK, &all, before );
+}
+
+void connection_restore_signals( const sigset_t *before ) { pthread_sigmask( SIG_SETMASK, before, NULL ); }
+
+/* One line a process: what is wrong and what to do. */
+static void complain( const char *format, ... )
+{
+    char line[1024];
+    va_list args;
+    int length;
+
+    if (connection.complained) return;
+    connection.complained = 1;
+    va_start( args, format );
+    length = snprintf( line, sizeof(line), "ws2host: " );
+    length += vsnprintf( line + length, sizeof(line) - length - 1, format, args );
+    va_end( args );
+    if (length > (int)sizeof(line) - 2) length = sizeof(line) - 2;
+    line[length++] = '\n';
+    while (write( 2, line, length ) < 0 && errno == EINTR) continue;
+}
+
+static uint64_t now_ms( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void sleep_ms( unsigned int ms )
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep( &time, NULL );
+}
+
+/* --- messages -------------------------------------------------------------------------------------------------------*/
+
+static int send_message( int fd, const void *message, size_t size, int send_fd )
+{
+    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
+    struct iovec data = { (void *)message, size };
+    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
+    ssize_t sent;
+
+    if (send_fd >= 0)
+    {
+        struct cmsghdr *cmsg;
+
+        header.msg_control = control;
+        header.msg_controllen = sizeof(control);
+        cmsg = CMSG_FIRSTHDR( &header );
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
+        memcpy( CMSG_DATA( cmsg ), &send_fd, sizeof(int) );
+    }
+    while ((sent = sendmsg( fd, &header, MSG_NOSIGNAL )) < 0 && errno == EINTR) continue;
+    return sent == (ssize_t)size ? 0 : -1;
+}
+
+/* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
+static int receive_message( int fd, void *message, size_t size, int *received_fd )
+{
+    char control[CMSG_SPACE( sizeof(int) )];
+    struct iovec data = { message, size };
+    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+    ssize_t received;
+
+    *received_fd = -1;
+    while ((received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC )) < 0 && errno == EINTR) continue;
+    if (received < 0) return -1;
+    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ))
+        if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN( sizeof(int) ))
+            memcpy( received_fd, CMSG_DATA( cmsg ), sizeof(int) );
+    if (received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC )) return 0;
+    if (*received_fd >= 0) close( *received_fd );
+    *received_fd = -1;
+    return -1;
+}
+
+static int is_one_way( uint32_t type ) { return type == WS2_NAME || type == WS2_SPENT || type == WS2_RESUMED; }
+
+/* 0 when the server answered, whatever it answered. Mutex held. */
+static int exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    *received_fd = -1;
+    memset( reply, 0, sizeof(*reply) );
+    if (send_message( fd, request, sizeof(*request), send_fd ) < 0) return -1;
+    return is_one_way( request->type ) ? 0 : receive_message( fd, reply, sizeof(*reply), received_fd );
+}
+
+/* --- finding, starting and greeting a server ------------------------------------------------------------------------*/
+
+static int connect_server( int directory )
+{
+    const struct timeval patience = { REPLY_PATIENCE, 0 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
+
+    if (fd < 0) return -1;
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience) );
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience) );
+    snprintf( address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
+    if (!connect( fd, (const struct sockaddr *)&address, sizeof(address) )) return fd;
+    error = errno;
+    close( fd );
+    errno = error;
+    return -1;
+}
+
+/* WS2SERVER, or ws2server in the directory above ws2host.so's. */
+static int server_path( char *path, size_t size )
+{
+    const char *given = getenv( "WS2SERVER" ), *slash;
+    Dl_info info;
+
+    if (given && *given) return snprintf( path, size, "%s", given ) < (int)size;
+    if (!dladdr( (void *)server_path, &info ) || !(slash = strrchr( info.dli_fname, '/' ))) return 0;
+    return snprintf( path, size, "%.*s/../ws2server", (int)( slash - info.dli_fname ), info.dli_fname ) < (int)size;
+}
+
+/* Runs the server's start-up process, which ends when the server listens. */
+static int start_server( const char *directory )
+{
+    char path[4096];
+    char *arguments[] = { path, (char *)directory, NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int error, status = 0;
+    pid_t pid;
+
+    if (!server_path( path, sizeof(path) ))
+    {
+        complain( "ws2server is not beside ws2host.so; name it in WS2SERVER" );
+        return -1;
+    }
+    sigemptyset( &none );
+    sigfillset( &all );
+    posix_spawn_file_actions_init( &actions );
+    posix_spawn_file_actions_addopen( &actions, 0, "/dev/null", O_RDONLY, 0 );
+    posix_spawn_file_actions_adddup2( &actions, 2, 1 );
+    posix_spawnattr_init( &attributes );
+    posix_spawnattr_setflags( &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF );
+    posix_spawnattr_setsigmask( &attributes, &none );
+    posix_spawnattr_setsigdefault( &attributes, &all );
+    error = posix_spawn( &pid, path, &actions, &attributes, arguments, environ );
+    posix_spawnattr_destroy( &attributes );
+    posix_spawn_file_actions_destroy( &actions );
+    if (error)
+    {
+        complain( "cannot start %s: %s; install it there or name it in WS2SERVER", path, strerror( error ) );
+        return -1;
+    }
+    for (uint64_t deadline = now_ms() + ATTACH_PATIENCE;;)
+    {
+        const pid_t done = waitpid( pid, &status, WNOHANG );
+
+        if (done == pid) break;
+        /* the process may have its children reaped by itself */
+        if (done < 0 && errno != EINTR) return 0;
+        if (now_ms() > deadline)
+        {
+            complain( "%s does not start up in %s; end it and try again", path, directory );
+            return -1;
+        }
+        sleep_ms( 1 );
+    }
+    if (WIFEXITED( status ) && !WEXITSTATUS( status )) return 0;
+    complain( "%s failed in %s; run it there by hand (ws2server --foreground DIRECTORY) to see why", path, directory );
+    return -1;
+}
+
+static int map_table( int memfd, uint64_t instance )
+{
+    const int seals = fcntl( memfd, F_GET_SEALS );
+    struct ws2_table_header *header;
+    struct stat st;
+    void *table;
+
+    if (seals < 0 || !( seals & F_SEAL_SHRINK ) || fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE) return -1;
+    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+    if (table == MAP_FAILED) return -1;
+    header = ws2_table_header( table );
+    if (header->magic != WS2_TABLE_MAGIC || header->layout_version != WS2_LAYOUT_VERSION || header->instance != instance)
+    {
+        munmap( table, WS2_TABLE_SIZE );
+        return -1;
+    }
+    connection.table = table;
+    return 0;
+}
+
+enum greeting { GREETED, GONE, REFUSED };
+
+static enum greeting greet( int fd, const char *directory )
+{
+    const struct ws2_request request = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION,
+                                         .windows_pid = connection.windows_pid, .instance = connection.instance };
+    struct ws2_reply reply;
+    int memfd;
+
+    if (exchange( fd, &request, connection.memfd, &reply, &memfd )) return GONE;
+    if (reply.detail == WS2_DETAIL_VERSION)
+        complain( "this program's ws2host.so has version %u, the server of %s has version %llu; end all Windows programs "
+                  "that use it and start again", WS2_LAYOUT_VERSION, directory, (unsigned long long)reply.instance );
+    else if (reply.error)
+        complain( "the server of %s takes no more processes (%u); end some Windows programs", directory, reply.error );
+    else if (connection.table && ( reply.instance != connection.instance || reply.index != connection.index ))
+    {
+        connection.lost = 1;
+        complain( "the server of %s has forgotten this process; its sockets go on, but cannot be shared: start the "
+                  "program again", directory );
+    }
+    else if (!connection.table && ( memfd < 0 || map_table( memfd, reply.instance ) < 0 ))
+        complain( "the server of %s did not hand over its table (%s); end it and try again", directory, strerror( errno ) );
+    else
+    {
+        if (connection.memfd < 0) connection.memfd = memfd;
+        else if (memfd >= 0) close( memfd );
+        connection.instance = reply.instance;
+        connection.index = reply.index;
+        return GREETED;
+    }
+    if (memfd >= 0) close( memfd );
+    return REFUSED;
+}
+
+/* --- what the process holds, published to a server that has taken over ----------------------------------------------*/
+
+int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply )
+{
+    int received;
+
+    if (connection.publish_error) return -1;
+    if (exchange( connection.fd, request, fd, reply, &received ))
+    {
+        connection.publish_error = 1;
+        return -1;
+    }
+    if (received >= 0) close( received );
+    return 0;
+}
+
+static void publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
+{
+    struct ws2_request request = { .type = WS2_PUBLISH, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    for (unsigned int i = 0; i < UNSETTLED; i++)
+        if (unsettled[i].used && unsettled[i].slot == slot && unsettled[i].generation == generation &&
+            unsettled[i].handle == handle)
+            unsettled[i].published = 1;
+    connection_publish_request( &request, fd, &reply );
+}
+
+static int publish_all( void )
+{
+    struct ws2_request resumed = { .type = WS2_RESUMED };
+    struct ws2_reply reply;
+
+    connection.publish_error = 0;
+    for (unsigned int i = 0; i < UNSETTLED; i++) unsettled[i].published = 0;
+    if (connection_enumerate_shared) connection_enumerate_shared( publish );
+    for (unsigned int i = 0; i < UNSETTLED; i++)
+        if (unsettled[i].used && !unsettled[i].published)
+            publish( unsettled[i].slot, unsettled[i].generation, unsettled[i].handle, -1 );
+    tickets_publish();
+    connection_publish_request( &resumed, -1, &reply );
+    return connection.publish_error ? -1 : 0;
+}
+
+static void remember_unsettled( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    unsettled[next_unsettled] = (struct unsettled){ slot, generation, handle, 1, 0 };
+    next_unsettled = ( next_unsettled + 1 ) % UNSETTLED;
+}
+
+static struct unsettled *find_unsettled( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    for (unsigned int i = 0; i < UNSETTLED; i++)
+        if (unsettled[i].used && unsettled[i].slot == slot && unsettled[i].generation == generation &&
+            unsettled[i].handle == handle)
+            return &unsettled[i];
+    return NULL;
+}
+
+/* --- the connection -------------------------------------------------------------------------------------------------*/
+
+static void hang_up( void )
+{
+    if (connection.fd >= 0) close( connection.fd );
+    connection.fd = -1;
+}
+
+/* Mutex held. */
+static int32_t establish( void )
+{
+    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
+    const int again = connection.table != NULL;
+    char path[4096] = "the server directory";
+    int directory, error = WSAENETDOWN;
+
+    if (connection.fd >= 0) return 0;
+    if (connection.lost) return WSAENETDOWN;
+    if ((directory = directory_open( 1, path, sizeof(path) )) < 0)
+    {
+        if (errno == EPERM) complain( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
+        else complain( "cannot make the server directory %s: %s; set WS2HOST_DIR", path, strerror( errno ) );
+        return WSAENETDOWN;
+    }
+    while (now_ms() < deadline)
+    {
+        enum greeting greeting = GONE;
+        const int fd = connect_server( directory );
+
+        if (fd < 0)
+        {
+            if (errno != ECONNREFUSED && errno != ENOENT)
+            {
+                complain( "cannot connect to the server in %s: %s", path, strerror( errno ) );
+                break;
+            }
+            if (start_server( path ) < 0) break;
+            continue;
+        }
+        connection.fd = fd;
+        if ((greeting = greet( fd, path )) == GREETED && ( !again || !publish_all() ))
+        {
+            error = 0;
+            break;
+        }
+        hang_up();
+        if (greeting == REFUSED) break;
+        sleep_ms( 2 );
+    }
+    if (error) complain( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
+    else connection.complained = 0;
+    close( directory );
+    return error;
+}
+
+int32_t connection_attach( uint32_t windows_pid )
+{
+    sigset_t before;
+    int32_t error;
+
+    if (connection.table) return 0;
+    connection_block_signals( &before );
+    pthread_mutex_lock( &connection.mutex );
+    connection.windows_pid = windows_pid;
+    error = establish();
+    pthread_mutex_unlock( &connection.mutex );
+    connection_restore_signals( &before );
+    return error;
+}
+
+/* Mutex held. A request whose reply was lost is sent again: to a server that takes over, it is as if it had not been sent,
+ * for what the first one did is only what we publish. */
+static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    int received;
+
+    for (int tries = 0; tries < 5; tries++)
+    {
+        if (establish()) break;
+        if (!exchange( connection.fd, request, send_fd, reply, &received ))
+        {
+            if (received_fd) *received_fd = received;
+            else if (received >= 0) close( received );
+            return reply->error;
+        }
+        hang_up();
+    }
+    memset( reply, 0, sizeof(*reply) );
+    return reply->error = WSAENETDOWN;
+}
+
+int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    sigset_t before;
+    int32_t error;
+
+    if (received_fd) *received_fd = -1;
+    memset( reply, 0, sizeof(*reply) );
+    if (!connection.windows_pid) return reply->error = WSAENETDOWN;
+    connection_block_signals( &before );
+    pthread_mutex_lock( &connection.mutex );
+    error = request_locked( request, send_fd, reply, received_fd );
+    if (!error) switch (request->type)
+    {
+    case WS2_REDEEM: remember_unsettled( reply->slot, reply->generation, 0 ); break;
+    case WS2_ADOPT: remember_unsettled( reply->slot, reply->generation, request->handle ); break;
+    case WS2_CLOSE:
+    case WS2_NAME:
+    {
+        struct unsettled *found = find_unsettled( request->slot, request->generation,
+                                                  request->type == WS2_CLOSE ? request->handle : 0 );
+        if (!found && request->type == WS2_CLOSE) found = find_unsettled( request->slot, request->generation, 0 );
+        if (found && request->type == WS2_NAME) found->handle = request->handle;
+        else if (found) found->used = 0;
+        break;
+    }
+    }
+    tickets_follow( request, reply, send_fd );
+    pthread_mutex_unlock( &connection.mutex );
+    connection_restore_signals( &before );
+    return error;
+}
+
+/* --- sharing --------------------------------------------------------------------------------------------------------*/
+
+int32_t connection_watch( uint32_t target, int fd )
+{
+    struct ws2_request request = { .type = WS2_WATCH, .windows_pid = target };
+    struct ws2_reply reply;
+
+    return connection_request( &request, fd, &reply, NULL );
+}
+
+int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t handle, uint32_t *slot,
+                          uint32_t *generation, int *new_slot )
+{
+    struct ws2_request request = { .type = WS2_ADOPT, .handle = handle, .flags = family | type << 16 | protocol << 24 };
+    struct ws2_reply reply;
+    const int32_t error = connection_request( &request, fd, &reply, NULL );
+
+    *slot = reply.slot;
+    *generation = reply.generation;
+    *new_slot = reply.detail == WS2_DETAIL_NEW_SLOT;
+    return !error && reply.slot >= WS2_SLOT_COUNT ? WSAENETDOWN : error;
+}
+
+void connection_name( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    struct ws2_request request = { .type = WS2_NAME, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}
+
+void connection_close( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    struct ws2_request request = { .type = WS2_CLOSE, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}

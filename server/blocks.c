@@ -1,0 +1,172 @@
+/*
+ * Leases: which process may take slots of which block, and the server's own blocks.
+ *
+ * The array here is the truth; the block directory in the table is its copy for a server that takes over. Returned blocks
+ * are leased again oldest first, so that what a closed socket left in its slot can be found for a while (share_adopt).
+ */
+#include <stdlib.h>
+#include "server.h"
+#include "ws2host/winsock_codes.h"
+
+#define NO_BLOCK WS2_NO_INDEX
+#define NO_OWNER 0
+#define BLOCKS_KEPT 16 /* returned blocks that rest before new ones are no longer preferred */
+
+static struct
+{
+    uint32_t owner;  /* 1 + client index, NO_OWNER */
+    uint32_t next;   /* in the queue of returned blocks, or in its owner's list */
+    uint32_t shared; /* slots that are shared */
+} blocks[WS2_BLOCK_COUNT];
+
+static uint32_t owner_blocks[WS2_CLIENT_COUNT + 1]; /* 1 + first block of each owner */
+static uint32_t queue_head = NO_BLOCK, queue_tail = NO_BLOCK, queue_length;
+static uint32_t used; /* blocks from here on were never leased */
+
+/* free slots of the server's own blocks, oldest first */
+static uint32_t *free_slots;
+static uint32_t free_size, free_first, free_count;
+
+static void set_owner( uint32_t block, uint32_t owner )
+{
+    blocks[block].owner = owner;
+    atomic_store( ws2_table_blocks( table_mapping() ) + block, owner );
+}
+
+static void queue_block( uint32_t block )
+{
+    blocks[block].next = NO_BLOCK;
+    if (queue_tail == NO_BLOCK) queue_head = block;
+    else blocks[queue_tail].next = block;
+    queue_tail = block;
+    queue_length++;
+}
+
+static uint32_t unqueue_block( void )
+{
+    const uint32_t block = queue_head;
+
+    queue_head = blocks[block].next;
+    if (queue_head == NO_BLOCK) queue_tail = NO_BLOCK;
+    queue_length--;
+    return block;
+}
+
+static void give_block( uint32_t block, uint32_t owner )
+{
+    set_owner( block, owner + 1 );
+    blocks[block].next = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK;
+    owner_blocks[owner] = block + 1;
+}
+
+int32_t block_lease( uint32_t owner, uint32_t *first )
+{
+    uint32_t block;
+
+    if (queue_length > BLOCKS_KEPT || (used == WS2_BLOCK_COUNT && queue_length)) block = unqueue_block();
+    else if (used < WS2_BLOCK_COUNT) block = used++;
+    else return WSAEMFILE;
+    give_block( block, owner );
+    *first = block * WS2_BLOCK_SLOTS;
+    return 0;
+}
+
+/* A ring with room for all slots of the server's blocks. */
+static int grow_free_slots( uint32_t size )
+{
+    uint32_t *slots = malloc( size * sizeof(*slots) );
+
+    if (!slots) return 0;
+    for (uint32_t i = 0; i < free_count; i++) slots[i] = free_slots[( free_first + i ) % free_size];
+    free( free_slots );
+    free_slots = slots;
+    free_first = 0;
+    free_size = size;
+    return 1;
+}
+
+void block_restore( uint32_t block, uint32_t owner )
+{
+    if (block < used || block >= WS2_BLOCK_COUNT) return;
+    while (used < block) queue_block( used++ );
+    used++;
+    if (owner != WS2_NO_INDEX) give_block( block, owner );
+}
+
+void block_restore_slot( uint32_t slot )
+{
+    if (free_count == free_size && !grow_free_slots( free_size + WS2_BLOCK_SLOTS )) return;
+    free_slots[( free_first + free_count++ ) % free_size] = slot;
+}
+
+void block_free_slot( uint32_t index, uint32_t generation )
+{
+    struct ws2_slot *slot = ws2_table_slot( table_mapping(), index );
+
+    atomic_store( &slot->descriptors, 0 );
+    atomic_store( &slot->word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
+    if (blocks[index / WS2_BLOCK_SLOTS].owner == WS2_SERVER_INDEX + 1 && free_count < free_size)
+        free_slots[( free_first + free_count++ ) % free_size] = index;
+}
+
+void blocks_take_back( uint32_t owner )
+{
+    uint32_t block = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK, next;
+
+    owner_blocks[owner] = 0;
+    for (; block != NO_BLOCK; block = next)
+    {
+        next = blocks[block].next;
+        set_owner( block, NO_OWNER );
+        if (blocks[block].shared) atomic_store( ws2_table_blocks( table_mapping() ) + block, WS2_BLOCK_PINNED );
+        for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++)
+        {
+            const uint32_t index = block * WS2_BLOCK_SLOTS + i;
+            const uint64_t word = atomic_load( &ws2_table_slot( table_mapping(), index )->word );
+
+            if (!share_of_slot( index ) && ws2_word_state( word ) != WS2_SLOT_FREE)
+                block_free_slot( index, ws2_word_generation( word ) );
+        }
+        if (!blocks[block].shared) queue_block( block );
+    }
+}
+
+uint32_t block_owner( uint32_t slot )
+{
+    const uint32_t owner = slot < WS2_SLOT_COUNT ? blocks[slot / WS2_BLOCK_SLOTS].owner : NO_OWNER;
+
+    return owner == NO_OWNER ? WS2_NO_INDEX : owner - 1;
+}
+
+void block_pin( uint32_t slot ) { blocks[slot / WS2_BLOCK_SLOTS].shared++; }
+
+void block_unpin( uint32_t slot )
+{
+    const uint32_t block = slot / WS2_BLOCK_SLOTS;
+
+    if (--blocks[block].shared || blocks[block].owner != NO_OWNER) return;
+    set_owner( block, NO_OWNER );
+    queue_block( block );
+}
+
+uint32_t blocks_end( void ) { return used * WS2_BLOCK_SLOTS; }
+
+uint32_t block_take_slot( void )
+{
+    uint32_t first, slot;
+
+    if (!free_count)
+    {
+        if (!grow_free_slots( free_size + WS2_BLOCK_SLOTS )) return WS2_NO_INDEX;
+        if (block_lease( WS2_SERVER_INDEX, &first ))
+        {
+            free_size -= WS2_BLOCK_SLOTS;
+            return WS2_NO_INDEX;
+        }
+        for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++) free_slots[free_count++] = first + i;
+    }
+    slot = free_slots[free_first];
+    free_first = ( free_first + 1 ) % free_size;
+    free_count--;
+    return slot;
+}

@@ -1,0 +1,327 @@
+/*
+ * Clients: one record per process, from HELLO until its connection closes, which is how the server learns that it died.
+ *
+ * Their indexes are those of the client directory in the table. An observer (ws2ctl) has no index. A process that a
+ * server before this one knew has a record without a connection until it comes back or its pidfd says that it ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "server.h"
+#include "ws2host/winsock_codes.h"
+
+#define PID_BUCKETS 1024u
+#define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
+
+LIST_HEAD( pid_list, client );
+static struct client *clients[WS2_CLIENT_COUNT];
+static struct pid_list by_windows_pid[PID_BUCKETS];
+static TAILQ_HEAD( , client ) held = TAILQ_HEAD_INITIALIZER( held );
+static unsigned int connections, next_index;
+static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
+static int listener_fd = -1;
+
+void client_set_listener( int fd )
+{
+    listener_fd = fd;
+    spare_fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
+}
+
+struct client *client_at( uint32_t index ) { return index < WS2_CLIENT_COUNT ? clients[index] : NULL; }
+unsigned int clients_connected( void ) { return connections; }
+
+struct client *client_of_windows_pid( uint32_t windows_pid )
+{
+    struct client *client;
+
+    LIST_FOREACH( client, &by_windows_pid[windows_pid % PID_BUCKETS], in_pids )
+        if (client->windows_pid == windows_pid && !client->dropped) return client;
+    return NULL;
+}
+
+/* Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
+uint64_t process_start_time( pid_t pid )
+{
+    char path[32], text[1024], *field;
+    ssize_t size;
+    int fd;
+
+    snprintf( path, sizeof(path), "/proc/%d/stat", (int)pid );
+    if ((fd = open( path, O_RDONLY | O_CLOEXEC )) < 0) return 0;
+    size = read( fd, text, sizeof(text) - 1 );
+    close( fd );
+    if (size <= 0) return 0;
+    text[size] = 0;
+    /* the second field is the name in parentheses, which may hold anything */
+    if (!(field = strrchr( text, ')' ))) return 0;
+    for (int i = 2; i < 22 && field; i++) field = strchr( field + 1, ' ' );
+    return field ? strtoull( field + 1, NULL, 10 ) : 0;
+}
+
+static void client_ready( struct source *source, uint32_t events );
+
+static struct client *client_create( int fd, pid_t pid )
+{
+    struct client *client = calloc( 1, sizeof(*client) );
+
+    if (!client) return NULL;
+    client->source.ready = client_ready;
+    client->fd = fd;
+    client->pidfd = client->notice = -1;
+    client->index = WS2_NO_INDEX;
+    client->unix_pid = pid;
+    connections++;
+    return client;
+}
+
+static unsigned int connections_of( pid_t pid )
+{
+    unsigned int count = 0;
+
+    for (unsigned int i = 0; i < PID_BUCKETS; i++)
+    {
+        struct client *client;
+        LIST_FOREACH( client, &by_windows_pid[i], in_pids ) count += client->unix_pid == pid;
+    }
+    return count;
+}
+
+void client_accept( struct source *source, uint32_t events )
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    struct client *client;
+    int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
+
+    (void)source;
+    (void)events;
+    if (fd < 0)
+    {
+        if (( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0)
+        {
+            close( spare_fd );
+            if ((fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC )) >= 0) close( fd );
+            spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
+        }
+        return;
+    }
+    if (getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
+        !(client = client_create( fd, peer.pid )))
+    {
+        close( fd );
+        return;
+    }
+    /* without an identity it is listed with the observers */
+    LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
+    if (connections_of( peer.pid ) > CLIENT_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0)
+        client_drop( client );
+    if (client->dropped) free( client );
+}
+
+static void set_record( struct client *client )
+{
+    struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
+
+    atomic_store( &record->windows_pid, client->windows_pid );
+    atomic_store( &record->start_time, client->start_time );
+    atomic_store( &record->unix_pid, client->unix_pid );
+}
+
+/* A process that the table knows and that has come back takes its record over. */
+static void client_resume( struct client *client, struct client *before )
+{
+    struct holder *holder;
+
+    client->index = before->index;
+    clients[client->index] = client;
+    while ((holder = LIST_FIRST( &before->holders )))
+    {
+        LIST_REMOVE( holder, in_client );
+        LIST_INSERT_HEAD( &client->holders, holder, in_client );
+        holder->client = client;
+    }
+    client->holder_count = before->holder_count;
+    client->resuming = 1;
+    LIST_REMOVE( before, in_pids );
+    loop_remove( before->pidfd );
+    close( before->pidfd );
+    connections--;
+    free( before );
+}
+
+int32_t client_greet( struct client *client, uint32_t windows_pid )
+{
+    struct client *before = NULL;
+
+    client->windows_pid = windows_pid;
+    client->greeted = 1;
+    if (!windows_pid) return 0;
+    client->start_time = process_start_time( client->unix_pid );
+    for (uint32_t i = 0; takeover_running() && i < WS2_CLIENT_COUNT && !before; i++)
+        if (clients[i] && clients[i]->fd < 0 && clients[i]->unix_pid == client->unix_pid &&
+            clients[i]->start_time == client->start_time)
+            before = clients[i];
+    if (before) client_resume( client, before );
+    else
+    {
+        uint32_t tried = 0;
+
+        while (tried < WS2_CLIENT_COUNT && clients[next_index])
+        {
+            next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
+            tried++;
+        }
+        if (tried == WS2_CLIENT_COUNT) return WSAENOBUFS;
+        client->index = next_index;
+        clients[next_index] = client;
+        next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
+    }
+    LIST_REMOVE( client, in_pids );
+    LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
+    set_record( client );
+    return 0;
+}
+
+static void death_ready( struct source *source, uint32_t events )
+{
+    struct client *client = (struct client *)( (char *)source - offsetof( struct client, death ) );
+
+    (void)events;
+    client_drop( client );
+    free( client );
+}
+
+struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time )
+{
+    struct client *client = client_create( -1, unix_pid );
+
+    if (!client) return NULL;
+    client->death.ready = death_ready;
+    client->pidfd = syscall( SYS_pidfd_open, unix_pid, 0 );
+    if (client->pidfd < 0 || loop_add( &client->death, client->pidfd, EPOLLIN ) < 0)
+    {
+        if (client->pidfd >= 0) close( client->pidfd );
+        connections--;
+        free( client );
+        return NULL;
+    }
+    client->index = index;
+    client->windows_pid = windows_pid;
+    client->start_time = start_time;
+    clients[index] = client;
+    LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
+    return client;
+}
+
+/* Ends a client: all it held is given up. The record itself is freed by the event that is being handled. */
+void client_drop( struct client *client )
+{
+    struct holder *holder;
+
+    if (client->dropped) return;
+    client->dropped = 1;
+    connections--;
+    LIST_REMOVE( client, in_pids );
+    if (client->held_until) TAILQ_REMOVE( &held, client, in_held );
+    if (client->fd >= 0)
+    {
+        loop_remove( client->fd );
+        close( client->fd );
+    }
+    if (client->pidfd >= 0)
+    {
+        loop_remove( client->pidfd );
+        close( client->pidfd );
+    }
+    if (client->notice >= 0) close( client->notice );
+    free( client->ended );
+    client->ended = NULL;
+    client->notice = -1;
+    while ((holder = LIST_FIRST( &client->holders ))) share_release( holder );
+    tickets_client_gone( client );
+    if (client->index != WS2_NO_INDEX)
+    {
+        struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
+
+        clients[client->index] = NULL;
+        blocks_take_back( client->index );
+        atomic_store( &record->unix_pid, 0 );
+        atomic_store( &record->windows_pid, 0 );
+        atomic_store( &record->start_time, 0 );
+        takeover_client_done( client );
+    }
+}
+
+static void client_ready( struct source *source, uint32_t events )
+{
+    struct client *client = (struct client *)source;
+
+    if (events & EPOLLIN) request_receive( client );
+    else client_drop( client );
+    if (client->dropped) free( client );
+}
+
+/* The answer comes later, and nothing is read from the client until then: this is what slows guessing down. */
+void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay )
+{
+    client->held_reply = *reply;
+    client->held_until = loop_now() + delay;
+    TAILQ_INSERT_TAIL( &held, client, in_held );
+    loop_change( &client->source, client->fd, EPOLLRDHUP );
+}
+
+uint64_t clients_deadline( void )
+{
+    struct client *client;
+    uint64_t deadline = 0;
+
+    TAILQ_FOREACH( client, &held, in_held )
+        if (!deadline || client->held_until < deadline) deadline = client->held_until;
+    return deadline;
+}
+
+void clients_run_deadlines( void )
+{
+    struct client *client, *next;
+    uint64_t now;
+
+    if (TAILQ_EMPTY( &held )) return;
+    now = loop_now();
+    for (client = TAILQ_FIRST( &held ); client; client = next)
+    {
+        next = TAILQ_NEXT( client, in_held );
+        if (client->held_until > now) continue;
+        TAILQ_REMOVE( &held, client, in_held );
+        client->held_until = 0;
+        loop_change( &client->source, client->fd, WAIT_EVENTS );
+        if (!request_reply( client, &client->held_reply, sizeof(client->held_reply), -1 )) free( client );
+    }
+}
+
+void client_flush_ended( struct client *client )
+{
+    while (client->notice >= 0 && client->ended_count)
+    {
+        ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof(*client->ended),
+                             MSG_DONTWAIT | MSG_NOSIGNAL );
+
+        if (sent < 0 || sent % sizeof(*client->ended)) return;
+        client->ended_count -= sent / sizeof(*client->ended);
+        memmove( client->ended, client->ended + sent / sizeof(*client->ended), client->ended_count * sizeof(*client->ended) );
+    }
+}
+
+void client_tell_ended( struct client *client, uint32_t ticket )
+{
+    if (client->notice < 0 || client->dropped) return;
+    if (!client->ended && !(client->ended = calloc( CLIENT_TICKETS, sizeof(*client->ended) ))) return;
+    if (client->ended_count < CLIENT_TICKETS) client->ended[client->ended_count++] = ticket;
+    client_flush_ended( client );
+}

@@ -1,0 +1,187 @@
+/*
+ * ws2server inside: what its rooms offer each other.
+ *
+ * The server is one thread. Its own records (blocks, clients, shares, tickets) are the truth; what it writes of them into
+ * the table is for readers and for a server that takes over. Nothing read from the table or from a message is used before
+ * it is checked. A function named ..._consume owns the descriptor it is given, whatever it returns.
+ */
+#ifndef WS2SERVER_H
+#define WS2SERVER_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include "ws2host/protocol.h"
+#include "ws2host/table.h"
+
+/* --- loop.c: descriptors that the server waits on, and the time */
+struct source
+{
+    void ( *ready )( struct source *source, uint32_t events );
+};
+int loop_create( void );
+int loop_add( struct source *source, int fd, uint32_t events );
+void loop_change( struct source *source, int fd, uint32_t events );
+void loop_remove( int fd );
+uint64_t loop_now( void ); /* ms, monotonic */
+/* Serves until nobody has needed the server for linger ms. */
+void loop_run( int listener, uint64_t linger );
+
+/* --- table.c: the memfd */
+int table_create( void );
+int table_take_over_consume( int fd ); /* -1 and errno when fd is not a table of this version */
+int table_find_orphan( const char *name );
+void table_set_name( const char *name ); /* of the memfd, tells the tables of two server directories apart */
+const char *table_name( void );
+int table_fd( void ); /* -1 before there is one */
+void *table_mapping( void );
+uint64_t table_instance( void );
+
+/* --- blocks.c: leases */
+int32_t block_lease( uint32_t owner, uint32_t *first );
+/* The lease of a block that a server before this one gave, in ascending order of blocks; WS2_NO_INDEX: nobody's, the caller
+ * pins it. */
+void block_restore( uint32_t block, uint32_t owner );
+void block_restore_slot( uint32_t slot ); /* a FREE slot of the server's own blocks */
+void blocks_take_back( uint32_t owner );
+uint32_t block_owner( uint32_t slot ); /* client index of the slot's lessee, WS2_NO_INDEX for none */
+void block_pin( uint32_t slot );   /* a slot of the block is shared: the block stays when its lessee is gone */
+void block_unpin( uint32_t slot );
+uint32_t blocks_end( void ); /* no slot from here on was ever leased */
+uint32_t block_take_slot( void ); /* a FREE slot of the server's own blocks, WS2_NO_INDEX when there is none */
+void block_free_slot( uint32_t slot, uint32_t generation ); /* any state -> FREE, one generation on */
+
+/* --- shares.c: sockets that more than one descriptor knows */
+struct client;
+struct ticket;
+
+struct holder /* one descriptor */
+{
+    LIST_ENTRY( holder ) in_share;
+    LIST_ENTRY( holder ) in_client;
+    struct share *share;
+    struct client *client;
+    uint32_t handle; /* 0 until its process has named it */
+};
+
+struct share
+{
+    LIST_ENTRY( share ) in_cookies;
+    LIST_HEAD( , holder ) holders;
+    LIST_HEAD( , ticket ) tickets;
+    uint64_t cookie; /* of the host socket, as the kernel told this server */
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t count;
+};
+
+struct share *share_at( uint32_t slot, uint32_t generation );
+struct share *share_of_slot( uint32_t slot );
+/* PRIVATE -> SHARED, with the owner's descriptor counted. NULL when the owner closed it first, or *error WSAENOBUFS. */
+struct share *share_private( struct client *owner, uint32_t slot, uint32_t generation, uint32_t handle, uint64_t cookie,
+                             int32_t *error );
+/* The socket with this cookie, whoever holds it; of a new slot when nobody does (*new_slot). */
+struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_t *error );
+/* A slot that the table says is SHARED, found by a server that takes over. */
+struct share *share_restore( uint32_t slot );
+int share_set_cookie( struct share *share, uint64_t cookie );
+struct holder *share_hold( struct share *share, struct client *client, uint32_t handle );
+struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle );
+void share_release( struct holder *holder );
+void share_count_ticket( struct share *share, int change );
+/* Frees the slot when nothing refers to it. */
+void share_check( struct share *share );
+void shares_check_all( void );
+
+/* --- tickets.c: tickets, and the watches that tell that a target ended */
+struct ticket
+{
+    LIST_ENTRY( ticket ) in_numbers;
+    LIST_ENTRY( ticket ) in_targets;
+    LIST_ENTRY( ticket ) in_share;
+    LIST_ENTRY( ticket ) in_issuer; /* while issuer != NULL */
+    LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
+    struct share *share;
+    struct client *issuer; /* NULL when it is gone */
+    struct watch *watch;   /* NULL when the target had a connection */
+    uint32_t number;
+    uint32_t target;
+    int fd;
+};
+
+int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
+                       struct ticket **result );
+/* The ticket, when target may redeem it. */
+struct ticket *ticket_find( uint32_t number, uint32_t target );
+void ticket_end( struct ticket *ticket );
+int32_t watch_create_consume( struct client *client, uint32_t target, int fd );
+int watch_find( struct client *client, uint32_t target );
+void tickets_client_gone( struct client *client );
+unsigned int tickets_open( void );
+/* SPENT: told by the target of a ticket while a take-over is going on. */
+void ticket_spent( uint32_t number, uint32_t target );
+void tickets_forget_spent( void );
+
+/* --- clients.c: processes and their connections */
+#define CLIENT_TICKETS 1024u     /* open tickets, each with a descriptor, that one process may have issued */
+#define CLIENT_WATCHES 512u
+#define CLIENT_HOLDERS 0x40000u  /* descriptors of shared sockets */
+#define CLIENT_CONNECTIONS 8u    /* of one process */
+
+struct client
+{
+    struct source source;
+    struct source death; /* of a process known from the table only, by pidfd */
+    LIST_ENTRY( client ) in_pids;
+    TAILQ_ENTRY( client ) in_held;
+    LIST_HEAD( , holder ) holders;
+    LIST_HEAD( , ticket ) tickets;
+    LIST_HEAD( , watch ) watches;
+    uint32_t index;       /* WS2_NO_INDEX before HELLO and for an observer */
+    uint32_t windows_pid; /* 0 for an observer */
+    pid_t unix_pid;
+    uint64_t start_time;
+    int fd;               /* -1: a process of the table that has not come back yet */
+    int pidfd;
+    int notice;           /* socket for the tickets that ended, or -1 */
+    uint32_t *ended;      /* tickets it has not been told of */
+    unsigned int ended_count;
+    unsigned int holder_count;
+    unsigned int ticket_count;
+    unsigned int watch_count;
+    unsigned int wrong_guesses;
+    uint64_t held_until;  /* 0, or when the answer to a wrong guess is due */
+    struct ws2_reply held_reply;
+    unsigned char greeted;
+    unsigned char resuming; /* it may publish what it holds */
+    unsigned char dropped;  /* to be freed when the current event is done */
+};
+
+void client_accept( struct source *listener, uint32_t events );
+void client_set_listener( int fd );
+struct client *client_at( uint32_t index );
+struct client *client_of_windows_pid( uint32_t windows_pid );
+int32_t client_greet( struct client *client, uint32_t windows_pid );
+void client_drop( struct client *client );
+void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
+void client_tell_ended( struct client *client, uint32_t ticket );
+void client_flush_ended( struct client *client );
+unsigned int clients_connected( void );
+uint64_t clients_deadline( void ); /* when clients_run_deadlines is due, 0 for never */
+void clients_run_deadlines( void );
+struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time );
+uint64_t process_start_time( pid_t pid ); /* 0 when there is no such process */
+
+/* --- requests.c: the messages */
+void request_receive( struct client *client );
+int request_reply( struct client *client, const void *message, size_t size, int fd );
+
+/* --- takeover.c: the table of a server that died */
+void takeover_begin( void );
+int takeover_running( void );
+void takeover_client_done( struct client *client ); /* it has published what it holds, or it is gone */
+
+/* --- endpoints.c: Windows' bind rules */
+int32_t endpoint_check( uint32_t slot );
+
+#endif

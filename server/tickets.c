@@ -1,0 +1,240 @@
+/*
+ * Tickets: the right of one process to open one more descriptor of a socket, once; and the watches that tell that such a
+ * process ended without ever having connected.
+ *
+ * A ticket keeps the host socket open by a descriptor of its own, so its source may close first, or die. It ends when it is
+ * redeemed, or with its target: by the watch that it was issued under, or, issued to a connected process, with the last
+ * connection of that process. Tickets and watches are charged to the process that made them.
+ */
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <poll.h>
+#include "server.h"
+#include "ws2host/winsock_codes.h"
+
+#define BUCKETS 4096u
+#define SPENT_KEPT 4096u
+
+struct watch
+{
+    struct source source;
+    LIST_ENTRY( watch ) in_client;
+    LIST_HEAD( , ticket ) tickets;
+    struct client *client; /* NULL when it is gone: the watch stays as long as it has tickets */
+    uint32_t target;
+    int fd;
+};
+
+LIST_HEAD( ticket_list, ticket );
+static struct ticket_list by_number[BUCKETS], by_target[BUCKETS];
+static unsigned int open_tickets;
+
+/* numbers that their targets have redeemed from a server that died */
+static struct { uint32_t number, target; } spent[SPENT_KEPT];
+static unsigned int spent_count;
+
+unsigned int tickets_open( void ) { return open_tickets; }
+
+static struct ticket *find_number( uint32_t number )
+{
+    struct ticket *ticket;
+
+    LIST_FOREACH( ticket, &by_number[number % BUCKETS], in_numbers )
+        if (ticket->number == number) return ticket;
+    return NULL;
+}
+
+static uint32_t new_number( void )
+{
+    uint32_t number;
+
+    do
+    {
+        if (getrandom( &number, sizeof(number), 0 ) != sizeof(number)) number = 0;
+    } while (!number || find_number( number ));
+    return number;
+}
+
+static struct watch *client_watch( struct client *client, uint32_t target )
+{
+    struct watch *watch;
+
+    LIST_FOREACH( watch, &client->watches, in_client )
+        if (watch->target == target) return watch;
+    return NULL;
+}
+
+int watch_find( struct client *client, uint32_t target ) { return client_watch( client, target ) != NULL; }
+
+/* Tickets take at most half of the descriptors the server may have: the rest is for connections. */
+static unsigned int ticket_limit( void )
+{
+    static unsigned int limit;
+    struct rlimit files;
+
+    if (!limit) limit = getrlimit( RLIMIT_NOFILE, &files ) ? 512 : files.rlim_cur / 2;
+    return limit;
+}
+
+int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
+                       struct ticket **result )
+{
+    struct watch *watch = client_watch( issuer, target );
+    struct ticket *ticket;
+
+    if (!watch && !client_of_windows_pid( target )) return WSAEINVAL;
+    if (number && (find_number( number ) || !takeover_running())) return WSAEINVAL;
+    for (unsigned int i = 0; number && i < spent_count; i++)
+        if (spent[i].number == number && spent[i].target == target) return WSAEINVAL;
+    if (issuer->ticket_count >= CLIENT_TICKETS || open_tickets >= ticket_limit()) return WSAENOBUFS;
+    if (!(ticket = calloc( 1, sizeof(*ticket) ))) return WSAENOBUFS;
+    ticket->share = share;
+    ticket->issuer = issuer;
+    ticket->watch = watch;
+    ticket->number = number ? number : new_number();
+    ticket->target = target;
+    ticket->fd = fd;
+    LIST_INSERT_HEAD( &by_number[ticket->number % BUCKETS], ticket, in_numbers );
+    LIST_INSERT_HEAD( &by_target[target % BUCKETS], ticket, in_targets );
+    LIST_INSERT_HEAD( &share->tickets, ticket, in_share );
+    LIST_INSERT_HEAD( &issuer->tickets, ticket, in_issuer );
+    if (watch) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
+    issuer->ticket_count++;
+    open_tickets++;
+    share_count_ticket( share, 1 );
+    *result = ticket;
+    return 0;
+}
+
+struct ticket *ticket_find( uint32_t number, uint32_t target )
+{
+    struct ticket *ticket = find_number( number );
+
+    return ticket && ticket->target == target ? ticket : NULL;
+}
+
+static void watch_free( struct watch *watch )
+{
+    if (watch->client)
+    {
+        LIST_REMOVE( watch, in_client );
+        watch->client->watch_count--;
+    }
+    loop_remove( watch->fd );
+    close( watch->fd );
+    free( watch );
+}
+
+/* Everything of a ticket but the question whether anything else still holds its socket or its watch. */
+static void ticket_unlink( struct ticket *ticket )
+{
+    LIST_REMOVE( ticket, in_numbers );
+    LIST_REMOVE( ticket, in_targets );
+    LIST_REMOVE( ticket, in_share );
+    if (ticket->watch) LIST_REMOVE( ticket, in_watch );
+    if (ticket->issuer)
+    {
+        LIST_REMOVE( ticket, in_issuer );
+        ticket->issuer->ticket_count--;
+        client_tell_ended( ticket->issuer, ticket->number );
+    }
+    if (ticket->fd >= 0) close( ticket->fd );
+    open_tickets--;
+    share_count_ticket( ticket->share, -1 );
+    share_check( ticket->share );
+    free( ticket );
+}
+
+void ticket_end( struct ticket *ticket )
+{
+    struct watch *watch = ticket->watch;
+
+    ticket_unlink( ticket );
+    if (watch && !watch->client && LIST_EMPTY( &watch->tickets )) watch_free( watch );
+}
+
+static void watch_ready( struct source *source, uint32_t events )
+{
+    struct watch *watch = (struct watch *)source;
+    struct ticket *ticket;
+
+    if (!( events & ( EPOLLHUP | EPOLLERR | EPOLLRDHUP ) )) return;
+    while ((ticket = LIST_FIRST( &watch->tickets ))) ticket_unlink( ticket );
+    watch_free( watch );
+}
+
+int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
+{
+    struct watch *watch;
+    struct pollfd state = { .fd = fd };
+
+    if (client_watch( client, target ))
+    {
+        close( fd );
+        return 0;
+    }
+    if (client->watch_count >= CLIENT_WATCHES || !(watch = calloc( 1, sizeof(*watch) )))
+    {
+        close( fd );
+        return WSAENOBUFS;
+    }
+    watch->source.ready = watch_ready;
+    watch->target = target;
+    watch->fd = fd;
+    watch->client = client;
+    /* a descriptor that has hung up already is no process's, one that epoll refuses never will */
+    if (poll( &state, 1, 0 ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0)
+    {
+        free( watch );
+        close( fd );
+        return WSAEINVAL;
+    }
+    LIST_INSERT_HEAD( &client->watches, watch, in_client );
+    client->watch_count++;
+    return 0;
+}
+
+void tickets_client_gone( struct client *client )
+{
+    struct ticket *ticket, *next;
+    struct watch *watch, *next_watch;
+
+    for (ticket = LIST_FIRST( &client->tickets ); ticket; ticket = next)
+    {
+        next = LIST_NEXT( ticket, in_issuer );
+        LIST_REMOVE( ticket, in_issuer );
+        ticket->issuer = NULL;
+    }
+    client->ticket_count = 0;
+    for (watch = LIST_FIRST( &client->watches ); watch; watch = next_watch)
+    {
+        next_watch = LIST_NEXT( watch, in_client );
+        LIST_REMOVE( watch, in_client );
+        watch->client = NULL;
+        if (LIST_EMPTY( &watch->tickets )) watch_free( watch );
+    }
+    client->watch_count = 0;
+    if (!client->windows_pid || client_of_windows_pid( client->windows_pid )) return;
+    for (ticket = LIST_FIRST( &by_target[client->windows_pid % BUCKETS] ); ticket; ticket = next)
+    {
+        next = LIST_NEXT( ticket, in_targets );
+        if (ticket->target == client->windows_pid && !ticket->watch) ticket_end( ticket );
+    }
+}
+
+void ticket_spent( uint32_t number, uint32_t target )
+{
+    struct ticket *ticket = ticket_find( number, target );
+
+    if (ticket) ticket_end( ticket );
+    else if (spent_count < SPENT_KEPT)
+    {
+        spent[spent_count].number = number;
+        spent[spent_count++].target = target;
+    }
+}
+
+void tickets_forget_spent( void ) { spent_count = 0; }
