@@ -11,8 +11,8 @@ int main( int argc, char **argv )
 
     if (WSAStartup( MAKEWORD( 2, 2 ), &data )) return 1;
     while (getchar() != EOF) count++;
-    printf( "%s, %d bytes,", GetModuleHandleA( "ws2host.dll" ) ? "ours" : "the loader's", count );
-    for (i = 1; i < argc; i++) printf( " [%s]", argv[i] );
+    printf( "%s, %d bytes", GetModuleHandleA( "ws2host.dll" ) ? "ours" : "the loader's", count );
+    for (i = 1; i < argc; i++) printf( ", [%s]", argv[i] );
     printf( "\n" );
     WSACleanup();
     return 30 + argc - 1;
