@@ -12,13 +12,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 
 /* name, what it returns */
 #define NAMES \
-    X( gethostbyaddr, 0 ) \
-    X( gethostbyname, 0 ) \
-    X( getprotobyname, 0 ) \
-    X( getprotobynumber, 0 ) \
-    X( getservbyname, 0 ) \
-    X( getservbyport, 0 ) \
-    X( gethostname, -1 ) \
     X( WSAAsyncGetHostByAddr, 0 ) \
     X( WSAAsyncGetHostByName, 0 ) \
     X( WSAAsyncGetProtoByNumber, 0 ) \
@@ -32,23 +25,16 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WSAIsBlocking, 0 ) \
     X( FreeAddrInfoEx, -1 ) \
     X( FreeAddrInfoExW, -1 ) \
-    X( FreeAddrInfoW, -1 ) \
     X( GetAddrInfoExA, WSASYSNOTREADY ) \
     X( GetAddrInfoExCancel, -1 ) \
     X( GetAddrInfoExOverlappedResult, -1 ) \
     X( GetAddrInfoExW, WSASYSNOTREADY ) \
-    X( GetAddrInfoW, WSASYSNOTREADY ) \
-    X( GetHostNameW, -1 ) \
-    X( GetNameInfoW, WSASYSNOTREADY ) \
     X( SetAddrInfoExA, WSASYSNOTREADY ) \
     X( SetAddrInfoExW, WSASYSNOTREADY ) \
     X( WSAConnectByList, 0 ) \
     X( WSAConnectByNameA, 0 ) \
     X( WSAConnectByNameW, 0 ) \
     X( WSAGetQOSByName, 0 ) \
-    X( freeaddrinfo, -1 ) \
-    X( getaddrinfo, WSASYSNOTREADY ) \
-    X( getnameinfo, WSASYSNOTREADY ) \
 
 #define PROVIDERS \
     X( WEP, 0 ) \
