@@ -27,12 +27,17 @@ struct descriptor
     uint32_t reserved;
 };
 
-/* Not returned to the program: the PE side resolves the handle (ws2host_handle_to_fd), has it adopted and calls again. */
-#define WS2_STATUS_ADOPT 0x00007753
 
 /* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
 void descriptor_release( struct descriptor *descriptor );
+
+/* A descriptor of a new host socket with one user, the caller; takes fd over. NULL: out of memory, fd stays. */
+struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );
+/* Puts it into the table under its handle; the user that descriptor_create gave stands for the table from now on. */
+int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
+/* The end of a descriptor that was never installed. */
+void descriptor_discard( struct descriptor *descriptor );
 
 /* flags of the slot */
 static inline uint32_t descriptor_flags( const struct descriptor *d )

@@ -56,5 +56,3 @@ NTSTATUS unix_attach( void *args )
     return 0;
 }
 
-NTSTATUS unix_close_begin( void *args ) { ((struct ws2_handle_params *)args)->error = WSAENOTSOCK; return 0; }
-NTSTATUS unix_close_end( void *args ) { ((struct ws2_handle_params *)args)->error = 0; return 0; }

@@ -82,18 +82,28 @@ enum ws2_slot_flag
     WS2_FLAG_CLOSE_SEEN = 0x02000000,    /* the peer's close was recorded as FD_CLOSE */
     WS2_FLAG_DISCONNECTED = 0x04000000,  /* DisconnectEx */
     WS2_FLAG_V6ONLY = 0x08000000,        /* IPV6_V6ONLY as it was when the socket was bound */
-    WS2_FLAG_ENDPOINT = 0x10000000       /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
+    WS2_FLAG_ENDPOINT = 0x10000000,      /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
+    WS2_FLAG_ACCEPTED = 0x20000000       /* came from accept, was never connecting */
 };
 
-/* The socket's one event registration, and what has been recorded for it: ws2_slot.events.
- * generation (32 bits) | recorded FD_* bits (16 bits) | FD_* mask (16 bits); a registration adds one to the generation. */
-static inline uint64_t ws2_events( uint32_t generation, uint32_t recorded, uint32_t mask )
+/*
+ * The socket's one event registration and what is recorded for it, in one word (ws2_slot.events) so that a step is one
+ * compare-and-swap: generation (32 bits, one more with each registration) | seen | recorded | mask (10 FD_* bits each).
+ * recorded: the event happened and has not been enumerated. seen: it was enumerated, and its condition has not been
+ * re-enabled since; a new registration does not report it again.
+ */
+#define WS2_EVENT_BITS 10
+#define WS2_EVENT_ALL 0x3ffu
+
+static inline uint64_t ws2_events( uint32_t generation, uint32_t seen, uint32_t recorded, uint32_t mask )
 {
-    return (uint64_t)generation << 32 | (uint64_t)(recorded & 0xffff) << 16 | (mask & 0xffff);
+    return (uint64_t)generation << 32 | (uint64_t)( seen & WS2_EVENT_ALL ) << 20 |
+           (uint64_t)( recorded & WS2_EVENT_ALL ) << 10 | ( mask & WS2_EVENT_ALL );
 }
 static inline uint32_t ws2_events_generation( uint64_t events ) { return events >> 32; }
-static inline uint32_t ws2_events_recorded( uint64_t events ) { return events >> 16 & 0xffff; }
-static inline uint32_t ws2_events_mask( uint64_t events ) { return events & 0xffff; }
+static inline uint32_t ws2_events_seen( uint64_t events ) { return events >> 20 & WS2_EVENT_ALL; }
+static inline uint32_t ws2_events_recorded( uint64_t events ) { return events >> 10 & WS2_EVENT_ALL; }
+static inline uint32_t ws2_events_mask( uint64_t events ) { return events & WS2_EVENT_ALL; }
 
 struct ws2_slot
 {

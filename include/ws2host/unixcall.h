@@ -16,6 +16,7 @@
 #define WS2_STATUS_ALERT 0x000000c0 /* STATUS_USER_APC */
 
 #include "ws2host/unixcall_sockets.h"
+#include "ws2host/unixcall_events.h"
 #include "ws2host/unixcall_names.h"
 
 /* The order of the calls, the same in both halves. */
@@ -24,6 +25,7 @@
     X( log ) \
     X( copy ) \
     WS2_SOCKET_CALLS( X ) \
+    WS2_EVENT_CALLS( X ) \
     WS2_NAME_CALLS( X )
 
 enum ws2_call

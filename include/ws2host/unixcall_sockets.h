@@ -1,13 +1,226 @@
-/* Part of unixcall.h: calls on sockets. */
-#define WS2_SOCKET_CALLS( X ) \
-    X( close_begin ) \
-    X( close_end )
+/*
+ * Part of unixcall.h: calls on sockets. In every struct that names a socket the handle stands at offset 8: a call on a
+ * handle that the process has never seen answers WS2_STATUS_ADOPT, and the PE side adopts it and calls again.
+ *
+ * A call that may wait carries a struct ws2_wait, zero at first, which holds its progress across WS2_STATUS_ALERT.
+ */
+#ifndef WS2HOST_UNIXCALL_SOCKETS_H
+#define WS2HOST_UNIXCALL_SOCKETS_H
 
-/* Takes a SOCKET out of the process's descriptors; calls that wait on it end. The caller then closes the handle itself
- * and says close_end. WSAENOTSOCK when it is not in the table. */
+#include <stdint.h>
+
+#define WS2_SOCKET_CALLS( X ) \
+    X( socket_create ) \
+    X( socket_install ) \
+    X( socket_discard ) \
+    X( socket_adopt ) \
+    X( socket_info ) \
+    X( socket_next ) \
+    X( close_begin ) \
+    X( close_end ) \
+    X( duplicate ) \
+    X( watch_create ) \
+    X( watch_send ) \
+    X( redeem ) \
+    X( bind ) \
+    X( listen ) \
+    X( connect ) \
+    X( accept ) \
+    X( shutdown ) \
+    X( getsockname ) \
+    X( getpeername ) \
+    X( send ) \
+    X( recv ) \
+    X( sendmsg ) \
+    X( recvmsg ) \
+    X( select ) \
+    X( poll )
+
+/* Not a result: the handle is none of the process's descriptors. */
+#define WS2_STATUS_ADOPT 0x00007753
+/* The handle is being closed by another thread: WSAENOTSOCK, and nothing to adopt. */
+#define WS2_STATUS_CLOSED 0x00007754
+
+struct ws2_wait
+{
+    uint64_t deadline; /* CLOCK_MONOTONIC ns, 0 before the call has waited */
+    uint32_t slice;    /* ms of the last slice between two looks for user APCs */
+    uint32_t reserved;
+};
+
+/* close_begin: takes a SOCKET out of the process's descriptors; calls that wait on it end. The caller then closes the
+ * handle itself and says close_end. WSAENOTSOCK when it is not in the table. */
 struct ws2_handle_params
 {
     int32_t error;
     uint32_t reserved;
     uint64_t handle;
 };
+
+/* A new host socket with its slot. The caller makes a handle of fd (which stays the host half's) and installs the
+ * descriptor under it, or discards it. */
+struct ws2_socket_create_params
+{
+    int32_t error;
+    int32_t fd; /* out */
+    uint64_t descriptor; /* out */
+    uint32_t family; /* Windows' numbers */
+    uint32_t type;
+    uint32_t protocol;
+    uint32_t flags; /* enum ws2_slot_flag to begin with */
+};
+
+struct ws2_socket_install_params
+{
+    int32_t error;
+    uint32_t reserved;
+    uint64_t handle;
+    uint64_t descriptor;
+};
+
+/* fd: a host descriptor of the handle's object, taken over. WSAENOTSOCK when that is no socket of ours. */
+struct ws2_socket_adopt_params
+{
+    int32_t error;
+    int32_t fd;
+    uint64_t handle;
+};
+
+struct ws2_socket_info_params
+{
+    int32_t error;
+    uint32_t flags; /* out: enum ws2_slot_flag */
+    uint64_t handle;
+    uint32_t family;
+    uint32_t type;
+    uint32_t protocol;
+    uint32_t shared; /* other descriptors may exist */
+};
+
+/* handle: in the last one seen, 0 to begin; out the next live one, 0 at the end */
+/* socket_next takes struct ws2_handle_params */
+
+struct ws2_duplicate_params
+{
+    int32_t error;
+    uint32_t target; /* Windows pid */
+    uint64_t handle;
+    uint32_t ticket; /* out */
+    uint32_t unknown_target; /* out: send a watch first */
+};
+
+/* A descriptor that hangs up once the last handle made of it is closed. watch_create gives the end that goes to the
+ * target as a handle; watch_send gives the other one to the server and closes both. */
+struct ws2_watch_params
+{
+    int32_t error;
+    uint32_t target;
+    int32_t fd;       /* out of watch_create: the target's end */
+    int32_t other_fd; /* in and out */
+    int32_t send;     /* watch_send: 0 only closes */
+};
+
+struct ws2_redeem_params
+{
+    int32_t error;
+    int32_t fd; /* out */
+    uint64_t descriptor; /* out */
+    uint32_t ticket;
+    uint32_t family; /* out */
+    uint32_t type; /* out */
+    uint32_t protocol; /* out */
+};
+
+/* bind, connect: address and size in; getsockname, getpeername: *size in and out */
+struct ws2_address_params
+{
+    int32_t error;
+    uint32_t size;
+    uint64_t handle;
+    uint64_t address;
+    uint64_t size_pointer; /* int32_t * */
+    struct ws2_wait wait;
+};
+
+struct ws2_listen_params
+{
+    int32_t error;
+    int32_t backlog;
+    uint64_t handle;
+};
+
+/* The accepted socket is installed like a created one. address may be 0. */
+struct ws2_accept_params
+{
+    int32_t error;
+    int32_t fd; /* out */
+    uint64_t handle;
+    uint64_t descriptor; /* out */
+    uint64_t address;
+    uint64_t size_pointer;
+    struct ws2_wait wait;
+    uint32_t inherited_events; /* out: the listener's registration goes with it */
+};
+
+struct ws2_shutdown_params
+{
+    int32_t error;
+    uint32_t how; /* SD_* */
+    uint64_t handle;
+};
+
+/* send and recv: one buffer, no address: the shortest way. */
+struct ws2_transfer_params
+{
+    int32_t error;
+    uint32_t flags; /* MSG_* of Windows */
+    uint64_t handle;
+    uint64_t buffer;
+    uint32_t size;
+    uint32_t done; /* out: bytes */
+    struct ws2_wait wait;
+};
+
+/* The general form. buffers: WSABUF[count] in the caller's layout. */
+struct ws2_message_params
+{
+    int32_t error;
+    uint32_t flags;
+    uint64_t handle;
+    uint64_t buffers;
+    uint32_t count;
+    uint32_t done;          /* out: bytes */
+    uint64_t address;       /* sendmsg: to; recvmsg: from; may be 0 */
+    uint64_t size_pointer;  /* recvmsg: int32_t * */
+    uint32_t size;          /* sendmsg */
+    uint32_t flags_out;     /* recvmsg: MSG_PARTIAL, MSG_CTRUNC… */
+    uint64_t control;       /* WSABUF *, or 0 */
+    struct ws2_wait wait;
+};
+
+/* fd_sets of Windows (uint32_t count, handles at offset 8); any may be 0. */
+struct ws2_select_params
+{
+    int32_t error;
+    uint32_t ready; /* out */
+    uint64_t unknown; /* out with WS2_STATUS_ADOPT: the handle to adopt */
+    uint64_t read;
+    uint64_t write;
+    uint64_t except;
+    int64_t timeout; /* µs, -1 for none */
+    struct ws2_wait wait;
+};
+
+/* WSAPOLLFD[count] */
+struct ws2_poll_params
+{
+    int32_t error;
+    uint32_t ready; /* out */
+    uint64_t unknown; /* as in select */
+    uint64_t fds;
+    uint32_t count;
+    int32_t timeout; /* ms, negative for none */
+    struct ws2_wait wait;
+};
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * The descriptor table: a two-level array indexed by handle value / 4, chunks made on first use and kept.
+ *
+ * An entry is NULL, a descriptor, or CLOSING while its handle is being closed. Lookups add a user to what they found and
+ * look again; structs are recycled but never unmapped, so the worst that a late user touches is another descriptor,
+ * which it gives back at once.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "connection.h"
+#include "descriptor.h"
+#include "events.h"
+#include "wait.h"
+
+#define DESCRIPTOR_FREE 0x80000000u
+#define CHUNK_ENTRIES 1024u
+#define CHUNK_COUNT 16384u /* handle values below 64 M */
+#define POOL_STRUCTS 256u
+
+typedef _Atomic( struct descriptor * ) entry;
+
+static _Atomic( entry * ) chunks[CHUNK_COUNT];
+static struct descriptor closing_mark;
+#define CLOSING ( &closing_mark )
+
+static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct descriptor *pool_free;
+static _Atomic uint32_t highest_chunk;
+
+static entry *find_entry( uint64_t handle, int create )
+{
+    uint64_t index = handle >> 2;
+    entry *chunk, *expected = NULL;
+    uint32_t number = index / CHUNK_ENTRIES, highest;
+
+    if ((handle & 3) || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES) return NULL;
+    if (!(chunk = atomic_load_explicit( &chunks[number], memory_order_acquire )))
+    {
+        if (!create || !(chunk = calloc( CHUNK_ENTRIES, sizeof(*chunk) ))) return NULL;
+        if (!atomic_compare_exchange_strong( &chunks[number], &expected, chunk ))
+        {
+            free( chunk );
+            chunk = expected;
+        }
+        highest = atomic_load( &highest_chunk );
+        while (highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number )) continue;
+    }
+    return chunk + index % CHUNK_ENTRIES;
+}
+
+/* A struct with one user, the caller. Owns fd from now on. */
+struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation )
+{
+    struct descriptor *d;
+
+    pthread_mutex_lock( &pool_mutex );
+    if (!pool_free)
+    {
+        struct descriptor *pool = mmap( NULL, POOL_STRUCTS * sizeof(*pool), PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
+        if (pool == MAP_FAILED)
+        {
+            pthread_mutex_unlock( &pool_mutex );
+            return NULL;
+        }
+        for (unsigned int i = 0; i < POOL_STRUCTS; i++)
+        {
+            atomic_store( &pool[i].users, DESCRIPTOR_FREE );
+            pool[i].next_free = i + 1 < POOL_STRUCTS ? &pool[i + 1] : NULL;
+        }
+        pool_free = pool;
+    }
+    d = pool_free;
+    pool_free = d->next_free;
+    pthread_mutex_unlock( &pool_mutex );
+
+    d->fd = fd;
+    d->slot_index = slot_index;
+    d->generation = generation;
+    d->slot = ws2_table_slot( connection_table(), slot_index );
+    d->handle = 0;
+    atomic_store( &d->closing, 0 );
+    atomic_store( &d->local, 0 );
+    atomic_store( &d->event_generation, 0 );
+    /* a late user of the struct's former life may be counted at this moment: add, never store */
+    atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
+    return d;
+}
+
+void descriptor_release( struct descriptor *d )
+{
+    uint32_t users = 0;
+
+    if (atomic_fetch_sub( &d->users, 1 ) != 1) return;
+    /* of several that count it down to nothing, one destroys it */
+    if (!atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE )) return;
+    close( d->fd );
+    d->fd = -1;
+    pthread_mutex_lock( &pool_mutex );
+    d->next_free = pool_free;
+    pool_free = d;
+    pthread_mutex_unlock( &pool_mutex );
+}
+
+struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
+{
+    entry *entry = find_entry( handle, 0 );
+    struct descriptor *d;
+
+    if (!entry)
+    {
+        *status = WS2_STATUS_ADOPT;
+        return NULL;
+    }
+    while ((d = atomic_load_explicit( entry, memory_order_acquire )) && d != CLOSING)
+    {
+        atomic_fetch_add( &d->users, 1 );
+        if (atomic_load( entry ) == d) return d;
+        descriptor_release( d );
+    }
+    *status = d ? WS2_STATUS_CLOSED : WS2_STATUS_ADOPT;
+    return NULL;
+}
+
+/* The slot's part of the end of a descriptor: free it, or tell the server. */
+static void give_up_slot( struct descriptor *d )
+{
+    if (!lease_give_back( d->slot_index, d->generation ))
+        connection_close( d->slot_index, d->generation, d->handle );
+}
+
+int32_t descriptor_install( struct descriptor *d, uint64_t handle )
+{
+    entry *entry = find_entry( handle, 1 );
+    struct descriptor *old;
+
+    if (!entry) return WSAENOBUFS;
+    d->handle = handle;
+    atomic_store( &d->slot->handle, handle );
+    old = atomic_exchange( entry, d );
+    if (old && old != CLOSING)
+    {
+        /* its handle was closed behind our back, and the loader has used the value again */
+        atomic_store( &old->closing, 1 );
+        events_forget( old );
+        give_up_slot( old );
+        wait_wake( old );
+        descriptor_release( old );
+    }
+    return 0;
+}
+
+void descriptor_discard( struct descriptor *d )
+{
+    give_up_slot( d );
+    descriptor_release( d );
+}
+
+NTSTATUS unix_close_begin( void *args )
+{
+    struct ws2_handle_params *params = args;
+    entry *entry = find_entry( params->handle, 0 );
+    struct descriptor *d = entry ? atomic_load( entry ) : NULL;
+
+    do
+    {
+        if (d == CLOSING)
+        {
+            params->error = WSAENOTSOCK;
+            return 0;
+        }
+        if (!d) return WS2_STATUS_ADOPT;
+    } while (!atomic_compare_exchange_strong( entry, &d, CLOSING ));
+
+    atomic_store( &d->closing, 1 );
+    events_forget( d );
+    give_up_slot( d );
+    if (atomic_load( &d->users ) > 1) wait_wake( d );
+    descriptor_release( d );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_close_end( void *args )
+{
+    struct ws2_handle_params *params = args;
+    entry *entry = find_entry( params->handle, 0 );
+    struct descriptor *mark = CLOSING;
+
+    if (entry) atomic_compare_exchange_strong( entry, &mark, NULL );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_socket_next( void *args )
+{
+    struct ws2_handle_params *params = args;
+    uint64_t index = params->handle ? ( params->handle >> 2 ) + 1 : 0;
+    uint64_t end = ( (uint64_t)atomic_load( &highest_chunk ) + 1 ) * CHUNK_ENTRIES;
+
+    params->error = 0;
+    for (params->handle = 0; index < end; index++)
+    {
+        entry *entry = find_entry( index << 2, 0 );
+        struct descriptor *d;
+
+        if (!entry)
+        {
+            index |= CHUNK_ENTRIES - 1;
+            continue;
+        }
+        if (!(d = atomic_load( entry )) || d == CLOSING) continue;
+        params->handle = index << 2;
+        break;
+    }
+    return 0;
+}
+
+/* Runs while the connection publishes anew: no lock of this file is held across publish. */
+static void enumerate_shared( connection_publish_function publish )
+{
+    struct ws2_handle_params next = { 0 };
+
+    for (;;)
+    {
+        struct descriptor *d;
+        NTSTATUS status;
+
+        unix_socket_next( &next );
+        if (!next.handle) break;
+        if (!(d = descriptor_acquire( next.handle, &status ))) continue;
+        if (ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED)
+            publish( d->slot_index, d->generation, d->handle, d->fd );
+        descriptor_release( d );
+    }
+}
+
+void ( *connection_enumerate_shared )( connection_publish_function publish ) = enumerate_shared;
+
+NTSTATUS unix_socket_install( void *args )
+{
+    struct ws2_socket_install_params *params = args;
+
+    params->error = descriptor_install( (struct descriptor *)(uintptr_t)params->descriptor, params->handle );
+    return 0;
+}
+
+NTSTATUS unix_socket_discard( void *args )
+{
+    struct ws2_socket_install_params *params = args;
+
+    descriptor_discard( (struct descriptor *)(uintptr_t)params->descriptor );
+    params->error = 0;
+    return 0;
+}

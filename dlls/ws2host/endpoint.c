@@ -1,0 +1,468 @@
+/* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "connection.h"
+#include "connect.h"
+#include "events.h"
+#include "transfer.h"
+#include "socket.h"
+#include "wait.h"
+
+static int is_any( const union host_address *address )
+{
+    if (address->any.sa_family == AF_INET) return !address->in.sin_addr.s_addr;
+    return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
+}
+
+/* The slot's copy of what the socket is bound to, for the bind rules and for people who look at the table. */
+static void remember_local( struct descriptor *d, const union host_address *address )
+{
+    if (address->any.sa_family == AF_INET6)
+    {
+        memcpy( d->slot->local_address, &address->in6.sin6_addr, 16 );
+        atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
+    }
+    else if (address->any.sa_family == AF_INET)
+    {
+        memcpy( d->slot->local_address, &address->in.sin_addr, 4 );
+        atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
+    }
+}
+
+void endpoint_remember( struct descriptor *d )
+{
+    union host_address address;
+    socklen_t size = sizeof(address);
+
+    if (!getsockname( d->fd, &address.any, &size )) remember_local( d, &address );
+    descriptor_set_flags( d, WS2_FLAG_BOUND );
+}
+
+static void forget_local( struct descriptor *d )
+{
+    memset( d->slot->local_address, 0, sizeof(d->slot->local_address) );
+    atomic_store( &d->slot->local_port, 0 );
+}
+
+static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
+{
+    int on = 1;
+    int named_port = 0;
+
+    if (descriptor_flags( d ) & WS2_FLAG_BOUND) return WSAEINVAL;
+    if (address->any.sa_family == AF_INET6)
+    {
+        char name[IF_NAMESIZE];
+        uint32_t scope = address->in6.sin6_scope_id;
+
+        if (scope && !if_indextoname( scope, name )) return WSAEADDRNOTAVAIL;
+        named_port = address->in6.sin6_port != 0;
+    }
+    else if (address->any.sa_family == AF_INET) named_port = address->in.sin_port != 0;
+
+    if (named_port)
+    {
+        struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
+        struct ws2_reply reply;
+        int32_t error;
+
+        remember_local( d, address );
+        if ((error = connection_request( &request, -1, &reply, NULL )))
+        {
+            forget_local( d );
+            return error;
+        }
+        /* Windows lets a port in TIME_WAIT be bound again, and decides the rest by its own rules, just asked */
+        if (d->slot->type == SOCK_STREAM || ( descriptor_flags( d ) & WS2_FLAG_REUSEADDR ))
+            setsockopt( d->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on) );
+    }
+    if (bind( d->fd, &address->any, size ) < 0)
+    {
+        int error = errno;
+        forget_local( d );
+        return winsock_error( error );
+    }
+    endpoint_remember( d );
+    return 0;
+}
+
+NTSTATUS unix_bind( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t family;
+
+    if (!d) return status;
+    family = d->slot->family;
+    descriptor_release( d ); /* reading the caller's memory may fault */
+    if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
+    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    params->error = bind_checked( d, &address, size );
+    descriptor_release( d );
+    return 0;
+}
+
+/* Windows binds a socket by itself before it connects or listens; so does the host. */
+NTSTATUS unix_listen( void *args )
+{
+    struct ws2_listen_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t flags;
+    int backlog = params->backlog;
+
+    if (!d) return status;
+    flags = descriptor_flags( d );
+    if (d->slot->type != SOCK_STREAM) params->error = WSAEOPNOTSUPP;
+    else if (flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING )) params->error = WSAEISCONN;
+    else if (!( flags & WS2_FLAG_BOUND )) params->error = WSAEINVAL;
+    else
+    {
+        if (backlog < 0) backlog = backlog == INT32_MIN ? INT32_MAX : -backlog; /* SOMAXCONN_HINT( n ) is -n */
+        params->error = listen( d->fd, backlog < 1 ? 1 : backlog ) < 0 ? winsock_error( errno ) : 0;
+        if (!params->error)
+        {
+            atomic_store( &d->slot->backlog, backlog );
+            descriptor_set_flags( d, WS2_FLAG_LISTENING );
+        }
+    }
+    descriptor_release( d );
+    return 0;
+}
+
+static uint32_t monotonic_seconds( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
+    return now.tv_sec ? now.tv_sec : 1;
+}
+
+void connect_done( struct descriptor *d )
+{
+    atomic_store( &d->slot->error, 0 );
+    atomic_store( &d->slot->connect_error, 0 );
+    atomic_store( &d->slot->connect_time, monotonic_seconds() );
+    endpoint_remember( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTED );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
+}
+
+/* Two processes may come here for one socket; the host tells the error once. The other one finds it unconnected and
+ * without an error: the reason is, or will be at once, in the slot. */
+enum connect_state connect_check( struct descriptor *d )
+{
+    union host_address peer;
+    int error = 0;
+    socklen_t size = sizeof(error);
+    struct pollfd poll_fd = { .fd = d->fd, .events = POLLOUT };
+
+    if (!( descriptor_flags( d ) & WS2_FLAG_CONNECTING ))
+        return descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ? CONNECT_FAILED : CONNECT_DONE;
+    if (poll( &poll_fd, 1, 0 ) <= 0) return CONNECT_PENDING;
+    getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
+    size = sizeof(peer);
+    if (!error && !getpeername( d->fd, &peer.any, &size ))
+    {
+        connect_done( d );
+        return CONNECT_DONE;
+    }
+    if (error)
+    {
+        atomic_store( &d->slot->error, winsock_error( error ) );
+        atomic_store( &d->slot->connect_error, winsock_error( error ) );
+    }
+    descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    return CONNECT_FAILED;
+}
+
+static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
+{
+    if (connect( d->fd, &address->any, size ) < 0) return winsock_error( errno );
+    if (disconnect)
+    {
+        descriptor_clear_flags( d, WS2_FLAG_CONNECTED );
+        return 0;
+    }
+    endpoint_remember( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTED );
+    return 0;
+}
+
+/* Begins a stream connection: 0, WSAEWOULDBLOCK (under way), or the error. */
+int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size )
+{
+    uint32_t flags = descriptor_flags( d );
+
+    if (flags & WS2_FLAG_LISTENING) return WSAEINVAL;
+    if (flags & WS2_FLAG_CONNECTED) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
+    if (flags & WS2_FLAG_CONNECTING) return WSAEALREADY;
+    if (( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ))
+        return WSAEADDRNOTAVAIL;
+    events_connect_begins( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTING );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
+    if (!connect( d->fd, &address->any, size ))
+    {
+        connect_done( d );
+        return 0;
+    }
+    if (errno == EINPROGRESS)
+    {
+        endpoint_remember( d );
+        return WSAEWOULDBLOCK;
+    }
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    return winsock_error( errno );
+}
+
+/* A blocking connect keeps its failure out of SO_ERROR; select's except set shows it all the same. */
+static int32_t blocking_connect_failed( struct descriptor *d )
+{
+    return atomic_exchange( &d->slot->error, 0 );
+}
+
+NTSTATUS unix_connect( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status = 0;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t family, type;
+    uint16_t given = WS_AF_UNSPEC;
+    int disconnect = 0;
+
+    if (!d) return status;
+    family = d->slot->family;
+    type = d->slot->type;
+    if (params->wait.deadline) goto wait;
+    descriptor_release( d );
+
+    if (type != SOCK_STREAM && params->size >= sizeof(given))
+    {
+        memcpy( &given, (const void *)(uintptr_t)params->address, sizeof(given) );
+        disconnect = given == WS_AF_UNSPEC;
+    }
+    if (disconnect)
+    {
+        memset( &address, 0, sizeof(address) );
+        address.any.sa_family = AF_UNSPEC;
+        size = sizeof(address.in);
+    }
+    else if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
+    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+
+    params->error = type == SOCK_STREAM ? connect_begin( d, &address, size )
+                                        : datagram_connect( d, &address, size, disconnect );
+    if (params->error == WSAECONNREFUSED && type == SOCK_STREAM)
+    {
+        descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
+        if (descriptor_flags( d ) & WS2_FLAG_NONBLOCKING)
+        {
+            /* the host knew at once; Windows always tells it later */
+            atomic_store( &d->slot->error, params->error );
+            atomic_store( &d->slot->connect_error, params->error );
+            params->error = WSAEWOULDBLOCK;
+        }
+    }
+    if (params->error != WSAEWOULDBLOCK || ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+    {
+        if (!params->error && type == SOCK_STREAM && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+            params->error = WSAEWOULDBLOCK; /* as on Windows; it is found writable at once */
+        goto done;
+    }
+wait:
+    for (;;)
+    {
+        enum connect_state state = connect_check( d );
+
+        if (state == CONNECT_DONE)
+        {
+            params->error = 0;
+            break;
+        }
+        if (state == CONNECT_FAILED)
+        {
+            params->error = blocking_connect_failed( d );
+            if (!params->error) params->error = WSAECONNREFUSED;
+            break;
+        }
+        enum wait_result result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), &params->wait );
+        if (result == WAIT_READY) continue;
+        status = wait_status( result, &params->error );
+        break;
+    }
+done:
+    descriptor_release( d );
+    return status;
+}
+
+static void inherit( struct descriptor *listener, struct descriptor *accepted )
+{
+    struct ws2_slot *from = listener->slot, *to = accepted->slot;
+
+    to->receive_timeout = atomic_load( &from->receive_timeout );
+    to->send_timeout = atomic_load( &from->send_timeout );
+    to->receive_buffer = atomic_load( &from->receive_buffer );
+    to->send_buffer = atomic_load( &from->send_buffer );
+    to->linger_onoff = atomic_load( &from->linger_onoff );
+    to->linger_seconds = atomic_load( &from->linger_seconds );
+    to->option_set = atomic_load( &from->option_set );
+    to->option_bits = atomic_load( &from->option_bits );
+    to->connect_time = monotonic_seconds();
+    memcpy( to->local_address, from->local_address, sizeof(to->local_address) );
+    to->local_port = atomic_load( &from->local_port );
+}
+
+#define INHERITED_FLAGS \
+    ( WS2_FLAG_NONBLOCKING | WS2_FLAG_OVERLAPPED | WS2_FLAG_SNDBUF_SET | WS2_FLAG_RCVBUF_SET | WS2_FLAG_REUSEADDR | \
+      WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE )
+
+NTSTATUS unix_accept( void *args )
+{
+    struct ws2_accept_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status = 0;
+    struct descriptor *d = descriptor_acquire( params->handle, &status ), *accepted = NULL;
+    int32_t *user_size = (int32_t *)(uintptr_t)params->size_pointer;
+    int fd = -1;
+
+    if (!d) return status;
+    if (!( descriptor_flags( d ) & WS2_FLAG_LISTENING ))
+    {
+        params->error = d->slot->type == SOCK_STREAM ? WSAEINVAL : WSAEOPNOTSUPP;
+        descriptor_release( d );
+        return 0;
+    }
+    if (params->address && user_size)
+    {
+        uint32_t needed = address_size( d->slot->family );
+        int32_t given;
+
+        /* a buffer that is too small takes no connection off the queue */
+        descriptor_release( d );
+        given = *user_size;
+        if (given < (int32_t)needed)
+        {
+            params->error = WSAEFAULT;
+            return 0;
+        }
+        if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    }
+    for (;;)
+    {
+        enum wait_result result;
+
+        size = sizeof(address);
+        if ((fd = accept4( d->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC )) >= 0) break;
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        if (errno != EAGAIN)
+        {
+            params->error = winsock_error( errno );
+            goto done;
+        }
+        if (descriptor_flags( d ) & WS2_FLAG_NONBLOCKING)
+        {
+            params->error = WSAEWOULDBLOCK;
+            goto done;
+        }
+        if ((result = wait_one( d, POLLIN, 0, &params->wait )) != WAIT_READY)
+        {
+            status = wait_status( result, &params->error );
+            goto done;
+        }
+    }
+    events_reenable( d, WS2_FD_ACCEPT );
+    params->error = socket_wrap( fd, d->slot->family, d->slot->type, d->slot->protocol,
+                                 ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND | WS2_FLAG_CONNECTED |
+                                     WS2_FLAG_ACCEPTED,
+                                 &accepted );
+    if (!params->error)
+    {
+        inherit( d, accepted );
+        params->fd = fd;
+        params->descriptor = (uintptr_t)accepted;
+        params->inherited_events = ws2_events_mask( atomic_load( &d->slot->events ) ) != 0;
+    }
+done:
+    descriptor_release( d );
+    if (accepted) address_write( &address, size, params->address, params->size_pointer );
+    return status;
+}
+
+NTSTATUS unix_shutdown( void *args )
+{
+    struct ws2_shutdown_params *params = args;
+    static const uint32_t flags[] = { WS2_FLAG_SHUT_RECEIVE, WS2_FLAG_SHUT_SEND,
+                                      WS2_FLAG_SHUT_RECEIVE | WS2_FLAG_SHUT_SEND };
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    params->error = 0;
+    if (params->how > 2) params->error = WSAEINVAL;
+    else if (d->slot->type == SOCK_STREAM &&
+             ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ))
+        params->error = WSAENOTCONN;
+    else
+    {
+        /* The receiving side is shut down by the flag alone: the host would show an end of stream that the peer never
+         * sent, and FD_CLOSE is still due when the peer does send it. A peer that is gone already is no error. */
+        if (d->slot->type == SOCK_STREAM && params->how != 0 && shutdown( d->fd, SHUT_WR ) < 0 && errno != ENOTCONN)
+            params->error = winsock_error( errno );
+        if (!params->error)
+        {
+            descriptor_set_flags( d, flags[params->how] );
+            wait_wake( d );
+        }
+    }
+    descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_getsockname( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size = sizeof(address);
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    params->error = !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ? WSAEINVAL
+                    : getsockname( d->fd, &address.any, &size ) ? winsock_error( errno )
+                                                                : 0;
+    descriptor_release( d );
+    if (!params->error && ( !params->address || !params->size_pointer )) params->error = WSAEFAULT;
+    if (!params->error) params->error = address_write( &address, size, params->address, params->size_pointer );
+    return 0;
+}
+
+NTSTATUS unix_getpeername( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size = sizeof(address);
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    if (descriptor_flags( d ) & WS2_FLAG_CONNECTING) connect_check( d );
+    params->error = !( descriptor_flags( d ) & WS2_FLAG_CONNECTED )  ? WSAENOTCONN
+                    : getpeername( d->fd, &address.any, &size ) ? winsock_error( errno )
+                                                                : 0;
+    descriptor_release( d );
+    if (!params->error && ( !params->address || !params->size_pointer )) params->error = WSAEFAULT;
+    if (!params->error) params->error = address_write( &address, size, params->address, params->size_pointer );
+    return 0;
+}

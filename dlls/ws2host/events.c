@@ -1,0 +1,323 @@
+/* Network events: see events.h. Every change of a record is one compare-and-swap of the slot's events word. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "connection.h"
+#include "events.h"
+#include "poll.h"
+
+static int io_epoll = -1;
+static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll */
+
+/* descriptor->local */
+#define LOCAL_WATCHED 0x1 /* in the epoll */
+#define LOCAL_INITIAL 0x2 /* the epoll owes an event that is no arrival: it tells what was ready at registration */
+
+#define WATCHED_EVENTS ( EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET )
+
+/* Records events (those in `fresh` even when they were seen, the others only once); the bits that the program is to be
+ * told of, 0 when the registration is not `generation` any more (0 = whatever it is). */
+static uint32_t record( struct descriptor *d, uint32_t bits, uint32_t fresh, uint32_t generation )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+    uint32_t added;
+
+    do
+    {
+        if (generation && ws2_events_generation( word ) != generation) return 0;
+        added = bits & ( fresh | ~( ws2_events_seen( word ) | ws2_events_recorded( word ) ) );
+        if (!added) return 0;
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) & ~added,
+                           ws2_events_recorded( word ) | added, ws2_events_mask( word ) );
+    } while (!atomic_compare_exchange_weak( &d->slot->events, &word, next ));
+    return added & ws2_events_mask( next );
+}
+
+static void clear_seen( struct descriptor *d, uint32_t bits, uint32_t also_recorded )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+
+    do
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) & ~bits,
+                           ws2_events_recorded( word ) & ~( also_recorded & bits ), ws2_events_mask( word ) );
+    while (next != word && !atomic_compare_exchange_weak( &d->slot->events, &word, next ));
+}
+
+/* The events whose conditions hold. */
+static uint32_t due_events( struct descriptor *d, uint32_t conditions )
+{
+    uint32_t bits = 0;
+
+    if (d->slot->type != SOCK_STREAM)
+    {
+        if (conditions & POLL_READ) bits |= WS2_FD_READ;
+        if (( conditions & POLL_WRITE ) && ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SEND_BLOCKED ) ))
+            bits |= WS2_FD_WRITE | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? WS2_FD_CONNECT : 0 );
+        return bits;
+    }
+    if (conditions & POLL_ACCEPT) bits |= WS2_FD_ACCEPT;
+    if (conditions & POLL_READ) bits |= WS2_FD_READ;
+    if (conditions & POLL_OOB) bits |= WS2_FD_OOB;
+    if (conditions & POLL_CONNECT)
+    {
+        /* an accepted socket was never connecting: WRITE is all that it reports */
+        if (!( descriptor_flags( d ) & WS2_FLAG_ACCEPTED )) bits |= WS2_FD_CONNECT;
+        if (conditions & POLL_WRITE) bits |= WS2_FD_WRITE;
+    }
+    if (conditions & POLL_CONNECT_ERROR) bits |= WS2_FD_CONNECT;
+    if (conditions & ( POLL_HANGUP | POLL_RESET )) bits |= WS2_FD_CLOSE;
+    if (conditions & POLL_RESET)
+    {
+        atomic_store( &d->slot->close_error, WSAECONNABORTED );
+        bits &= ~WS2_FD_READ;
+    }
+    /* an end of stream alone is no data */
+    if (( conditions & ( POLL_READ | POLL_HANGUP ) ) == ( POLL_READ | POLL_HANGUP ))
+    {
+        char byte;
+        if (recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0) bits &= ~WS2_FD_READ;
+    }
+    return bits;
+}
+
+/* Events that arrive anew each time, however often they were seen. */
+#define ARRIVALS ( WS2_FD_READ | WS2_FD_ACCEPT | WS2_FD_OOB )
+
+/* Records what holds now; the bits to tell. `arrivals`: the epoll's word that something came. */
+static uint32_t evaluate( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation )
+{
+    uint32_t bits = due_events( d, poll_conditions( d, revents ) );
+
+    if (( bits & WS2_FD_WRITE ) && ( descriptor_flags( d ) & WS2_FLAG_SEND_BLOCKED ))
+    {
+        descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
+        clear_seen( d, WS2_FD_WRITE, 0 );
+    }
+    return record( d, bits, arrivals, generation );
+}
+
+static uint32_t evaluate_now( struct descriptor *d )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+    if (poll( &fd, 1, 0 ) < 0) return 0;
+    return evaluate( d, fd.revents, 0, 0 );
+}
+
+static void fill_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )
+{
+    memset( codes, 0, WS2_EVENT_BIT_COUNT * sizeof(*codes) );
+    if (events & WS2_FD_CONNECT) codes[4] = atomic_load( &d->slot->connect_error );
+    if (events & WS2_FD_CLOSE) codes[5] = atomic_load( &d->slot->close_error );
+}
+
+static uint64_t epoll_key( struct descriptor *d, uint32_t generation ) { return generation | d->handle << 32; }
+
+/* Puts the socket into the process's epoll, or gives its entry there the new generation. */
+static int32_t watch( struct descriptor *d, uint32_t generation )
+{
+    struct epoll_event event = { .events = WATCHED_EVENTS, .data.u64 = epoll_key( d, generation ) };
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+    atomic_store( &d->event_generation, generation );
+    /* what is ready now comes back from the epoll at once, without having arrived */
+    if (poll( &fd, 1, 0 ) > 0) atomic_fetch_or( &d->local, LOCAL_INITIAL );
+    if (!epoll_ctl( io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ))
+    {
+        atomic_fetch_or( &d->local, LOCAL_WATCHED );
+        return 0;
+    }
+    return winsock_error( errno );
+}
+
+static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t message, uint32_t mask, uint32_t *due )
+{
+    struct ws2_slot *slot = d->slot;
+    uint64_t word = atomic_load( &slot->events ), next;
+    uint32_t generation, seen, recorded;
+    int32_t error;
+
+    /* The target is in place before the generation that it belongs to: who signals looks at the generation first. */
+    atomic_store( &slot->event_target, target );
+    atomic_store( &slot->event_message, message );
+    atomic_store( &slot->event_owner, connection_client_index() );
+    do
+    {
+        generation = ws2_events_generation( word ) + 1;
+        if (!generation) generation = 1;
+        seen = ws2_events_seen( word );
+        recorded = ws2_events_recorded( word );
+        /* a window is told of everything that holds now, but for the connect */
+        if (message) seen &= WS2_FD_CONNECT | WS2_FD_CLOSE;
+        next = ws2_events( generation, seen, recorded, mask );
+    } while (!atomic_compare_exchange_weak( &slot->events, &word, next ));
+
+    if (mask) descriptor_set_flags( d, WS2_FLAG_NONBLOCKING );
+    if ((error = watch( d, generation ))) return error;
+    evaluate_now( d );
+    *due = ws2_events_recorded( atomic_load( &slot->events ) ) & mask;
+    return 0;
+}
+
+static int32_t make_epoll( uint32_t *made )
+{
+    int32_t error = 0;
+
+    if (io_epoll >= 0) return 0;
+    pthread_mutex_lock( &io_mutex );
+    if (io_epoll < 0)
+    {
+        int fd = epoll_create1( EPOLL_CLOEXEC );
+        if (fd < 0) error = winsock_error( errno );
+        else
+        {
+            io_epoll = fd;
+            *made = 1;
+        }
+    }
+    pthread_mutex_unlock( &io_mutex );
+    return error;
+}
+
+NTSTATUS unix_event_select( void *args )
+{
+    struct ws2_event_select_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    params->need_io_thread = 0;
+    if (!params->mask && !atomic_load( &d->slot->events )) params->error = 0; /* nothing to end */
+    else if (!(params->error = make_epoll( &params->need_io_thread )))
+        params->error = register_events( d, params->target, params->message, params->mask, &params->due );
+    descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_event_inherit( void *args )
+{
+    struct ws2_event_inherit_params *params = args;
+    NTSTATUS status;
+    struct descriptor *listener = descriptor_acquire( params->listener, &status ), *d;
+
+    if (!listener) return status;
+    params->target = atomic_load( &listener->slot->event_target );
+    params->message = atomic_load( &listener->slot->event_message );
+    params->mask = ws2_events_mask( atomic_load( &listener->slot->events ) );
+    if (atomic_load( &listener->slot->event_owner ) != connection_client_index()) params->mask = 0;
+    descriptor_release( listener );
+    params->error = 0;
+    if (!params->mask) return 0;
+    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    params->error = register_events( d, params->target, params->message, params->mask, &params->due );
+    descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_event_enum( void *args )
+{
+    struct ws2_event_enum_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint64_t word, next;
+
+    if (!d) return status;
+    params->error = 0;
+    params->events = 0;
+    if (atomic_load( &d->slot->events ))
+    {
+        evaluate_now( d ); /* the I/O thread may not have come to it yet */
+        word = atomic_load( &d->slot->events );
+        do
+        {
+            params->events = ws2_events_recorded( word ) & ws2_events_mask( word );
+            next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) | params->events,
+                               ws2_events_recorded( word ) & ~params->events, ws2_events_mask( word ) );
+        } while (!atomic_compare_exchange_weak( &d->slot->events, &word, next ));
+    }
+    fill_codes( d, params->events, params->codes );
+    descriptor_release( d );
+    return 0;
+}
+
+void events_reenable_slow( struct descriptor *d, uint32_t event )
+{
+    uint64_t word = atomic_load( &d->slot->events );
+
+    if (!( ( ws2_events_seen( word ) | ws2_events_recorded( word ) ) & event )) return;
+    clear_seen( d, event, ~0u );
+    /* our own epoll tells its thread at once if the condition still holds; another process's is told of by arrivals */
+    if (atomic_load( &d->local ) & LOCAL_WATCHED)
+    {
+        struct epoll_event changed = { .events = WATCHED_EVENTS,
+                                       .data.u64 = epoll_key( d, atomic_load( &d->event_generation ) ) };
+        atomic_fetch_or( &d->local, LOCAL_INITIAL );
+        epoll_ctl( io_epoll, EPOLL_CTL_MOD, d->fd, &changed );
+    }
+    else record( d, due_events( d, poll_conditions( d, event == WS2_FD_OOB ? POLLPRI : 0 ) ) & event, 0, 0 );
+}
+
+void events_send_blocked( struct descriptor *d )
+{
+    descriptor_set_flags( d, WS2_FLAG_SEND_BLOCKED );
+    if (atomic_load( &d->slot->events )) events_reenable_slow( d, WS2_FD_WRITE );
+}
+
+void events_connect_begins( struct descriptor *d )
+{
+    atomic_store( &d->slot->close_error, 0 );
+    if (atomic_load( &d->slot->events )) clear_seen( d, WS2_FD_CONNECT | WS2_FD_WRITE | WS2_FD_CLOSE, ~0u );
+}
+
+void events_forget( struct descriptor *d )
+{
+    if (!( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )) return;
+    epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+}
+
+/* What to do for one event of the epoll; 0 when it is nothing of the program's. */
+static int next_action( const struct epoll_event *event, struct ws2_io_action *action )
+{
+    uint32_t generation = event->data.u64, bits, arrivals;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( event->data.u64 >> 32, &status );
+
+    if (!d) return 0;
+    /* the registration is gone (a later one, perhaps of another process), or the handle is another socket by now */
+    if (atomic_load( &d->event_generation ) != generation ||
+        ws2_events_generation( atomic_load( &d->slot->events ) ) != generation)
+    {
+        if (atomic_load( &d->event_generation ) == generation) events_forget( d );
+        descriptor_release( d );
+        return 0;
+    }
+    arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : ARRIVALS;
+    bits = evaluate( d, event->events, arrivals, generation );
+    action->target = atomic_load( &d->slot->event_target );
+    action->message = atomic_load( &d->slot->event_message );
+    action->events = bits;
+    action->handle = d->handle;
+    fill_codes( d, bits, action->codes );
+    descriptor_release( d );
+    return bits != 0;
+}
+
+NTSTATUS unix_io_wait( void *args )
+{
+    struct ws2_io_wait_params *params = args;
+    struct epoll_event events[WS2_IO_ACTIONS];
+
+    params->error = 0;
+    params->count = 0;
+    while (!params->count)
+    {
+        int count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS, -1 );
+        for (int i = 0; i < count; i++)
+            if (next_action( &events[i], &params->actions[params->count] )) params->count++;
+    }
+    return 0;
+}

@@ -1,0 +1,185 @@
+/* Waiting, and being woken: see wait.h. A waiter publishes which descriptors it waits on as a set of 64 hash bits, then
+ * looks at their `closing`; a closer sets `closing`, then looks at the sets. One of the two sees the other. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "wait.h"
+
+struct waiter
+{
+    _Atomic uint64_t set; /* bits of the descriptors being waited on, 0 = not waiting */
+    _Atomic uint32_t in_use;
+    int wake_fd;          /* -1 before the first wait */
+    void *scratch;        /* the thread's working memory, kept from call to call */
+    size_t scratch_size;
+    struct waiter *next;
+};
+
+static _Atomic( struct waiter * ) waiters; /* only ever grows */
+static pthread_key_t waiter_key;
+static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
+static __thread struct waiter *own_waiter;
+
+static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
+
+static void thread_ends( void *arg )
+{
+    struct waiter *waiter = arg;
+
+    free( waiter->scratch );
+    waiter->scratch = NULL;
+    waiter->scratch_size = 0;
+    atomic_store( &waiter->set, 0 );
+    atomic_store( &waiter->in_use, 0 );
+}
+
+static void make_key( void ) { pthread_key_create( &waiter_key, thread_ends ); }
+
+static struct waiter *get_waiter( void )
+{
+    struct waiter *waiter;
+
+    if (own_waiter) return own_waiter;
+    pthread_once( &waiter_once, make_key );
+    for (waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
+    {
+        uint32_t free = 0;
+        if (atomic_compare_exchange_strong( &waiter->in_use, &free, 1 )) break;
+    }
+    if (!waiter)
+    {
+        if (!(waiter = calloc( 1, sizeof(*waiter) ))) return NULL;
+        waiter->wake_fd = -1;
+        waiter->in_use = 1;
+        waiter->next = atomic_load( &waiters );
+        while (!atomic_compare_exchange_weak( &waiters, &waiter->next, waiter )) continue;
+    }
+    pthread_setspecific( waiter_key, waiter );
+    return own_waiter = waiter;
+}
+
+void *wait_scratch( size_t size )
+{
+    struct waiter *waiter = get_waiter();
+    void *scratch;
+
+    if (!waiter) return NULL;
+    if (waiter->scratch_size >= size) return waiter->scratch;
+    if (size < 4096) size = 4096;
+    if (!(scratch = malloc( size ))) return NULL;
+    free( waiter->scratch );
+    waiter->scratch = scratch;
+    waiter->scratch_size = size;
+    return scratch;
+}
+
+void wait_wake( struct descriptor *d )
+{
+    uint64_t bit = descriptor_bit( d ), one = 1;
+
+    for (struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
+        if (atomic_load( &waiter->set ) & bit)
+            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+}
+
+static uint64_t now_ns( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The slices grow from 10 to 80 ms: an APC from outside the process is seen soon when waits are short, and a thread that
+ * waits for long costs a dozen looks a second. */
+#define FIRST_SLICE 10
+#define LAST_SLICE 80
+
+enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
+                            struct ws2_wait *wait )
+{
+    struct waiter *waiter = get_waiter();
+    enum wait_result result = WAIT_READY;
+    uint64_t now, slice_end, until, set = 0, drained;
+    int ready;
+
+    if (!waiter) return WAIT_FAILED;
+    if (waiter->wake_fd < 0 && (waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK )) < 0) return WAIT_FAILED;
+    now = now_ns();
+    if (!wait->deadline)
+    {
+        wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
+        wait->slice = FIRST_SLICE;
+    }
+    slice_end = now + wait->slice * 1000000ull;
+
+    for (uint32_t i = 0; i < count; i++) set |= descriptor_bit( descriptors[i] );
+    fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
+    atomic_store( &waiter->set, set );
+    for (;;)
+    {
+        uint32_t i;
+        struct timespec left;
+
+        for (i = 0; i < count; i++)
+            if (atomic_load( &descriptors[i]->closing )) break;
+        if (i < count)
+        {
+            result = WAIT_CLOSED;
+            break;
+        }
+        until = slice_end < wait->deadline ? slice_end : wait->deadline;
+        if (now >= until)
+        {
+            result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
+            break;
+        }
+        left.tv_sec = ( until - now ) / 1000000000;
+        left.tv_nsec = ( until - now ) % 1000000000;
+        ready = ppoll( fds, count + 1, &left, NULL );
+        if (ready > 0)
+        {
+            if (fds[count].revents)
+            {
+                /* something about a socket changed that no poll shows: the caller looks, and waits again */
+                while (read( waiter->wake_fd, &drained, sizeof(drained) ) < 0 && errno == EINTR) continue;
+                for (i = 0; i < count; i++)
+                    if (atomic_load( &descriptors[i]->closing )) result = WAIT_CLOSED;
+            }
+            break;
+        }
+        else if (ready < 0 && errno != EINTR)
+        {
+            result = WAIT_FAILED;
+            break;
+        }
+        now = now_ns();
+    }
+    atomic_store( &waiter->set, 0 );
+    if (result == WAIT_ALERT && wait->slice < LAST_SLICE) wait->slice *= 2;
+    return result;
+}
+
+enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_ms, struct ws2_wait *wait )
+{
+    struct pollfd fds[2] = { { .fd = d->fd, .events = events } };
+
+    return wait_many( &d, fds, 1, timeout_ms ? timeout_ms * 1000ull : WAIT_FOREVER_US, wait );
+}
+
+NTSTATUS wait_status( enum wait_result result, int32_t *error )
+{
+    switch (result)
+    {
+    case WAIT_READY: break;
+    case WAIT_TIMED_OUT: *error = WSAETIMEDOUT; break;
+    case WAIT_CLOSED: *error = WSAEINTR; break;
+    case WAIT_ALERT: return WS2_STATUS_ALERT;
+    case WAIT_FAILED: *error = WSAENOBUFS; break;
+    }
+    return 0;
+}
