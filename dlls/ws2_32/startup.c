@@ -5,12 +5,25 @@ LONG ws2_started;
 
 NTSTATUS NTAPI NtTestAlert( void );
 
+void ws2_alert( void ) { NtTestAlert(); }
+
 int ws2_call_( unsigned int code, void *params )
 {
     int32_t status;
 
-    while ((status = ws2host_call( code, params )) == WS2_STATUS_ALERT) NtTestAlert();
-    return status ? WSAEFAULT : *(int32_t *)params;
+    while ((status = ws2host_call( code, params )))
+    {
+        switch (status)
+        {
+        case WS2_STATUS_ALERT: ws2_alert(); break;
+        case WS2_STATUS_ADOPT:
+            if (!ws2_adopt( ( (struct ws2_handle_params *)params )->handle )) return WSAENOTSOCK;
+            break;
+        case WS2_STATUS_CLOSED: return WSAENOTSOCK;
+        default: return WSAEFAULT;
+        }
+    }
+    return *(int32_t *)params;
 }
 
 static int copy( const void *target, const void *source, size_t size )
@@ -58,6 +71,14 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     WS2_RETURN( 0, 0, "version=%#x", version );
 }
 
+/* The last clean-up closes every socket that the process still has. */
+static void close_all( void )
+{
+    struct ws2_handle_params next = { 0 };
+
+    while (!ws2_call( socket_next, &next ) && next.handle) ws2_close( (SOCKET)next.handle );
+}
+
 /***********************************************************************
  *      WSACleanup   (WS2_32.116)
  */
@@ -69,6 +90,7 @@ int WINAPI WSACleanup( void )
     {
         if (!count) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
     } while (!__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ));
+    if (count == 1) close_all();
     WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
 }
 

@@ -129,50 +129,14 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WahWriteLSPEvent, -1 ) \
 
 #define SOCKETS \
-    X( accept, -1 ) \
-    X( bind, -1 ) \
-    X( closesocket, -1 ) \
-    X( connect, -1 ) \
-    X( getpeername, -1 ) \
-    X( getsockname, -1 ) \
     X( getsockopt, -1 ) \
     X( ioctlsocket, -1 ) \
-    X( listen, -1 ) \
-    X( recv, -1 ) \
-    X( recvfrom, -1 ) \
-    X( select, -1 ) \
-    X( send, -1 ) \
-    X( sendto, -1 ) \
     X( setsockopt, -1 ) \
-    X( shutdown, -1 ) \
-    X( socket, -1 ) \
-    X( WSAAsyncSelect, -1 ) \
-    X( __WSAFDIsSet, 0 ) \
     X( ProcessSocketNotifications, -1 ) \
-    X( WSAAccept, -1 ) \
-    X( WSACloseEvent, 0 ) \
-    X( WSAConnect, -1 ) \
-    X( WSACreateEvent, 0 ) \
-    X( WSADuplicateSocketA, -1 ) \
-    X( WSADuplicateSocketW, -1 ) \
-    X( WSAEnumNetworkEvents, -1 ) \
-    X( WSAEventSelect, -1 ) \
     X( WSAGetOverlappedResult, 0 ) \
     X( WSAIoctl, -1 ) \
     X( WSAJoinLeaf, -1 ) \
-    X( WSAPoll, -1 ) \
-    X( WSARecv, -1 ) \
-    X( WSARecvDisconnect, -1 ) \
-    X( WSARecvFrom, -1 ) \
-    X( WSAResetEvent, 0 ) \
-    X( WSASend, -1 ) \
-    X( WSASendDisconnect, -1 ) \
     X( WSASendMsg, -1 ) \
-    X( WSASendTo, -1 ) \
-    X( WSASetEvent, 0 ) \
-    X( WSASocketA, -1 ) \
-    X( WSASocketW, -1 ) \
-    X( WSAWaitForMultipleEvents, -1 ) \
 
 #define X( name, result ) \
     intptr_t name( void ) \

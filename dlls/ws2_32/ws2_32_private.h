@@ -45,14 +45,37 @@ void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 
 /* --- startup.c */
 extern LONG ws2_started; /* WSAStartup calls not yet undone */
 
-/* Runs a call of the host half; user APCs run in between when it waits. The Winsock code of the result. */
+/* Runs a call of the host half; user APCs run in between when it waits, and a handle that the process has not seen is
+ * adopted. The Winsock code of the result. */
 int ws2_call_( unsigned int code, void *params );
 #define ws2_call( name, params ) ws2_call_( ws2_call_##name, params )
+
+/* User APCs of the thread run now. */
+void ws2_alert( void );
+
+/* The first thing that most functions do. */
+#define WS2_REQUIRE_STARTUP( result, name ) \
+    do \
+    { \
+        if (!ws2_started) WS2_RETURN( result, WSANOTINITIALISED, "%s before WSAStartup", name ); \
+    } while (0)
 
 static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)pointer; }
 
 /* Copy from or to memory of the caller's; 0 or WSAEFAULT. */
 int ws2_read( void *target, const void *user, size_t size );
 int ws2_write( void *user, const void *source, size_t size );
+
+/* --- socket.c */
+/* Makes a SOCKET of a handle that the process has not seen (inherited, DuplicateHandle'd), if it is one. */
+BOOL ws2_adopt( UINT64 handle );
+/* closesocket without its last error and trace. */
+int ws2_close( SOCKET s );
+/* The handle of a descriptor made by the host half, installed; *error is set on failure. */
+SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error );
+
+/* --- events.c */
+/* An accepted socket takes over its listener's registration. */
+void ws2_inherit_events( SOCKET listener, SOCKET accepted );
 
 #endif

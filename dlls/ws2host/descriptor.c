@@ -87,6 +87,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->closing, 0 );
     atomic_store( &d->local, 0 );
     atomic_store( &d->event_generation, 0 );
+    atomic_store( &d->deferred, NULL );
     /* a late user of the struct's former life may be counted at this moment: add, never store */
     atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
     return d;
@@ -161,24 +162,47 @@ void descriptor_discard( struct descriptor *d )
     descriptor_release( d );
 }
 
-NTSTATUS unix_close_begin( void *args )
+/* The entry becomes CLOSING; NULL, or CLOSING itself, when there is nothing to take. */
+static struct descriptor *take_out( uint64_t handle )
 {
-    struct ws2_handle_params *params = args;
-    entry *entry = find_entry( params->handle, 0 );
+    entry *entry = find_entry( handle, 0 );
     struct descriptor *d = entry ? atomic_load( entry ) : NULL;
 
     do
+        if (!d || d == CLOSING) return d;
+    while (!atomic_compare_exchange_strong( entry, &d, CLOSING ));
+    return d;
+}
+
+struct descriptor *descriptor_remove( uint64_t handle )
+{
+    struct descriptor *d = take_out( handle );
+
+    return d == CLOSING ? NULL : d;
+}
+
+static void discard_deferred( struct descriptor *listener )
+{
+    struct descriptor *d = atomic_exchange( &listener->deferred, NULL ), *next;
+
+    for (; d; d = next)
     {
-        if (d == CLOSING)
-        {
-            params->error = WSAENOTSOCK;
-            return 0;
-        }
-        if (!d) return WS2_STATUS_ADOPT;
-    } while (!atomic_compare_exchange_strong( entry, &d, CLOSING ));
+        next = d->next_deferred;
+        descriptor_discard( d );
+    }
+}
+
+NTSTATUS unix_close_begin( void *args )
+{
+    struct ws2_handle_params *params = args;
+    struct descriptor *d = take_out( params->handle );
+
+    if (!d) return WS2_STATUS_ADOPT;
+    if (d == CLOSING) return WS2_STATUS_CLOSED;
 
     atomic_store( &d->closing, 1 );
     events_forget( d );
+    discard_deferred( d );
     give_up_slot( d );
     if (atomic_load( &d->users ) > 1) wait_wake( d );
     descriptor_release( d );

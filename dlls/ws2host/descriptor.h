@@ -23,6 +23,8 @@ struct descriptor
     _Atomic uint32_t closing; /* taken out of the table: waits end with WSAENOTSOCK */
     _Atomic uint32_t local;   /* bits of this descriptor, not of the socket: enum descriptor_local */
     struct descriptor *next_free;
+    _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
+    struct descriptor *next_deferred;
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
     uint32_t reserved;
 };
@@ -36,6 +38,8 @@ void descriptor_release( struct descriptor *descriptor );
 struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );
 /* Puts it into the table under its handle; the user that descriptor_create gave stands for the table from now on. */
 int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
+/* Takes a live descriptor out of the table without ending it; its user is the caller's from now on. NULL: not there. */
+struct descriptor *descriptor_remove( uint64_t handle );
 /* The end of a descriptor that was never installed. */
 void descriptor_discard( struct descriptor *descriptor );
 

@@ -327,6 +327,40 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
     ( WS2_FLAG_NONBLOCKING | WS2_FLAG_OVERLAPPED | WS2_FLAG_SNDBUF_SET | WS2_FLAG_RCVBUF_SET | WS2_FLAG_REUSEADDR | \
       WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE )
 
+/* One of the connections put off: the list is taken as a whole, and what is left of it goes back. */
+static struct descriptor *take_deferred( struct descriptor *listener )
+{
+    struct descriptor *first, *rest, *last;
+
+    if (!atomic_load_explicit( &listener->deferred, memory_order_relaxed )) return NULL;
+    if (!(first = atomic_exchange( &listener->deferred, NULL ))) return NULL;
+    if (!(rest = first->next_deferred)) return first;
+    for (last = rest; last->next_deferred;) last = last->next_deferred;
+    last->next_deferred = atomic_load( &listener->deferred );
+    while (!atomic_compare_exchange_weak( &listener->deferred, &last->next_deferred, rest )) continue;
+    return first;
+}
+
+NTSTATUS unix_accept_defer( void *args )
+{
+    struct ws2_accept_defer_params *params = args;
+    NTSTATUS status;
+    struct descriptor *listener = descriptor_acquire( params->handle, &status ), *d;
+
+    if (!listener) return status;
+    if (!(d = descriptor_remove( params->accepted ))) params->error = WSAENOTSOCK;
+    else
+    {
+        events_forget( d );
+        d->next_deferred = atomic_load( &listener->deferred );
+        while (!atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d )) continue;
+        params->error = 0;
+        wait_wake( listener );
+    }
+    descriptor_release( listener );
+    return 0;
+}
+
 NTSTATUS unix_accept( void *args )
 {
     struct ws2_accept_params *params = args;
@@ -359,6 +393,14 @@ NTSTATUS unix_accept( void *args )
         }
         if (!(d = descriptor_acquire( params->handle, &status ))) return status;
     }
+    if ((accepted = take_deferred( d )))
+    {
+        size = sizeof(address);
+        getpeername( accepted->fd, &address.any, &size );
+        fd = accepted->fd;
+        params->error = 0;
+        goto accepted;
+    }
     for (;;)
     {
         enum wait_result result;
@@ -387,9 +429,10 @@ NTSTATUS unix_accept( void *args )
                                  ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND | WS2_FLAG_CONNECTED |
                                      WS2_FLAG_ACCEPTED,
                                  &accepted );
+    if (!params->error) inherit( d, accepted );
+accepted:
     if (!params->error)
     {
-        inherit( d, accepted );
         params->fd = fd;
         params->descriptor = (uintptr_t)accepted;
         params->inherited_events = ws2_events_mask( atomic_load( &d->slot->events ) ) != 0;

@@ -37,6 +37,17 @@ static uint32_t record( struct descriptor *d, uint32_t bits, uint32_t fresh, uin
     return added & ws2_events_mask( next );
 }
 
+/* A window has been told of events: each is posted once, until its re-enabling call. */
+static void mark_posted( struct descriptor *d, uint32_t bits )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+
+    do
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) | bits,
+                           ws2_events_recorded( word ) & ~bits, ws2_events_mask( word ) );
+    while (!atomic_compare_exchange_weak( &d->slot->events, &word, next ));
+}
+
 static void clear_seen( struct descriptor *d, uint32_t bits, uint32_t also_recorded )
 {
     uint64_t word = atomic_load( &d->slot->events ), next;
@@ -108,13 +119,6 @@ static uint32_t evaluate_now( struct descriptor *d )
     return evaluate( d, fd.revents, 0, 0 );
 }
 
-static void fill_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )
-{
-    memset( codes, 0, WS2_EVENT_BIT_COUNT * sizeof(*codes) );
-    if (events & WS2_FD_CONNECT) codes[4] = atomic_load( &d->slot->connect_error );
-    if (events & WS2_FD_CLOSE) codes[5] = atomic_load( &d->slot->close_error );
-}
-
 static uint64_t epoll_key( struct descriptor *d, uint32_t generation ) { return generation | d->handle << 32; }
 
 /* Puts the socket into the process's epoll, or gives its entry there the new generation. */
@@ -134,7 +138,15 @@ static int32_t watch( struct descriptor *d, uint32_t generation )
     return winsock_error( errno );
 }
 
-static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t message, uint32_t mask, uint32_t *due )
+static void fill_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )
+{
+    memset( codes, 0, WS2_EVENT_BIT_COUNT * sizeof(*codes) );
+    if (events & WS2_FD_CONNECT) codes[4] = atomic_load( &d->slot->connect_error );
+    if (events & WS2_FD_CLOSE) codes[5] = atomic_load( &d->slot->close_error );
+}
+
+static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t message, uint32_t mask, uint32_t *due,
+                                int32_t codes[WS2_EVENT_BIT_COUNT] )
 {
     struct ws2_slot *slot = d->slot;
     uint64_t word = atomic_load( &slot->events ), next;
@@ -152,14 +164,21 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
         seen = ws2_events_seen( word );
         recorded = ws2_events_recorded( word );
         /* a window is told of everything that holds now, but for the connect */
-        if (message) seen &= WS2_FD_CONNECT | WS2_FD_CLOSE;
+        if (message)
+        {
+            recorded = 0;
+            seen = descriptor_flags( d ) & WS2_FLAG_CONNECTED ? WS2_FD_CONNECT : 0;
+        }
         next = ws2_events( generation, seen, recorded, mask );
     } while (!atomic_compare_exchange_weak( &slot->events, &word, next ));
 
     if (mask) descriptor_set_flags( d, WS2_FLAG_NONBLOCKING );
     if ((error = watch( d, generation ))) return error;
     evaluate_now( d );
+    if (message && slot->type != SOCK_STREAM) record( d, WS2_FD_WRITE, 0, 0 );
     *due = ws2_events_recorded( atomic_load( &slot->events ) ) & mask;
+    fill_codes( d, *due, codes );
+    if (message) mark_posted( d, *due );
     return 0;
 }
 
@@ -193,7 +212,8 @@ NTSTATUS unix_event_select( void *args )
     params->need_io_thread = 0;
     if (!params->mask && !atomic_load( &d->slot->events )) params->error = 0; /* nothing to end */
     else if (!(params->error = make_epoll( &params->need_io_thread )))
-        params->error = register_events( d, params->target, params->message, params->mask, &params->due );
+        params->error = register_events( d, params->target, params->message, params->mask, &params->due,
+                                         params->codes );
     descriptor_release( d );
     return 0;
 }
@@ -213,7 +233,7 @@ NTSTATUS unix_event_inherit( void *args )
     params->error = 0;
     if (!params->mask) return 0;
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
-    params->error = register_events( d, params->target, params->message, params->mask, &params->due );
+    params->error = register_events( d, params->target, params->message, params->mask, &params->due, params->codes );
     descriptor_release( d );
     return 0;
 }
@@ -296,9 +316,10 @@ static int next_action( const struct epoll_event *event, struct ws2_io_action *a
         return 0;
     }
     arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : ARRIVALS;
-    bits = evaluate( d, event->events, arrivals, generation );
     action->target = atomic_load( &d->slot->event_target );
     action->message = atomic_load( &d->slot->event_message );
+    bits = evaluate( d, event->events, action->message ? 0 : arrivals, generation );
+    if (action->message && bits) mark_posted( d, bits );
     action->events = bits;
     action->handle = d->handle;
     fill_codes( d, bits, action->codes );

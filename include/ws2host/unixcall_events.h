@@ -22,6 +22,7 @@ struct ws2_event_select_params
     uint32_t message; /* 0 for an event */
     uint32_t due;     /* out: bits of the mask that are recorded already: set the event, or post */
     uint32_t need_io_thread; /* out: the process has none yet */
+    int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
 
 /* Reads and clears the recorded events of the mask. */
@@ -43,6 +44,7 @@ struct ws2_event_inherit_params
     uint64_t target; /* out */
     uint32_t mask; /* out */
     uint32_t message; /* out */
+    int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
 
 struct ws2_io_action

@@ -26,6 +26,7 @@
     X( listen ) \
     X( connect ) \
     X( accept ) \
+    X( accept_defer ) \
     X( shutdown ) \
     X( getsockname ) \
     X( getpeername ) \
@@ -160,6 +161,16 @@ struct ws2_accept_params
     uint64_t size_pointer;
     struct ws2_wait wait;
     uint32_t inherited_events; /* out: the listener's registration goes with it */
+};
+
+/* Puts an accepted socket back to the head of its listener's queue, for this process; its descriptor leaves the table as
+ * by close_begin, and is the next that accept gives. */
+struct ws2_accept_defer_params
+{
+    int32_t error;
+    uint32_t reserved;
+    uint64_t handle; /* the listener */
+    uint64_t accepted;
 };
 
 struct ws2_shutdown_params

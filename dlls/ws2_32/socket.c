@@ -1,0 +1,130 @@
+/*
+ * Sockets coming and going: creation, handles of other origin, closing.
+ *
+ * A SOCKET is a real handle of the loader, made of the host socket; the host half knows its descriptor by that value.
+ */
+#include "ws2_32_private.h"
+#include "catalogue.h"
+#include "duplicate.h"
+#include "ws2host/table.h"
+
+#define OBJ_INHERIT 0x2
+
+NTSTATUS NTAPI NtClose( HANDLE handle );
+
+SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
+{
+    struct ws2_socket_install_params install = { .descriptor = descriptor };
+    void *handle = NULL;
+
+    if (ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ))
+    {
+        ws2_call( socket_discard, &install );
+        *error = WSAEMFILE;
+        return INVALID_SOCKET;
+    }
+    install.handle = ws2_pointer( handle );
+    if ((*error = ws2_call( socket_install, &install )))
+    {
+        ws2_call( socket_discard, &install );
+        NtClose( handle );
+        return INVALID_SOCKET;
+    }
+    return (SOCKET)handle;
+}
+
+BOOL ws2_adopt( UINT64 handle )
+{
+    struct ws2_socket_adopt_params adopt = { .handle = handle };
+
+    if (!handle || handle > 0x7fffffff) return FALSE;
+    if (ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd )) return FALSE;
+    return !ws2_call( socket_adopt, &adopt );
+}
+
+static SOCKET create( int family, int type, int protocol, DWORD flags, int *error )
+{
+    struct ws2_socket_create_params create = { .family = family, .type = type, .protocol = protocol };
+
+    if (flags & WSA_FLAG_OVERLAPPED) create.flags |= WS2_FLAG_OVERLAPPED;
+    if ((*error = ws2_call( socket_create, &create ))) return INVALID_SOCKET;
+    return ws2_install( create.fd, create.descriptor, flags, error );
+}
+
+/* info: a copy of the program's, NULL for none */
+static SOCKET create_from( int family, int type, int protocol, const WSAPROTOCOL_INFOW *info, DWORD flags, int *error )
+{
+    const WSAPROTOCOL_INFOW *entry;
+
+    if (info && info->dwProviderReserved) return duplicate_open( info->dwProviderReserved, flags, error );
+    *error = info ? catalogue_resolve_info( family, type, protocol, info, &entry, &family, &type, &protocol )
+                  : catalogue_resolve( family, type, protocol, &entry, &family, &type, &protocol );
+    return *error ? INVALID_SOCKET : create( family, type, protocol, flags, error );
+}
+
+/***********************************************************************
+ *      socket   (WS2_32.23)
+ */
+SOCKET WINAPI socket( int family, int type, int protocol )
+{
+    int error;
+    SOCKET s;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "socket" );
+    s = create_from( family, type, protocol, NULL, WSA_FLAG_OVERLAPPED, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
+}
+
+/***********************************************************************
+ *      WSASocketW   (WS2_32.@)
+ */
+SOCKET WINAPI WSASocketW( int family, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags )
+{
+    WSAPROTOCOL_INFOW copy;
+    SOCKET s = INVALID_SOCKET;
+    int error = 0;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketW" );
+    if (info) error = ws2_read( &copy, info, sizeof(copy) );
+    if (!error) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
+                (void *)info, group, flags );
+}
+
+/***********************************************************************
+ *      WSASocketA   (WS2_32.@)
+ */
+SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFOA info, GROUP group, DWORD flags )
+{
+    WSAPROTOCOL_INFOW copy;
+    SOCKET s = INVALID_SOCKET;
+    int error = 0;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketA" );
+    /* the two forms differ in the name at the end only, and the name is nobody's input */
+    memset( &copy, 0, sizeof(copy) );
+    if (info) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
+    if (!error) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
+                (void *)info, group, flags );
+}
+
+int ws2_close( SOCKET s )
+{
+    struct ws2_handle_params params = { .handle = s };
+    int error = ws2_call( close_begin, &params );
+
+    if (error) return error;
+    NtClose( (HANDLE)s );
+    ws2_call( close_end, &params );
+    return 0;
+}
+
+/***********************************************************************
+ *      closesocket   (WS2_32.3)
+ */
+int WINAPI closesocket( SOCKET s )
+{
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "closesocket" );
+    WS2_RETURN_STATUS( ws2_close( s ), "s=%#zx", s );
+}
