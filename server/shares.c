@@ -256,7 +256,8 @@ static void drop_registrations( struct share *share, struct client *client )
         const uint64_t events = atomic_load( &slot->events );
 
         atomic_store( &slot->event_owner, WS2_NO_INDEX );
-        atomic_store( &slot->events, ws2_events( ws2_events_generation( events ) + 1, ws2_events_recorded( events ), 0 ) );
+        atomic_store( &slot->events, ws2_events( ws2_events_generation( events ) + 1, ws2_events_seen( events ),
+                                                 ws2_events_recorded( events ), 0 ) );
     }
     if (atomic_load( &slot->port_owner ) == client->index) atomic_store( &slot->port_owner, WS2_NO_INDEX );
 }

@@ -142,7 +142,10 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 
     if (!entry) return WSAENOBUFS;
     d->handle = handle;
-    atomic_store( &d->slot->handle, handle );
+    /* a shared slot has a handle for each descriptor: the server keeps them */
+    if (ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED)
+        connection_name( d->slot_index, d->generation, handle );
+    else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
     if (old && old != CLOSING)
     {
@@ -264,7 +267,10 @@ static void enumerate_shared( connection_publish_function publish )
     }
 }
 
-void ( *connection_enumerate_shared )( connection_publish_function publish ) = enumerate_shared;
+__attribute__( ( constructor ) ) static void offer_enumeration( void )
+{
+    connection_enumerate_shared = enumerate_shared;
+}
 
 NTSTATUS unix_socket_install( void *args )
 {

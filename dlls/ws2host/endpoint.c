@@ -44,6 +44,7 @@ void endpoint_remember( struct descriptor *d )
 
 static void forget_local( struct descriptor *d )
 {
+    descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
     memset( d->slot->local_address, 0, sizeof(d->slot->local_address) );
     atomic_store( &d->slot->local_port, 0 );
 }
@@ -70,7 +71,16 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         struct ws2_reply reply;
         int32_t error;
 
+        if (address->any.sa_family == AF_INET6)
+        {
+            int only = 0;
+            socklen_t only_size = sizeof(only);
+            getsockopt( d->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &only_size );
+            if (only) descriptor_set_flags( d, WS2_FLAG_V6ONLY );
+            else descriptor_clear_flags( d, WS2_FLAG_V6ONLY );
+        }
         remember_local( d, address );
+        descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
         if ((error = connection_request( &request, -1, &reply, NULL )))
         {
             forget_local( d );
