@@ -119,7 +119,7 @@ static void source( unsigned short port, const char *pipe )
 
     ipc = CreateNamedPipeA( pipe, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096, 4096, 0, NULL );
     if (ipc == INVALID_HANDLE_VALUE) deviation( "CreateNamedPipe: error %lu", GetLastError() );
-    done( "0", "process %lu, waiting for the target", GetCurrentProcessId() );
+    done( "0", "process %04lx, waiting for the target", GetCurrentProcessId() );
     if (!ConnectNamedPipe( ipc, NULL ) && GetLastError() != ERROR_PIPE_CONNECTED)
         deviation( "ConnectNamedPipe: error %lu", GetLastError() );
 
@@ -134,14 +134,14 @@ static void source( unsigned short port, const char *pipe )
     ipc_send( "?", 1 );
     wait_for_go();
     ipc_receive( &target_pid, sizeof(target_pid) );
-    done( "4", "received the process id: %lu", target_pid );
+    done( "4", "received the process id: %04lx", target_pid );
 
     memset( &info, 0xcc, sizeof(info) );
     if (WSADuplicateSocketA( s, target_pid, &info )) deviation( "WSADuplicateSocket: error %d", WSAGetLastError() );
     if (info.iAddressFamily != AF_INET || info.iSocketType != SOCK_STREAM || info.iProtocol != IPPROTO_TCP)
         deviation( "the info is of family %d, type %d, protocol %d", info.iAddressFamily, info.iSocketType,
                    info.iProtocol );
-    done( "5", "WSADuplicateSocket for process %lu: family %d, type %d, protocol %d, '%s'", target_pid,
+    done( "5", "WSADuplicateSocket for process %04lx: family %d, type %d, protocol %d, '%s'", target_pid,
           info.iAddressFamily, info.iSocketType, info.iProtocol, info.szProtocol );
 
     announce( "6", "sends the WSAPROTOCOL_INFO, %u bytes", (unsigned)sizeof(info) );
@@ -178,7 +178,7 @@ static void target( const char *pipe )
     if (ipc == INVALID_HANDLE_VALUE) deviation( "the pipe: error %lu", GetLastError() );
 
     ipc_receive( &c, 1 );
-    announce( "3", "is asked for its process id, and answers %lu", pid );
+    announce( "3", "is asked for its process id, and answers %04lx", pid );
     wait_for_go();
     ipc_send( &pid, sizeof(pid) );
 
