@@ -1,0 +1,171 @@
+/*
+ * The protocol catalogue (facts: names-and-protocols 2, sockets-1 3.3): how the enumerations answer, what the entries say,
+ * and that names of either width and the service provider's view agree.
+ */
+#include "support.h"
+#include <ws2spi.h>
+
+#define XP1_QOS 0x2000
+
+static void test_calls( void )
+{
+    static int tcp_only[] = { IPPROTO_TCP, 0 };
+    WSAPROTOCOL_INFOA *a;
+    WSAPROTOCOL_INFOW *w;
+    DWORD length, needed;
+    int count;
+
+    length = 0;
+    check_fails( WSAEnumProtocolsA( NULL, NULL, &length ), WSAENOBUFS );
+    ok( length && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+    needed = length;
+    length = 0;
+    check_fails( WSAEnumProtocolsA( NULL, (WSAPROTOCOL_INFOA *)&length, &length ), WSAENOBUFS );
+    ok( length == needed, "got %lu bytes\n", length );
+    length = needed - 1;
+    a = malloc( needed );
+    check_fails( WSAEnumProtocolsA( NULL, a, &length ), WSAENOBUFS );
+    ok( length == needed, "got %lu bytes\n", length );
+    WSASetLastError( ERROR_UNTOUCHED );
+    count = WSAEnumProtocolsA( NULL, a, &length );
+    ok( count == (int)( needed / sizeof(*a) ), "got %d entries\n", count );
+    free( a );
+
+    length = 0;
+    check_fails( WSAEnumProtocolsW( NULL, NULL, &length ), WSAENOBUFS );
+    ok( length == count * sizeof(*w), "got %lu bytes\n", length );
+    w = malloc( length );
+    check_result( WSAEnumProtocolsW( NULL, w, &length ), count );
+    free( w );
+
+    /* a NULL buffer counts as too small, whatever the length says */
+    length = 0x10000;
+    check_fails( WSAEnumProtocolsW( tcp_only, NULL, &length ), WSAENOBUFS );
+    ok( length && length < needed * 2 && length % sizeof(*w) == 0, "got %lu bytes\n", length );
+    length = 0x10000;
+    check_fails( WSAEnumProtocolsA( tcp_only, NULL, &length ), WSAENOBUFS );
+    ok( length && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+
+    check_fails( guarded( WSAEnumProtocolsA( NULL, NULL, NULL ) ), WSAEFAULT );
+}
+
+static void test_list( void )
+{
+    static int list[] = { 0xdead, IPPROTO_TCP, 0xcafe, IPPROTO_UDP, 0xbeef, 0 };
+    WSAPROTOCOL_INFOW entries[32];
+    DWORD length = sizeof(entries);
+    int count = WSAEnumProtocolsW( list, entries, &length );
+    BOOL tcp = FALSE, udp = FALSE;
+
+    ok( count >= 2, "got %d entries\n", count );
+    for (int i = 0; i < count; i++)
+    {
+        ok( entries[i].iProtocol == IPPROTO_TCP || entries[i].iProtocol == IPPROTO_UDP, "entry %d has protocol %d\n", i,
+            entries[i].iProtocol );
+        tcp = tcp || entries[i].iProtocol == IPPROTO_TCP;
+        udp = udp || entries[i].iProtocol == IPPROTO_UDP;
+    }
+    ok( tcp && udp, "TCP %d, UDP %d\n", tcp, udp );
+}
+
+static void test_entries( void )
+{
+    static const GUID ipv4 = { 0xe70f1aa0, 0xab8b, 0x11cf, { 0x8c, 0xa3, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } };
+    static const GUID ipv6 = { 0xf9eab0c0, 0x26d4, 0x11d0, { 0xbb, 0xbf, 0x00, 0xaa, 0x00, 0x6c, 0x34, 0xe4 } };
+    static const struct
+    {
+        int family, type, protocol, address;
+        DWORD services;
+        const GUID *provider;
+    } rows[] = {
+        { AF_INET, SOCK_STREAM, IPPROTO_TCP, 16, 0x20066, &ipv4 },
+        { AF_INET, SOCK_DGRAM, IPPROTO_UDP, 16, 0x20609, &ipv4 },
+        { AF_INET6, SOCK_STREAM, IPPROTO_TCP, 28, 0x20066, &ipv6 },
+        { AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 28, 0x20609, &ipv6 },
+    };
+    WSAPROTOCOL_INFOW entries[32];
+    WSAPROTOCOL_INFOA ansi[32];
+    DWORD length = sizeof(entries), ansi_length = sizeof(ansi);
+    int count = WSAEnumProtocolsW( NULL, entries, &length );
+    int ansi_count = WSAEnumProtocolsA( NULL, ansi, &ansi_length ), first_zero = -1;
+
+    ok( sizeof(entries[0]) == 628 && sizeof(ansi[0]) == 372, "sizes %u, %u\n", (int)sizeof(entries[0]),
+        (int)sizeof(ansi[0]) );
+    ok( count == ansi_count, "%d wide entries, %d narrow ones\n", count, ansi_count );
+    for (int i = 0; i < count; i++)
+    {
+        char name[WSAPROTOCOL_LEN + 1];
+
+        winetest_push_context( "entry %d", i );
+        ok( !( entries[i].dwProviderFlags & PFL_HIDDEN ), "hidden\n" );
+        ok( entries[i].szProtocol[0], "no name\n" );
+        ok( !entries[i].dwProviderReserved, "reserved %#lx\n", entries[i].dwProviderReserved );
+        ok( !memcmp( &entries[i], &ansi[i], offsetof( WSAPROTOCOL_INFOW, szProtocol ) ), "the two forms differ\n" );
+        WideCharToMultiByte( CP_ACP, 0, entries[i].szProtocol, -1, name, sizeof(name), NULL, NULL );
+        ok( !strcmp( name, ansi[i].szProtocol ), "names differ: %s, %s\n", name, ansi[i].szProtocol );
+        if (first_zero < 0 && entries[i].iAddressFamily == AF_INET &&
+            entries[i].dwProviderFlags & PFL_MATCHES_PROTOCOL_ZERO)
+            first_zero = i;
+        winetest_pop_context();
+    }
+    ok( first_zero >= 0 && entries[first_zero].iSocketType == SOCK_STREAM, "protocol 0 does not mean a stream first\n" );
+
+    for (unsigned int r = 0; r < ARRAY_SIZE( rows ); r++)
+    {
+        int found = -1;
+
+        winetest_push_context( "family %d type %d", rows[r].family, rows[r].type );
+        for (int i = 0; i < count && found < 0; i++)
+            if (entries[i].iAddressFamily == rows[r].family && entries[i].iProtocol == rows[r].protocol) found = i;
+        ok( found >= 0, "no entry\n" );
+        if (found >= 0)
+        {
+            const WSAPROTOCOL_INFOW *entry = &entries[found];
+
+            ok( ( entry->dwServiceFlags1 & ~XP1_QOS ) == rows[r].services, "services %#lx\n", entry->dwServiceFlags1 );
+            ok( entry->iVersion == 2, "version %d\n", entry->iVersion );
+            ok( entry->iSocketType == rows[r].type, "type %d\n", entry->iSocketType );
+            ok( entry->iMaxSockAddr == rows[r].address && entry->iMinSockAddr == rows[r].address, "sizes %d, %d\n",
+                entry->iMaxSockAddr, entry->iMinSockAddr );
+            ok( entry->ProtocolChain.ChainLen == BASE_PROTOCOL, "chain %d\n", entry->ProtocolChain.ChainLen );
+            ok( !memcmp( &entry->ProviderId, rows[r].provider, sizeof(GUID) ), "another provider\n" );
+            ok( entry->dwCatalogEntryId != 0, "no id\n" );
+        }
+        winetest_pop_context();
+    }
+}
+
+/* The provider's view has the hidden entries too and gives its error through a pointer. */
+static void test_provider_view( void )
+{
+    WSAPROTOCOL_INFOW entries[32];
+    DWORD length = 0;
+    int count, error = 0, raw = 0;
+
+    ok( WSCEnumProtocols( NULL, NULL, &length, &error ) == SOCKET_ERROR, "succeeded\n" );
+    ok( error == WSAENOBUFS, "got error %d\n", error );
+    ok( length && length % sizeof(entries[0]) == 0, "got %lu bytes\n", length );
+    length = sizeof(entries);
+    count = WSCEnumProtocols( NULL, entries, &length, &error );
+    for (int i = 0; i < count; i++)
+    {
+        if (entries[i].iSocketType != SOCK_RAW || entries[i].iAddressFamily != AF_INET) continue;
+        ok( entries[i].dwProviderFlags == ( PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN ), "flags %#lx\n",
+            entries[i].dwProviderFlags );
+        ok( ( entries[i].dwServiceFlags1 & ~XP1_QOS ) == 0x20609, "services %#lx\n", entries[i].dwServiceFlags1 );
+        ok( entries[i].iProtocol == 0 && entries[i].iProtocolMaxOffset == 255, "protocol %d + %d\n",
+            entries[i].iProtocol, entries[i].iProtocolMaxOffset );
+        raw++;
+    }
+    ok( raw == 1, "%d raw entries\n", raw );
+}
+
+START_TEST( catalogue )
+{
+    if (support_begin()) return;
+    test_calls();
+    test_list();
+    test_entries();
+    test_provider_view();
+    support_end();
+}
