@@ -277,7 +277,7 @@ static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
     struct thread_state *here = state();
 
     InterlockedIncrement( &failures );
-    print( "%s:%d: this is the last test seen before the exception\n%s: unhandled exception %08lx at %p\n", here->file,
+    print( "%s:%d: this is the last test seen before the exception\n%s: Unhandled exception: %08lx at %p\n", here->file,
            here->line, current_test, pointers->ExceptionRecord->ExceptionCode,
            pointers->ExceptionRecord->ExceptionAddress );
     if (main_argc == 2) print_summary();
@@ -302,7 +302,7 @@ static int list_tests( FILE *file )
     unsigned int i;
 
     fprintf( file, "Valid test names:\n" );
-    for (i = 0; i < TEST_COUNT; i++) fprintf( file, "%s\n", tests[i].name );
+    for (i = 0; i < TEST_COUNT; i++) fprintf( file, "    %s\n", tests[i].name );
     return file == stderr;
 }
 
