@@ -489,7 +489,7 @@ static void test_source_dies( void )
         puppet.message->address = address;
         puppet.message->s = puppet_do( &puppet, PUPPET_NEW );
         check_ok( puppet_do( &puppet, PUPPET_CONNECT ) );
-        server = accept( listener, NULL, NULL );
+        server = accept_one( listener );
         puppet.message->pid = own_pid();
         check_ok( puppet_do( &puppet, PUPPET_DUPLICATE ) );
         {

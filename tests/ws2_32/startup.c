@@ -120,8 +120,7 @@ static void test_sweep( void )
         SOCKET client = socket( AF_INET, SOCK_STREAM, 0 ), server;
 
         check_ok( connect( client, &address.any, sizeof(address.v4) ) );
-        server = accept( listener, NULL, NULL );
-        ok( server != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
+        server = accept_one( listener );
         sockets[count++] = client;
         sockets[count++] = server;
         check_ok( WSADuplicateSocketA( client, GetCurrentProcessId(), &info ) );
@@ -172,7 +171,7 @@ static void test_sweep_is_seen( void )
     puppet.message->address = address;
     puppet.message->s = puppet_do( &puppet, PUPPET_NEW );
     check_ok( puppet_do( &puppet, PUPPET_CONNECT ) );
-    server = accept( listener, NULL, NULL );
+    server = accept_one( listener );
     check_open( server );
     check_ok( puppet_do( &puppet, PUPPET_CLEANUP ) );
     check_eof( server );

@@ -106,8 +106,7 @@ void tcp_pair_family( int family, SOCKET *client, SOCKET *server )
 
     *client = socket( family, SOCK_STREAM, IPPROTO_TCP );
     check_ok( connect( *client, &address.any, family == AF_INET6 ? sizeof(address.v6) : sizeof(address.v4) ) );
-    *server = accept( listener, NULL, NULL );
-    ok( *server != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
+    *server = accept_one( listener );
     check_ok( closesocket( listener ) );
     set_receive_timeout( *client, 10000 );
     set_receive_timeout( *server, 10000 );
@@ -123,6 +122,20 @@ BOOL wait_readable( SOCKET s, DWORD milliseconds )
     FD_ZERO( &set );
     FD_SET( s, &set );
     return select( 0, &set, NULL, NULL, &timeout ) == 1;
+}
+
+SOCKET accept_one_( const char *file, int line, SOCKET listener )
+{
+    SOCKET s;
+
+    if (!wait_readable( listener, 10000 ))
+    {
+        ok_( file, line )( 0, "no connection came\n" );
+        return INVALID_SOCKET;
+    }
+    s = accept( listener, NULL, NULL );
+    ok_( file, line )( s != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
+    return s;
 }
 
 void check_flow_( const char *file, int line, SOCKET from, SOCKET to )

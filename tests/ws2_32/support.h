@@ -81,6 +81,9 @@ void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
 void tcp_pair( SOCKET *client, SOCKET *server );          /* receives give up after 10 s */
 void set_nonblocking( SOCKET s, BOOL on );
 void set_receive_timeout( SOCKET s, DWORD milliseconds );
+/* accept that gives up after 10 s */
+#define accept_one( listener ) accept_one_( __FILE__, __LINE__, listener )
+SOCKET accept_one_( const char *file, int line, SOCKET listener );
 BOOL wait_readable( SOCKET s, DWORD milliseconds );
 /* data sent through one descriptor arrives at the other */
 #define check_flow( from, to ) check_flow_( __FILE__, __LINE__, from, to )
