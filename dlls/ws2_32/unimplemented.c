@@ -129,12 +129,8 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WahWriteLSPEvent, -1 ) \
 
 #define SOCKETS \
-    X( getsockopt, -1 ) \
-    X( ioctlsocket, -1 ) \
-    X( setsockopt, -1 ) \
     X( ProcessSocketNotifications, -1 ) \
     X( WSAGetOverlappedResult, 0 ) \
-    X( WSAIoctl, -1 ) \
     X( WSAJoinLeaf, -1 ) \
     X( WSASendMsg, -1 ) \
 

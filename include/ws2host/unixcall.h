@@ -18,6 +18,7 @@
 #include "ws2host/unixcall_sockets.h"
 #include "ws2host/unixcall_events.h"
 #include "ws2host/unixcall_names.h"
+#include "ws2host/unixcall_options.h"
 
 /* The order of the calls, the same in both halves. */
 #define WS2_CALLS( X ) \
@@ -26,7 +27,8 @@
     X( copy ) \
     WS2_SOCKET_CALLS( X ) \
     WS2_EVENT_CALLS( X ) \
-    WS2_NAME_CALLS( X )
+    WS2_NAME_CALLS( X ) \
+    WS2_OPTION_CALLS( X )
 
 enum ws2_call
 {

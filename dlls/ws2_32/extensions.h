@@ -1,0 +1,10 @@
+/* The functions that programs ask for by GUID: SIO_GET_EXTENSION_FUNCTION_POINTER. A new one is a line in extensions.c. */
+#ifndef EXTENSIONS_H
+#define EXTENSIONS_H
+
+#include <windows.h>
+
+/* NULL for a GUID that stands for none. */
+void *extensions_find( const GUID *guid );
+
+#endif

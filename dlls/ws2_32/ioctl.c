@@ -1,0 +1,153 @@
+/*
+ * ioctlsocket and WSAIoctl. The host half carries the codes out (dlls/ws2host/ioctl.c); function pointers are answered
+ * here, and so is what an OVERLAPPED changes.
+ *
+ * Windows has two families of codes. Those handled in the DLL answer at once, with or without an OVERLAPPED, and a
+ * success given with one is also reported as a completion of size 0. Those sent to the driver always pend when there is
+ * an OVERLAPPED, and both outcome and size come with the completion.
+ */
+#include "ws2_32_private.h"
+#include <winternl.h>
+#include <mswsock.h>
+#include <mstcpip.h>
+#include "extensions.h"
+
+static BOOL handled_in_dll( DWORD code )
+{
+    return code == (DWORD)FIONBIO || code == SIO_GET_EXTENSION_FUNCTION_POINTER || code == SIO_ROUTING_INTERFACE_QUERY ||
+           code == SIO_ADDRESS_LIST_QUERY;
+}
+
+static int get_extension( struct ws2_ioctl_params *params )
+{
+    struct ws2_socket_state_params state = { .handle = params->handle };
+    void *function;
+    GUID guid;
+    int error;
+
+    if ((error = ws2_call( socket_state, &state ))) return error;
+    if (!params->has_count || params->in_size < sizeof(guid) || params->out_size < sizeof(function)) return WSAEFAULT;
+    if ((error = ws2_read( &guid, (void *)(UINT_PTR)params->in, sizeof(guid) ))) return error;
+    if (!(function = extensions_find( &guid ))) return WSAEINVAL;
+    if ((error = ws2_write( (void *)(UINT_PTR)params->out, &function, sizeof(function) ))) return error;
+    params->count = sizeof(function);
+    params->store_count = 1;
+    return 0;
+}
+
+static int run( struct ws2_ioctl_params *params )
+{
+    return params->code == SIO_GET_EXTENSION_FUNCTION_POINTER ? get_extension( params ) : ws2_call( ioctl, params );
+}
+
+/* --- completions ------------------------------------------------------------------------------------------------------*/
+
+struct completion
+{
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
+    OVERLAPPED *overlapped;
+    DWORD error;
+    DWORD size;
+};
+
+static void CALLBACK run_routine( ULONG_PTR arg )
+{
+    struct completion completion = *(struct completion *)arg;
+
+    HeapFree( GetProcessHeap(), 0, (void *)arg );
+    completion.routine( completion.error, completion.size, completion.overlapped, 0 );
+}
+
+/* What the driver's statuses are, of the errors that a code of its can end with. */
+static NTSTATUS status_of( int error )
+{
+    switch (error)
+    {
+    case 0: return 0;
+    case WSAEFAULT: return 0xc0000023;     /* STATUS_BUFFER_TOO_SMALL */
+    case WSAEOPNOTSUPP: return 0xc00000bb; /* STATUS_NOT_SUPPORTED */
+    case WSAENOTCONN: return 0xc0000140;   /* STATUS_INVALID_CONNECTION */
+    case WSAEACCES: return 0xc0000022;     /* STATUS_ACCESS_DENIED */
+    default: return 0xc000000d;            /* STATUS_INVALID_PARAMETER */
+    }
+}
+
+/* A finished operation is told of: by the routine in the next alertable wait of this thread, or else by the event. */
+static int complete( OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, int error, DWORD size )
+{
+    ULONG_PTR results[2] = { (ULONG)status_of( error ), size };
+    struct completion *completion;
+    HANDLE event;
+
+    if (ws2_read( &event, &overlapped->hEvent, sizeof(event) ) || ws2_write( overlapped, results, sizeof(results) ))
+        return WSAEFAULT;
+    if (!routine)
+    {
+        /* the low bit only keeps the packet from a completion port */
+        event = (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)1 );
+        if (event) SetEvent( event );
+        return 0;
+    }
+    if (!(completion = HeapAlloc( GetProcessHeap(), 0, sizeof(*completion) ))) return WSAENOBUFS;
+    *completion = ( struct completion ){ routine, overlapped, error, size };
+    QueueUserAPC( run_routine, GetCurrentThread(), (ULONG_PTR)completion );
+    return 0;
+}
+
+static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapped,
+                           LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    static LONG said;
+    int error;
+
+    if (handled_in_dll( params->code ))
+    {
+        if ((error = run( params ))) return error;
+        return complete( overlapped, routine, 0, 0 );
+    }
+    if (params->code == SIO_ADDRESS_LIST_CHANGE || params->code == SIO_ROUTING_INTERFACE_CHANGE)
+    {
+        if (!InterlockedExchange( &said, 1 )) ws2_log( "SIO_ADDRESS_LIST_CHANGE with an OVERLAPPED is not implemented" );
+        return WSAEOPNOTSUPP;
+    }
+    error = run( params );
+    if (error == WSAENOTSOCK || !params->has_count) return error;
+    /* the handle is known to the DLL alone */
+    if (params->code == SIO_BASE_HANDLE) error = WSAEOPNOTSUPP;
+    params->store_count = 0;
+    if ((error = complete( overlapped, routine, error, error ? 0 : params->count ))) return error;
+    return WSA_IO_PENDING;
+}
+
+/***********************************************************************
+ *      WSAIoctl   (WS2_32.@)
+ */
+int WINAPI WSAIoctl( SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out, DWORD out_size, LPDWORD returned,
+                     LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    struct ws2_ioctl_params params = { .code = code, .handle = s, .in = ws2_pointer( in ), .in_size = in_size,
+                                       .out = ws2_pointer( out ), .out_size = out_size, .width = sizeof(void *),
+                                       .has_count = returned != NULL, .change_fd = -1 };
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAIoctl" );
+    error = overlapped ? run_overlapped( &params, overlapped, routine ) : run( &params );
+    if (params.store_count && ws2_write( returned, &params.count, sizeof(*returned) )) error = WSAEFAULT;
+    WS2_RETURN_STATUS( error, "s=%#Ix, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s, code,
+                       in, in_size, out, out_size, returned, overlapped, routine );
+}
+
+/***********************************************************************
+ *      ioctlsocket   (WS2_32.10)
+ */
+int WINAPI ioctlsocket( SOCKET s, LONG code, u_long *value )
+{
+    struct ws2_ioctl_params params = { .code = code, .handle = s, .in = ws2_pointer( value ), .out = ws2_pointer( value ),
+                                       .in_size = sizeof(*value), .out_size = sizeof(*value), .width = sizeof(void *),
+                                       .has_count = 1, .change_fd = -1 };
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "ioctlsocket" );
+    error = run( &params );
+    WS2_RETURN_STATUS( error, "s=%#Ix, code=%#lx, value=%p", s, code, value );
+}
