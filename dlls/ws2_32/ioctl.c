@@ -110,9 +110,10 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
         if (!InterlockedExchange( &said, 1 )) ws2_log( "SIO_ADDRESS_LIST_CHANGE with an OVERLAPPED is not implemented" );
         return WSAEOPNOTSUPP;
     }
+    /* the driver does not know the handle that this asks for */
+    if (params->code == SIO_BASE_HANDLE) params->out = 0;
     error = run( params );
     if (error == WSAENOTSOCK || !params->has_count) return error;
-    /* the handle is known to the DLL alone */
     if (params->code == SIO_BASE_HANDLE) error = WSAEOPNOTSUPP;
     params->store_count = 0;
     if ((error = complete( overlapped, routine, error, error ? 0 : params->count ))) return error;
@@ -133,7 +134,7 @@ int WINAPI WSAIoctl( SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAIoctl" );
     error = overlapped ? run_overlapped( &params, overlapped, routine ) : run( &params );
     if (params.store_count && ws2_write( returned, &params.count, sizeof(*returned) )) error = WSAEFAULT;
-    WS2_RETURN_STATUS( error, "s=%#Ix, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s, code,
+    WS2_RETURN_STATUS( error, "s=%#zx, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s, code,
                        in, in_size, out, out_size, returned, overlapped, routine );
 }
 
@@ -149,5 +150,5 @@ int WINAPI ioctlsocket( SOCKET s, LONG code, u_long *value )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "ioctlsocket" );
     error = run( &params );
-    WS2_RETURN_STATUS( error, "s=%#Ix, code=%#lx, value=%p", s, code, value );
+    WS2_RETURN_STATUS( error, "s=%#zx, code=%#lx, value=%p", s, code, value );
 }
