@@ -313,20 +313,19 @@ OPTION_SETTER( option_set_max_retransmit )
 OPTION_GETTER( option_get_v6only )
 {
     (void)option;
-    if (descriptor->slot->family == WS_AF_INET6)
-        return option_kernel_get( descriptor, HOST( IPPROTO_IPV6, IPV6_V6ONLY ), &value->number );
     value->number = !option_bit( descriptor->slot, BIT_V6ONLY );
     return 0;
 }
 OPTION_SETTER( option_set_v6only )
 {
+    int32_t error = 0;
+
     (void)option;
     if (descriptor_flags( descriptor ) & WS2_FLAG_BOUND) return WSAEINVAL;
     if (descriptor->slot->family == WS_AF_INET6)
-    {
-        int32_t error = option_kernel_set( descriptor, HOST( IPPROTO_IPV6, IPV6_V6ONLY ), value->number );
-        if (error) return error;
-    }
+        error = option_kernel_set( descriptor, HOST( IPPROTO_IPV6, IPV6_V6ONLY ), value->number );
+    /* to the host a raw socket is bound from the start, and hears IPv6 alone */
+    if (error && option_type( descriptor ) != TYPE_RAW) return error;
     option_set_bit( descriptor->slot, BIT_V6ONLY, !value->number );
     return 0;
 }

@@ -76,7 +76,7 @@ static const struct
     {
         int error, length, written;
     } results[7];
-} gets[] = {
+} reads[] = {
     { 1, { [B4] = { 0, 1, 1 }, [B1] = { 0, 1, 1 }, [DZ] = { WSAEFAULT, 1, -1 }, [DK] = { WSAEFAULT, 1, 0 },
            [PB] = { 0, 1, 1 }, [PN] = { 0, 1, 1 }, [PS] = { WSAEFAULT, 0, 0 } } },
     { 2, { [B4] = { 0, 1, 2 }, [B1] = { 0, 1, 1 }, [DZ] = { WSAEFAULT, 2, -2 }, [DK] = { WSAEFAULT, 2, 0 },
@@ -127,10 +127,10 @@ static void check_gets( SOCKET s, int level, int name, enum class class )
     DWORD value = 1;
 
     check_ok( setsockopt( s, level, name, (char *)&value, 4 ) );
-    for (unsigned int i = 0; i < ARRAY_SIZE( gets ); i++)
+    for (unsigned int i = 0; i < ARRAY_SIZE( reads ); i++)
     {
-        int error = gets[i].results[class].error, expected = gets[i].results[class].length;
-        int written = gets[i].results[class].written, length = gets[i].length, result, good;
+        int error = reads[i].results[class].error, expected = reads[i].results[class].length;
+        int written = reads[i].results[class].written, length = reads[i].length, result, good;
         unsigned char read[8];
 
         winetest_push_context( "get, length %d", length );
