@@ -25,6 +25,7 @@ static struct client *clients[WS2_CLIENT_COUNT];
 static struct pid_list by_windows_pid[PID_BUCKETS];
 static TAILQ_HEAD( , client ) held = TAILQ_HEAD_INITIALIZER( held );
 static unsigned int connections, next_index;
+static unsigned int absent; /* processes of the table that have not come back yet */
 static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
 
@@ -134,6 +135,13 @@ static void set_record( struct client *client )
     atomic_store( &record->unix_pid, client->unix_pid );
 }
 
+/* For a server that takes over: whether it must wait for this process. */
+void client_set_sharing( struct client *client )
+{
+    if (client->index == WS2_NO_INDEX) return;
+    atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing, client->holder_count + client->ticket_count );
+}
+
 /* A process that the table knows and that has come back takes its record over. */
 static void client_resume( struct client *client, struct client *before )
 {
@@ -149,6 +157,8 @@ static void client_resume( struct client *client, struct client *before )
     }
     client->holder_count = before->holder_count;
     client->resuming = 1;
+    client->missing = before->missing;
+    absent--;
     LIST_REMOVE( before, in_pids );
     loop_remove( before->pidfd );
     close( before->pidfd );
@@ -164,7 +174,7 @@ int32_t client_greet( struct client *client, uint32_t windows_pid )
     client->greeted = 1;
     if (!windows_pid) return 0;
     client->start_time = process_start_time( client->unix_pid );
-    for (uint32_t i = 0; takeover_running() && i < WS2_CLIENT_COUNT && !before; i++)
+    for (uint32_t i = 0; absent && i < WS2_CLIENT_COUNT && !before; i++)
         if (clients[i] && clients[i]->fd < 0 && clients[i]->unix_pid == client->unix_pid &&
             clients[i]->start_time == client->start_time)
             before = clients[i];
@@ -215,6 +225,7 @@ struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_
     client->index = index;
     client->windows_pid = windows_pid;
     client->start_time = start_time;
+    absent++;
     clients[index] = client;
     LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
     return client;
@@ -235,6 +246,7 @@ void client_drop( struct client *client )
         loop_remove( client->fd );
         close( client->fd );
     }
+    else absent--;
     if (client->pidfd >= 0)
     {
         loop_remove( client->pidfd );
@@ -255,6 +267,7 @@ void client_drop( struct client *client )
         atomic_store( &record->unix_pid, 0 );
         atomic_store( &record->windows_pid, 0 );
         atomic_store( &record->start_time, 0 );
+        atomic_store( &record->sharing, 0 );
         takeover_client_done( client );
     }
 }

@@ -415,16 +415,19 @@ void request_receive( struct client *client )
         int fd;
 
         if (size < 0 && ( errno == EAGAIN || errno == EINTR )) return;
-        if (size <= 0) break;
+        if (size <= 0) goto drop;
         fd = take_fd( &header );
         if (size != sizeof(request[0]))
         {
             if (fd >= 0) close( fd );
-            break;
+            goto drop;
         }
-        if (!request_handle( client, request, fd, header.msg_flags & MSG_CTRUNC )) break;
+        if (!request_handle( client, request, fd, header.msg_flags & MSG_CTRUNC )) goto drop;
         client_flush_ended( client );
         if (client->held_until) return;
     }
+    return;
+
+drop:
     client_drop( client );
 }

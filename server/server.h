@@ -154,6 +154,7 @@ struct client
     struct ws2_reply held_reply;
     unsigned char greeted;
     unsigned char resuming; /* it may publish what it holds */
+    unsigned char missing;  /* the take-over waits for it */
     unsigned char dropped;  /* to be freed when the current event is done */
 };
 
@@ -163,6 +164,7 @@ struct client *client_at( uint32_t index );
 struct client *client_of_windows_pid( uint32_t windows_pid );
 int32_t client_greet( struct client *client, uint32_t windows_pid );
 void client_drop( struct client *client );
+void client_set_sharing( struct client *client );
 void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
 void client_tell_ended( struct client *client, uint32_t ticket );
 void client_flush_ended( struct client *client );

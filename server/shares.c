@@ -95,6 +95,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
         {
             LIST_REMOVE( holder, in_client );
             owner->holder_count--;
+            client_set_sharing( owner );
             free( holder );
         }
         LIST_REMOVE( share, in_cookies );
@@ -218,6 +219,7 @@ struct holder *share_hold( struct share *share, struct client *client, uint32_t 
     LIST_INSERT_HEAD( &share->holders, holder, in_share );
     LIST_INSERT_HEAD( &client->holders, holder, in_client );
     client->holder_count++;
+    client_set_sharing( client );
     share->count++;
     publish_count( share );
     return holder;
@@ -270,6 +272,7 @@ void share_release( struct holder *holder )
     LIST_REMOVE( holder, in_share );
     LIST_REMOVE( holder, in_client );
     client->holder_count--;
+    client_set_sharing( client );
     free( holder );
     if (!client_holds( share, client )) drop_registrations( share, client );
     share->count--;

@@ -31,17 +31,21 @@ static void restore_clients( void )
         struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + i;
         const uint32_t pid = atomic_load( &record->unix_pid );
         const uint64_t start_time = atomic_load( &record->start_time );
+        struct client *client;
 
         if (!pid) continue;
         if ((int32_t)pid > 0 && start_time && process_start_time( pid ) == start_time &&
-            client_restore( i, pid, atomic_load( &record->windows_pid ), start_time ))
+            (client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time )))
         {
-            missing++;
+            /* a process that shared nothing has nothing to publish, and may be idle for ever */
+            client->missing = atomic_load( &record->sharing ) != 0;
+            missing += client->missing;
             continue;
         }
         atomic_store( &record->unix_pid, 0 );
         atomic_store( &record->windows_pid, 0 );
         atomic_store( &record->start_time, 0 );
+        atomic_store( &record->sharing, 0 );
     }
 }
 
@@ -80,8 +84,9 @@ void takeover_begin( void )
 
 void takeover_client_done( struct client *client )
 {
-    if (client->fd >= 0 && !client->resuming) return;
     client->resuming = 0;
+    if (!client->missing) return;
+    client->missing = 0;
     missing--;
     takeover_check_end();
 }

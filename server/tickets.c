@@ -103,6 +103,7 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     LIST_INSERT_HEAD( &issuer->tickets, ticket, in_issuer );
     if (watch) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
     issuer->ticket_count++;
+    client_set_sharing( issuer );
     open_tickets++;
     share_count_ticket( share, 1 );
     *result = ticket;
@@ -139,6 +140,7 @@ static void ticket_unlink( struct ticket *ticket )
     {
         LIST_REMOVE( ticket, in_issuer );
         ticket->issuer->ticket_count--;
+        client_set_sharing( ticket->issuer );
         client_tell_ended( ticket->issuer, ticket->number );
     }
     if (ticket->fd >= 0) close( ticket->fd );

@@ -66,6 +66,18 @@ void connection_block_signals( sigset_t *before )
 
 void connection_restore_signals( const sigset_t *before ) { pthread_sigmask( SIG_SETMASK, before, NULL ); }
 
+void connection_lock( sigset_t *before )
+{
+    connection_block_signals( before );
+    pthread_mutex_lock( &connection.mutex );
+}
+
+void connection_unlock( const sigset_t *before )
+{
+    pthread_mutex_unlock( &connection.mutex );
+    connection_restore_signals( before );
+}
+
 /* One line a process: what is wrong and what to do. */
 static void complain( const char *format, ... )
 {
@@ -298,6 +310,7 @@ int connection_publish_request( struct ws2_request *request, int fd, struct ws2_
 {
     int received;
 
+    memset( reply, 0, sizeof(*reply) );
     if (connection.publish_error) return -1;
     if (exchange( connection.fd, request, fd, reply, &received ))
     {
@@ -320,6 +333,15 @@ static void publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd
     connection_publish_request( &request, fd, &reply );
 }
 
+/* A socket for the tickets that end goes to each server, before the first ticket. */
+static void send_notice_socket( void )
+{
+    struct ws2_request request = { .type = WS2_NOTICE };
+    struct ws2_reply reply;
+
+    if (attendant_notice() >= 0) connection_publish_request( &request, attendant_notice(), &reply );
+}
+
 static int publish_all( void )
 {
     struct ws2_request resumed = { .type = WS2_RESUMED };
@@ -331,6 +353,7 @@ static int publish_all( void )
     for (unsigned int i = 0; i < UNSETTLED; i++)
         if (unsettled[i].used && !unsettled[i].published)
             publish( unsettled[i].slot, unsettled[i].generation, unsettled[i].handle, -1 );
+    send_notice_socket();
     tickets_publish();
     connection_publish_request( &resumed, -1, &reply );
     return connection.publish_error ? -1 : 0;
@@ -365,7 +388,7 @@ static int32_t establish( void )
     const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
     const int again = connection.table != NULL;
     char path[4096] = "the server directory";
-    int directory, error = WSAENETDOWN;
+    int directory, started = 0, error = WSAENETDOWN;
 
     if (connection.fd >= 0) return 0;
     if (connection.lost) return WSAENETDOWN;
@@ -388,6 +411,7 @@ static int32_t establish( void )
                 break;
             }
             if (start_server( path ) < 0) break;
+            if (started++) sleep_ms( 20 );
             continue;
         }
         connection.fd = fd;
@@ -401,7 +425,11 @@ static int32_t establish( void )
         sleep_ms( 2 );
     }
     if (error) complain( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
-    else connection.complained = 0;
+    else
+    {
+        connection.complained = 0;
+        attendant_wake();
+    }
     close( directory );
     return error;
 }
@@ -412,13 +440,46 @@ int32_t connection_attach( uint32_t windows_pid )
     int32_t error;
 
     if (connection.table) return 0;
-    connection_block_signals( &before );
-    pthread_mutex_lock( &connection.mutex );
+    connection_lock( &before );
     connection.windows_pid = windows_pid;
     error = establish();
-    pthread_mutex_unlock( &connection.mutex );
-    connection_restore_signals( &before );
+    connection_unlock( &before );
     return error;
+}
+
+/* Mutex held. From the first sharing operation on, the attendant looks after the connection. */
+static void share_begins( void )
+{
+    static int tried;
+
+    if (tried) return;
+    tried = 1;
+    connection.publish_error = 0;
+    if (!attendant_start()) send_notice_socket();
+}
+
+int connection_fd( void )
+{
+    sigset_t before;
+    int fd;
+
+    connection_lock( &before );
+    fd = connection.fd;
+    connection_unlock( &before );
+    return fd;
+}
+
+void connection_mend( int dead_fd )
+{
+    sigset_t before;
+
+    connection_lock( &before );
+    if (connection.fd == dead_fd && !connection.lost)
+    {
+        hang_up();
+        establish();
+    }
+    connection_unlock( &before );
 }
 
 /* Mutex held. A request whose reply was lost is sent again: to a server that takes over, it is as if it had not been sent,
@@ -430,6 +491,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
     for (int tries = 0; tries < 5; tries++)
     {
         if (establish()) break;
+        if (request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT) share_begins();
         if (!exchange( connection.fd, request, send_fd, reply, &received ))
         {
             if (received_fd) *received_fd = received;
@@ -450,8 +512,7 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     if (received_fd) *received_fd = -1;
     memset( reply, 0, sizeof(*reply) );
     if (!connection.windows_pid) return reply->error = WSAENETDOWN;
-    connection_block_signals( &before );
-    pthread_mutex_lock( &connection.mutex );
+    connection_lock( &before );
     error = request_locked( request, send_fd, reply, received_fd );
     if (!error) switch (request->type)
     {
@@ -469,8 +530,7 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     }
     }
     tickets_follow( request, reply, send_fd );
-    pthread_mutex_unlock( &connection.mutex );
-    connection_restore_signals( &before );
+    connection_unlock( &before );
     return error;
 }
 

@@ -59,13 +59,23 @@ void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
 
 /* The server directory, its path in path; -1 and errno, EPERM when it is not this user's alone (directory.c). */
 int directory_open( int create, char *path, size_t size );
-/* Around every section that holds a mutex: the loader ends threads by signals. */
+/* Around every section that holds a mutex: the loader ends threads by signals, and a mutex must not die locked. */
 void connection_block_signals( sigset_t *before );
 void connection_restore_signals( const sigset_t *before );
 /* One message while publishing, connection's mutex held; -1 when the server is gone again. */
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
+void connection_lock( sigset_t *before );
+void connection_unlock( const sigset_t *before );
 /* tickets.c's part in a take-over and after each request, connection's mutex held. */
 void tickets_publish( void );
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
+void tickets_ended( uint32_t number );
+/* The attendant (attendant.c): started with connection's mutex held; -1 when there can be none. */
+int attendant_start( void );
+void attendant_wake( void );
+int attendant_notice( void ); /* the socket that the server writes ended tickets to, -1 without an attendant */
+/* The attendant's part of connection.c: what to watch, and making the connection again when dead_fd is still its. */
+int connection_fd( void );
+void connection_mend( int dead_fd );
 
 #endif

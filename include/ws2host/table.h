@@ -148,7 +148,11 @@ struct ws2_client_record
     _Atomic uint32_t unix_pid;
     _Atomic uint32_t windows_pid;
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat, tells a reused pid */
+    _Atomic uint32_t sharing;    /* descriptors of shared sockets, and tickets, that it would publish to another server */
+    uint32_t reserved[3];
 };
+
+_Static_assert( sizeof(struct ws2_client_record) == 32, "the client directory has fixed records" );
 
 struct ws2_table_header
 {
@@ -163,7 +167,7 @@ struct ws2_table_header
 /* The mapping, offsets in bytes from its start; every part begins on a page. */
 #define WS2_TABLE_BLOCKS 4096u /* _Atomic uint32_t[WS2_BLOCK_COUNT]: 1 + client index of the lessee, 0 = not leased */
 #define WS2_TABLE_CLIENTS (WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u)
-#define WS2_TABLE_SLOTS (WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 16u)
+#define WS2_TABLE_SLOTS (WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 32u)
 #define WS2_TABLE_SIZE ((size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof(struct ws2_slot))
 
 static inline struct ws2_table_header *ws2_table_header( void *table ) { return table; }
