@@ -28,6 +28,18 @@ static unsigned int connections, next_index;
 static unsigned int absent; /* processes of the table that have not come back yet */
 static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
+static int server_directory = -1; /* borrowed */
+
+void client_set_directory( int directory ) { server_directory = directory; }
+
+/* The socket on which the process was poked (dlls/ws2host/poke.h), if it had one. */
+static void remove_poke_socket( uint32_t index )
+{
+    char name[32];
+
+    snprintf( name, sizeof(name), WS2_POKE_SOCKET, index );
+    unlinkat( server_directory, name, 0 );
+}
 
 void client_set_listener( int fd )
 {
@@ -263,6 +275,7 @@ void client_drop( struct client *client )
         struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
 
         clients[client->index] = NULL;
+        remove_poke_socket( client->index );
         blocks_take_back( client->index );
         atomic_store( &record->unix_pid, 0 );
         atomic_store( &record->windows_pid, 0 );

@@ -132,6 +132,7 @@ static int serve( int directory, int ready, int foreground )
     if (fstat( directory, &st ) < 0 || loop_create() < 0 || (listener = open_listener( directory )) < 0) return 1;
     snprintf( name, sizeof(name), "%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino );
     table_set_name( name );
+    client_set_directory( directory );
     raise_limits();
     if (!foreground)
     {

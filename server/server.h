@@ -160,6 +160,8 @@ struct client
 
 void client_accept( struct source *listener, uint32_t events );
 void client_set_listener( int fd );
+/* The server directory's descriptor, which stays the caller's. */
+void client_set_directory( int directory );
 struct client *client_at( uint32_t index );
 struct client *client_of_windows_pid( uint32_t windows_pid );
 int32_t client_greet( struct client *client, uint32_t windows_pid );

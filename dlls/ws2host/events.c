@@ -8,9 +8,12 @@
 #include <unistd.h>
 #include "connection.h"
 #include "events.h"
+#include "poke.h"
 #include "poll.h"
 
 static int io_epoll = -1;
+static int io_poke = -1; /* in the epoll too, under a key that no descriptor has */
+#define POKE_KEY 0
 static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll */
 
 /* descriptor->local */
@@ -194,6 +197,10 @@ static int32_t make_epoll( uint32_t *made )
         if (fd < 0) error = winsock_error( errno );
         else
         {
+            struct epoll_event event = { .events = EPOLLIN, .data.u64 = POKE_KEY };
+
+            /* without it only re-enabling calls of other processes go unnoticed */
+            if ((io_poke = poke_open()) >= 0) epoll_ctl( fd, EPOLL_CTL_ADD, io_poke, &event );
             io_epoll = fd;
             *made = 1;
         }
@@ -270,7 +277,7 @@ void events_reenable_slow( struct descriptor *d, uint32_t event )
 
     if (!( ( ws2_events_seen( word ) | ws2_events_recorded( word ) ) & event )) return;
     clear_seen( d, event, ~0u );
-    /* our own epoll tells its thread at once if the condition still holds; another process's is told of by arrivals */
+    /* our own epoll tells its thread at once if the condition still holds; another process's thread is poked */
     if (atomic_load( &d->local ) & LOCAL_WATCHED)
     {
         struct epoll_event changed = { .events = WATCHED_EVENTS,
@@ -278,7 +285,13 @@ void events_reenable_slow( struct descriptor *d, uint32_t event )
         atomic_fetch_or( &d->local, LOCAL_INITIAL );
         epoll_ctl( io_epoll, EPOLL_CTL_MOD, d->fd, &changed );
     }
-    else record( d, due_events( d, poll_conditions( d, event == WS2_FD_OOB ? POLLPRI : 0 ) ) & event, 0, 0 );
+    else if (ws2_events_mask( word ) & event)
+    {
+        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP };
+
+        if (poll( &fd, 1, 0 ) > 0 && ( due_events( d, poll_conditions( d, fd.revents ) ) & event ))
+            poke_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
+    }
 }
 
 void events_send_blocked( struct descriptor *d )
@@ -299,32 +312,63 @@ void events_forget( struct descriptor *d )
     epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
 }
 
-/* What to do for one event of the epoll; 0 when it is nothing of the program's. */
-static int next_action( const struct epoll_event *event, struct ws2_io_action *action )
+/* Records what holds, of an arrival or not; what to tell the program in action, 0 when it is nothing. */
+static int look( struct descriptor *d, uint32_t revents, uint32_t arrivals, struct ws2_io_action *action )
 {
-    uint32_t generation = event->data.u64, bits, arrivals;
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( event->data.u64 >> 32, &status );
+    uint32_t generation = atomic_load( &d->event_generation ), bits;
 
-    if (!d) return 0;
-    /* the registration is gone (a later one, perhaps of another process), or the handle is another socket by now */
-    if (atomic_load( &d->event_generation ) != generation ||
-        ws2_events_generation( atomic_load( &d->slot->events ) ) != generation)
-    {
-        if (atomic_load( &d->event_generation ) == generation) events_forget( d );
-        descriptor_release( d );
-        return 0;
-    }
-    arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : ARRIVALS;
     action->target = atomic_load( &d->slot->event_target );
     action->message = atomic_load( &d->slot->event_message );
-    bits = evaluate( d, event->events, action->message ? 0 : arrivals, generation );
+    bits = evaluate( d, revents, action->message ? 0 : arrivals, generation );
     if (action->message && bits) mark_posted( d, bits );
     action->events = bits;
     action->handle = d->handle;
     fill_codes( d, bits, action->codes );
-    descriptor_release( d );
     return bits != 0;
+}
+
+/* One event of the epoll. */
+static int next_action( const struct epoll_event *event, struct ws2_io_action *action )
+{
+    uint32_t generation = event->data.u64, arrivals;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( event->data.u64 >> 32, &status );
+    int due = 0;
+
+    if (!d) return 0;
+    if (atomic_load( &d->event_generation ) != generation)
+        ; /* the handle is another socket by now */
+    else if (ws2_events_generation( atomic_load( &d->slot->events ) ) != generation)
+        events_forget( d ); /* a later registration, of another process, has taken over */
+    else
+    {
+        arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : ARRIVALS;
+        due = look( d, event->events, arrivals, action );
+    }
+    descriptor_release( d );
+    return due;
+}
+
+/* A poke names a slot: the descriptor through which this process watches it is looked for, which is rare enough. */
+static int poked( const struct poke *poke, struct ws2_io_action *action )
+{
+    struct ws2_handle_params next = { 0 };
+    int due = 0;
+
+    while (!due && ( unix_socket_next( &next ), next.handle ))
+    {
+        struct pollfd fd = { .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+        NTSTATUS status;
+        struct descriptor *d = descriptor_acquire( next.handle, &status );
+
+        if (!d) continue;
+        fd.fd = d->fd;
+        if (d->slot_index == poke->slot && d->generation == poke->generation &&
+            ( atomic_load( &d->local ) & LOCAL_WATCHED ) && poll( &fd, 1, 0 ) >= 0)
+            due = look( d, fd.revents, 0, action );
+        descriptor_release( d );
+    }
+    return due;
 }
 
 NTSTATUS unix_io_wait( void *args )
@@ -338,7 +382,14 @@ NTSTATUS unix_io_wait( void *args )
     {
         int count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS, -1 );
         for (int i = 0; i < count; i++)
-            if (next_action( &events[i], &params->actions[params->count] )) params->count++;
+        {
+            struct ws2_io_action *action = &params->actions[params->count];
+            struct poke poke;
+
+            /* one poke a turn: the epoll shows the next one again */
+            if (events[i].data.u64 != POKE_KEY) params->count += next_action( &events[i], action );
+            else if (poke_receive( io_poke, &poke )) params->count += poked( &poke, action );
+        }
     }
     return 0;
 }
