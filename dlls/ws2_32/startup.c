@@ -2,6 +2,7 @@
 #include "ws2_32_private.h"
 
 LONG ws2_started;
+WORD ws2_version;
 
 NTSTATUS NTAPI NtTestAlert( void );
 
@@ -67,6 +68,7 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     if ((error = ws2_write( data, &result, sizeof(result) ))) return error;
     if ((error = ws2_call( attach, &attach ))) return WSASYSNOTREADY;
     ws2_tracing = attach.trace;
+    if (!ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version )) ws2_version = result.wVersion;
     InterlockedIncrement( &ws2_started );
     WS2_RETURN( 0, 0, "version=%#x", version );
 }

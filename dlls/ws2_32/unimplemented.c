@@ -12,25 +12,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 
 /* name, what it returns */
 #define NAMES \
-    X( WSAAsyncGetHostByAddr, 0 ) \
-    X( WSAAsyncGetHostByName, 0 ) \
-    X( WSAAsyncGetProtoByNumber, 0 ) \
-    X( WSAAsyncGetProtoByName, 0 ) \
-    X( WSAAsyncGetServByPort, 0 ) \
-    X( WSAAsyncGetServByName, 0 ) \
-    X( WSACancelAsyncRequest, -1 ) \
-    X( WSASetBlockingHook, 0 ) \
-    X( WSAUnhookBlockingHook, -1 ) \
-    X( WSACancelBlockingCall, -1 ) \
-    X( WSAIsBlocking, 0 ) \
-    X( FreeAddrInfoEx, -1 ) \
-    X( FreeAddrInfoExW, -1 ) \
-    X( GetAddrInfoExA, WSASYSNOTREADY ) \
-    X( GetAddrInfoExCancel, -1 ) \
-    X( GetAddrInfoExOverlappedResult, -1 ) \
-    X( GetAddrInfoExW, WSASYSNOTREADY ) \
-    X( SetAddrInfoExA, WSASYSNOTREADY ) \
-    X( SetAddrInfoExW, WSASYSNOTREADY ) \
     X( WSAConnectByList, 0 ) \
     X( WSAConnectByNameA, 0 ) \
     X( WSAConnectByNameW, 0 ) \

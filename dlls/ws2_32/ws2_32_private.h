@@ -44,6 +44,7 @@ void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 
 
 /* --- startup.c */
 extern LONG ws2_started; /* WSAStartup calls not yet undone */
+extern WORD ws2_version; /* the lowest version that was negotiated since the first of them */
 
 /* Runs a call of the host half; user APCs run in between when it waits, and a handle that the process has not seen is
  * adopted. The Winsock code of the result. */

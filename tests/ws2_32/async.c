@@ -1,0 +1,173 @@
+/*
+ * Winsock 1's look-ups that end in a window message (facts: names-and-protocols 5), their cancelling, and the blocking
+ * hooks. The windows are message-only, so that no display is needed.
+ */
+#include "support.h"
+
+#define WM_DONE ( WM_USER + 77 )
+
+static HWND window;
+
+/* The message of a request; its lParam, 0xdead without one. */
+static LPARAM wait_message( HANDLE task )
+{
+    DWORD end = GetTickCount() + 20000;
+    MSG msg;
+
+    while ((int)( end - GetTickCount() ) > 0)
+    {
+        if (!PeekMessageW( &msg, window, WM_DONE, WM_DONE, PM_REMOVE ))
+        {
+            Sleep( 1 );
+            continue;
+        }
+        ok( msg.wParam == (WPARAM)task, "message of task %#zx, expected %p\n", (size_t)msg.wParam, task );
+        return msg.lParam;
+    }
+    ok( 0, "no message for task %p\n", task );
+    return 0xdead;
+}
+
+static void test_services( void )
+{
+    static const struct
+    {
+        int port;
+        const char *name, *protocol;
+        BOOL buffer, good;
+    } rows[] = {
+        { 80, NULL, NULL, TRUE, TRUE }, { 0, "http", "tcp", TRUE, TRUE }, { 0, NULL, NULL, TRUE, FALSE },
+        { 80, NULL, NULL, FALSE, FALSE }, { 0, "", "tcp", TRUE, FALSE }, { 0, "", "", FALSE, FALSE },
+        { 0, "nosuchservice", NULL, TRUE, FALSE },
+    };
+    char buffer[MAXGETHOSTSTRUCT];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++)
+    {
+        unsigned int r = i / 2;
+        HWND target = i % 2 ? NULL : window; /* a NULL window is no error */
+        char *place = rows[r].buffer ? buffer : NULL;
+        int size = rows[r].buffer ? sizeof(buffer) : 0;
+        LPARAM result;
+        HANDLE task;
+
+        winetest_push_context( "row %u window %p", r, target );
+        memset( buffer, 0, sizeof(buffer) );
+        if (rows[r].name) task = WSAAsyncGetServByName( target, target ? WM_DONE : 0, rows[r].name, rows[r].protocol, place, size );
+        else task = WSAAsyncGetServByPort( target, target ? WM_DONE : 0, htons( rows[r].port ), rows[r].protocol, place, size );
+        ok( task != NULL, "no task, error %d\n", WSAGetLastError() );
+        if (target)
+        {
+            result = wait_message( task );
+            ok( ( WSAGETASYNCERROR( result ) == 0 ) == rows[r].good, "error %d\n", WSAGETASYNCERROR( result ) );
+            if (rows[r].good)
+            {
+                const struct servent *service = (const struct servent *)buffer;
+
+                ok( service->s_port == htons( 80 ) && !strcmp( service->s_name, "http" ), "another service\n" );
+                ok( (char *)service->s_name > buffer && (char *)service->s_name < buffer + sizeof(buffer),
+                    "the name is elsewhere\n" );
+            }
+            else if (!rows[r].buffer && rows[r].port)
+                ok( WSAGETASYNCERROR( result ) == WSAENOBUFS, "error %d\n", WSAGETASYNCERROR( result ) );
+        }
+        else
+            Sleep( 20 ); /* the buffer is the request's until it is done, and nobody says when */
+        winetest_pop_context();
+    }
+}
+
+static void test_others( void )
+{
+    char buffer[MAXGETHOSTSTRUCT];
+    const struct hostent *host = (const struct hostent *)buffer;
+    const struct protoent *protocol = (const struct protoent *)buffer;
+    ULONG loopback = htonl( INADDR_LOOPBACK );
+    LPARAM result;
+
+    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof(buffer) ) );
+    ok( !WSAGETASYNCERROR( result ), "error %d\n", WSAGETASYNCERROR( result ) );
+    ok( host->h_addrtype == AF_INET && !memcmp( host->h_addr_list[0], &loopback, 4 ), "another address\n" );
+    ok( host->h_aliases == (char **)( host + 1 ), "another layout\n" );
+    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "nxdomain.invalid", buffer, sizeof(buffer) ) );
+    ok( WSAGETASYNCERROR( result ) == WSAHOST_NOT_FOUND, "error %d\n", WSAGETASYNCERROR( result ) );
+    result = wait_message( WSAAsyncGetHostByAddr( window, WM_DONE, (char *)&loopback, 4, AF_INET, buffer, sizeof(buffer) ) );
+    ok( !WSAGETASYNCERROR( result ) && host->h_name && *host->h_name, "error %d\n", WSAGETASYNCERROR( result ) );
+    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, 8 ) );
+    ok( WSAGETASYNCERROR( result ) == WSAENOBUFS, "error %d\n", WSAGETASYNCERROR( result ) );
+    ok( WSAGETASYNCBUFLEN( result ) > 8, "needs %d\n", WSAGETASYNCBUFLEN( result ) );
+    result = wait_message( WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof(buffer) ) );
+    ok( !WSAGETASYNCERROR( result ) && protocol->p_proto == 6, "error %d\n", WSAGETASYNCERROR( result ) );
+    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 17, buffer, sizeof(buffer) ) );
+    ok( !WSAGETASYNCERROR( result ) && !strcmp( protocol->p_name, "udp" ), "error %d\n", WSAGETASYNCERROR( result ) );
+    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 0xdead, buffer, sizeof(buffer) ) );
+    ok( WSAGETASYNCERROR( result ) == WSANO_DATA, "error %d\n", WSAGETASYNCERROR( result ) );
+}
+
+/* A cancelled request posts nothing; one that is over cannot be cancelled. */
+static void test_cancel( void )
+{
+    char buffer[MAXGETHOSTSTRUCT];
+    int cancelled = 0;
+    HANDLE task;
+    MSG msg;
+
+    for (unsigned int i = 0; i < 50; i++)
+    {
+        task = WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof(buffer) );
+        ok( task != NULL, "no task\n" );
+        if (!WSACancelAsyncRequest( task )) cancelled++;
+        else
+        {
+            ok( WSAGetLastError() == WSAEALREADY, "error %d\n", WSAGetLastError() );
+            wait_message( task );
+        }
+    }
+    Sleep( 50 );
+    ok( !PeekMessageW( &msg, window, WM_DONE, WM_DONE, PM_REMOVE ), "a cancelled request posted\n" );
+    trace( "%d of 50 cancelled\n", cancelled );
+    task = WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof(buffer) );
+    wait_message( task );
+    check_fails( WSACancelAsyncRequest( task ), WSAEALREADY );
+    check_fails( WSACancelAsyncRequest( NULL ), WSAEINVAL );
+    check_fails( WSACancelAsyncRequest( (HANDLE)0xdeadbee ), WSAEINVAL );
+}
+
+static INT_PTR CALLBACK hook( void ) { return FALSE; }
+
+/* Version 2 has no hooks; a program of version 1 gets its own back. */
+static void test_hooks( void )
+{
+    FARPROC previous;
+    WSADATA data;
+
+    check_error( (ULONG_PTR)WSASetBlockingHook( hook ), 0, WSAEOPNOTSUPP );
+    check_fails( WSAUnhookBlockingHook(), WSAEOPNOTSUPP );
+    check_fails( WSACancelBlockingCall(), WSAEOPNOTSUPP );
+    ok( !WSAIsBlocking(), "blocking\n" );
+
+    check_ok( WSACleanup() );
+    ok( !WSAStartup( MAKEWORD( 1, 1 ), &data ), "no version 1.1\n" );
+    previous = WSASetBlockingHook( hook );
+    ok( previous && previous != hook, "previous hook %p\n", previous );
+    ok( WSASetBlockingHook( previous ) == hook, "another hook\n" );
+    check_error( (ULONG_PTR)WSASetBlockingHook( NULL ), 0, WSAEFAULT );
+    check_ok( WSAUnhookBlockingHook() );
+    check_fails( WSACancelBlockingCall(), WSAEINVAL );
+    ok( !WSAIsBlocking(), "blocking\n" );
+    check_ok( WSACleanup() );
+    ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "no version 2.2\n" );
+}
+
+START_TEST( async )
+{
+    if (support_begin()) return;
+    window = CreateWindowExW( 0, L"Message", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL );
+    ok( window != NULL, "no window, error %lu\n", GetLastError() );
+    test_services();
+    test_others();
+    test_cancel();
+    test_hooks();
+    DestroyWindow( window );
+    support_end();
+}
