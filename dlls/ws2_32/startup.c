@@ -1,12 +1,20 @@
 /* Start-up, clean-up and the last error. */
 #include "ws2_32_private.h"
+#include "hooks.h"
 
 LONG ws2_started;
 WORD ws2_version;
 
 NTSTATUS NTAPI NtTestAlert( void );
 
-void ws2_alert( void ) { NtTestAlert(); }
+void ws2_alert( void )
+{
+    struct ws2_thread_params params = { .thread = GetCurrentThreadId() };
+
+    /* in this order: what is queued from now on wakes the wait that follows */
+    ws2host_call( ws2_call_wait_thread, &params );
+    NtTestAlert();
+}
 
 int ws2_call_( unsigned int code, void *params )
 {
@@ -69,6 +77,7 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     if ((error = ws2_call( attach, &attach ))) return WSASYSNOTREADY;
     ws2_tracing = attach.trace;
     if (!ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version )) ws2_version = result.wVersion;
+    hooks_install();
     InterlockedIncrement( &ws2_started );
     WS2_RETURN( 0, 0, "version=%#x", version );
 }

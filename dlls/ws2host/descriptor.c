@@ -272,6 +272,19 @@ __attribute__( ( constructor ) ) static void offer_enumeration( void )
     connection_enumerate_shared = enumerate_shared;
 }
 
+NTSTATUS unix_table_view( void *args )
+{
+    struct ws2_table_view_params *params = args;
+
+    params->entries = CHUNK_ENTRIES;
+    params->chunks = (uintptr_t)chunks;
+    params->count = CHUNK_COUNT;
+    params->closing = (uintptr_t)CLOSING;
+    params->waiters = (uintptr_t)&wait_threads;
+    params->error = 0;
+    return 0;
+}
+
 NTSTATUS unix_socket_install( void *args )
 {
     struct ws2_socket_install_params *params = args;

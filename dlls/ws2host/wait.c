@@ -13,6 +13,8 @@ struct waiter
 {
     _Atomic uint64_t set; /* bits of the descriptors being waited on, 0 = not waiting */
     _Atomic uint32_t in_use;
+    _Atomic uint32_t thread; /* Windows thread id, 0 before the thread's first wait */
+    _Atomic uint32_t alert;  /* a user APC was queued to it */
     int wake_fd;          /* -1 before the first wait */
     void *scratch;        /* the thread's working memory, kept from call to call */
     size_t scratch_size;
@@ -23,6 +25,7 @@ static _Atomic( struct waiter * ) waiters; /* only ever grows */
 static pthread_key_t waiter_key;
 static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
 static __thread struct waiter *own_waiter;
+_Atomic uint32_t wait_threads;
 
 static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
 
@@ -34,6 +37,8 @@ static void thread_ends( void *arg )
     waiter->scratch = NULL;
     waiter->scratch_size = 0;
     atomic_store( &waiter->set, 0 );
+    if (atomic_exchange( &waiter->thread, 0 )) atomic_fetch_sub( &wait_threads, 1 );
+    atomic_store( &waiter->alert, 0 );
     atomic_store( &waiter->in_use, 0 );
 }
 
@@ -86,6 +91,33 @@ void wait_wake( struct descriptor *d )
             while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
 }
 
+NTSTATUS unix_wait_thread( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = get_waiter();
+
+    if (waiter && !atomic_exchange( &waiter->thread, params->thread )) atomic_fetch_add( &wait_threads, 1 );
+    params->error = 0;
+    return 0;
+}
+
+/* The waiter publishes its set, then looks at `alert`; this sets `alert`, then looks at the set. */
+NTSTATUS unix_wait_alert( void *args )
+{
+    struct ws2_thread_params *params = args;
+    uint64_t one = 1;
+
+    for (struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
+    {
+        if (atomic_load( &waiter->thread ) != params->thread) continue;
+        atomic_store( &waiter->alert, 1 );
+        if (atomic_load( &waiter->set ))
+            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+    }
+    params->error = 0;
+    return 0;
+}
+
 static uint64_t now_ns( void )
 {
     struct timespec now;
@@ -117,6 +149,9 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
     }
     slice_end = now + wait->slice * 1000000ull;
 
+    /* the first wait of a thread: the PE side looks for APCs queued so far and tells who the thread is */
+    if (!atomic_load_explicit( &waiter->thread, memory_order_relaxed )) return WAIT_ALERT;
+
     for (uint32_t i = 0; i < count; i++) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     atomic_store( &waiter->set, set );
@@ -130,6 +165,11 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
         if (i < count)
         {
             result = WAIT_CLOSED;
+            break;
+        }
+        if (atomic_exchange( &waiter->alert, 0 ))
+        {
+            result = WAIT_ALERT;
             break;
         }
         until = slice_end < wait->deadline ? slice_end : wait->deadline;
@@ -149,6 +189,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
                 while (read( waiter->wake_fd, &drained, sizeof(drained) ) < 0 && errno == EINTR) continue;
                 for (i = 0; i < count; i++)
                     if (atomic_load( &descriptors[i]->closing )) result = WAIT_CLOSED;
+                if (result == WAIT_READY && atomic_exchange( &waiter->alert, 0 )) result = WAIT_ALERT;
             }
             break;
         }

@@ -1,8 +1,8 @@
 /*
  * Waiting for host sockets inside a Winsock call.
  *
- * A wait ends when a socket is ready, at its deadline, when one of its descriptors is closed by another thread, or at the
- * end of a slice, when the PE side looks for user APCs. Each waiting thread has one eventfd, made on its first wait and
+ * A wait ends when a socket is ready, at its deadline, when one of its descriptors is closed by another thread, and when
+ * the PE side is to look for user APCs: one was queued from inside the process, or a slice is over. Each waiting thread has one eventfd, made on its first wait and
  * handed on when the thread ends; who closes a descriptor wakes the threads that may be waiting on it. No locks.
  */
 #ifndef WS2HOST_WAIT_H
@@ -34,6 +34,9 @@ void *wait_scratch( size_t size );
 
 /* Ends the waits on a descriptor: WAIT_CLOSED if its `closing` is set, else WAIT_READY so that the call looks again. */
 void wait_wake( struct descriptor *descriptor );
+
+/* How many threads have waited here and live. */
+extern _Atomic uint32_t wait_threads;
 
 /* What a call returns for a result other than WAIT_READY: sets *error or gives WS2_STATUS_ALERT. */
 NTSTATUS wait_status( enum wait_result result, int32_t *error );

@@ -19,6 +19,7 @@
 #include "ws2host/unixcall_events.h"
 #include "ws2host/unixcall_names.h"
 #include "ws2host/unixcall_options.h"
+#include "ws2host/unixcall_hooks.h"
 
 /* The order of the calls, the same in both halves. */
 #define WS2_CALLS( X ) \
@@ -28,7 +29,8 @@
     WS2_SOCKET_CALLS( X ) \
     WS2_EVENT_CALLS( X ) \
     WS2_NAME_CALLS( X ) \
-    WS2_OPTION_CALLS( X )
+    WS2_OPTION_CALLS( X ) \
+    WS2_HOOK_CALLS( X )
 
 enum ws2_call
 {

@@ -1,0 +1,65 @@
+/* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
+#include "ws2_32_private.h"
+#include "hooks.h"
+
+struct thread_basic_information /* not in the mingw-w64 headers */
+{
+    NTSTATUS exit_status;
+    void *teb;
+    CLIENT_ID id;
+    ULONG_PTR affinity;
+    LONG priority, base_priority;
+};
+
+/* CloseHandle on a SOCKET ends its descriptor as closesocket does. */
+NTSTATUS NTAPI hook_NtClose( HANDLE handle )
+{
+    /* closesocket itself comes here with the descriptor marked as being closed */
+    if (hooks_is_socket( handle ) && !ws2_close( (UINT_PTR)handle & ~(UINT_PTR)3 )) return 0;
+    return nt_NtClose( handle );
+}
+
+NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
+                                       ACCESS_MASK access, ULONG attributes, ULONG options )
+{
+    struct ws2_handle_params params = { .handle = (UINT_PTR)source & ~(UINT_PTR)3 };
+    NTSTATUS status;
+
+    if (!( options & DUPLICATE_CLOSE_SOURCE ) || source_process != GetCurrentProcess() || !hooks_is_socket( source ) ||
+        ws2_call( close_begin, &params ))
+        return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+    status = nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+    ws2_call( close_end, &params );
+    return status;
+}
+
+/* A blocking call of that thread is an alertable wait. */
+static NTSTATUS wake( HANDLE thread, NTSTATUS status )
+{
+    struct thread_basic_information info;
+    struct ws2_thread_params params = { 0 };
+
+    if (status || !*hooks_view.waiters || thread == GetCurrentThread()) return status;
+    if (NtQueryInformationThread( thread, 0 /* ThreadBasicInformation */, &info, sizeof(info), NULL )) return status;
+    if (info.id.UniqueProcess != (HANDLE)(UINT_PTR)GetCurrentProcessId()) return status;
+    params.thread = (UINT_PTR)info.id.UniqueThread;
+    ws2host_call( ws2_call_wait_alert, &params );
+    return status;
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThread( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThread( thread, function, a, b, c ) );
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThreadEx( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b,
+                                        ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThreadEx( thread, reserve, function, a, b, c ) );
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThreadEx2( HANDLE thread, HANDLE reserve, ULONG flags, void *function, ULONG_PTR a,
+                                         ULONG_PTR b, ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
+}

@@ -1,0 +1,62 @@
+/*
+ * Standing in at ntdll (hooks.c): one table of the system calls that reach sockets without Winsock's knowledge.
+ *
+ * Every stand-in gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
+ * after hooks_socket has said so, which costs two reads of memory and no call.
+ */
+#ifndef HOOKS_H
+#define HOOKS_H
+
+#include <winsock2.h>
+#include <windows.h>
+#include <winternl.h>
+
+/* Installs the stand-ins, once; they stay until the process ends. A loader whose ntdll they do not know goes without
+ * them, with one line of the log. */
+void hooks_install( void );
+
+/* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without stand-ins it is empty. */
+struct hooks_view
+{
+    void ***chunks;
+    UINT64 handles; /* handle values that the table has room for, in units of 4 */
+    UINT32 entries; /* of a chunk, a power of two */
+    UINT32 shift;   /* its logarithm */
+    void *closing;
+    volatile UINT32 *waiters;
+};
+extern struct hooks_view hooks_view;
+
+/* Whether a handle is one of the process's SOCKETs, and not one that is being closed. */
+static inline BOOL hooks_is_socket( HANDLE handle )
+{
+    UINT64 index = (UINT_PTR)handle >> 2;
+    void *const volatile *chunk, *entry;
+
+    if (index >= hooks_view.handles) return FALSE;
+    if (!(chunk = ( (void *const volatile *const volatile *)hooks_view.chunks )[index >> hooks_view.shift])) return FALSE;
+    entry = chunk[index & ( hooks_view.entries - 1 )];
+    return entry && entry != hooks_view.closing;
+}
+
+/* The system calls themselves: what stood in ntdll, callable whether or not the stand-ins are installed. */
+#define HOOKS( X ) \
+    X( NtClose, ( HANDLE handle ) ) \
+    X( NtDuplicateObject, \
+       ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, \
+         ULONG attributes, ULONG options ) ) \
+    X( NtQueueApcThread, ( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
+    X( NtQueueApcThreadEx, ( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
+    X( NtQueueApcThreadEx2, \
+       ( HANDLE thread, HANDLE reserve, ULONG flags, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) )
+
+#define X( name, parameters ) extern NTSTATUS( NTAPI *nt_##name ) parameters;
+HOOKS( X )
+#undef X
+
+/* What stands in, in the file of its concept. */
+#define X( name, parameters ) NTSTATUS NTAPI hook_##name parameters;
+HOOKS( X )
+#undef X
+
+#endif
