@@ -2,6 +2,7 @@
 #include "ws2_32_private.h"
 #include <mswsock.h>
 #include "extensions.h"
+#include "message.h"
 
 static const struct
 {
@@ -9,6 +10,7 @@ static const struct
     void *function;
 } extensions[] = {
     { WSAID_WSASENDMSG, WSASendMsg },
+    { WSAID_WSARECVMSG, message_receive },
 };
 
 void *extensions_find( const GUID *guid )

@@ -6,6 +6,7 @@
 #include "ws2_32_private.h"
 #include "catalogue.h"
 #include "duplicate.h"
+#include "options.h"
 #include "ws2host/table.h"
 
 #define OBJ_INHERIT 0x2
@@ -71,7 +72,7 @@ SOCKET WINAPI socket( int family, int type, int protocol )
     SOCKET s;
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET, "socket" );
-    s = create_from( family, type, protocol, NULL, WSA_FLAG_OVERLAPPED, &error );
+    s = create_from( family, type, protocol, NULL, options_opentype() ? 0 : WSA_FLAG_OVERLAPPED, &error );
     WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
 }
 

@@ -113,7 +113,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( ProcessSocketNotifications, -1 ) \
     X( WSAGetOverlappedResult, 0 ) \
     X( WSAJoinLeaf, -1 ) \
-    X( WSASendMsg, -1 ) \
 
 #define X( name, result ) \
     intptr_t name( void ) \

@@ -123,13 +123,11 @@ static int convert_message( struct writer *writer, int32_t level, int32_t type, 
     return 0;
 }
 
-int32_t control_to_host( const struct descriptor *d, const void *user, uint32_t size, uint32_t width, void *host,
-                         size_t *host_size )
+int32_t control_to_host( const void *user, uint32_t size, uint32_t width, void *host, size_t *host_size )
 {
     struct writer writer = { host, CONTROL_HOST_SIZE };
     const unsigned char *next = user;
 
-    (void)d;
     while (size >= header_size( width ))
     {
         uint64_t length = 0;

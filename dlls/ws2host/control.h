@@ -1,8 +1,7 @@
 /*
  * Control data: Windows' WSACMSGHDR lists to the host's cmsg lists and back, for WSASendMsg and WSARecvMsg.
  *
- * Both functions work on copies in memory of the host half, so they cannot fault; width is the size of a pointer of the
- * caller's (4 or 8), on which the layout of the headers depends.
+ * width is the size of a pointer of the caller's (4 or 8), on which the layout of the headers depends.
  */
 #ifndef WS2HOST_CONTROL_H
 #define WS2HOST_CONTROL_H
@@ -13,6 +12,8 @@
 
 /* Enough for what control_to_host makes of any list that it accepts, and for all that a datagram can bring. */
 #define CONTROL_HOST_SIZE 512
+/* The same in Windows' form. */
+#define CONTROL_USER_SIZE 512
 
 /* Has the kernel deliver what the socket's options ask for. */
 int32_t control_enable( struct descriptor *descriptor );
@@ -20,10 +21,9 @@ int32_t control_enable( struct descriptor *descriptor );
 /* Whether any option that brings control data is on. If not, no host control buffer is needed to receive. */
 int control_wanted( const struct descriptor *descriptor );
 
-/* Sending: size bytes of Windows' at user become *host_size bytes at host (CONTROL_HOST_SIZE of room, aligned).
- * WSAEINVAL for a list that is malformed or asks for what cannot be had. */
-int32_t control_to_host( const struct descriptor *descriptor, const void *user, uint32_t size, uint32_t width, void *host,
-                         size_t *host_size );
+/* Sending: size bytes of Windows' at user (which may fault) become *host_size bytes at host (CONTROL_HOST_SIZE of room,
+ * aligned). WSAEINVAL for a list that is malformed or asks for what cannot be had. */
+int32_t control_to_host( const void *user, uint32_t size, uint32_t width, void *host, size_t *host_size );
 
 /* Receiving: the control data of header in Windows' form, as much as fits into capacity bytes at user. Returns the bytes
  * used; *truncated says that some did not fit (MSG_CTRUNC, WSAEMSGSIZE). */

@@ -25,6 +25,7 @@ static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t 
     slot->family = family;
     slot->type = type;
     slot->protocol = protocol;
+    if (type == SOCK_DGRAM) flags |= WS2_FLAG_CONNRESET; /* until SIO_UDP_CONNRESET turns it off */
     atomic_store( &slot->flags, flags );
     atomic_store( &slot->cookie, socket_cookie( fd ) );
 }

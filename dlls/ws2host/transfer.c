@@ -14,6 +14,7 @@
 #include "events.h"
 #include "transfer.h"
 #include "wait.h"
+#include "control.h"
 
 enum windows_message_flag
 {
@@ -89,6 +90,12 @@ int transfer_send_flags( uint32_t flags )
            ( flags & WS_MSG_DONTROUTE ? MSG_DONTROUTE : 0 );
 }
 
+/* Receiving tells of an ICMP port unreachable that an earlier datagram met, unless SIO_UDP_CONNRESET has turned it off. */
+static int transfer_ignores( const struct descriptor *d, int error )
+{
+    return error == ECONNREFUSED && d->slot->type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_CONNRESET );
+}
+
 NTSTATUS unix_recv( void *args )
 {
     struct ws2_transfer_params *params = args;
@@ -119,7 +126,7 @@ NTSTATUS unix_recv( void *args )
             events_reenable( d, params->flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
             break;
         }
-        if (errno == EINTR) continue;
+        if (errno == EINTR || transfer_ignores( d, errno )) continue;
         if (errno != EAGAIN)
         {
             params->error = transfer_error( d, errno );
@@ -237,6 +244,7 @@ NTSTATUS unix_sendmsg( void *args )
 {
     struct ws2_message_params *params = args;
     struct iovec stack[STACK_VECTORS], *vectors = stack, *first;
+    _Alignas( 8 ) unsigned char control[CONTROL_HOST_SIZE];
     union host_address address;
     struct msghdr message = { 0 };
     NTSTATUS status = 0;
@@ -256,6 +264,13 @@ NTSTATUS unix_sendmsg( void *args )
         if ((params->error = address_read( family, params->address, params->size, &address, &message.msg_namelen )))
             return 0;
         message.msg_name = &address;
+    }
+    if (params->control_size)
+    {
+        if ((params->error = control_to_host( (const void *)(uintptr_t)params->control, params->control_size,
+                                              params->width, control, &message.msg_controllen )))
+            return 0;
+        message.msg_control = control;
     }
     /* a first look at the array, so that a fault leaves no memory behind */
     if (params->count)
@@ -346,6 +361,9 @@ NTSTATUS unix_recvmsg( void *args )
 {
     struct ws2_message_params *params = args;
     struct iovec stack[STACK_VECTORS], *vectors = stack, *first;
+    _Alignas( 8 ) unsigned char host_control[CONTROL_HOST_SIZE], control[CONTROL_USER_SIZE];
+    uint32_t control_used = 0;
+    int control_truncated = 0;
     union host_address address;
     struct msghdr message = { 0 };
     NTSTATUS status = 0;
@@ -382,10 +400,20 @@ NTSTATUS unix_recvmsg( void *args )
         message.msg_iovlen = left < IOV_MAX ? left : IOV_MAX;
         message.msg_name = type != SOCK_STREAM ? &address : NULL;
         message.msg_namelen = type != SOCK_STREAM ? sizeof(address) : 0;
+        if (params->width && control_wanted( d ))
+        {
+            message.msg_control = host_control;
+            message.msg_controllen = sizeof(host_control);
+        }
         if ((n = recvmsg( d->fd, &message, flags )) >= 0)
         {
             received = 1;
             params->done += n;
+            if (params->width)
+                control_used = control_from_host( d, &message, params->width, control,
+                                                  params->control_size < sizeof(control) ? params->control_size
+                                                                                         : sizeof(control),
+                                                  &control_truncated );
             if (message.msg_flags & MSG_TRUNC)
             {
                 params->error = WSAEMSGSIZE;
@@ -400,7 +428,7 @@ NTSTATUS unix_recvmsg( void *args )
             events_reenable( d, params->flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
             break;
         }
-        if (errno == EINTR) continue;
+        if (errno == EINTR || transfer_ignores( d, errno )) continue;
         if (errno != EAGAIN)
         {
             params->error = transfer_error( d, errno );
@@ -428,6 +456,16 @@ free_vectors:
     {
         int32_t error = address_write( &address, message.msg_namelen, params->address, params->size_pointer );
         if (error) params->error = error;
+    }
+    if (received && params->width)
+    {
+        memcpy( (void *)(uintptr_t)params->control, control, control_used );
+        params->control_size = control_used;
+        if (control_truncated)
+        {
+            params->flags_out |= WS_MSG_CTRUNC;
+            params->error = WSAEMSGSIZE;
+        }
     }
     return status;
 }

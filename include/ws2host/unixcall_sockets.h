@@ -205,7 +205,9 @@ struct ws2_message_params
     uint64_t size_pointer;  /* recvmsg: int32_t * */
     uint32_t size;          /* sendmsg */
     uint32_t flags_out;     /* recvmsg: MSG_PARTIAL, MSG_CTRUNC… */
-    uint64_t control;       /* WSABUF *, or 0 */
+    uint64_t control;       /* control data of the caller's, or 0 */
+    uint32_t control_size;  /* recvmsg: in the room for it, out what was used */
+    uint32_t width;         /* of a pointer of the caller's when control data is asked for, 0 when it is not */
     struct ws2_wait wait;
 };
 
