@@ -1,0 +1,336 @@
+/* The Windows side: event objects, completion ports, WSADuplicateSocket, TransmitFile. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "port.h"
+
+double port_now( void )
+{
+    static double tick;
+    LARGE_INTEGER now, frequency;
+
+    if (!tick)
+    {
+        QueryPerformanceFrequency( &frequency );
+        tick = 1e9 / frequency.QuadPart;
+    }
+    QueryPerformanceCounter( &now );
+    return now.QuadPart * tick;
+}
+
+void port_begin( void )
+{
+    WSADATA data;
+
+    WSAStartup( MAKEWORD( 2, 2 ), &data );
+}
+
+struct start
+{
+    void ( *function )( void * );
+    void *argument;
+};
+
+static DWORD WINAPI run( void *argument )
+{
+    struct start start = *(struct start *)argument;
+
+    free( argument );
+    start.function( start.argument );
+    return 0;
+}
+
+int port_thread_start( port_thread *thread, void ( *function )( void * ), void *argument )
+{
+    struct start *start = malloc( sizeof(*start) );
+
+    if (!start) return ERROR_OUTOFMEMORY;
+    start->function = function;
+    start->argument = argument;
+    return (*thread = CreateThread( NULL, 0, run, start, 0, NULL )) ? 0 : GetLastError();
+}
+
+void port_thread_join( port_thread thread )
+{
+    WaitForSingleObject( thread, INFINITE );
+    CloseHandle( thread );
+}
+
+/* --- events -----------------------------------------------------------------------------------------------------------*/
+
+int port_event_open( struct port_event *event, SOCKET s )
+{
+    event->s = s;
+    if (!(event->event = WSACreateEvent())) return WSAGetLastError();
+    return WSAEventSelect( s, event->event, FD_READ | FD_CLOSE ) ? WSAGetLastError() : 0;
+}
+
+int port_event_wait( struct port_event *event )
+{
+    WSANETWORKEVENTS events;
+
+    if (WaitForSingleObject( event->event, 10000 )) return WSAETIMEDOUT;
+    return WSAEnumNetworkEvents( event->s, event->event, &events ) ? WSAGetLastError() : 0;
+}
+
+void port_event_close( struct port_event *event ) { WSACloseEvent( event->event ); }
+
+/* --- another process: infos go over a loopback connection, the last of a batch is answered -----------------------------*/
+
+struct pass_message
+{
+    int last;
+    WSAPROTOCOL_INFOW info;
+};
+
+static SOCKET pass_channel = INVALID_SOCKET;
+static HANDLE pass_process;
+static DWORD pass_pid;
+
+static int read_whole( SOCKET s, void *buffer, int size )
+{
+    for (int got = 0, part; got < size; got += part)
+        if ((part = recv( s, (char *)buffer + got, size - got, 0 )) <= 0) return 0;
+    return 1;
+}
+
+int port_pass_open( void )
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    int size = sizeof(address), on = 1;
+    SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 );
+    char path[MAX_PATH], command[MAX_PATH + 32];
+    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    PROCESS_INFORMATION process;
+
+    address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
+    if (bind( listener, (struct sockaddr *)&address, size ) || listen( listener, 1 ) ||
+        getsockname( listener, (struct sockaddr *)&address, &size ))
+        return WSAGetLastError();
+    GetModuleFileNameA( NULL, path, sizeof(path) );
+    snprintf( command, sizeof(command), "\"%s\" pass-target %d", path, ntohs( address.sin_port ) );
+    if (!CreateProcessA( path, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process )) return GetLastError();
+    CloseHandle( process.hThread );
+    pass_process = process.hProcess;
+    pass_pid = process.dwProcessId;
+    if ((pass_channel = accept( listener, NULL, NULL )) == INVALID_SOCKET) return WSAGetLastError();
+    setsockopt( pass_channel, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+    closesocket( listener );
+    return 0;
+}
+
+int port_pass( SOCKET s, unsigned int count )
+{
+    struct pass_message message;
+    char answer;
+
+    while (count--)
+    {
+        message.last = !count;
+        if (WSADuplicateSocketW( s, pass_pid, &message.info )) return WSAGetLastError();
+        if (send( pass_channel, (char *)&message, sizeof(message), 0 ) != sizeof(message)) return WSAGetLastError();
+    }
+    return read_whole( pass_channel, &answer, 1 ) ? 0 : WSAECONNABORTED;
+}
+
+void port_pass_close( void )
+{
+    closesocket( pass_channel );
+    WaitForSingleObject( pass_process, 10000 );
+    CloseHandle( pass_process );
+}
+
+int port_pass_target( int argc, char **argv )
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    SOCKET channel;
+    struct pass_message message;
+    char answer = 0;
+    int on = 1;
+
+    if (argc < 3) return 2;
+    port_begin();
+    channel = socket( AF_INET, SOCK_STREAM, 0 );
+    address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
+    address.sin_port = htons( atoi( argv[2] ) );
+    if (connect( channel, (struct sockaddr *)&address, sizeof(address) )) return 1;
+    setsockopt( channel, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+    while (read_whole( channel, &message, sizeof(message) ))
+    {
+        SOCKET s = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &message.info, 0, 0 );
+
+        if (s == INVALID_SOCKET || closesocket( s )) return 1;
+        if (message.last && send( channel, &answer, 1, 0 ) != 1) return 1;
+    }
+    return 0;
+}
+
+/* --- many connections: what completes at once is handled at once, as servers written for speed do ---------------------*/
+
+struct connection
+{
+    OVERLAPPED overlapped;
+    SOCKET s;
+    int sending;
+    DWORD done;              /* of a receive that completed at once: the others have their turn first */
+    struct connection *next; /* with such a receive */
+    char buffer[PORT_ECHO_SIZE];
+};
+
+struct echo_server
+{
+    HANDLE queue;
+    struct connection *all, *ready;
+    unsigned int taken, left;
+};
+
+static void end_connection( struct echo_server *server, struct connection *connection )
+{
+    closesocket( connection->s );
+    connection->s = INVALID_SOCKET;
+    server->left--;
+}
+
+static void receive( struct echo_server *server, struct connection *connection )
+{
+    WSABUF buffer = { PORT_ECHO_SIZE, connection->buffer };
+    DWORD flags = 0;
+
+    connection->sending = 0;
+    if (!WSARecv( connection->s, &buffer, 1, &connection->done, &flags, &connection->overlapped, NULL ))
+    {
+        connection->next = server->ready;
+        server->ready = connection;
+    }
+    else if (WSAGetLastError() != WSA_IO_PENDING) end_connection( server, connection );
+}
+
+/* What follows an operation that has completed. */
+static void go_on( struct echo_server *server, struct connection *connection, DWORD done )
+{
+    WSABUF buffer = { done, connection->buffer };
+
+    if (!connection->sending)
+    {
+        connection->sending = 1;
+        if (!done)
+        {
+            end_connection( server, connection );
+            return;
+        }
+        if (WSASend( connection->s, &buffer, 1, &done, 0, &connection->overlapped, NULL ))
+        {
+            if (WSAGetLastError() != WSA_IO_PENDING) end_connection( server, connection );
+            return;
+        }
+    }
+    receive( server, connection );
+}
+
+static int take_connections( struct echo_server *server, SOCKET listener, unsigned int count )
+{
+    int on = 1;
+
+    for (; server->taken < count; server->taken++)
+    {
+        struct connection *connection = &server->all[server->taken];
+
+        if ((connection->s = accept( listener, NULL, NULL )) == INVALID_SOCKET) return WSAGetLastError();
+        setsockopt( connection->s, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+        if (!CreateIoCompletionPort( (HANDLE)connection->s, server->queue, 1, 0 ) ||
+            !SetFileCompletionNotificationModes( (HANDLE)connection->s, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ))
+        {
+            int error = GetLastError();
+
+            closesocket( connection->s );
+            return error;
+        }
+    }
+    server->left = count;
+    for (unsigned int i = 0; i < count; i++) receive( server, &server->all[i] );
+    return 0;
+}
+
+static int serve( struct echo_server *server )
+{
+    while (server->left)
+    {
+        struct connection *connection, *next = server->ready;
+        OVERLAPPED_ENTRY entries[64];
+        ULONG count = 0;
+
+        server->ready = NULL;
+        if (!GetQueuedCompletionStatusEx( server->queue, entries, 64, &count, next ? 0 : 10000, FALSE ))
+        {
+            if (GetLastError() != WAIT_TIMEOUT || !next) return GetLastError();
+            count = 0;
+        }
+        for (ULONG i = 0; i < count; i++)
+        {
+            connection = CONTAINING_RECORD( entries[i].lpOverlapped, struct connection, overlapped );
+            if (connection->overlapped.Internal) end_connection( server, connection );
+            else go_on( server, connection, entries[i].dwNumberOfBytesTransferred );
+        }
+        while ((connection = next))
+        {
+            next = connection->next;
+            go_on( server, connection, connection->done );
+        }
+    }
+    return 0;
+}
+
+int port_echo_serve( SOCKET listener, unsigned int connections )
+{
+    struct echo_server server = { 0 };
+    int error;
+
+    server.all = calloc( connections, sizeof(*server.all) );
+    server.queue = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 1 );
+    if (!server.all || !server.queue) return WSAENOBUFS;
+    if (!(error = take_connections( &server, listener, connections ))) error = serve( &server );
+    for (unsigned int i = 0; i < server.taken; i++)
+        if (server.all[i].s != INVALID_SOCKET) closesocket( server.all[i].s );
+    CloseHandle( server.queue );
+    /* after an error, operations that were pending may still write there */
+    if (!error) free( server.all );
+    return error;
+}
+
+/* --- a file -----------------------------------------------------------------------------------------------------------*/
+
+static HANDLE file;
+static BOOL( PASCAL *transmit_file )( SOCKET, HANDLE, DWORD, DWORD, OVERLAPPED *, TRANSMIT_FILE_BUFFERS *, DWORD );
+
+int port_file_open( const char *path )
+{
+    GUID id = WSAID_TRANSMITFILE;
+    char name[MAX_PATH];
+    DWORD size;
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    int error = WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof(id), &transmit_file, sizeof(transmit_file),
+                          &size, NULL, NULL )
+                    ? WSAGetLastError()
+                    : 0;
+
+    closesocket( s );
+    if (error) return error;
+    snprintf( name, sizeof(name), "Z:%s", path );
+    file = CreateFileA( name, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_SEQUENTIAL_SCAN, NULL );
+    return file == INVALID_HANDLE_VALUE ? (int)GetLastError() : 0;
+}
+
+int port_file_send( SOCKET s, uint64_t size )
+{
+    OVERLAPPED overlapped = { 0 };
+    DWORD done, flags;
+
+    if (!(overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ))) return GetLastError();
+    if (!transmit_file( s, file, (DWORD)size, 0, &overlapped, NULL, 0 ) && WSAGetLastError() != WSA_IO_PENDING)
+        return WSAGetLastError();
+    if (!WSAGetOverlappedResult( s, &overlapped, &done, TRUE, &flags )) return WSAGetLastError();
+    CloseHandle( overlapped.hEvent );
+    return done == size ? 0 : WSAEMSGSIZE;
+}
+
+void port_file_close( void ) { CloseHandle( file ); }
