@@ -17,26 +17,36 @@
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
+#define TELL_AGAIN 50 /* ms, when a client is slow to read which tickets ended */
 #define PID_BUCKETS 1024u
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
 LIST_HEAD( pid_list, client );
 static struct client *clients[WS2_CLIENT_COUNT];
 static struct pid_list by_windows_pid[PID_BUCKETS];
-static TAILQ_HEAD( , client ) held = TAILQ_HEAD_INITIALIZER( held );
+TAILQ_HEAD( held_list, client );
+static TAILQ_HEAD( , client ) to_tell = TAILQ_HEAD_INITIALIZER( to_tell );
+static struct held_list held = TAILQ_HEAD_INITIALIZER( held );
 static unsigned int connections, next_index;
 static unsigned int absent; /* processes of the table that have not come back yet */
 static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
+static int retry_parked;
 static int server_directory = -1; /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
 
-/* The socket on which the process was poked (dlls/ws2host/poke.h), if it had one. */
-static void remove_poke_socket( uint32_t index )
+/* What is left of a process outside this server's memory: its record, and the socket on which it was poked
+ * (dlls/ws2host/poke.h) if it had one. */
+void client_clear_record( uint32_t index )
 {
+    struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;
     char name[32];
 
+    atomic_store( &record->unix_pid, 0 );
+    atomic_store( &record->windows_pid, 0 );
+    atomic_store( &record->start_time, 0 );
+    atomic_store( &record->sharing, 0 );
     snprintf( name, sizeof(name), WS2_POKE_SOCKET, index );
     unlinkat( server_directory, name, 0 );
 }
@@ -265,6 +275,8 @@ void client_drop( struct client *client )
         close( client->pidfd );
     }
     if (client->notice >= 0) close( client->notice );
+    if (client->ended_count) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    client->ended_count = 0;
     free( client->ended );
     client->ended = NULL;
     client->notice = -1;
@@ -272,15 +284,9 @@ void client_drop( struct client *client )
     tickets_client_gone( client );
     if (client->index != WS2_NO_INDEX)
     {
-        struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
-
         clients[client->index] = NULL;
-        remove_poke_socket( client->index );
         blocks_take_back( client->index );
-        atomic_store( &record->unix_pid, 0 );
-        atomic_store( &record->windows_pid, 0 );
-        atomic_store( &record->start_time, 0 );
-        atomic_store( &record->sharing, 0 );
+        client_clear_record( client->index );
         takeover_client_done( client );
     }
 }
@@ -306,11 +312,47 @@ void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t
 uint64_t clients_deadline( void )
 {
     struct client *client;
-    uint64_t deadline = 0;
+    uint64_t deadline = TAILQ_EMPTY( &to_tell ) ? 0 : loop_now() + TELL_AGAIN;
 
     TAILQ_FOREACH( client, &held, in_held )
         if (!deadline || client->held_until < deadline) deadline = client->held_until;
     return deadline;
+}
+
+void clients_retry_parked( void ) { retry_parked = 1; }
+
+static void client_resume_reading( struct client *client )
+{
+    client->held_until = 0;
+    loop_change( &client->source, client->fd, WAIT_EVENTS );
+}
+
+static void run_parked( void )
+{
+    struct held_list parked = TAILQ_HEAD_INITIALIZER( parked );
+    struct client *client, *next;
+
+    retry_parked = 0;
+    for (client = TAILQ_FIRST( &held ); client; client = next)
+    {
+        next = TAILQ_NEXT( client, in_held );
+        if (!client->parked) continue;
+        TAILQ_REMOVE( &held, client, in_held );
+        TAILQ_INSERT_TAIL( &parked, client, in_held );
+    }
+    while ((client = TAILQ_FIRST( &parked )))
+    {
+        const uint64_t deadline = client->held_until;
+
+        TAILQ_REMOVE( &parked, client, in_held );
+        client_resume_reading( client );
+        if (!request_retry( client ))
+        {
+            client_drop( client );
+            free( client );
+        }
+        else if (client->parked) client->held_until = deadline; /* parked again */
+    }
 }
 
 void clients_run_deadlines( void )
@@ -318,6 +360,7 @@ void clients_run_deadlines( void )
     struct client *client, *next;
     uint64_t now;
 
+    if (retry_parked) run_parked();
     if (TAILQ_EMPTY( &held )) return;
     now = loop_now();
     for (client = TAILQ_FIRST( &held ); client; client = next)
@@ -325,29 +368,41 @@ void clients_run_deadlines( void )
         next = TAILQ_NEXT( client, in_held );
         if (client->held_until > now) continue;
         TAILQ_REMOVE( &held, client, in_held );
-        client->held_until = 0;
-        loop_change( &client->source, client->fd, WAIT_EVENTS );
+        client_resume_reading( client );
+        client->parked = 0;
         if (!request_reply( client, &client->held_reply, sizeof(client->held_reply), -1 )) free( client );
     }
 }
 
-void client_flush_ended( struct client *client )
+static void flush_ended( struct client *client )
 {
-    while (client->notice >= 0 && client->ended_count)
-    {
-        ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof(*client->ended),
-                             MSG_DONTWAIT | MSG_NOSIGNAL );
+    const ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof(*client->ended),
+                               MSG_DONTWAIT | MSG_NOSIGNAL );
+    const unsigned int count = sent > 0 ? sent / sizeof(*client->ended) : 0;
 
-        if (sent < 0 || sent % sizeof(*client->ended)) return;
-        client->ended_count -= sent / sizeof(*client->ended);
-        memmove( client->ended, client->ended + sent / sizeof(*client->ended), client->ended_count * sizeof(*client->ended) );
-    }
+    client->ended_count -= count;
+    memmove( client->ended, client->ended + count, client->ended_count * sizeof(*client->ended) );
 }
 
+/* Told when the current event is done, after the reply that redeemed the ticket: were it the other way round, a server
+ * that dies in between would leave the ticket with nobody. */
 void client_tell_ended( struct client *client, uint32_t ticket )
 {
     if (client->notice < 0 || client->dropped) return;
     if (!client->ended && !(client->ended = calloc( CLIENT_TICKETS, sizeof(*client->ended) ))) return;
-    if (client->ended_count < CLIENT_TICKETS) client->ended[client->ended_count++] = ticket;
-    client_flush_ended( client );
+    if (client->ended_count == CLIENT_TICKETS) return;
+    if (!client->ended_count) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
+    client->ended[client->ended_count++] = ticket;
+}
+
+void clients_tell_ended( void )
+{
+    struct client *client, *next;
+
+    for (client = TAILQ_FIRST( &to_tell ); client; client = next)
+    {
+        next = TAILQ_NEXT( client, in_to_tell );
+        flush_ended( client );
+        if (!client->ended_count) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    }
 }

@@ -75,5 +75,6 @@ void loop_run( int listener, uint64_t linger )
         else if (count < 0 && errno != EINTR) return;
         else if (!count && idle_since && loop_now() >= idle_since + patience) return;
         clients_run_deadlines();
+        clients_tell_ended();
     }
 }

@@ -14,6 +14,7 @@
 #define REQUESTS_AT_ONCE 16 /* of one client before the others get their turn */
 #define FREE_GUESSES 4      /* programs do replay an info now and then */
 #define SLOWEST_GUESS 1000  /* ms */
+#define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
 
 /* Handlers fill in the reply, may take *fd (setting it to -1), and leave the descriptor to send in *send_fd (borrowed). */
 struct exchange
@@ -108,6 +109,7 @@ static int32_t request_duplicate( struct exchange *e )
     else if ((error = share_of_client( e, &share ))) return error;
     if ((error = ticket_create( e->client, share, e->fd, request->windows_pid, request->ticket, &ticket ))) return error;
     e->fd = -1;
+    if (request->ticket) clients_retry_parked();
     e->reply.ticket = ticket->number;
     return 0;
 }
@@ -125,6 +127,12 @@ static int32_t request_redeem( struct exchange *e )
 {
     struct ticket *ticket = ticket_find( e->request->ticket, e->client->windows_pid );
 
+    if (!ticket && takeover_running())
+    {
+        /* its source may not have come back yet */
+        e->client->parked = e->request->ticket;
+        return WSAEINVAL;
+    }
     if (!ticket)
     {
         e->client->wrong_guesses++;
@@ -384,7 +392,8 @@ static int request_handle( struct client *client, const struct ws2_request *requ
             const unsigned int wrong = client->wrong_guesses;
 
             e.reply.error = requests[request->type].handle( &e );
-            if (client->wrong_guesses != wrong) delay = guess_delay( client->wrong_guesses );
+            if (client->parked) delay = TAKEOVER_PATIENCE;
+            else if (client->wrong_guesses != wrong) delay = guess_delay( client->wrong_guesses );
         }
         if (delay) client_hold( client, &e.reply, delay );
         else if (!requests[request->type].one_way)
@@ -400,6 +409,14 @@ static int request_handle( struct client *client, const struct ws2_request *requ
     }
     if (e.fd >= 0) close( e.fd );
     return alive;
+}
+
+int request_retry( struct client *client )
+{
+    const struct ws2_request request = { .type = WS2_REDEEM, .ticket = client->parked };
+
+    client->parked = 0;
+    return request_handle( client, &request, -1, 0 );
 }
 
 void request_receive( struct client *client )
@@ -423,7 +440,6 @@ void request_receive( struct client *client )
             goto drop;
         }
         if (!request_handle( client, request, fd, header.msg_flags & MSG_CTRUNC )) goto drop;
-        client_flush_ended( client );
         if (client->held_until) return;
     }
     return;

@@ -134,6 +134,7 @@ struct client
     struct source death; /* of a process known from the table only, by pidfd */
     LIST_ENTRY( client ) in_pids;
     TAILQ_ENTRY( client ) in_held;
+    TAILQ_ENTRY( client ) in_to_tell; /* while ended_count != 0 */
     LIST_HEAD( , holder ) holders;
     LIST_HEAD( , ticket ) tickets;
     LIST_HEAD( , watch ) watches;
@@ -152,6 +153,7 @@ struct client
     unsigned int wrong_guesses;
     uint64_t held_until;  /* 0, or when the answer to a wrong guess is due */
     struct ws2_reply held_reply;
+    uint32_t parked;      /* a ticket that it wants to redeem and that its source may yet publish, 0 for none */
     unsigned char greeted;
     unsigned char resuming; /* it may publish what it holds */
     unsigned char missing;  /* the take-over waits for it */
@@ -166,10 +168,13 @@ struct client *client_at( uint32_t index );
 struct client *client_of_windows_pid( uint32_t windows_pid );
 int32_t client_greet( struct client *client, uint32_t windows_pid );
 void client_drop( struct client *client );
+void client_clear_record( uint32_t index );
 void client_set_sharing( struct client *client );
 void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
+/* Parked requests are tried again: a source has published what it holds. */
+void clients_retry_parked( void );
 void client_tell_ended( struct client *client, uint32_t ticket );
-void client_flush_ended( struct client *client );
+void clients_tell_ended( void );
 unsigned int clients_connected( void );
 uint64_t clients_deadline( void ); /* when clients_run_deadlines is due, 0 for never */
 void clients_run_deadlines( void );
@@ -178,6 +183,8 @@ uint64_t process_start_time( pid_t pid ); /* 0 when there is no such process */
 
 /* --- requests.c: the messages */
 void request_receive( struct client *client );
+/* The parked request again; 0 when the client is to be dropped. */
+int request_retry( struct client *client );
 int request_reply( struct client *client, const void *message, size_t size, int fd );
 
 /* --- takeover.c: the table of a server that died */

@@ -20,6 +20,7 @@ static void takeover_check_end( void )
 {
     if (!running || missing) return;
     running = 0;
+    clients_retry_parked();
     tickets_forget_spent();
     shares_check_all();
 }
@@ -42,10 +43,7 @@ static void restore_clients( void )
             missing += client->missing;
             continue;
         }
-        atomic_store( &record->unix_pid, 0 );
-        atomic_store( &record->windows_pid, 0 );
-        atomic_store( &record->start_time, 0 );
-        atomic_store( &record->sharing, 0 );
+        client_clear_record( i );
     }
 }
 

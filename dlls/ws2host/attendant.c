@@ -45,8 +45,9 @@ static void *attend( void *unused )
     (void)unused;
     for (;;)
     {
+        uint64_t serial;
         struct pollfd fds[3] = { { .fd = wake, .events = POLLIN }, { .fd = notice[0], .events = POLLIN },
-                                 { .fd = connection_fd(), .events = POLLRDHUP } };
+                                 { .fd = connection_fd( &serial ), .events = POLLRDHUP } };
         eventfd_t count;
 
         /* no connection: another look after a pause, longer each time */
@@ -55,7 +56,7 @@ static void *attend( void *unused )
         if (poll( fds, 3, pause ) < 0 && errno != EINTR) return NULL;
         if (fds[0].revents) eventfd_read( wake, &count );
         if (fds[1].revents) read_notices();
-        if (fds[2].fd < 0 || fds[2].revents) connection_mend( fds[2].fd );
+        if (fds[2].fd < 0 || fds[2].revents) connection_mend( serial );
     }
 }
 

@@ -36,6 +36,7 @@ static struct
 {
     pthread_mutex_t mutex;
     int fd;                 /* -1 when there is no connection */
+    uint64_t serial;        /* of the connection: its number may be used again by the next one */
     int memfd;
     void *_Atomic table;
     uint64_t instance;
@@ -380,6 +381,7 @@ static void hang_up( void )
 {
     if (connection.fd >= 0) close( connection.fd );
     connection.fd = -1;
+    connection.serial++;
 }
 
 /* Mutex held. */
@@ -415,6 +417,7 @@ static int32_t establish( void )
             continue;
         }
         connection.fd = fd;
+        connection.serial++;
         if ((greeting = greet( fd, path )) == GREETED && ( !again || !publish_all() ))
         {
             error = 0;
@@ -458,23 +461,24 @@ static void share_begins( void )
     if (!attendant_start()) send_notice_socket();
 }
 
-int connection_fd( void )
+int connection_fd( uint64_t *serial )
 {
     sigset_t before;
     int fd;
 
     connection_lock( &before );
     fd = connection.fd;
+    *serial = connection.serial;
     connection_unlock( &before );
     return fd;
 }
 
-void connection_mend( int dead_fd )
+void connection_mend( uint64_t serial )
 {
     sigset_t before;
 
     connection_lock( &before );
-    if (connection.fd == dead_fd && !connection.lost)
+    if (connection.serial == serial && !connection.lost)
     {
         hang_up();
         establish();

@@ -74,8 +74,8 @@ void tickets_ended( uint32_t number );
 int attendant_start( void );
 void attendant_wake( void );
 int attendant_notice( void ); /* the socket that the server writes ended tickets to, -1 without an attendant */
-/* The attendant's part of connection.c: what to watch, and making the connection again when dead_fd is still its. */
-int connection_fd( void );
-void connection_mend( int dead_fd );
+/* The attendant's part of connection.c: what to watch, and making the connection again unless that has been done since. */
+int connection_fd( uint64_t *serial );
+void connection_mend( uint64_t serial );
 
 #endif

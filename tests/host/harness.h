@@ -195,6 +195,21 @@ static inline struct table_state harness_table( void )
     return state;
 }
 
+/* The server that answers now, 0 for none: it may be dying. */
+static inline pid_t harness_server( void )
+{
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
+    struct ws2_reply reply;
+    struct ucred peer = { 0 };
+    socklen_t size = sizeof(peer);
+    int fd = raw_connect();
+
+    if (fd < 0) return 0;
+    if (raw_request( fd, &hello, -1, &reply, NULL ) || getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size )) peer.pid = 0;
+    close( fd );
+    return peer.pid;
+}
+
 static inline int harness_table_empty( void )
 {
     const struct table_state state = harness_table();
@@ -218,18 +233,12 @@ static inline int descriptors_of( pid_t pid )
 static inline void harness_end( void )
 {
     char command[128];
-    int fd;
+    pid_t server;
 
     /* what this process still holds must not start another server */
     setenv( "WS2SERVER", "/bin/true", 1 );
-    if ((fd = raw_connect()) >= 0) close( fd );
-    if (fd >= 0)
-    {
-        const pid_t server = harness_table().server;
-
-        if (server > 1) kill( server, SIGTERM );
-        while (server > 1 && !kill( server, 0 )) usleep( 1000 );
-    }
+    if ((server = harness_server())) kill( server, SIGTERM );
+    while (server && harness_server()) usleep( 1000 );
     snprintf( command, sizeof(command), "rm -rf %s", harness_directory );
     ck_assert_int_eq( system( command ), 0 );
 }

@@ -1,0 +1,220 @@
+/*
+ * The server's death costs nobody anything: the next one takes the table over, counts and tickets included, with no
+ * process having to do anything; and a ticket stays good for once and only once across it.
+ */
+#include "redeemer.h"
+#include "workers.h"
+
+#define SOURCE 0x20
+#define TARGET 0x24
+#define LATE_TARGET 0x28
+#define KILLS 40
+
+/* The server is killed, and another has taken over when this returns. */
+static pid_t kill_server( pid_t server )
+{
+    pid_t next = server;
+
+    ck_assert_int_gt( server, 1 );
+    kill( server, SIGKILL );
+    for (const uint64_t deadline = harness_now() + 10000; next == server && harness_now() < deadline; usleep( 2000 ))
+    {
+        const pid_t now = harness_server();
+        if (now) next = now;
+    }
+    ck_assert_int_ne( next, server );
+    return next;
+}
+
+struct source_order
+{
+    int tickets, done;
+    int watched; /* hangs up when the late target ends */
+};
+
+/* A source with three open tickets: of a socket it holds, of one that it has closed, and for a process not attached yet. */
+static int source( void *context )
+{
+    const struct source_order *order = context;
+    uint32_t slot, generation, tickets[3];
+    int fd, unknown;
+    char byte;
+
+    if (connection_attach( SOURCE )) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if (ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[0], &unknown )) return 2;
+    held[0] = (struct held){ 1, fd, slot, generation, HANDLE };
+    connection_enumerate_shared = worker_enumerate;
+    fd = socket_make( HANDLE + 4, &slot, &generation );
+    if (ticket_issue( slot, generation, HANDLE + 4, fd, TARGET, &tickets[1], &unknown )) return 3;
+    socket_drop( fd, slot, generation, HANDLE + 4 );
+    fd = socket_make( HANDLE + 8, &slot, &generation );
+    if (ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown ) != WSAEINVAL || !unknown) return 4;
+    if (connection_watch( LATE_TARGET, order->watched )) return 5;
+    close( order->watched );
+    if (ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown )) return 6;
+    socket_drop( fd, slot, generation, HANDLE + 8 );
+    if (write( order->tickets, tickets, sizeof(tickets) ) != sizeof(tickets)) return 7;
+    return read( order->done, &byte, 1 ) < 0;
+}
+
+START_TEST( tickets_survive )
+{
+    int tickets[2], done[2], watched[2];
+    struct source_order order;
+    struct child target, late;
+    uint32_t numbers[3];
+    pid_t server, process;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert( !pipe2( tickets, O_CLOEXEC ) && !pipe2( done, O_CLOEXEC ) && !pipe2( watched, O_CLOEXEC ) );
+    order = (struct source_order){ tickets[1], done[0], watched[0] };
+    process = process_start( source, &order );
+    close( watched[0] );
+    ck_assert_int_eq( read( tickets[0], numbers, sizeof(numbers) ), sizeof(numbers) );
+    ck_assert_uint_eq( harness_table().tickets, 3 );
+    server = harness_table().server;
+    for (int i = 0; i < 3; i++)
+    {
+        server = kill_server( server );
+        /* nobody has asked for anything */
+        eventually( harness_table().tickets == 3 );
+        eventually( harness_table().shared == 3 && harness_table().descriptors == 1 );
+    }
+    ck_assert_int_eq( child_redeem( &target, numbers[2] ), WSAEINVAL );
+    ck_assert_int_eq( child_redeem( &target, numbers[0] ), 0 );
+    ck_assert_int_eq( child_redeem( &target, numbers[1] ), 0 );
+    ck_assert_int_eq( child_redeem( &target, numbers[0] ), WSAEINVAL );
+    kill_server( server );
+    eventually( harness_table().tickets == 1 && harness_table().descriptors == 3 );
+    ck_assert_int_eq( child_redeem( &target, numbers[0] ), WSAEINVAL );
+    ck_assert_int_eq( child_redeem( &target, numbers[1] ), WSAEINVAL );
+    late = child_start( LATE_TARGET );
+    ck_assert_int_eq( child_redeem( &late, numbers[2] ), 0 );
+    ck_assert_int_eq( child_redeem( &late, numbers[2] ), WSAEINVAL );
+    ck_assert_uint_eq( harness_table().shared, 3 );
+    child_end( &late );
+    eventually( harness_table().shared == 2 );
+    ck_assert_int_eq( write( done[1], "", 1 ), 1 );
+    ck_assert_int_eq( process_wait( process ), 0 );
+    eventually( harness_table().descriptors == 2 );
+    child_end( &target );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+START_TEST( redeemed_ticket_is_not_published_again )
+{
+    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = SOURCE }, publish;
+    struct ws2_request lease = { .type = WS2_LEASE };
+    struct ws2_reply reply;
+    struct ws2_slot *slot;
+    struct child target;
+    uint64_t instance;
+    uint32_t number, index;
+    void *table;
+    int fd, memfd, host;
+
+    harness_begin();
+    target = child_start( TARGET );
+    /* a source that is never told which tickets ended: it speaks the protocol by hand and sends no NOTICE */
+    fd = raw_attach( SOURCE, &reply, &memfd );
+    instance = reply.instance;
+    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+    ck_assert_ptr_ne( table, MAP_FAILED );
+    index = reply.index;
+    ck_assert_int_eq( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
+    slot = ws2_table_slot( table, reply.slot );
+    host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    slot->cookie = cookie_of( host );
+    slot->word = ws2_word( 0, index, WS2_SLOT_PRIVATE );
+    publish = (struct ws2_request){ .type = WS2_DUPLICATE, .slot = reply.slot, .handle = HANDLE, .windows_pid = TARGET };
+    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), 0 );
+    number = reply.ticket;
+    ck_assert_int_eq( child_redeem( &target, number ), 0 );
+
+    kill_server( harness_table().server );
+    close( fd );
+    fd = raw_connect();
+    hello.instance = instance;
+    ck_assert_int_eq( raw_request( fd, &hello, memfd, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.index, index );
+    publish.type = WS2_PUBLISH;
+    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), 0 );
+    eventually( harness_table().descriptors == 2 );
+    publish.type = WS2_DUPLICATE;
+    publish.ticket = number;
+    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), WSAEINVAL );
+    ck_assert_uint_eq( harness_table().tickets, 0 );
+    close( fd );
+    close( host );
+    eventually( harness_table().descriptors == 1 );
+    munmap( table, WS2_TABLE_SIZE );
+    close( memfd );
+    child_end( &target );
+    harness_end();
+}
+END_TEST
+
+START_TEST( killed_under_load )
+{
+    struct board *board = mmap( NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    const int processes_die = _i;
+    struct job jobs[WORKERS];
+    pid_t workers[WORKERS], server;
+    unsigned int seed = getpid();
+    uint32_t next_pid = 0x20;
+
+    harness_begin();
+    harness_start_server();
+    printf( "takeover: seed %u\n", seed );
+    for (int i = 0; i < WORKERS; i++) board->pids[i] = next_pid += 4;
+    for (int i = 0; i < WORKERS; i++)
+    {
+        jobs[i] = (struct job){ board, i, seed + i };
+        workers[i] = process_start( worker_run, &jobs[i] );
+    }
+    usleep( 100000 );
+    server = harness_table().server;
+    for (int i = 0; i < KILLS; i++)
+    {
+        usleep( rand_r( &seed ) % 60000 );
+        if (processes_die)
+        {
+            const int victim = rand_r( &seed ) % WORKERS;
+
+            kill( workers[victim], SIGKILL );
+            process_wait( workers[victim] );
+            board->pids[victim] = next_pid += 4;
+            jobs[victim].seed = seed;
+            workers[victim] = process_start( worker_run, &jobs[victim] );
+            usleep( rand_r( &seed ) % 10000 );
+        }
+        server = kill_server( server );
+    }
+    board->stop = 1;
+    for (int i = 0; i < WORKERS; i++) ck_assert_int_eq( process_wait( workers[i] ), 0 );
+    printf( "takeover: %d servers killed, %llu tickets redeemed, %llu refused\n", KILLS, (unsigned long long)board->redeemed,
+            (unsigned long long)board->wrong );
+    ck_assert_msg( !board->failures, "%llu failures, the last %u", (unsigned long long)board->failures, board->last_failure );
+    ck_assert_uint_gt( board->redeemed, 100 );
+    if (!processes_die) ck_assert_uint_eq( board->wrong, 0 );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+int main( void )
+{
+    Suite *suite = suite_create( "takeover" );
+    TCase *test = tcase_create( "takeover" );
+
+    tcase_set_timeout( test, 120 );
+    tcase_add_test( test, tickets_survive );
+    tcase_add_test( test, redeemed_ticket_is_not_published_again );
+    tcase_add_loop_test( test, killed_under_load, 0, 2 );
+    suite_add_tcase( suite, test );
+    return harness_main( suite );
+}
