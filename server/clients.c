@@ -157,11 +157,13 @@ static void set_record( struct client *client )
     atomic_store( &record->unix_pid, client->unix_pid );
 }
 
-/* For a server that takes over: whether it must wait for this process. */
+/* For a server that takes over: whether it must wait for this process. One that has not published all it holds is waited
+ * for by the server after this one too. */
 void client_set_sharing( struct client *client )
 {
-    if (client->index == WS2_NO_INDEX) return;
-    atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing, client->holder_count + client->ticket_count );
+    if (client->index == WS2_NO_INDEX || client->dropped) return;
+    atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing,
+                  client->holder_count + client->ticket_count + client->missing );
 }
 
 /* A process that the table knows and that has come back takes its record over. */

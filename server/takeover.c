@@ -85,6 +85,7 @@ void takeover_client_done( struct client *client )
     client->resuming = 0;
     if (!client->missing) return;
     client->missing = 0;
+    client_set_sharing( client );
     missing--;
     takeover_check_end();
 }
