@@ -211,6 +211,7 @@ static int32_t datagram_connect( struct descriptor *d, union host_address *addre
 int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size )
 {
     uint32_t flags = descriptor_flags( d );
+    int result;
 
     if (flags & WS2_FLAG_LISTENING) return WSAEINVAL;
     if (flags & WS2_FLAG_CONNECTED) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
@@ -220,7 +221,10 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
     events_connect_begins( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTING );
     descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
-    if (!connect( d->fd, &address->any, size ))
+    /* the host ends a failed attempt, already told of, with the next connect, and begins anew with the one after it */
+    if ((result = connect( d->fd, &address->any, size )) < 0 && errno == ECONNABORTED)
+        result = connect( d->fd, &address->any, size );
+    if (!result)
     {
         connect_done( d );
         return 0;

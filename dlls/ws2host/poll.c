@@ -19,9 +19,9 @@ short poll_host_events( struct descriptor *d, uint32_t wanted )
 
     if (d->slot->type == SOCK_STREAM)
     {
-        if (flags & WS2_FLAG_CONNECTING) return POLLOUT;
+        if (flags & WS2_FLAG_CONNECTING) events |= POLLOUT; /* the outcome, whatever is wanted of it */
         /* the host calls a stream socket that was never connected writable and hung up */
-        if (!( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING ) )) return 0;
+        if (!( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING ) )) return 0;
         if (flags & WS2_FLAG_LISTENING) return wanted & ( POLL_READ | POLL_ACCEPT ) ? POLLIN : 0;
     }
     if (wanted & ( POLL_READ | POLL_HANGUP )) events |= POLLIN | POLLRDHUP;
@@ -53,11 +53,9 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     if (!( flags & WS2_FLAG_CONNECTED )) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
 
     conditions = POLL_CONNECT;
-    if (revents & POLLERR)
-    {
-        /* the peer reset the connection */
+    /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
+    if (( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ))
         return conditions | POLL_RESET | POLL_WRITE;
-    }
     if (revents & POLLIN) conditions |= POLL_READ;
     if (revents & POLLOUT) conditions |= POLL_WRITE;
     if (revents & POLLPRI)
@@ -69,8 +67,14 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
         if (!inlined) conditions |= POLL_OOB;
     }
     if (revents & ( POLLRDHUP | POLLHUP )) conditions |= POLL_HANGUP;
-    if (flags & WS2_FLAG_RESET) conditions |= POLL_RESET;
     return conditions;
+}
+
+static void prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
+{
+    fd->events = poll_host_events( d, wanted );
+    fd->fd = fd->events ? d->fd : -1;
+    fd->revents = 0;
 }
 
 /* --- select -----------------------------------------------------------------------------------------------------------*/
@@ -231,8 +235,7 @@ NTSTATUS unix_select( void *args )
             return status;
         }
         work.descriptors[i] = d;
-        work.fds[i] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, set_wants[set] ) };
-        if (!work.fds[i].events) work.fds[i].fd = -1;
+        prepare( &work.fds[i], d, set_wants[set] );
     }
     while (poll( work.fds, work.total, 0 ) < 0 && errno == EINTR) continue;
     while (!mark_ready( &work ))
@@ -240,6 +243,8 @@ NTSTATUS unix_select( void *args )
         enum wait_result result;
 
         if (!params->timeout) break;
+        /* a connection that has just been made is waited on for something else than its outcome */
+        for (i = 0; i < work.total; i++) prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
         result = wait_many( work.descriptors, work.fds, work.total,
                             params->timeout < 0 ? WAIT_FOREVER_US : (uint64_t)params->timeout, &params->wait );
         if (result == WAIT_READY) continue;
@@ -349,9 +354,7 @@ NTSTATUS unix_poll( void *args )
         }
         descriptors[used] = d;
         entries[used] = i;
-        fds[used] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, poll_wants( copy[i].events ) ) };
-        if (!fds[used].events) fds[used].fd = -1;
-        used++;
+        prepare( &fds[used++], d, poll_wants( copy[i].events ) );
     }
     if (!used)
     {
@@ -372,6 +375,7 @@ NTSTATUS unix_poll( void *args )
         }
         for (uint32_t i = 0; i < count; i++) ready += copy[i].revents != 0;
         if (ready || !params->timeout) break;
+        for (uint32_t i = 0; i < used; i++) prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
         result = wait_many( descriptors, fds, used,
                             params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull, &params->wait );
         if (result == WAIT_READY || result == WAIT_CLOSED) continue;

@@ -430,6 +430,7 @@ static void test_registered_process_dies( void )
     SOCKET client, server;
     struct trio trio;
     long events;
+    char byte;
 
     tcp_pair( &client, &server );
     trio_create( &trio, client );
@@ -441,6 +442,8 @@ static void test_registered_process_dies( void )
     ok( WaitForSingleObject( event, 10000 ) == WAIT_OBJECT_0, "no event\n" );
     events = events_of( trio.first, event );
     ok( events == FD_READ, "got events %#lx\n", events );
+    /* a socket closed with unread data resets the connection: that is another matter */
+    check_result( recv( trio.second, &byte, 1, 0 ), 1 );
     /* closing the descriptor that registered ends the registration too, not the socket */
     check_ok( closesocket( trio.first ) );
     check_open( server );
