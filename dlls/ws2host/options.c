@@ -8,6 +8,7 @@
 #include <string.h>
 #include "control.h"
 #include "option.h"
+#include "transfer.h"
 
 enum short_read
 {
@@ -246,6 +247,7 @@ NTSTATUS unix_setsockopt( void *args )
 
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
     params->error = write_value( d, option, &value );
+    if (!params->error && option->where == HOST( SOL_SOCKET, SO_OOBINLINE )) transfer_urgent_inline( d );
     descriptor_release( d );
     return 0;
 }

@@ -98,25 +98,17 @@ static int transfer_ignores( const struct descriptor *d, int error )
     return error == ECONNREFUSED && d->slot->type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_CONNRESET );
 }
 
-/* The host gives an urgent byte that was fetched by MSG_OOB once more when SO_OOBINLINE is turned on afterwards. */
-static void skip_taken_urgent( struct descriptor *d )
+void transfer_urgent_inline( struct descriptor *d )
 {
-    int inlined = 0, at_mark = 0;
-    socklen_t size = sizeof(inlined);
+    int at_mark = 0;
     char byte;
 
-    getsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &inlined, &size );
-    if (!inlined) return;
+    if (!( descriptor_flags( d ) & WS2_FLAG_URGENT_TAKEN )) return;
     if (!ioctl( d->fd, SIOCATMARK, &at_mark ) && at_mark) recv( d->fd, &byte, 1, MSG_DONTWAIT );
     descriptor_clear_flags( d, WS2_FLAG_URGENT_TAKEN );
 }
 
-/* What every receive does before its first system call, and after its last. */
-static void receive_begins( struct descriptor *d, uint32_t flags )
-{
-    if (( descriptor_flags( d ) & WS2_FLAG_URGENT_TAKEN ) && !( flags & WS_MSG_OOB )) skip_taken_urgent( d );
-}
-
+/* What every receive does after its last system call. */
 static void receive_ends( struct descriptor *d, uint32_t flags )
 {
     if (( flags & ( WS_MSG_OOB | WS_MSG_PEEK ) ) == WS_MSG_OOB) descriptor_set_flags( d, WS2_FLAG_URGENT_TAKEN );
@@ -134,7 +126,6 @@ NTSTATUS unix_recv( void *args )
     if ((params->error = transfer_check_receive( d, params->flags ))) goto done;
     stream = d->slot->type == SOCK_STREAM;
     flags = transfer_receive_flags( params->flags ) | ( stream ? 0 : MSG_TRUNC );
-    receive_begins( d, params->flags );
     for (;;)
     {
         uint32_t left = params->size - params->done;
@@ -420,7 +411,6 @@ NTSTATUS unix_recvmsg( void *args )
     left = params->count;
     skip_vectors( &first, &left, params->done );
     flags = transfer_receive_flags( params->flags );
-    receive_begins( d, params->flags );
     for (;;)
     {
         ssize_t n;

@@ -18,6 +18,9 @@ int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags );
 int32_t transfer_error( struct descriptor *descriptor, int error );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
+/* SO_OOBINLINE has been turned on: the host gives an urgent byte that was fetched by MSG_OOB before once more, Windows
+ * does not. */
+void transfer_urgent_inline( struct descriptor *descriptor );
 /* Copies the caller's WSABUFs; may fault. */
 int32_t transfer_buffers( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total );
 
