@@ -10,9 +10,9 @@
 enum
 {
     WS_IP_TOS = 3, /* IPPROTO_IP */
-    WS_IP_TTL = 4, /* IPPROTO_IP, in sending */
+    WS_IP_TTL = 4, /* IPPROTO_IP */
     WS_PKTINFO = 19,
-    WS_TTL = 21, /* IP_RECVTTL, IPV6_HOPLIMIT */
+    WS_HOPLIMIT = 21, /* of IPv4 too in older versions */
     WS_RECVIF = 24,
     WS_RECVDSTADDR = 25,
     WS_TCLASS = 39, /* IPPROTO_IPV6 */
@@ -109,11 +109,11 @@ static int convert_message( struct writer *writer, int32_t level, int32_t type, 
     if (size < 4) return 0;
     if (level == IPPROTO_IP && ( type == WS_IP_TOS || type == WS_ECN ))
         return put_host( writer, IPPROTO_IP, IP_TOS, &number, sizeof(number) );
-    if (level == IPPROTO_IP && ( type == WS_IP_TTL || type == WS_TTL ))
+    if (level == IPPROTO_IP && ( type == WS_IP_TTL || type == WS_HOPLIMIT ))
         return put_host( writer, IPPROTO_IP, IP_TTL, &number, sizeof(number) );
     if (level == IPPROTO_IPV6 && ( type == WS_TCLASS || type == WS_ECN ))
         return put_host( writer, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof(number) );
-    if (level == IPPROTO_IPV6 && type == WS_TTL)
+    if (level == IPPROTO_IPV6 && type == WS_HOPLIMIT)
         return put_host( writer, IPPROTO_IPV6, IPV6_HOPLIMIT, &number, sizeof(number) );
     if (level == IPPROTO_UDP && type == WS_UDP_SEND_MSG_SIZE)
     {
@@ -235,9 +235,9 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
         {
             memcpy( &number, CMSG_DATA( cmsg ), sizeof(number) );
             if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TTL)
-                put_user( &receiver, IPPROTO_IP, WS_TTL, &number, sizeof(number) );
+                put_user( &receiver, IPPROTO_IP, WS_IP_TTL, &number, sizeof(number) );
             else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_HOPLIMIT)
-                put_user( &receiver, IPPROTO_IPV6, WS_TTL, &number, sizeof(number) );
+                put_user( &receiver, IPPROTO_IPV6, WS_HOPLIMIT, &number, sizeof(number) );
             else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_TCLASS)
                 put_class( &receiver, bits, IPPROTO_IPV6, WS_TCLASS, number );
         }

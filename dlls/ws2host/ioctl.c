@@ -49,6 +49,7 @@ static int32_t keepalive_values( struct descriptor *d, struct ioctl_request *req
     uint32_t values[3], seconds[2];
     int32_t error = 0;
 
+    if (d->slot->type != SOCK_STREAM) return WSAENOPROTOOPT;
     memcpy( values, request->in, sizeof(values) );
     for (int i = 0; i < 2; i++)
     {
@@ -173,7 +174,7 @@ static const struct ioctl_code
     { 0x8004667e /* FIONBIO */, TYPE_ANY, 0, 4, 0, set_nonblocking },
     { 0x4004667f /* FIONREAD */, TYPE_ANY, 0, 0, 4, readable_bytes },
     { 0x40047307 /* SIOCATMARK */, TYPE_STREAM, 0, 0, 4, at_mark },
-    { 0x98000004 /* SIO_KEEPALIVE_VALS */, TYPE_STREAM, 0, 12, 0, keepalive_values },
+    { 0x98000004 /* SIO_KEEPALIVE_VALS */, TYPE_ANY, 0, 12, 0, keepalive_values },
     { 0x48000022 /* SIO_BASE_HANDLE */, TYPE_ANY, 0, 0, 0, base_handle },
     { 0x4800001b /* SIO_BSP_HANDLE */, TYPE_ANY, 0, 0, 0, base_handle },
     { 0x4800001c /* SIO_BSP_HANDLE_SELECT */, TYPE_ANY, 0, 0, 0, base_handle },

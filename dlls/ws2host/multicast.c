@@ -4,6 +4,7 @@
  * multicast at all, the loopback interface stands in. The kernel keeps all of it.
  */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
 #include "option.h"
@@ -19,32 +20,53 @@ static void name_interface( uint32_t address, struct ip_mreqn *request )
 
 static uint32_t loopback_index( void ) { return if_nametoindex( "lo" ); }
 
+/* Fills in the one that is 0 of an IPv4 address and the index of its interface; leaves it 0 when there is none. */
+static void find_interface( uint32_t *address, uint32_t *index )
+{
+    struct ifaddrs *list;
+
+    if (getifaddrs( &list )) return;
+    for (struct ifaddrs *next = list; next; next = next->ifa_next)
+    {
+        uint32_t its_address, its_index;
+
+        if (!next->ifa_addr || next->ifa_addr->sa_family != AF_INET) continue;
+        its_address = ((struct sockaddr_in *)next->ifa_addr)->sin_addr.s_addr;
+        its_index = if_nametoindex( next->ifa_name );
+        if (( *address && *address != its_address ) || ( *index && *index != its_index )) continue;
+        *address = its_address;
+        *index = its_index;
+        break;
+    }
+    freeifaddrs( list );
+}
+
+/* The kernel tells of the interface only the address to send from, so one that was given by its index is looked up. */
 OPTION_GETTER( multicast_get_interface )
 {
-    struct ip_mreqn request = { 0 };
     struct in_addr address = { 0 };
-    socklen_t size = sizeof(request);
+    socklen_t size = sizeof(address);
+    uint32_t index = 0;
 
     (void)option;
-    if (option_bit( descriptor->slot, BIT_MULTICAST_IF ))
-    {
-        /* kernels that give only the address know the index too, but do not tell it */
-        if (getsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, &size )) return winsock_error( errno );
-        value->number = size == sizeof(request) ? htonl( request.imr_ifindex ) : 0;
-        return 0;
-    }
-    size = sizeof(address);
     if (getsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size )) return winsock_error( errno );
     value->number = address.s_addr;
+    if (option_bit( descriptor->slot, BIT_MULTICAST_IF ) && address.s_addr)
+    {
+        find_interface( &address.s_addr, &index );
+        value->number = htonl( index );
+    }
     return 0;
 }
 
 OPTION_SETTER( multicast_set_interface )
 {
     struct ip_mreqn request = { 0 };
+    uint32_t index;
 
     (void)option;
     name_interface( value->number, &request );
+    if ((index = request.imr_ifindex)) find_interface( &request.imr_address.s_addr, &index );
     if (setsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request) ))
         return winsock_error( errno );
     option_set_bit( descriptor->slot, BIT_MULTICAST_IF, request.imr_ifindex != 0 );

@@ -21,14 +21,17 @@ static void get_functions( SOCKET s )
 
 static const struct
 {
-    int family, level, option, type;
+    int family, level, option, type, old_type;
     unsigned int size; /* of the data */
 } options[] = {
-    { AF_INET, IPPROTO_IP, IP_PKTINFO, IP_PKTINFO, sizeof(IN_PKTINFO) },
-    { AF_INET, IPPROTO_IP, IP_RECVTTL, IP_TTL + 17 /* 21 */, sizeof(INT) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_HOPLIMIT, sizeof(INT) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_PKTINFO, IPV6_PKTINFO, sizeof(IN6_PKTINFO) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS, 39 /* IPV6_TCLASS */, sizeof(INT) },
+    { AF_INET, IPPROTO_IP, IP_PKTINFO, IP_PKTINFO, 0, sizeof(IN_PKTINFO) },
+    { AF_INET, IPPROTO_IP, IP_RECVTTL, IP_TTL, IP_RECVTTL, sizeof(INT) },
+    { AF_INET, IPPROTO_IP, IP_RECVTOS, IP_TOS, 39 /* IP_TCLASS */, sizeof(INT) },
+    { AF_INET, IPPROTO_IP, IP_ECN, IP_ECN, 0, sizeof(INT) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_HOPLIMIT, 0, sizeof(INT) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_PKTINFO, IPV6_PKTINFO, 0, sizeof(IN6_PKTINFO) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS, 39 /* IPV6_TCLASS */, 0, sizeof(INT) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_ECN, IPV6_ECN, 0, sizeof(INT) },
 };
 
 static void test_options( void )
@@ -78,7 +81,9 @@ static void test_options( void )
         ok( message.Control.len >= sizeof(*header) + options[row].size &&
             message.Control.len <= WSA_CMSG_SPACE( options[row].size ), "control %lu\n", message.Control.len );
         ok( header->cmsg_level == options[row].level, "level %d\n", header->cmsg_level );
-        ok( header->cmsg_type == options[row].type, "type %d\n", header->cmsg_type );
+        ok( header->cmsg_type == options[row].type ||
+            broken( options[row].old_type && header->cmsg_type == options[row].old_type ), "type %d\n",
+            header->cmsg_type );
         ok( header->cmsg_len == sizeof(*header) + options[row].size, "length %zu\n", header->cmsg_len );
         if (options[row].option == IP_PKTINFO && options[row].family == AF_INET)
         {
@@ -87,7 +92,7 @@ static void test_options( void )
         }
         else if (options[row].option == IPV6_PKTINFO)
             ok( IN6_IS_ADDR_LOOPBACK( &( (IN6_PKTINFO *)WSA_CMSG_DATA( header ) )->ipi6_addr ), "address\n" );
-        else if (options[row].option == IPV6_RECVTCLASS)
+        else if (options[row].option == IPV6_RECVTCLASS || options[row].option == IP_ECN)
             ok( !*(INT *)WSA_CMSG_DATA( header ), "class %d\n", *(INT *)WSA_CMSG_DATA( header ) );
         else
             ok( *(INT *)WSA_CMSG_DATA( header ) >= 32, "hops %d\n", *(INT *)WSA_CMSG_DATA( header ) );

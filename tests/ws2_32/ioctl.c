@@ -414,7 +414,7 @@ static void test_keepalive( void )
     value = 0xcccccccc;
     check_ok( getsockopt( s, SOL_SOCKET, SO_KEEPALIVE, (char *)&value, &length ) );
     ok( !(BYTE)value, "SO_KEEPALIVE %#lx\n", value );
-    check_fails( control( udp, SIO_KEEPALIVE_VALS, &values, sizeof(values), NULL, 0 ), WSAEOPNOTSUPP );
+    check_fails( control( udp, SIO_KEEPALIVE_VALS, &values, sizeof(values), NULL, 0 ), WSAENOPROTOOPT );
     closesocket( s );
     closesocket( udp );
 }

@@ -600,6 +600,130 @@ static void test_states( void )
     closesocket( server );
 }
 
+/* Winsock 1.1: SO_BROADCAST is not for streams, and what belongs to connections is not for datagrams. */
+static void test_socket_types( void )
+{
+    static const struct { int name; BOOL stream; } rows[] = {
+        { SO_BROADCAST, FALSE }, { SO_ACCEPTCONN, TRUE }, { SO_DONTLINGER, TRUE }, { SO_KEEPALIVE, TRUE },
+        { SO_LINGER, TRUE }, { SO_OOBINLINE, TRUE } };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        SOCKET right = socket( AF_INET, rows[i].stream ? SOCK_STREAM : SOCK_DGRAM, 0 );
+        SOCKET wrong = socket( AF_INET, rows[i].stream ? SOCK_DGRAM : SOCK_STREAM, 0 );
+        DWORD value = 0;
+        int length = sizeof(value);
+
+        winetest_push_context( "option %#x", rows[i].name );
+        check_ok( getsockopt( right, SOL_SOCKET, rows[i].name, (char *)&value, &length ) );
+        length = sizeof(value);
+        check_fails( getsockopt( wrong, SOL_SOCKET, rows[i].name, (char *)&value, &length ), WSAENOPROTOOPT );
+        closesocket( right );
+        closesocket( wrong );
+        winetest_pop_context();
+    }
+}
+
+/* What is set is read: through the same descriptor, another one, and another process's. */
+static const struct
+{
+    int family, type, level, name;
+    DWORD value;
+} settable[] = {
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_DEBUG, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_KEEPALIVE, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_RCVBUF, 12345 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_SNDBUF, 54321 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_RCVTIMEO, 1234 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_SNDTIMEO, 4321 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_LINGER, 3 | 7 << 16 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_ERROR, WSAEACCES },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1 },
+    { AF_INET, SOCK_DGRAM, SOL_SOCKET, SO_BROADCAST, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, 0x3005 /* SO_RANDOMIZE_PORT */, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, 0x3006 /* SO_PORT_SCALABILITY */, 1 },
+    { AF_INET, SOCK_STREAM, SOL_SOCKET, 0x3007 /* SO_REUSE_UNICASTPORT */, 1 },
+    { AF_INET, SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, 1 },
+    { AF_INET, SOCK_STREAM, IPPROTO_TCP, 3 /* TCP_KEEPALIVE */, 77 },
+    { AF_INET, SOCK_STREAM, IPPROTO_TCP, 15 /* TCP_FASTOPEN */, 1 },
+    { AF_INET, SOCK_STREAM, IPPROTO_IP, IP_DONTFRAGMENT, 0 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_TTL, 33 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_TOS, 0x20 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_TTL, 9 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_LOOP, 0 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_PKTINFO, 1 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_RECVIF, 1 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_IP, 71 /* IP_MTU_DISCOVER */, 3 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_UDP, 1 /* UDP_NOCHECKSUM */, 1 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_UDP, 2 /* UDP_SEND_MSG_SIZE */, 1000 },
+    { AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_V6ONLY, 0 },
+    { AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 44 },
+    { AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_UNICAST_IF, 1 },
+    { AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_MULTICAST_IF, 1 },
+    { AF_INET6, SOCK_STREAM, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL, 20 },
+};
+
+static void test_shared( void )
+{
+    struct puppet puppet;
+
+    puppet_create( &puppet, 0 );
+    for (unsigned int i = 0; i < ARRAY_SIZE( settable ); i++)
+    {
+        int level = settable[i].level, name = settable[i].name, length = 4;
+        SOCKET s = socket( settable[i].family, settable[i].type, 0 ), duplicate, remote;
+        DWORD value = settable[i].value, other = 0;
+        WSAPROTOCOL_INFOA info;
+
+        winetest_push_context( "level %d, option %#x", level, name );
+        check_ok( WSADuplicateSocketA( s, GetCurrentProcessId(), &info ) );
+        duplicate = WSASocketA( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, 0 );
+        check_ok( WSADuplicateSocketA( s, puppet.pid, &info ) );
+        remote = puppet_open_a( &puppet, &info, 0 );
+        ok( duplicate != INVALID_SOCKET && remote != INVALID_SOCKET, "no duplicates\n" );
+
+        check_clears( setsockopt( s, level, name, (char *)&value, sizeof(value) ), 0 );
+        check_ok( getsockopt( s, level, name, (char *)&other, &length ) );
+        ok( other == value, "read %#lx, expected %#lx\n", other, value );
+        other = 0;
+        length = 4;
+        check_ok( getsockopt( duplicate, level, name, (char *)&other, &length ) );
+        ok( other == value, "the duplicate reads %#lx, expected %#lx\n", other, value );
+        memset( puppet.message->data, 0, sizeof(other) );
+        puppet.message->level = level;
+        puppet.message->option = name;
+        puppet.message->length = 4;
+        ok( !puppet_do_on( &puppet, PUPPET_GETSOCKOPT, remote ), "error %d\n", WSAGetLastError() );
+        memcpy( &other, puppet.message->data, sizeof(other) );
+        ok( other == value, "the other process reads %#lx, expected %#lx\n", other, value );
+
+        closesocket( s );
+        closesocket( duplicate );
+        puppet_do_on( &puppet, PUPPET_CLOSE, remote );
+        winetest_pop_context();
+    }
+    puppet_destroy( &puppet );
+}
+
+static void test_protection( void )
+{
+    static const struct { DWORD value; int error; } rows[] = {
+        { 10, 0 }, { 20, 0 }, { 30, 0 }, { 5, WSAEINVAL }, { 40, WSAEINVAL } };
+    SOCKET s = socket( AF_INET6, SOCK_STREAM, 0 );
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        int result = setsockopt( s, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL, (char *)&rows[i].value, sizeof(DWORD) );
+
+        ok( result == (rows[i].error ? SOCKET_ERROR : 0) && WSAGetLastError() == rows[i].error, "%lu: %d, error %d\n",
+            rows[i].value, result, WSAGetLastError() );
+    }
+    ok( get_number( s, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL ) == 30, "the last good value is kept\n" );
+    closesocket( s );
+}
+
 /* --- SO_OPENTYPE, SO_PROTOCOL_INFO, SO_BSP_STATE ----------------------------------------------------------------------*/
 
 static DWORD WINAPI opentype_thread( void *arg )
@@ -752,6 +876,10 @@ static void test_multicast( void )
     sender = socket( AF_INET, SOCK_DGRAM, 0 );
     check_clears( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_IF, (char *)&request.imr_interface, 4 ), 0 );
     ok( get_number( sender, IPPROTO_IP, IP_MULTICAST_IF ) == htonl( INADDR_LOOPBACK ), "interface\n" );
+    request.imr_interface.s_addr = htonl( 1 ); /* by index */
+    check_clears( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_IF, (char *)&request.imr_interface, 4 ), 0 );
+    ok( get_number( sender, IPPROTO_IP, IP_MULTICAST_IF ) == htonl( 1 ), "interface index\n" );
+    request.imr_interface.s_addr = htonl( INADDR_LOOPBACK );
     to.sin_family = AF_INET;
     to.sin_addr = request.imr_multiaddr;
     to.sin_port = htons( socket_port( s ) );
@@ -805,6 +933,9 @@ START_TEST( options )
     test_v6only();
     test_keepalive();
     test_states();
+    test_socket_types();
+    test_shared();
+    test_protection();
     test_opentype();
     test_protocol_info();
     test_bsp_state();
