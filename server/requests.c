@@ -225,8 +225,12 @@ static int32_t request_resumed( struct exchange *e )
 static int32_t request_bind( struct exchange *e )
 {
     const struct ws2_slot *slot = ws2_table_slot( table_mapping(), e->request->slot );
+    struct share *share = share_at( e->request->slot, e->request->generation );
 
-    if (!slot || ws2_word_generation( atomic_load( &slot->word ) ) != e->request->generation) return WSAENOTSOCK;
+    if (share ? !share_is_held( share, e->client )
+              : !slot || block_owner( e->request->slot ) != e->client->index ||
+                    atomic_load( &slot->word ) != ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE ))
+        return WSAENOTSOCK;
     return endpoint_check( e->request->slot );
 }
 

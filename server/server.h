@@ -87,6 +87,7 @@ struct share *share_restore( uint32_t slot );
 int share_set_cookie( struct share *share, uint64_t cookie );
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle );
 struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle );
+int share_is_held( struct share *share, struct client *client );
 void share_release( struct holder *holder );
 void share_count_ticket( struct share *share, int change );
 /* Frees the slot when nothing refers to it. */

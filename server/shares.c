@@ -239,7 +239,7 @@ struct holder *share_find_holder( struct share *share, struct client *client, ui
     return unnamed;
 }
 
-static int client_holds( struct share *share, struct client *client )
+int share_is_held( struct share *share, struct client *client )
 {
     struct holder *holder;
 
@@ -274,7 +274,7 @@ void share_release( struct holder *holder )
     client->holder_count--;
     client_set_sharing( client );
     free( holder );
-    if (!client_holds( share, client )) drop_registrations( share, client );
+    if (!share_is_held( share, client )) drop_registrations( share, client );
     share->count--;
     publish_count( share );
     share_check( share );

@@ -69,13 +69,13 @@ static struct watch *client_watch( struct client *client, uint32_t target )
 
 int watch_find( struct client *client, uint32_t target ) { return client_watch( client, target ) != NULL; }
 
-/* Tickets take at most half of the descriptors the server may have: the rest is for connections. */
+/* Tickets take at most a third of the descriptors the server may have, or two thirds while they are published again. */
 static unsigned int ticket_limit( void )
 {
     static unsigned int limit;
     struct rlimit files;
 
-    if (!limit) limit = getrlimit( RLIMIT_NOFILE, &files ) ? 512 : files.rlim_cur / 2;
+    if (!limit) limit = getrlimit( RLIMIT_NOFILE, &files ) ? 256 : files.rlim_cur / 3;
     return limit;
 }
 
@@ -84,12 +84,15 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
 {
     struct watch *watch = client_watch( issuer, target );
     struct ticket *ticket;
+    unsigned int room;
 
     if (!watch && !client_of_windows_pid( target )) return WSAEINVAL;
     if (number && (find_number( number ) || !takeover_running())) return WSAEINVAL;
     for (unsigned int i = 0; number && i < spent_count; i++)
         if (spent[i].number == number && spent[i].target == target) return WSAEINVAL;
-    if (issuer->ticket_count >= CLIENT_TICKETS || open_tickets >= ticket_limit()) return WSAENOBUFS;
+    /* among the tickets published again may be some that have ended without their source knowing yet */
+    room = number ? 2 : 1;
+    if (issuer->ticket_count >= room * CLIENT_TICKETS || open_tickets >= room * ticket_limit()) return WSAENOBUFS;
     if (!(ticket = calloc( 1, sizeof(*ticket) ))) return WSAENOBUFS;
     ticket->share = share;
     ticket->issuer = issuer;

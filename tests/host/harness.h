@@ -138,8 +138,9 @@ static inline int raw_attach( uint32_t windows_pid, struct ws2_reply *reply, int
     do \
     { \
         const uint64_t deadline_ = harness_now() + 10000; \
-        while (!( condition ) && harness_now() < deadline_) usleep( 2000 ); \
-        ck_assert_msg( condition, "in time: %s", #condition ); \
+        int met_; \
+        while (!(met_ = ( condition )) && harness_now() < deadline_) usleep( 2000 ); \
+        ck_assert_msg( met_, "in time: %s", #condition ); \
     } while (0)
 
 /* What the table holds, seen by an observer. */

@@ -1,0 +1,405 @@
+/*
+ * Hostile input: whatever a client of the same user sends, the server answers it with an error or hangs up on it, keeps no
+ * descriptor, and goes on serving others. Another user gets nothing.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include "harness.h"
+
+#define PID 0x20
+
+static int server_fds( void ) { return descriptors_of( harness_server() ); }
+
+/* Every message must leave the server with the descriptors it had, answering others. */
+#define check_unharmed( before ) \
+    do \
+    { \
+        eventually( server_fds() == before ); \
+        ck_assert( harness_table_empty() ); \
+    } while (0)
+
+static int hangs_up( int fd )
+{
+    char byte;
+    struct pollfd state = { .fd = fd, .events = POLLIN };
+
+    return poll( &state, 1, 5000 ) == 1 && recv( fd, &byte, 1, MSG_DONTWAIT ) <= 0;
+}
+
+START_TEST( wrong_sizes )
+{
+    char message[4096];
+    struct ws2_reply reply;
+    int before, keeper;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    memset( message, 0, sizeof(message) );
+    message[0] = WS2_LIST;
+    for (size_t size = 0; size < sizeof(message); size += size < 100 ? 1 : 333)
+    {
+        int fd = raw_connect();
+        if (size == sizeof(struct ws2_request)) size++;
+        ck_assert_int_eq( raw_send( fd, message, size, NULL, 0 ), size );
+        ck_assert_msg( hangs_up( fd ), "size %zu", size );
+        close( fd );
+        fd = raw_attach( PID, &reply, NULL );
+        ck_assert_int_eq( raw_send( fd, message, size, NULL, 0 ), size );
+        ck_assert_msg( hangs_up( fd ), "after HELLO, size %zu", size );
+        close( fd );
+    }
+    check_unharmed( before );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+START_TEST( order_and_rights )
+{
+    struct ws2_request request = { .version = WS2_LAYOUT_VERSION };
+    struct ws2_reply reply;
+    int before, keeper, fd;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    /* nothing before HELLO, nothing unknown, no second HELLO */
+    for (request.type = 0; request.type < 40; request.type++)
+    {
+        if (request.type == WS2_HELLO) continue;
+        fd = raw_connect();
+        ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+        ck_assert_msg( hangs_up( fd ), "type %u before HELLO", request.type );
+        close( fd );
+    }
+    for (request.type = 0; request.type < 40; request.type++)
+    {
+        if (request.type > WS2_HELLO && request.type < WS2_REQUEST_COUNT) continue;
+        fd = raw_attach( PID, &reply, NULL );
+        ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+        ck_assert_msg( hangs_up( fd ), "type %u", request.type );
+        close( fd );
+    }
+    /* an observer can only look */
+    for (request.type = WS2_HELLO; request.type < WS2_REQUEST_COUNT; request.type++)
+    {
+        fd = raw_attach( 0, &reply, NULL );
+        if (request.type == WS2_LIST) ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+        else
+        {
+            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            ck_assert_msg( hangs_up( fd ), "type %u from an observer", request.type );
+        }
+        close( fd );
+    }
+    /* another version is told ours */
+    fd = raw_connect();
+    request = (struct ws2_request){ .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION + 1, .windows_pid = PID };
+    ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), WSAENETDOWN );
+    ck_assert_uint_eq( reply.detail, WS2_DETAIL_VERSION );
+    ck_assert_uint_eq( reply.instance, WS2_LAYOUT_VERSION );
+    close( fd );
+    check_unharmed( before );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+START_TEST( descriptors_where_none_belong )
+{
+    struct ws2_request request = { 0 };
+    struct ws2_reply reply;
+    int fds[16], before, keeper, fd;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    for (int i = 0; i < 16; i++) fds[i] = open( "/dev/zero", O_RDONLY | O_CLOEXEC );
+    fd = raw_attach( PID, &reply, NULL );
+    for (int count = 0; count <= 16; count++)
+        for (request.type = WS2_HELLO + 1; request.type < WS2_REQUEST_COUNT; request.type++)
+        {
+            if (request.type == WS2_WATCH) continue;
+            if (request.type == WS2_NAME || request.type == WS2_SPENT || request.type == WS2_RESUMED)
+            {
+                ck_assert_int_eq( raw_send( fd, &request, sizeof(request), fds, count ), sizeof(request) );
+                continue;
+            }
+            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), fds, count ), sizeof(request) );
+            ck_assert_int_ge( raw_receive( fd, &reply, sizeof(reply), NULL ), (ssize_t)sizeof(reply) );
+            /* a LEASE or a LIST alone is in order; /dev/zero is no socket */
+            if (count || ( request.type != WS2_LEASE && request.type != WS2_LIST )) ck_assert_uint_ne( reply.error, 0 );
+        }
+    for (int i = 0; i < 16; i++) close( fds[i] );
+    close( fd );
+    check_unharmed( before );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+START_TEST( wrong_indexes )
+{
+    static const uint32_t values[] = { 0, 1, 63, 64, WS2_SLOT_COUNT - 1, WS2_SLOT_COUNT, 0x7fffffff, 0x80000000, 0xffffffff };
+    struct ws2_reply reply, lease;
+    int before, keeper, fd, socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    const int count = sizeof(values) / sizeof(values[0]);
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    fd = raw_attach( PID, &reply, NULL );
+    ck_assert_int_eq( raw_request( fd, &(struct ws2_request){ .type = WS2_LEASE }, -1, &lease, NULL ), 0 );
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < count; j++)
+        {
+            struct ws2_request request = { .slot = values[i], .generation = values[j], .handle = values[j], .windows_pid = PID };
+
+            /* slots that are FREE, another's, or no slots at all */
+            request.type = WS2_DUPLICATE;
+            ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAENOTSOCK );
+            request.type = WS2_CLOSE;
+            ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), WSAENOTSOCK );
+            request.type = WS2_PUBLISH;
+            ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
+            request.type = WS2_BIND;
+            ck_assert_int_ge( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+            request.type = WS2_LIST;
+            ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+            request.type = WS2_NAME;
+            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            request.type = WS2_SPENT;
+            request.ticket = values[i];
+            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            request.type = WS2_DUPLICATE;
+            if (values[i]) ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
+        }
+    close( fd );
+    check_unharmed( before );
+    close( keeper );
+    close( socket_fd );
+    harness_end();
+}
+END_TEST
+
+START_TEST( random_bytes )
+{
+    unsigned int seed = getpid();
+    struct ws2_reply reply;
+    int before, keeper, fd = -1;
+    int fds[4] = { socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ), open( "/dev/zero", O_RDONLY | O_CLOEXEC ),
+                   memfd_create( "hostile", MFD_CLOEXEC ), socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 ) };
+
+    printf( "protocol: seed %u\n", seed );
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    for (int i = 0; i < 20000; i++)
+    {
+        struct { struct ws2_request request; char more[40]; } message;
+        const size_t size = rand_r( &seed ) % 100 ? sizeof(message.request) : rand_r( &seed ) % sizeof(message);
+        char answer[8192];
+
+        if (fd < 0)
+        {
+            fd = raw_connect();
+            if (rand_r( &seed ) % 4)
+            {
+                close( fd );
+                fd = raw_attach( PID, &reply, NULL );
+            }
+        }
+        for (size_t j = 0; j < sizeof(message); j++) ( (char *)&message )[j] = rand_r( &seed ) % 3 ? 0 : rand_r( &seed );
+        if (rand_r( &seed ) % 20) message.request.type = rand_r( &seed ) % WS2_REQUEST_COUNT;
+        if (rand_r( &seed ) % 3) message.request.windows_pid = PID;
+        /* guessing is slowed down, which another test looks at */
+        if (message.request.type == WS2_REDEEM) message.request.type = WS2_CLOSE;
+        if (raw_send( fd, &message, size, fds + rand_r( &seed ) % 4, rand_r( &seed ) % 2 ) < 0)
+        {
+            close( fd );
+            fd = -1;
+            continue;
+        }
+        while (fd >= 0 && recv( fd, answer, sizeof(answer), MSG_DONTWAIT ) > 0) continue;
+    }
+    if (fd >= 0) close( fd );
+    check_unharmed( before );
+    for (int i = 0; i < 4; i++) close( fds[i] );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+/* Writes over the whole of what the table shows while using it. */
+START_TEST( scribbled_table )
+{
+    unsigned int seed = getpid();
+    struct ws2_request request = { .type = WS2_LEASE };
+    struct ws2_reply reply;
+    uint32_t *words, first;
+    int before, keeper, fd, memfd, socket_fd;
+    pid_t server;
+    void *table;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    server = harness_server();
+    for (int round = 0; round < 30; round++)
+    {
+        fd = raw_attach( PID, &reply, &memfd );
+        ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+        first = reply.slot;
+        table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+        ck_assert_ptr_ne( table, MAP_FAILED );
+        ck_assert_int_lt( ftruncate( memfd, 0 ), 0 );
+        words = (uint32_t *)ws2_table_slot( table, first );
+        socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        for (int i = 0; i < 200; i++)
+        {
+            struct ws2_request next = { .slot = first + rand_r( &seed ) % WS2_BLOCK_SLOTS, .windows_pid = PID, .handle = 4 };
+            struct ws2_slot *slot = ws2_table_slot( table, next.slot );
+
+            for (int j = 0; j < 200; j++) words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 )] = rand_r( &seed );
+            /* the directories too, but for the header that names the table */
+            for (int j = 0; j < 50; j++)
+                ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
+            for (int j = 0; j < 50; j++) ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
+            slot->cookie = cookie_of( socket_fd );
+            next.generation = ws2_word_generation( slot->word );
+            next.type = rand_r( &seed ) % 2 ? WS2_ADOPT : WS2_DUPLICATE;
+            ck_assert_int_ge( raw_request( fd, &next, socket_fd, &reply, NULL ), 0 );
+            next.type = rand_r( &seed ) % 2 ? WS2_LIST : WS2_BIND;
+            ck_assert_int_ge( raw_request( fd, &next, -1, &reply, NULL ), 0 );
+        }
+        close( socket_fd );
+        close( fd );
+        munmap( table, WS2_TABLE_SIZE );
+        close( memfd );
+        eventually( server_fds() == before );
+    }
+    ck_assert_int_eq( harness_server(), server );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+START_TEST( floods )
+{
+    struct ws2_request request = { .type = WS2_LIST };
+    struct ws2_reply reply;
+    int before, keeper, fds[64], sent = 0;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds();
+    /* requests whose answers are never read: hung up on, others served meanwhile */
+    fds[0] = raw_attach( PID, &reply, NULL );
+    while (raw_send( fds[0], &request, sizeof(request), NULL, 0 ) == sizeof(request) && sent < 100000) sent++;
+    ck_assert_int_lt( sent, 100000 );
+    close( fds[0] );
+    /* connections of one process are limited */
+    for (int i = 0; i < 64; i++) fds[i] = raw_connect();
+    eventually( server_fds() < before + 16 );
+    for (int i = 0; i < 64; i++) close( fds[i] );
+    check_unharmed( before );
+    /* so are leases: a table may be taken by one process, but the next is told so and serves again afterwards */
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+START_TEST( limits_of_a_client )
+{
+    uint32_t slot, generation, ticket = 0;
+    int fd, unknown, issued = 0;
+    int32_t error;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( PID ), 0 );
+    fd = socket_make( 4, &slot, &generation );
+    while (!(error = ticket_issue( slot, generation, 4, fd, PID, &ticket, &unknown )) && issued < 5000) issued++;
+    ck_assert_int_eq( error, WSAENOBUFS );
+    ck_assert_int_eq( issued, 1024 );
+    ck_assert_uint_eq( harness_table().tickets, 1024 );
+    harness_end();
+}
+END_TEST
+
+static int other_user( void *context )
+{
+    const struct passwd *nobody = getpwnam( "nobody" );
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), open_door = *(int *)context;
+    char path[128];
+
+    if (!nobody || setgid( nobody->pw_gid ) || setuid( nobody->pw_uid )) return 1;
+    snprintf( address.sun_path, sizeof(address.sun_path), "%s/" WS2_SERVER_SOCKET, harness_directory );
+    snprintf( path, sizeof(path), "%s/" WS2_SERVER_LOCK, harness_directory );
+    if (!open_door)
+    {
+        if (open( path, O_RDONLY ) >= 0 || errno != EACCES) return 2;
+        if (!connect( fd, (struct sockaddr *)&address, sizeof(address) ) || errno != EACCES) return 3;
+        return connection_attach( PID ) == WSAENETDOWN ? 0 : 4;
+    }
+    /* even where the directory has been opened to all, the server looks at who it is */
+    if (connect( fd, (struct sockaddr *)&address, sizeof(address) )) return 5;
+    return hangs_up( fd ) ? 0 : 6;
+}
+
+START_TEST( other_users )
+{
+    char path[128];
+    int open_door = 0;
+
+    harness_begin();
+    harness_start_server();
+    if (geteuid())
+    {
+        /* who cannot become another user can still see that the door is shut */
+        struct stat st;
+        ck_assert_int_eq( stat( harness_directory, &st ), 0 );
+        ck_assert_int_eq( st.st_mode & 077, 0 );
+    }
+    else
+    {
+        ck_assert_int_eq( process_wait( process_start( other_user, &open_door ) ), 0 );
+        snprintf( path, sizeof(path), "%s/" WS2_SERVER_SOCKET, harness_directory );
+        chmod( harness_directory, 0777 );
+        chmod( path, 0777 );
+        open_door = 1;
+        ck_assert_int_eq( process_wait( process_start( other_user, &open_door ) ), 0 );
+        chmod( harness_directory, 0700 );
+    }
+    harness_end();
+}
+END_TEST
+
+int main( void )
+{
+    Suite *suite = suite_create( "protocol" );
+    TCase *test = tcase_create( "protocol" );
+
+    tcase_set_timeout( test, 120 );
+    tcase_add_test( test, wrong_sizes );
+    tcase_add_test( test, order_and_rights );
+    tcase_add_test( test, descriptors_where_none_belong );
+    tcase_add_test( test, wrong_indexes );
+    tcase_add_test( test, random_bytes );
+    tcase_add_test( test, scribbled_table );
+    tcase_add_test( test, floods );
+    tcase_add_test( test, limits_of_a_client );
+    tcase_add_test( test, other_users );
+    suite_add_tcase( suite, test );
+    return harness_main( suite );
+}
