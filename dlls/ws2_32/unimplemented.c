@@ -12,10 +12,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 
 /* name, what it returns */
 #define NAMES \
-    X( WSAConnectByList, 0 ) \
-    X( WSAConnectByNameA, 0 ) \
-    X( WSAConnectByNameW, 0 ) \
-    X( WSAGetQOSByName, 0 ) \
 
 #define PROVIDERS \
     X( WEP, 0 ) \
