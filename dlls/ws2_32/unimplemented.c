@@ -16,18 +16,7 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 #define PROVIDERS \
     X( WEP, 0 ) \
     X( WPUCompleteOverlappedRequest, -1 ) \
-    X( WPUGetProviderPathEx, -1 ) \
     X( WSAAdvertiseProvider, -1 ) \
-    X( WSAEnumNameSpaceProvidersA, -1 ) \
-    X( WSAEnumNameSpaceProvidersExA, -1 ) \
-    X( WSAEnumNameSpaceProvidersExW, -1 ) \
-    X( WSAEnumNameSpaceProvidersW, -1 ) \
-    X( WSAGetServiceClassInfoA, -1 ) \
-    X( WSAGetServiceClassInfoW, -1 ) \
-    X( WSAGetServiceClassNameByClassIdA, -1 ) \
-    X( WSAGetServiceClassNameByClassIdW, -1 ) \
-    X( WSAInstallServiceClassA, -1 ) \
-    X( WSAInstallServiceClassW, -1 ) \
     X( WSALookupServiceBeginA, -1 ) \
     X( WSALookupServiceBeginW, -1 ) \
     X( WSALookupServiceEnd, -1 ) \
@@ -36,50 +25,8 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
     X( WSANSPIoctl, -1 ) \
     X( WSAProviderCompleteAsyncCall, -1 ) \
     X( WSAProviderConfigChange, -1 ) \
-    X( WSARemoveServiceClass, -1 ) \
-    X( WSASetServiceA, -1 ) \
-    X( WSASetServiceW, -1 ) \
     X( WSAUnadvertiseProvider, -1 ) \
     X( WSApSetPostRoutine, -1 ) \
-    X( WSCDeinstallProvider, -1 ) \
-    X( WSCDeinstallProvider32, -1 ) \
-    X( WSCDeinstallProviderEx, -1 ) \
-    X( WSCEnableNSProvider, -1 ) \
-    X( WSCEnableNSProvider32, -1 ) \
-    X( WSCEnumNameSpaceProviders32, -1 ) \
-    X( WSCEnumNameSpaceProvidersEx32, -1 ) \
-    X( WSCEnumProtocolsEx, -1 ) \
-    X( WSCGetApplicationCategory, -1 ) \
-    X( WSCGetApplicationCategoryEx, -1 ) \
-    X( WSCGetProviderInfo, -1 ) \
-    X( WSCGetProviderInfo32, -1 ) \
-    X( WSCGetProviderPath, -1 ) \
-    X( WSCGetProviderPath32, -1 ) \
-    X( WSCInstallNameSpace, -1 ) \
-    X( WSCInstallNameSpace32, -1 ) \
-    X( WSCInstallNameSpaceEx, -1 ) \
-    X( WSCInstallNameSpaceEx2, -1 ) \
-    X( WSCInstallNameSpaceEx32, -1 ) \
-    X( WSCInstallProvider, -1 ) \
-    X( WSCInstallProvider64_32, -1 ) \
-    X( WSCInstallProviderAndChains, -1 ) \
-    X( WSCInstallProviderAndChains64_32, -1 ) \
-    X( WSCInstallProviderEx, -1 ) \
-    X( WSCSetApplicationCategory, -1 ) \
-    X( WSCSetApplicationCategoryEx, -1 ) \
-    X( WSCSetProviderInfo, -1 ) \
-    X( WSCSetProviderInfo32, -1 ) \
-    X( WSCUnInstallNameSpace, -1 ) \
-    X( WSCUnInstallNameSpace32, -1 ) \
-    X( WSCUnInstallNameSpaceEx2, -1 ) \
-    X( WSCUpdateProvider, -1 ) \
-    X( WSCUpdateProvider32, -1 ) \
-    X( WSCUpdateProviderEx, -1 ) \
-    X( WSCWriteNameSpaceOrder, -1 ) \
-    X( WSCWriteNameSpaceOrder32, -1 ) \
-    X( WSCWriteProviderOrder, -1 ) \
-    X( WSCWriteProviderOrder32, -1 ) \
-    X( WSCWriteProviderOrderEx, -1 ) \
     X( WahCloseApcHelper, -1 ) \
     X( WahCloseHandleHelper, -1 ) \
     X( WahCloseNotificationHandleHelper, -1 ) \
