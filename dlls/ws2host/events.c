@@ -14,7 +14,7 @@
 static int io_epoll = -1;
 static int io_poke = -1; /* in the epoll too, under a key that no descriptor has */
 #define POKE_KEY 0
-static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll */
+static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll, and a socket's entering and leaving it */
 
 /* descriptor->local */
 #define LOCAL_WATCHED 0x1 /* in the epoll */
@@ -129,16 +129,23 @@ static int32_t watch( struct descriptor *d, uint32_t generation )
 {
     struct epoll_event event = { .events = WATCHED_EVENTS, .data.u64 = epoll_key( d, generation ) };
     struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    int32_t error = 0;
 
+    pthread_mutex_lock( &io_mutex );
     atomic_store( &d->event_generation, generation );
     /* what is ready now comes back from the epoll at once, without having arrived */
     if (poll( &fd, 1, 0 ) > 0) atomic_fetch_or( &d->local, LOCAL_INITIAL );
     if (!epoll_ctl( io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ))
-    {
         atomic_fetch_or( &d->local, LOCAL_WATCHED );
-        return 0;
-    }
-    return winsock_error( errno );
+    else error = winsock_error( errno );
+    pthread_mutex_unlock( &io_mutex );
+    return error;
+}
+
+/* Takes the socket out of the process's epoll. The mutex is held. */
+static void unwatch( struct descriptor *d )
+{
+    if (atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED) epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
 }
 
 static void fill_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )
@@ -308,8 +315,19 @@ void events_connect_begins( struct descriptor *d )
 
 void events_forget( struct descriptor *d )
 {
-    if (!( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )) return;
-    epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    if (!( atomic_load( &d->local ) & LOCAL_WATCHED )) return;
+    pthread_mutex_lock( &io_mutex );
+    unwatch( d );
+    pthread_mutex_unlock( &io_mutex );
+}
+
+/* A later registration has taken over. Where it is this process's own, its watch() may be anywhere by now: it has given
+ * the entry its own generation, or it will make a new one. */
+static void forget_superseded( struct descriptor *d, uint32_t generation )
+{
+    pthread_mutex_lock( &io_mutex );
+    if (atomic_load( &d->event_generation ) == generation) unwatch( d );
+    pthread_mutex_unlock( &io_mutex );
 }
 
 /* Records what holds, of an arrival or not; what to tell the program in action, 0 when it is nothing. */
@@ -339,7 +357,7 @@ static int next_action( const struct epoll_event *event, struct ws2_io_action *a
     if (atomic_load( &d->event_generation ) != generation)
         ; /* the handle is another socket by now */
     else if (ws2_events_generation( atomic_load( &d->slot->events ) ) != generation)
-        events_forget( d ); /* a later registration, of another process, has taken over */
+        forget_superseded( d, generation );
     else
     {
         arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : ARRIVALS;
