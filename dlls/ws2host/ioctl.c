@@ -221,7 +221,6 @@ static NTSTATUS wait_for_change( struct descriptor *d, struct ws2_ioctl_params *
 {
     struct pollfd fds[2] = { { .events = POLLIN } };
     enum wait_result result;
-    NTSTATUS status;
 
     if (params->change_fd < 0 && (params->change_fd = interfaces_watch( params->code == 0x88000015 )) < 0)
     {
@@ -231,16 +230,11 @@ static NTSTATUS wait_for_change( struct descriptor *d, struct ws2_ioctl_params *
     fds[0].fd = params->change_fd;
     params->error = 0;
     result = wait_many( &d, fds, 1, WAIT_FOREVER_US, &params->wait );
-    status = wait_status( result, &params->error );
-    if (status == WS2_STATUS_ALERT) return status;
-    close( params->change_fd );
-    params->change_fd = -1;
-    return status;
+    return wait_status( result, &params->error );
 }
 
-NTSTATUS unix_ioctl( void *args )
+static NTSTATUS carry_out( struct ws2_ioctl_params *params )
 {
-    struct ws2_ioctl_params *params = args;
     const struct ioctl_code *row = NULL;
     struct ioctl_request request;
     NTSTATUS status = 0;
@@ -278,5 +272,18 @@ NTSTATUS unix_ioctl( void *args )
         memcpy( (void *)(uintptr_t)params->out, request.out, request.count );
     }
     else params->store_count = request.store_count;
+    return status;
+}
+
+NTSTATUS unix_ioctl( void *args )
+{
+    struct ws2_ioctl_params *params = args;
+    NTSTATUS status = carry_out( params );
+
+    if (status != WS2_STATUS_ALERT && params->change_fd >= 0)
+    {
+        close( params->change_fd );
+        params->change_fd = -1;
+    }
     return status;
 }

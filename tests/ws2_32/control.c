@@ -198,11 +198,52 @@ static void test_send( void )
     closesocket( receiver );
 }
 
+/* Whatever the control data says, the call fails or sends; memory behind it is never touched. */
+static void test_hostile( void )
+{
+    union address address;
+    SOCKET receiver = udp_bound( AF_INET, &address ), s = socket( AF_INET, SOCK_DGRAM, 0 );
+    WSABUF buffer = { 1, (char *)"x" };
+    WSAMSG message = { .name = &address.any, .namelen = sizeof(address.v4), .lpBuffers = &buffer, .dwBufferCount = 1 };
+    static const SIZE_T lengths[] = { 0, 1, 15, 16, 17, 20, 24, 25, 0x7fffffff, 0xffffffff, ~(SIZE_T)0 };
+    unsigned int seed = 12345, sent = 0;
+    DWORD count;
+
+    get_functions( s );
+    for (unsigned int round = 0; round < 2000; round++)
+    {
+        unsigned int size = round % 70;
+        char *space = memory_before_fault( size ? size : 1 );
+        WSACMSGHDR *header = (WSACMSGHDR *)space;
+        long long result;
+
+        for (unsigned int i = 0; i < size; i++) space[i] = (seed = seed * 1103515245 + 12345) >> 16;
+        if (size >= sizeof(*header) && !((ULONG_PTR)space % sizeof(void *)))
+        {
+            header->cmsg_len = lengths[round % ARRAY_SIZE( lengths )];
+            header->cmsg_level = round & 1 ? IPPROTO_IP : IPPROTO_UDP;
+            header->cmsg_type = round % 64;
+        }
+        message.Control.buf = space;
+        message.Control.len = size;
+        WSASetLastError( ERROR_UNTOUCHED );
+        result = guarded( send_message( s, &message, 0, &count, NULL, NULL ) );
+        ok( !result || result == SOCKET_ERROR, "round %u: %lld\n", round, result );
+        ok( WSAGetLastError() != WSAEFAULT, "round %u: memory behind the control data was touched\n", round );
+        if (!result) sent++;
+        VirtualFree( (void *)((ULONG_PTR)space & ~(ULONG_PTR)0xffff), 0, MEM_RELEASE );
+    }
+    ok( sent, "nothing was sent\n" );
+    closesocket( s );
+    closesocket( receiver );
+}
+
 START_TEST( control )
 {
     if (support_begin()) return;
     test_options();
     test_receive();
     test_send();
+    test_hostile();
     support_end();
 }
