@@ -94,6 +94,22 @@ static SOCKET connect_to( const union address *address )
     return s;
 }
 
+/* Closes up to two sockets; what was posted for them is thrown away, as their values may come again. */
+static void done( const struct watcher *watcher, SOCKET a, SOCKET b )
+{
+    MSG message;
+
+    check_ok( closesocket( a ) );
+    if (b != INVALID_SOCKET) check_ok( closesocket( b ) );
+    if (watcher->event)
+    {
+        ResetEvent( watcher->event );
+        return;
+    }
+    Sleep( 10 );
+    while (PeekMessageA( &message, watcher->window, EVENTS_MESSAGE, EVENTS_MESSAGE, PM_REMOVE )) continue;
+}
+
 static void test_accept( const struct watcher *w )
 {
     SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 ), first, second, third, a, b;
@@ -129,10 +145,8 @@ static void test_accept( const struct watcher *w )
     ok( b != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     expect_events( w, listener, 0, 0 );
     ignored_socket = INVALID_SOCKET;
-    closesocket( first );
-    closesocket( second );
-    closesocket( a );
-    closesocket( b );
+    done( w, first, second );
+    done( w, a, b );
 
     /* before the first select, and while the mask lacks it */
     watcher_select( w, listener, FD_READ );
@@ -143,25 +157,22 @@ static void test_accept( const struct watcher *w )
     watcher_select( w, listener, 0 );
     a = accept( listener, NULL, NULL );
     ok( a != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
-    closesocket( third );
-    closesocket( a );
+    done( w, third, a );
     watcher_select( w, listener, FD_READ );
     third = connect_to( &address );
     ok( wait_readable( listener, 5000 ), "no connection\n" );
     a = accept( listener, NULL, NULL );
     watcher_select( w, listener, FD_ACCEPT );
     expect_events( w, listener, 0, 0 );
-    closesocket( third );
-    closesocket( a );
-    closesocket( listener );
+    done( w, third, a );
+    done( w, listener, INVALID_SOCKET );
 
     listener = tcp_listener( AF_INET, &address );
     first = connect_to( &address );
     ok( wait_readable( listener, 5000 ), "no connection\n" );
     watcher_select( w, listener, FD_ACCEPT );
     expect_events( w, listener, FD_ACCEPT, FD_ACCEPT );
-    closesocket( first );
-    closesocket( listener );
+    done( w, first, listener );
 }
 
 /* An accepted socket has the listener's registration, with nothing else said. */
@@ -179,9 +190,8 @@ static void test_inherits( const struct watcher *w )
     check_result( send( client, "x", 1, 0 ), 1 );
     expect_events( w, server, FD_READ, FD_READ );
     check_fails( ioctlsocket( server, FIONBIO, &off ), WSAEINVAL );
-    closesocket( client );
-    closesocket( server );
-    closesocket( listener );
+    done( w, client, server );
+    done( w, listener, INVALID_SOCKET );
 }
 
 static void test_connect( const struct watcher *w )
@@ -201,16 +211,14 @@ static void test_connect( const struct watcher *w )
     server = accept_one( listener );
     watcher_select( w, server, mask );
     expect_events( w, server, FD_WRITE, FD_WRITE );
-    closesocket( s );
-    closesocket( server );
+    done( w, s, server );
 
     /* connected before anybody selects */
     s = connect_to( &address );
     server = accept_one( listener );
     watcher_select( w, s, mask );
     expect_events( w, s, FD_CONNECT | FD_WRITE, FD_WRITE );
-    closesocket( s );
-    closesocket( server );
+    done( w, s, server );
 
     /* masks that lack one or the other */
     s = socket( AF_INET, SOCK_STREAM, 0 );
@@ -220,25 +228,22 @@ static void test_connect( const struct watcher *w )
     watcher_select( w, s, mask );
     expect_events( w, s, FD_CONNECT, FD_WRITE );
     server = accept_one( listener );
-    closesocket( s );
-    closesocket( server );
+    done( w, s, server );
     s = connect_to( &address );
     server = accept_one( listener );
     watcher_select( w, s, mask & ~FD_WRITE );
     expect_events( w, s, FD_CONNECT, 0 );
     watcher_select( w, s, mask );
     expect_events( w, s, FD_WRITE, FD_WRITE );
-    closesocket( s );
-    closesocket( server );
+    done( w, s, server );
 
     /* refused */
     s = socket( AF_INET, SOCK_STREAM, 0 );
     watcher_select( w, s, mask );
     check_fails( connect( s, &closed.any, 16 ), WSAEWOULDBLOCK );
     expect_error( w, s, FD_CONNECT, FD_CONNECT, WSAECONNREFUSED );
-    closesocket( s );
-    closesocket( holder );
-    closesocket( listener );
+    done( w, s, holder );
+    done( w, listener, INVALID_SOCKET );
 }
 
 static void test_write( const struct watcher *w )
@@ -260,8 +265,7 @@ static void test_write( const struct watcher *w )
     expect_events( w, server, 0, 0 );
     while (wait_readable( client, 200 )) recv( client, block, 65536, 0 );
     expect_events( w, server, FD_WRITE, FD_WRITE );
-    closesocket( client );
-    closesocket( server );
+    done( w, client, server );
 
     s = socket( AF_INET, SOCK_DGRAM, 0 );
     watcher_select( w, s, FD_CONNECT | FD_WRITE | FD_READ );
@@ -269,8 +273,7 @@ static void test_write( const struct watcher *w )
     client = udp_bound( AF_INET, &address );
     check_ok( connect( s, &address.any, 16 ) );
     expect_events( w, s, FD_CONNECT | FD_WRITE, FD_WRITE );
-    closesocket( s );
-    closesocket( client );
+    done( w, s, client );
     free( block );
 }
 
@@ -315,8 +318,7 @@ static void test_read( const struct watcher *w )
     check_result( recv( server, buffer, 1, 0 ), 1 );
     watcher_select( w, server, mask );
     expect_events( w, server, 0, 0 );
-    closesocket( client );
-    closesocket( server );
+    done( w, client, server );
 }
 
 static void test_urgent( const struct watcher *w )
@@ -342,8 +344,7 @@ static void test_urgent( const struct watcher *w )
     Sleep( 50 );
     watcher_select( w, server, mask );
     expect_events( w, server, FD_OOB, FD_OOB );
-    closesocket( client );
-    closesocket( server );
+    done( w, client, server );
 }
 
 static void test_close( const struct watcher *w )
@@ -362,7 +363,7 @@ static void test_close( const struct watcher *w )
     expect_events( w, server, 0, FD_CLOSE );
     check_result( recv( server, buffer, 1, 0 ), 0 );
     expect_events( w, server, 0, 0 );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
 
     tcp_pair( &client, &server );
     watcher_select( w, server, mask );
@@ -370,7 +371,7 @@ static void test_close( const struct watcher *w )
     expect_events( w, server, FD_CLOSE, FD_CLOSE );
     check_ok( closesocket( client ) );
     expect_events( w, server, 0, 0 );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
 
     tcp_pair( &client, &server );
     watcher_select( w, server, mask );
@@ -380,8 +381,7 @@ static void test_close( const struct watcher *w )
     expect_events( w, server, 0, 0 );
     check_ok( shutdown( client, SD_SEND ) );
     expect_events( w, server, FD_CLOSE, FD_CLOSE );
-    closesocket( client );
-    closesocket( server );
+    done( w, client, server );
 
     /* unread data does not delay it */
     tcp_pair( &client, &server );
@@ -394,7 +394,7 @@ static void test_close( const struct watcher *w )
     expect_events( w, server, FD_READ, FD_READ );
     check_result( recv( server, buffer, 2, 0 ), 2 );
     expect_events( w, server, 0, 0 );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
 
     /* before the first select; while the mask lacks it */
     tcp_pair( &client, &server );
@@ -402,14 +402,14 @@ static void test_close( const struct watcher *w )
     ok( wait_readable( server, 5000 ), "no end\n" );
     watcher_select( w, server, mask );
     expect_events( w, server, FD_CLOSE, FD_CLOSE );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
     tcp_pair( &client, &server );
     watcher_select( w, server, FD_READ );
     check_ok( closesocket( client ) );
     expect_events( w, server, 0, 0 );
     watcher_select( w, server, mask );
     expect_events( w, server, FD_CLOSE, FD_CLOSE );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
 
     /* a reset */
     tcp_pair( &client, &server );
@@ -419,7 +419,7 @@ static void test_close( const struct watcher *w )
     expect_error( w, server, FD_CLOSE, FD_CLOSE, WSAECONNABORTED );
     watcher_reselect( w, server, mask );
     expect_error( w, server, 0, FD_CLOSE, WSAECONNABORTED );
-    closesocket( server );
+    done( w, server, INVALID_SOCKET );
 }
 
 void event_scenarios( const struct watcher *watcher )

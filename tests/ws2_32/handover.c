@@ -225,9 +225,7 @@ static void test_apache( void )
     winetest_wait_child_process( process );
     for (i = 0; i < LISTENERS; i++)
     {
-        client = socket( AF_INET, SOCK_STREAM, 0 );
-        check_fails( connect( client, &addresses[i].any, sizeof(addresses[i].v4) ), WSAECONNREFUSED );
-        closesocket( client );
+        check_refused( &addresses[i] );
     }
     CloseHandle( process );
     CloseHandle( out );

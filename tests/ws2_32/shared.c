@@ -286,9 +286,7 @@ static void test_state( void )
     check_ok( closesocket( trio.second ) );
     check_ok( puppet_do_on( &trio.puppet, PUPPET_CLOSE, trio.third ) );
     puppet_destroy( &trio.puppet );
-    client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( client, &name.any, sizeof(name.v4) ), WSAECONNREFUSED );
-    closesocket( client );
+    check_refused( &name );
 
     listener = tcp_listener( AF_INET, &address );
     trio_create( &trio, socket( AF_INET, SOCK_STREAM, 0 ) );
@@ -429,6 +427,7 @@ static void test_registered_process_dies( void )
     HANDLE event = CreateEventA( NULL, TRUE, FALSE, NULL );
     SOCKET client, server;
     struct trio trio;
+    char buffer[8];
     long events;
     char byte;
 
@@ -448,6 +447,7 @@ static void test_registered_process_dies( void )
     check_ok( closesocket( trio.first ) );
     check_open( server );
     check_flow( trio.second, server );
+    check_result( trio_recv( &trio, 1, buffer, sizeof(buffer) ), 1 );
     check_ok( closesocket( trio.second ) );
     check_eof( server );
     closesocket( server );

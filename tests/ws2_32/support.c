@@ -166,6 +166,24 @@ void check_open_( const char *file, int line, SOCKET s )
     ok_( file, line )( 0, "recv returned %d, error %d on a connection that should be idle\n", result, WSAGetLastError() );
 }
 
+void check_refused_( const char *file, int line, const union address *address )
+{
+    int length = address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4), result, error;
+    DWORD begin = GetTickCount();
+
+    do
+    {
+        SOCKET s = socket( address->any.sa_family, SOCK_STREAM, 0 );
+
+        result = connect( s, &address->any, length );
+        error = WSAGetLastError();
+        closesocket( s );
+        if (result) break;
+        Sleep( 20 );
+    } while (GetTickCount() - begin < 5000);
+    ok_( file, line )( result == SOCKET_ERROR && error == WSAECONNREFUSED, "connect returned %d, error %d\n", result, error );
+}
+
 void check_eof_( const char *file, int line, SOCKET s )
 {
     char byte;

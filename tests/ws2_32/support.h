@@ -91,6 +91,9 @@ void check_flow_( const char *file, int line, SOCKET from, SOCKET to );
 /* the connection stands and is idle: nothing to read, no end of stream */
 #define check_open( s ) check_open_( __FILE__, __LINE__, s )
 void check_open_( const char *file, int line, SOCKET s );
+/* nobody listens there any more, now or soon: a process that died may take a moment to let go */
+#define check_refused( address ) check_refused_( __FILE__, __LINE__, address )
+void check_refused_( const char *file, int line, const union address *address );
 /* the peer sees the graceful end of the stream */
 #define check_eof( s ) check_eof_( __FILE__, __LINE__, s )
 void check_eof_( const char *file, int line, SOCKET s );
