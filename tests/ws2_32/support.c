@@ -44,6 +44,18 @@ int socket_port( SOCKET s )
     return address_port( &address );
 }
 
+BOOL have_administrator( void )
+{
+    TOKEN_ELEVATION elevation = { 0 };
+    HANDLE token;
+    DWORD size;
+
+    if (winetest_is_wine() || !OpenProcessToken( GetCurrentProcess(), TOKEN_QUERY, &token )) return FALSE;
+    GetTokenInformation( token, TokenElevation, &elevation, sizeof(elevation), &size );
+    CloseHandle( token );
+    return elevation.TokenIsElevated;
+}
+
 BOOL have_ipv6( void )
 {
     static int known = -1;

@@ -72,6 +72,8 @@ int address_any( union address *address, int family, int port );
 int address_port( const union address *address );
 int socket_port( SOCKET s );
 BOOL have_ipv6( void );
+/* On Windows: could this process change the system's configuration? Tests of refusals then keep their hands off. */
+BOOL have_administrator( void );
 
 /* --- sockets: bound to loopback, ports chosen by the system */
 SOCKET tcp_listener( int family, union address *address );

@@ -1,0 +1,248 @@
+/*
+ * Providers (facts: names-and-protocols 12 and 13): the name spaces' enumeration, WSCGetProviderPath's table of arguments,
+ * the refusal of every change to an unprivileged program, and the helpers that need no layered provider.
+ */
+#include "support.h"
+#include <ws2spi.h>
+
+static GUID tcpip = { 0xe70f1aa0, 0xab8b, 0x11cf, { 0x8c, 0xa3, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } }, zero;
+
+static void test_namespaces( void )
+{
+    BOOL dns = FALSE, nla = FALSE;
+    DWORD length = 0, needed;
+    char *buffer;
+    int count;
+
+    ok( sizeof(WSANAMESPACE_INFOW) == ( sizeof(void *) == 8 ? 40 : 32 ), "size %d\n", (int)sizeof(WSANAMESPACE_INFOW) );
+    check_fails( guarded( WSAEnumNameSpaceProvidersW( NULL, NULL ) ), WSAEFAULT );
+    check_fails( guarded( WSAEnumNameSpaceProvidersA( NULL, NULL ) ), WSAEFAULT );
+    check_fails( WSAEnumNameSpaceProvidersW( &length, NULL ), WSAEFAULT );
+    ok( length > sizeof(WSANAMESPACE_INFOW), "needs %lu\n", length );
+    needed = length;
+    buffer = malloc( needed );
+    count = WSAEnumNameSpaceProvidersW( &length, (WSANAMESPACE_INFOW *)buffer );
+    ok( count > 0, "got %d, error %d\n", count, WSAGetLastError() );
+    for (int i = 0; i < count; i++)
+    {
+        const WSANAMESPACE_INFOW *info = (const WSANAMESPACE_INFOW *)buffer + i;
+
+        dns = dns || info->dwNameSpace == NS_DNS;
+        nla = nla || info->dwNameSpace == NS_NLA;
+        ok( (char *)info->lpszIdentifier >= buffer + count * sizeof(*info) && (char *)info->lpszIdentifier < buffer + needed,
+            "entry %d: the identifier is elsewhere\n", i );
+        ok( *info->lpszIdentifier, "entry %d has no identifier\n", i );
+    }
+    ok( dns && nla, "DNS %d, NLA %d\n", dns, nla );
+    free( buffer );
+    length = 0;
+    check_fails( WSAEnumNameSpaceProvidersA( &length, NULL ), WSAEFAULT );
+    ok( length && length < needed, "needs %lu\n", length );
+    buffer = malloc( length );
+    check_result( WSAEnumNameSpaceProvidersA( &length, (WSANAMESPACE_INFOA *)buffer ), count );
+    ok( *( (WSANAMESPACE_INFOA *)buffer )->lpszIdentifier, "no identifier\n" );
+    free( buffer );
+    length = 0;
+    check_fails( WSAEnumNameSpaceProvidersExW( &length, NULL ), WSAEFAULT );
+    ok( length > needed, "needs %lu\n", length );
+    buffer = malloc( length );
+    check_result( WSAEnumNameSpaceProvidersExW( &length, (WSANAMESPACE_INFOEXW *)buffer ), count );
+    free( buffer );
+    length = 0;
+    check_fails( WSAEnumNameSpaceProvidersExA( &length, NULL ), WSAEFAULT );
+}
+
+static void test_path( void )
+{
+    WCHAR path[256];
+    int length, error;
+
+    error = 0;
+    ok( guarded( WSCGetProviderPath( NULL, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+    error = 0;
+    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+    length = -1;
+    ok( guarded( WSCGetProviderPath( NULL, NULL, &length, NULL ) ) == SOCKET_ERROR && length == -1, "length %d\n", length );
+    ok( guarded( WSCGetProviderPath( NULL, path, NULL, NULL ) ) == SOCKET_ERROR, "succeeded\n" );
+    error = 0;
+    ok( WSCGetProviderPath( &zero, NULL, &length, &error ) == SOCKET_ERROR && error == WSAEINVAL && length == -1,
+        "error %d, length %d\n", error, length );
+    length = 256;
+    error = 0;
+    ok( WSCGetProviderPath( &zero, NULL, &length, &error ) == SOCKET_ERROR && error == WSAEINVAL && length == 256,
+        "error %d, length %d\n", error, length );
+    error = 0;
+    ok( WSCGetProviderPath( &zero, path, &length, &error ) == SOCKET_ERROR && error == WSAEINVAL && length == 256,
+        "error %d, length %d\n", error, length );
+    error = 0;
+    ok( !WSCGetProviderPath( &tcpip, path, &length, &error ), "error %d\n", error );
+    ok( !_wcsicmp( path, L"%SystemRoot%\\system32\\mswsock.dll" ), "another path\n" );
+    length = 4;
+    error = 0;
+    ok( WSCGetProviderPath( &tcpip, path, &length, &error ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+}
+
+/* No right to change anything, and nothing installed under an unknown id. */
+static void test_refused( void )
+{
+    GUID unknown = { 0xdeadbeef, 1, 2, { 3 } }, dns = { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0, 0xaa, 0, 0xa7, 0x11, 0x2b } };
+    WSAPROTOCOL_INFOW entry = { .iVersion = 2 };
+    DWORD id = 1001, categories = 0xdead, previous;
+    int error = 0;
+
+#define check_wsc( call, expected ) \
+    do \
+    { \
+        int result_; \
+        error = 0; \
+        result_ = ( call ); \
+        ok( result_ == SOCKET_ERROR && error == ( expected ), "%s: %d, error %d\n", #call, result_, error ); \
+    } while (0)
+
+    check_wsc( WSCInstallProvider( &unknown, L"none.dll", &entry, 1, &error ), WSANO_RECOVERY );
+    check_wsc( WSCInstallProvider( &unknown, L"none.dll", NULL, 1, &error ), WSAEFAULT );
+    check_wsc( WSCDeinstallProvider( &unknown, &error ), WSAEINVAL );
+    check_wsc( WSCDeinstallProvider( &tcpip, &error ), WSANO_RECOVERY );
+    check_wsc( WSCDeinstallProvider( NULL, &error ), WSAEFAULT );
+    check_wsc( WSCUpdateProvider( &unknown, L"none.dll", &entry, 1, &error ), WSAEINVAL );
+    check_wsc( WSCUpdateProvider( &tcpip, L"none.dll", &entry, 1, &error ), WSANO_RECOVERY );
+    check_wsc( WSCSetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, 1, &previous, &error ), WSANO_RECOVERY );
+    check_wsc( WSCGetApplicationCategory( NULL, 11, NULL, 0, &categories, &error ), WSAEFAULT );
+    error = 0;
+    ok( !WSCGetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, &categories, &error ) && !categories,
+        "error %d, categories %#lx\n", error, categories );
+    {
+        size_t size = sizeof(categories);
+
+        categories = 0xdead;
+        error = 0;
+        ok( !WSCGetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ) && !categories,
+            "error %d, categories %#lx\n", error, categories );
+        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
+                   WSAEINVAL );
+        check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof(categories), 0, &error ),
+                   WSANO_RECOVERY );
+    }
+    check_fails( WSCInstallNameSpace( (WCHAR *)L"none", (WCHAR *)L"none.dll", 4711, 1, &unknown ), WSAEACCES );
+    check_fails( WSCInstallNameSpace( (WCHAR *)L"none", (WCHAR *)L"none.dll", NS_DNS, 1, &dns ), WSAEINVAL );
+    check_fails( WSCInstallNameSpace( NULL, (WCHAR *)L"none.dll", NS_DNS, 1, &unknown ), WSAEFAULT );
+    check_fails( WSCUnInstallNameSpace( &unknown ), WSAEINVAL );
+    check_fails( WSCUnInstallNameSpace( &dns ), WSAEACCES );
+    check_fails( WSCEnableNSProvider( &unknown, FALSE ), WSAEINVAL );
+    check_fails( WSCEnableNSProvider( &dns, FALSE ), WSAEACCES );
+    {
+        int( WINAPI * write_order )( DWORD *, DWORD ) =
+            (void *)GetProcAddress( GetModuleHandleW( L"ws2_32.dll" ), "WSCWriteProviderOrder" );
+
+        ok( write_order( &id, 1 ) == WSANO_RECOVERY, "succeeded\n" );
+        ok( write_order( NULL, 1 ) == WSAEFAULT, "succeeded\n" );
+    }
+    check_fails( WSAAdvertiseProvider( &unknown, NULL ), WSAEINVAL );
+    check_fails( WSAUnadvertiseProvider( &unknown ), WSAEINVAL );
+    check_fails( WSAProviderCompleteAsyncCall( NULL, 0 ), WSAEINVAL );
+}
+
+/* The catalogue does not change, so the notification does not come; to ask for it is no error. */
+static void test_change( void )
+{
+    OVERLAPPED overlapped = { 0 };
+    HANDLE handle = NULL;
+
+    check_fails( WSAProviderConfigChange( NULL, NULL, NULL ), WSAEFAULT );
+    check_ok( WSAProviderConfigChange( &handle, NULL, NULL ) );
+    ok( handle != NULL, "no handle\n" );
+    check_fails( WSAProviderConfigChange( &handle, &overlapped, NULL ), WSA_IO_PENDING );
+    CloseHandle( handle );
+}
+
+struct context
+{
+    LONG references;
+    HANDLE handle;
+    int number;
+};
+
+static BOOL CALLBACK count_context( void *argument, struct context *context )
+{
+    *(int *)argument += context->number;
+    return TRUE;
+}
+
+static int apc_ran;
+static void CALLBACK run_apc( ULONG_PTR context ) { apc_ran = context; }
+
+#define LOAD( name ) *(void **)&name = (void *)GetProcAddress( ws2_32, "Wah" #name )
+
+static void test_helpers( void )
+{
+    HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
+    DWORD( WINAPI * CreateHandleContextTable )( void ** );
+    DWORD( WINAPI * DestroyHandleContextTable )( void * );
+    struct context *( WINAPI * InsertHandleContext )( void *, struct context * );
+    struct context *( WINAPI * ReferenceContextByHandle )( void *, HANDLE );
+    DWORD( WINAPI * RemoveHandleContext )( void *, struct context * );
+    BOOL( WINAPI * EnumerateHandleContexts )( void *, void *, void * );
+    DWORD( WINAPI * OpenApcHelper )( HANDLE * );
+    DWORD( WINAPI * CloseApcHelper )( HANDLE );
+    DWORD( WINAPI * OpenCurrentThread )( HANDLE, WSATHREADID * );
+    DWORD( WINAPI * CloseThread )( HANDLE, WSATHREADID * );
+    DWORD( WINAPI * QueueUserApc )( HANDLE, WSATHREADID *, PAPCFUNC, ULONG_PTR );
+    DWORD( WINAPI * OpenHandleHelper )( HANDLE * );
+    DWORD( WINAPI * EnableNonIFSHandleSupport )( void );
+    struct context contexts[40], other;
+    WSATHREADID thread;
+    HANDLE helper;
+    int sum = 0;
+    void *table;
+
+    LOAD( CreateHandleContextTable );
+    LOAD( DestroyHandleContextTable );
+    LOAD( InsertHandleContext );
+    LOAD( ReferenceContextByHandle );
+    LOAD( RemoveHandleContext );
+    LOAD( EnumerateHandleContexts );
+    LOAD( OpenApcHelper );
+    LOAD( CloseApcHelper );
+    LOAD( OpenCurrentThread );
+    LOAD( CloseThread );
+    LOAD( QueueUserApc );
+    LOAD( OpenHandleHelper );
+    LOAD( EnableNonIFSHandleSupport );
+
+    ok( !CreateHandleContextTable( &table ), "no table\n" );
+    for (unsigned int i = 0; i < ARRAY_SIZE( contexts ); i++)
+    {
+        contexts[i] = ( struct context ){ 1, (HANDLE)(UINT_PTR)( 4 * i + 4 ), 1 };
+        ok( InsertHandleContext( table, &contexts[i] ) == &contexts[i], "context %u not inserted\n", i );
+    }
+    other = contexts[7];
+    ok( InsertHandleContext( table, &other ) == &contexts[7], "the earlier context was not returned\n" );
+    ok( ReferenceContextByHandle( table, other.handle ) == &other && other.references == 2, "not referenced\n" );
+    ok( !ReferenceContextByHandle( table, (HANDLE)3 ), "an unknown handle has a context\n" );
+    ok( EnumerateHandleContexts( table, count_context, &sum ) && sum == ARRAY_SIZE( contexts ), "counted %d\n", sum );
+    ok( !RemoveHandleContext( table, &other ), "not removed\n" );
+    ok( RemoveHandleContext( table, &other ) == WSAENOTSOCK, "removed twice\n" );
+    ok( !ReferenceContextByHandle( table, other.handle ), "a removed context is found\n" );
+    ok( !DestroyHandleContextTable( table ), "not destroyed\n" );
+
+    ok( !OpenApcHelper( &helper ), "no helper\n" );
+    ok( !OpenCurrentThread( helper, &thread ), "no thread\n" );
+    ok( !QueueUserApc( helper, &thread, run_apc, 77 ), "not queued\n" );
+    ok( SleepEx( 0, TRUE ) == WAIT_IO_COMPLETION && apc_ran == 77, "the APC did not run\n" );
+    ok( !CloseThread( helper, &thread ), "not closed\n" );
+    ok( !CloseApcHelper( helper ), "not closed\n" );
+    ok( OpenHandleHelper( &helper ) == ERROR_NOT_SUPPORTED, "handles that are no file handles are supported\n" );
+    ok( EnableNonIFSHandleSupport() == ERROR_ACCESS_DENIED, "an administrator's right was given\n" );
+}
+
+START_TEST( providers )
+{
+    if (support_begin()) return;
+    test_namespaces();
+    test_path();
+    if (have_administrator()) skip( "an administrator is not refused\n" );
+    else test_refused();
+    test_change();
+    test_helpers();
+    support_end();
+}
