@@ -165,6 +165,32 @@ void connect_done( struct descriptor *d )
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
 }
 
+/* On Windows a socket whose connect failed is as it was before: bound where it was, free to listen or to connect
+ * elsewhere. The host needs to be told, and gives up a port that it chose itself. */
+static void connect_reset( struct descriptor *d )
+{
+    const struct sockaddr none = { .sa_family = AF_UNSPEC };
+    union host_address address = { 0 };
+    uint16_t port = htons( atomic_load( &d->slot->local_port ) );
+
+    connect( d->fd, &none, sizeof(none) );
+    if (!port) return;
+    if (d->slot->family == WS_AF_INET6)
+    {
+        address.in6.sin6_family = AF_INET6;
+        address.in6.sin6_port = port;
+        memcpy( &address.in6.sin6_addr, d->slot->local_address, 16 );
+        bind( d->fd, &address.any, sizeof(address.in6) );
+    }
+    else
+    {
+        address.in.sin_family = AF_INET;
+        address.in.sin_port = port;
+        memcpy( &address.in.sin_addr, d->slot->local_address, 4 );
+        bind( d->fd, &address.any, sizeof(address.in) );
+    }
+}
+
 /* Two processes may come here for one socket; the host tells the error once. The other one finds it unconnected and
  * without an error: the reason is, or will be at once, in the slot. */
 enum connect_state connect_check( struct descriptor *d )
@@ -189,6 +215,7 @@ enum connect_state connect_check( struct descriptor *d )
         atomic_store( &d->slot->error, winsock_error( error ) );
         atomic_store( &d->slot->connect_error, winsock_error( error ) );
     }
+    connect_reset( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
     return CONNECT_FAILED;
@@ -218,6 +245,9 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
     if (flags & WS2_FLAG_CONNECTING) return WSAEALREADY;
     if (( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ))
         return WSAEADDRNOTAVAIL;
+    if (( address->any.sa_family == AF_INET && !address->in.sin_port ) ||
+        ( address->any.sa_family == AF_INET6 && !address->in6.sin6_port ))
+        return WSAEADDRNOTAVAIL;
     events_connect_begins( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTING );
     descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
@@ -234,8 +264,10 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
         endpoint_remember( d );
         return WSAEWOULDBLOCK;
     }
+    result = errno;
+    connect_reset( d );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
-    return winsock_error( errno );
+    return winsock_error( result );
 }
 
 /* A blocking connect keeps its failure out of SO_ERROR; select's except set shows it all the same. */

@@ -40,7 +40,9 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
         if (revents & POLLOUT) conditions |= POLL_WRITE;
         return conditions;
     }
-    if (flags & WS2_FLAG_LISTENING) return ( revents & POLLIN ) || atomic_load( &d->deferred ) ? POLL_ACCEPT : 0;
+    if (flags & WS2_FLAG_LISTENING)
+        return ( ( revents & POLLIN ) || atomic_load( &d->deferred ) ? POLL_ACCEPT : 0 ) |
+               ( flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0 );
     if (( flags & WS2_FLAG_CONNECTING ) && revents)
     {
         switch (connect_check( d ))

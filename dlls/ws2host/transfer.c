@@ -52,7 +52,7 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
     return 0;
 }
 
-int32_t transfer_check_send( struct descriptor *d, uint32_t flags )
+int32_t transfer_check_send( struct descriptor *d, uint32_t flags, int addressed )
 {
     uint32_t state = descriptor_flags( d );
 
@@ -65,6 +65,8 @@ int32_t transfer_check_send( struct descriptor *d, uint32_t flags )
             return WSAENOTCONN;
         if (state & WS2_FLAG_RESET) return WSAECONNRESET;
     }
+    /* asked without an address, the host would bind the socket before it refuses */
+    else if (!addressed && !( state & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
     return 0;
 }
 
@@ -179,7 +181,7 @@ NTSTATUS unix_send( void *args )
     int flags, refused = 0;
 
     if (!d) return status;
-    if ((params->error = transfer_check_send( d, params->flags ))) goto done;
+    if ((params->error = transfer_check_send( d, params->flags, 0 ))) goto done;
     flags = transfer_send_flags( params->flags );
     for (;;)
     {
@@ -215,7 +217,7 @@ NTSTATUS unix_send( void *args )
             status = wait_status( result, &params->error );
             break;
         }
-        if ((params->error = transfer_check_send( d, params->flags ))) break;
+        if ((params->error = transfer_check_send( d, params->flags, 0 ))) break;
     }
 done:
     descriptor_release( d );
@@ -274,7 +276,7 @@ NTSTATUS unix_sendmsg( void *args )
     if (!d) return status;
     family = d->slot->family;
     type = d->slot->type;
-    params->error = transfer_check_send( d, params->flags );
+    params->error = transfer_check_send( d, params->flags, params->address && params->size );
     descriptor_release( d );
     if (params->error) return 0;
 
@@ -366,7 +368,7 @@ NTSTATUS unix_sendmsg( void *args )
             status = wait_status( result, &params->error );
             break;
         }
-        if ((params->error = transfer_check_send( d, params->flags ))) break;
+        if ((params->error = transfer_check_send( d, params->flags, params->address && params->size ))) break;
     }
     /* sending binds an unbound datagram socket */
     if (!params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND )) endpoint_remember( d );

@@ -14,7 +14,8 @@ struct windows_buffer
 };
 
 int32_t transfer_check_receive( struct descriptor *descriptor, uint32_t flags );
-int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags );
+/* addressed: a destination is given */
+int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags, int addressed );
 int32_t transfer_error( struct descriptor *descriptor, int error );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
