@@ -105,9 +105,30 @@ int WINAPI WSACleanup( void )
     WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
 }
 
+NTSTATUS NTAPI NtClose( HANDLE handle );
+
+/* Who waits for the process to end finds its sockets closed, as on Windows. The loader's server would close the handles a
+ * moment after it has told the waiter, so those of a process with few sockets are closed first; one with thousands is not
+ * held up by that. */
+#define CLOSED_AT_EXIT 64
+
+static void process_ends( void )
+{
+    struct ws2_handle_params next = { 0 };
+
+    for (unsigned int i = 0; i < CLOSED_AT_EXIT && !ws2_call( socket_next, &next ) && next.handle; i++)
+        NtClose( (HANDLE)(UINT_PTR)next.handle );
+    ws2host_call( ws2_call_process_end, &next );
+}
+
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
-    (void)reserved;
-    if (reason == DLL_PROCESS_ATTACH) DisableThreadLibraryCalls( instance );
+    switch (reason)
+    {
+    case DLL_PROCESS_ATTACH: DisableThreadLibraryCalls( instance ); break;
+    case DLL_PROCESS_DETACH:
+        if (reserved) process_ends();
+        break;
+    }
     return TRUE;
 }

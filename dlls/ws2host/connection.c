@@ -450,6 +450,13 @@ int32_t connection_attach( uint32_t windows_pid )
     return error;
 }
 
+void connection_end( void )
+{
+    /* no mutex: the thread that held it may be dead. Nobody attaches again, and the server hears of the end now. */
+    connection.lost = 1;
+    if (connection.fd >= 0) shutdown( connection.fd, SHUT_RDWR );
+}
+
 /* Mutex held. From the first sharing operation on, the attendant looks after the connection. */
 static void share_begins( void )
 {

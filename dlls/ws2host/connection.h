@@ -18,6 +18,9 @@
 /* Connects, starting a server if there is none, and maps the table. Does nothing when attached already. */
 int32_t connection_attach( uint32_t windows_pid );
 
+/* The process is ending, its other threads are gone: the server drops what it holds. */
+void connection_end( void );
+
 /* The table, NULL before the process is attached; its mapping never moves. */
 void *connection_table( void );
 uint32_t connection_client_index( void );

@@ -248,6 +248,21 @@ NTSTATUS unix_socket_next( void *args )
     return 0;
 }
 
+/* The process ends: whoever waits for that finds its sockets closed, though the host process lives a moment longer. */
+NTSTATUS unix_process_end( void *args )
+{
+    struct ws2_handle_params *params = args, next = { 0 };
+
+    while (unix_socket_next( &next ), next.handle)
+    {
+        struct descriptor *d = atomic_load( find_entry( next.handle, 0 ) );
+        if (d && d != CLOSING) close( d->fd );
+    }
+    connection_end();
+    params->error = 0;
+    return 0;
+}
+
 /* Runs while the connection publishes anew: no lock of this file is held across publish. */
 static void enumerate_shared( connection_publish_function publish )
 {

@@ -16,6 +16,7 @@
     X( socket_adopt ) \
     X( socket_info ) \
     X( socket_next ) \
+    X( process_end ) \
     X( close_begin ) \
     X( close_end ) \
     X( duplicate ) \
@@ -98,6 +99,8 @@ struct ws2_socket_info_params
     uint32_t shared; /* other descriptors may exist */
 };
 
+/* process_end takes struct ws2_handle_params, of which it uses nothing: the last call of a process that ends by itself,
+ * made when its other threads are gone. */
 /* handle: in the last one seen, 0 to begin; out the next live one, 0 at the end */
 /* socket_next takes struct ws2_handle_params */
 
