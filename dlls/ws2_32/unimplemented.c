@@ -13,7 +13,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 #define SOCKETS \
     X( ProcessSocketNotifications, -1 ) \
     X( WSAGetOverlappedResult, 0 ) \
-    X( WSAJoinLeaf, -1 ) \
 
 #define X( name, result ) \
     intptr_t name( void ) \

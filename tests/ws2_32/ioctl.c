@@ -89,6 +89,22 @@ static void check_no_count( SOCKET s, DWORD code, void *in, DWORD in_size, void 
     check_fails( WSAIoctl( s, code, in, in_size, out, out_size, NULL, &overlapped, routine ), WSAEFAULT );
 }
 
+/* A code of the DLL fails at once too, and then nothing completes. */
+static void check_not_begun( SOCKET s, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, int error,
+                           DWORD expected )
+{
+    OVERLAPPED overlapped = { .Internal = 0xcccc, .InternalHigh = 0xdddd };
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+
+    overlapped.hEvent = event;
+    count = COUNT_UNTOUCHED;
+    check_fails( WSAIoctl( s, code, in, in_size, out, out_size, &count, &overlapped, NULL ), error );
+    ok( count == expected, "count %lu, expected %lu\n", count, expected );
+    ok( overlapped.Internal == 0xcccc && overlapped.InternalHigh == 0xdddd, "the OVERLAPPED was written\n" );
+    ok( WaitForSingleObject( event, 0 ) == WAIT_TIMEOUT, "the event is signalled\n" );
+    CloseHandle( event );
+}
+
 /* --- codes ------------------------------------------------------------------------------------------------------------*/
 
 static void test_fionbio( void )
@@ -293,6 +309,8 @@ static void test_routing_interface( void )
     ok( from.sin_family == AF_INET && from.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "family %d, address %#lx\n",
         from.sin_family, from.sin_addr.s_addr );
     check_at_once( s, code, &to, size, &from, size, size );
+    check_not_begun( s, code, &to, size - 1, &from, size, WSAEINVAL, COUNT_UNTOUCHED );
+    check_not_begun( s, code, &to, size, &from, size - 1, WSAEFAULT, size );
     closesocket( s );
 }
 
@@ -333,6 +351,8 @@ static void test_address_list( void )
         ok( list->iAddressCount == 0xcccc, "written: %d\n", list->iAddressCount );
     }
     check_at_once( s, code, NULL, 0, buffer, sizeof(buffer), needed );
+    check_not_begun( s, code, NULL, 0, NULL, 0, WSAEFAULT, needed );
+    check_not_begun( s, code, NULL, 0, buffer, 1, WSAEINVAL, 0 );
     closesocket( s );
 }
 

@@ -424,70 +424,6 @@ static void test_bsp_state( void )
     closesocket( server );
 }
 
-/* --- multicast --------------------------------------------------------------------------------------------------------*/
-
-static void test_multicast( void )
-{
-    union address address;
-    SOCKET s = udp_bound( AF_INET, &address ), sender;
-    struct ip_mreq request;
-    struct ip_mreq_source source;
-    GROUP_REQ group = { 0 };
-    struct sockaddr_in *group_address = (struct sockaddr_in *)&group.gr_group;
-    struct sockaddr_in to = { 0 };
-    char data[8];
-
-    closesocket( s );
-    s = socket( AF_INET, SOCK_DGRAM, 0 );
-    check_ok( bind( s, &address.any, address_any( &address, AF_INET, 0 ) ) );
-    request.imr_multiaddr.s_addr = inet_addr( "239.1.2.3" );
-    request.imr_interface.s_addr = htonl( INADDR_LOOPBACK );
-    check_fails( setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, 7 ), WSAEFAULT );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, sizeof(request) ), 0 );
-
-    sender = socket( AF_INET, SOCK_DGRAM, 0 );
-    check_clears( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_IF, (char *)&request.imr_interface, 4 ), 0 );
-    ok( get_number( sender, IPPROTO_IP, IP_MULTICAST_IF ) == htonl( INADDR_LOOPBACK ), "interface\n" );
-    request.imr_interface.s_addr = htonl( 1 ); /* by index */
-    check_clears( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_IF, (char *)&request.imr_interface, 4 ), 0 );
-    ok( get_number( sender, IPPROTO_IP, IP_MULTICAST_IF ) == htonl( 1 ), "interface index\n" );
-    request.imr_interface.s_addr = htonl( INADDR_LOOPBACK );
-    to.sin_family = AF_INET;
-    to.sin_addr = request.imr_multiaddr;
-    to.sin_port = htons( socket_port( s ) );
-    check_result( sendto( sender, "group", 5, 0, (struct sockaddr *)&to, sizeof(to) ), 5 );
-    set_receive_timeout( s, 5000 );
-    check_result( recv( s, data, sizeof(data), 0 ), 5 );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_DROP_MEMBERSHIP, (char *)&request, sizeof(request) ), 0 );
-    check_fails( setsockopt( s, IPPROTO_IP, IP_DROP_MEMBERSHIP, (char *)&request, sizeof(request) ), WSAEADDRNOTAVAIL );
-
-    /* an interface index instead of an address: 1 is loopback's */
-    request.imr_interface.s_addr = htonl( 1 );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, sizeof(request) ), 0 );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_DROP_MEMBERSHIP, (char *)&request, sizeof(request) ), 0 );
-
-    source.imr_multiaddr = request.imr_multiaddr;
-    source.imr_sourceaddr.s_addr = source.imr_interface.s_addr = htonl( INADDR_LOOPBACK );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, (char *)&source, sizeof(source) ), 0 );
-    check_result( sendto( sender, "group", 5, 0, (struct sockaddr *)&to, sizeof(to) ), 5 );
-    check_result( recv( s, data, sizeof(data), 0 ), 5 );
-    check_clears( setsockopt( s, IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, (char *)&source, sizeof(source) ), 0 );
-
-    group.gr_interface = 1;
-    group_address->sin_family = AF_INET;
-    group_address->sin_addr = request.imr_multiaddr;
-    check_clears( setsockopt( s, IPPROTO_IP, MCAST_JOIN_GROUP, (char *)&group, sizeof(group) ), 0 );
-    check_result( sendto( sender, "group", 5, 0, (struct sockaddr *)&to, sizeof(to) ), 5 );
-    check_result( recv( s, data, sizeof(data), 0 ), 5 );
-    check_clears( setsockopt( s, IPPROTO_IP, MCAST_LEAVE_GROUP, (char *)&group, sizeof(group) ), 0 );
-    closesocket( sender );
-    closesocket( s );
-
-    s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, sizeof(request) ), WSAEINVAL );
-    closesocket( s );
-}
-
 START_TEST( option_values )
 {
     if (support_begin()) return;
@@ -505,6 +441,5 @@ START_TEST( option_values )
     test_opentype();
     test_protocol_info();
     test_bsp_state();
-    test_multicast();
     support_end();
 }
