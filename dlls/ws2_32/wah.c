@@ -65,6 +65,7 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
     struct context *result = context, **larger;
     unsigned int i;
 
+    if (!table || !context) WS2_RETURN( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
     i = place_of( table, context->handle );
     if (i < table->count)
@@ -99,6 +100,7 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
     struct context *result = NULL;
     unsigned int i;
 
+    if (!table) WS2_RETURN( result, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = place_of( table, handle );
     if (i < table->count)
@@ -117,6 +119,7 @@ DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context
 {
     DWORD error = WSAENOTSOCK;
 
+    if (!table) WS2_RETURN( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
     for (unsigned int i = 0; i < table->count; i++)
     {
@@ -139,6 +142,7 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
     struct context *context;
     unsigned int i;
 
+    if (!table || !routine) WS2_RETURN( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = table->count;
     ReleaseSRWLockShared( &table->lock );

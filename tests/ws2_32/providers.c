@@ -142,6 +142,89 @@ static void test_refused( void )
     check_fails( WSAProviderCompleteAsyncCall( NULL, 0 ), WSAEINVAL );
 }
 
+/* Every export of this kind, called with nothing: an error, no crash. The second width's functions answer like the first's. */
+static void test_nothing( void )
+{
+    enum { STATUS, CODE, NONE }; /* fails with SOCKET_ERROR, with an error code, with NULL */
+    static const struct
+    {
+        const char *name;
+        int kind;
+    } rows[] = {
+        { "WSCEnumProtocols", STATUS }, { "WSCEnumProtocols32", STATUS }, { "WSCGetProviderPath", STATUS },
+        { "WSCGetProviderPath32", STATUS }, { "WPUGetProviderPathEx", STATUS }, { "WSCGetProviderInfo", STATUS },
+        { "WSCGetProviderInfo32", STATUS }, { "WSCSetProviderInfo", STATUS }, { "WSCSetProviderInfo32", STATUS },
+        { "WSCInstallProvider", STATUS }, { "WSCInstallProvider64_32", STATUS }, { "WSCInstallProviderEx", STATUS },
+        { "WSCInstallProviderAndChains", STATUS }, { "WSCInstallProviderAndChains64_32", STATUS },
+        { "WSCDeinstallProvider", STATUS }, { "WSCDeinstallProvider32", STATUS }, { "WSCDeinstallProviderEx", STATUS },
+        { "WSCUpdateProvider", STATUS }, { "WSCUpdateProvider32", STATUS }, { "WSCUpdateProviderEx", STATUS },
+        { "WSCWriteProviderOrder", CODE }, { "WSCWriteProviderOrder32", CODE }, { "WSCWriteProviderOrderEx", CODE },
+        { "WSCWriteNameSpaceOrder", CODE }, { "WSCWriteNameSpaceOrder32", CODE }, { "WSCInstallNameSpace", STATUS },
+        { "WSCInstallNameSpace32", STATUS }, { "WSCInstallNameSpaceEx", STATUS }, { "WSCInstallNameSpaceEx2", STATUS },
+        { "WSCInstallNameSpaceEx32", STATUS }, { "WSCUnInstallNameSpace", STATUS },
+        { "WSCUnInstallNameSpace32", STATUS }, { "WSCUnInstallNameSpaceEx2", STATUS }, { "WSCEnableNSProvider", STATUS },
+        { "WSCEnableNSProvider32", STATUS }, { "WSCEnumNameSpaceProviders32", STATUS },
+        { "WSCEnumNameSpaceProvidersEx32", STATUS }, { "WSCGetApplicationCategory", STATUS },
+        { "WSCGetApplicationCategoryEx", STATUS }, { "WSCSetApplicationCategory", STATUS },
+        { "WSCSetApplicationCategoryEx", STATUS }, { "WPUCompleteOverlappedRequest", STATUS },
+        { "WSAAdvertiseProvider", STATUS }, { "WSAUnadvertiseProvider", STATUS }, { "WSANSPIoctl", STATUS },
+        { "WSAProviderConfigChange", STATUS }, { "WSALookupServiceNextA", STATUS }, { "WSALookupServiceNextW", STATUS },
+        { "WahCloseApcHelper", CODE }, { "WahCloseNotificationHandleHelper", CODE }, { "WahCloseThread", CODE },
+        { "WahCreateHandleContextTable", CODE }, { "WahDestroyHandleContextTable", CODE },
+        { "WahCreateNotificationHandle", CODE }, { "WahNotifyAllProcesses", CODE }, { "WahOpenApcHelper", CODE },
+        { "WahOpenNotificationHandleHelper", CODE }, { "WahOpenCurrentThread", CODE }, { "WahQueueUserApc", CODE },
+        { "WahWaitForNotification", CODE }, { "WahWriteLSPEvent", CODE }, { "WahOpenHandleHelper", CODE },
+        { "WahCloseHandleHelper", CODE }, { "WahCreateSocketHandle", CODE }, { "WahCloseSocketHandle", CODE },
+        { "WahCompleteRequest", CODE }, { "WahInsertHandleContext", NONE }, { "WahReferenceContextByHandle", NONE },
+        { "WahRemoveHandleContext", CODE },
+    };
+    HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        /* more arguments than any of them has do no harm in the 64-bit calling convention */
+        int( WINAPI * function )( void *, void *, void *, void *, void *, void *, void *, void *, void * ) =
+            (void *)GetProcAddress( ws2_32, rows[i].name );
+        int result;
+
+        winetest_push_context( "%s", rows[i].name );
+        ok( function != NULL, "not exported\n" );
+        if (function && sizeof(void *) == 8)
+        {
+            result = guarded( function( NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL ) );
+            if (rows[i].kind == STATUS) ok( result == SOCKET_ERROR, "returned %d\n", result );
+            else if (rows[i].kind == CODE) ok( result > 0, "returned %d\n", result );
+            else ok( !result, "returned %d\n", result );
+        }
+        winetest_pop_context();
+    }
+}
+
+/* The functions of the other width, on a system where both have the same providers. */
+static void test_other_width( void )
+{
+    int( WINAPI * get_path )( GUID *, WCHAR *, int *, int * );
+    int( WINAPI * enumerate )( int *, WSAPROTOCOL_INFOW *, DWORD *, int * );
+    int( WINAPI * enumerate_namespaces )( DWORD *, WSANAMESPACE_INFOW * );
+    HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
+    WSAPROTOCOL_INFOW entries[32], others[32];
+    DWORD length = sizeof(entries), other_length = sizeof(others);
+    int count, error = 0, path_length = 256;
+    WCHAR path[256];
+
+    get_path = (void *)GetProcAddress( ws2_32, "WSCGetProviderPath32" );
+    enumerate = (void *)GetProcAddress( ws2_32, "WSCEnumProtocols32" );
+    enumerate_namespaces = (void *)GetProcAddress( ws2_32, "WSCEnumNameSpaceProviders32" );
+    ok( !get_path( &tcpip, path, &path_length, &error ), "error %d\n", error );
+    ok( wcsstr( path, L"mswsock.dll" ) != NULL, "another path\n" );
+    count = WSCEnumProtocols( NULL, entries, &length, &error );
+    ok( count > 0 && enumerate( NULL, others, &other_length, &error ) == count, "another count, error %d\n", error );
+    length = other_length = 0;
+    WSAEnumNameSpaceProvidersW( &length, NULL );
+    check_fails( enumerate_namespaces( &other_length, NULL ), WSAEFAULT );
+    ok( other_length == length, "needs %lu and %lu\n", other_length, length );
+}
+
 /* The catalogue does not change, so the notification does not come; to ask for it is no error. */
 static void test_change( void )
 {
@@ -242,6 +325,8 @@ START_TEST( providers )
     test_path();
     if (have_administrator()) skip( "an administrator is not refused\n" );
     else test_refused();
+    test_nothing();
+    test_other_width();
     test_change();
     test_helpers();
     support_end();

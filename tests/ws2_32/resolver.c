@@ -327,11 +327,58 @@ static void test_gethostbyname( void )
     check_error( (ULONG_PTR)gethostbyaddr( (char *)&loopback, 3, AF_INET ), 0, WSAEFAULT );
 }
 
+/* A name in Unicode and its ACE form are one; the resolver knows the latter. The hosts file has it now. */
+static void test_international( ULONG address )
+{
+    static const WCHAR *const names[] = { L"xn--bcher-kva.invalid", L"b\x00fc" L"cher.invalid", L"B\x00dc" L"CHER.invalid" };
+    ADDRINFOW hints = { .ai_family = AF_INET }, *list;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( names ) * 2; i++)
+    {
+        int result = GetAddrInfoW( names[i / 2], NULL, i % 2 ? &hints : NULL, &list );
+
+        ok( !result, "row %u: returned %d\n", i, result );
+        if (result) continue;
+        ok( list->ai_family == AF_INET && !list->ai_next, "row %u: another list\n", i );
+        ok( ( (struct sockaddr_in *)list->ai_addr )->sin_addr.s_addr == address, "row %u: another address\n", i );
+        FreeAddrInfoW( list );
+    }
+    hints.ai_flags = 0x80000; /* AI_DISABLE_IDN_ENCODING */
+    list = (ADDRINFOW *)1;
+    ok( GetAddrInfoW( names[1], NULL, &hints, &list ) == WSAHOST_NOT_FOUND && !list, "encoded although it must not be\n" );
+    ok( !GetAddrInfoW( names[0], NULL, &hints, &list ), "the ACE form is not found\n" );
+    FreeAddrInfoW( list );
+}
+
+/* Strings are not read beyond their end. */
+static void test_string_ends( void )
+{
+    static const char name[] = "localhost";
+    char *place = memory_before_fault( sizeof(name) );
+    struct addrinfo *list;
+
+    memcpy( place, name, sizeof(name) );
+    ok( !guarded( getaddrinfo( place, NULL, NULL, &list ) ), "failed\n" );
+    freeaddrinfo( list );
+    ok( guarded( gethostbyname( place ) != NULL ), "failed\n" );
+    VirtualFree( place, 0, MEM_RELEASE );
+    place = memory_before_fault( sizeof(L"localhost") );
+    memcpy( place, L"localhost", sizeof(L"localhost") );
+    {
+        ADDRINFOW *wide;
+
+        ok( !guarded( GetAddrInfoW( (WCHAR *)place, NULL, NULL, &wide ) ), "failed\n" );
+        FreeAddrInfoW( wide );
+    }
+    VirtualFree( place, 0, MEM_RELEASE );
+}
+
 /* The prefix's hosts file counts at once, for the computer's programs as for its administrator. */
 static void test_hosts_file( void )
 {
     static const char lines[] = "\r\n192.0.2.77 ws2host-test.example ws2host-alias # a comment\r\n"
-                                "2001:db8::77 ws2host-test.example\r\n192.0.2.78\tWS2HOST-TEST.example\r\n";
+                                "2001:db8::77 ws2host-test.example\r\n192.0.2.78\tWS2HOST-TEST.example\r\n"
+                                "192.0.2.79 xn--bcher-kva.invalid\r\n";
     struct addrinfo hints = { .ai_family = AF_INET, .ai_flags = AI_CANONNAME }, *list;
     WCHAR path[MAX_PATH + 32], aside[MAX_PATH + 32];
     struct hostent *host;
@@ -375,6 +422,7 @@ static void test_hosts_file( void )
     host = gethostbyaddr( (char *)&address, 4, AF_INET );
     ok( host && !strcmp( host->h_name, "ws2host-test.example" ), "another name\n" );
 
+    test_international( htonl( 0xc000024f ) );
     DeleteFileW( path );
     if (moved) ok( MoveFileW( aside, path ), "error %lu\n", GetLastError() );
 }
@@ -390,6 +438,7 @@ START_TEST( resolver )
     test_nameinfo();
     test_hostname();
     test_gethostbyname();
+    test_string_ends();
     test_hosts_file();
     support_end();
 }
