@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,6 +29,7 @@
 #include "ws2host/winsock_codes.h"
 
 static char harness_directory[64];
+static int harness_ended;
 
 static inline uint64_t harness_now( void )
 {
@@ -50,7 +52,7 @@ static inline void harness_begin( void )
     strcpy( harness_directory, "/tmp/ws2host-test-XXXXXX" );
     ck_assert_ptr_nonnull( mkdtemp( harness_directory ) );
     setenv( "WS2HOST_DIR", harness_directory, 1 );
-    if (!getenv( "WS2SERVER" )) setenv( "WS2SERVER", server, 1 );
+    if (harness_ended || !getenv( "WS2SERVER" )) setenv( "WS2SERVER", server, 1 );
     setenv( "WS2SERVER_LINGER", "5", 0 );
 }
 
@@ -211,6 +213,19 @@ static inline pid_t harness_server( void )
     return peer.pid;
 }
 
+/* Whether the lock is held, seen without a connection that would keep the server. */
+static inline int harness_server_quiet( void )
+{
+    char path[96];
+    int fd, held;
+
+    snprintf( path, sizeof(path), "%s/" WS2_SERVER_LOCK, harness_directory );
+    if ((fd = open( path, O_RDWR | O_CLOEXEC )) < 0) return 0;
+    held = flock( fd, LOCK_EX | LOCK_NB ) != 0;
+    close( fd );
+    return held;
+}
+
 static inline int harness_table_empty( void )
 {
     const struct table_state state = harness_table();
@@ -231,6 +246,23 @@ static inline int descriptors_of( pid_t pid )
     return count;
 }
 
+static inline int server_fds( void ) { return descriptors_of( harness_server() ); }
+
+/* The descriptors of a server at rest: connections that were just closed may count for a moment. */
+static inline int server_fds_at_rest( void )
+{
+    int least = server_fds();
+
+    for (int i = 0; i < 25; i++)
+    {
+        const int now = server_fds();
+
+        if (now < least) least = now;
+        usleep( 2000 );
+    }
+    return least;
+}
+
 static inline void harness_end( void )
 {
     char command[128];
@@ -238,6 +270,7 @@ static inline void harness_end( void )
 
     /* what this process still holds must not start another server */
     setenv( "WS2SERVER", "/bin/true", 1 );
+    harness_ended = 1;
     if ((server = harness_server())) kill( server, SIGTERM );
     while (server && harness_server()) usleep( 1000 );
     snprintf( command, sizeof(command), "rm -rf %s", harness_directory );

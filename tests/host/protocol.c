@@ -10,8 +10,6 @@
 
 #define PID 0x20
 
-static int server_fds( void ) { return descriptors_of( harness_server() ); }
-
 /* Every message must leave the server with the descriptors it had, answering others. */
 #define check_unharmed( before ) \
     do \
@@ -37,7 +35,7 @@ START_TEST( wrong_sizes )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     memset( message, 0, sizeof(message) );
     message[0] = WS2_LIST;
     for (size_t size = 0; size < sizeof(message); size += size < 100 ? 1 : 333)
@@ -67,7 +65,7 @@ START_TEST( order_and_rights )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     /* nothing before HELLO, nothing unknown, no second HELLO */
     for (request.type = 0; request.type < 40; request.type++)
     {
@@ -119,7 +117,7 @@ START_TEST( descriptors_where_none_belong )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     for (int i = 0; i < 16; i++) fds[i] = open( "/dev/zero", O_RDONLY | O_CLOEXEC );
     fd = raw_attach( PID, &reply, NULL );
     for (int count = 0; count <= 16; count++)
@@ -154,7 +152,7 @@ START_TEST( wrong_indexes )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     fd = raw_attach( PID, &reply, NULL );
     ck_assert_int_eq( raw_request( fd, &(struct ws2_request){ .type = WS2_LEASE }, -1, &lease, NULL ), 0 );
     for (int i = 0; i < count; i++)
@@ -201,7 +199,7 @@ START_TEST( random_bytes )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     for (int i = 0; i < 20000; i++)
     {
         struct { struct ws2_request request; char more[40]; } message;
@@ -252,7 +250,7 @@ START_TEST( scribbled_table )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     server = harness_server();
     for (int round = 0; round < 30; round++)
     {
@@ -302,7 +300,7 @@ START_TEST( floods )
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds();
+    before = server_fds_at_rest();
     /* requests whose answers are never read: hung up on, others served meanwhile */
     fds[0] = raw_attach( PID, &reply, NULL );
     while (raw_send( fds[0], &request, sizeof(request), NULL, 0 ) == sizeof(request) && sent < 100000) sent++;

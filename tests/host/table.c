@@ -1,0 +1,196 @@
+/*
+ * The table's layout and its words, leases, and what becomes of a slot between FREE, PRIVATE and SHARED: by its owner, by the
+ * server, and by a process that inherits the socket (adoption, ghosts).
+ */
+#include "harness.h"
+
+#define SELF 0x20
+#define CHILD 0x24
+
+START_TEST( layout )
+{
+    static char memory[WS2_TABLE_SLOTS] __attribute__( ( aligned( 8 ) ) );
+    const uint64_t word = ws2_word( 0xfedcba98, 0x123456, WS2_SLOT_SHARED );
+    const uint64_t events = ws2_events( 0x89abcdef, 0x201, 0x3ff, 0x21 );
+
+    ck_assert_uint_eq( ws2_word_generation( word ), 0xfedcba98 );
+    ck_assert_uint_eq( ws2_word_owner( word ), 0x123456 );
+    ck_assert_uint_eq( ws2_word_state( word ), WS2_SLOT_SHARED );
+    ck_assert_uint_eq( ws2_events_generation( events ), 0x89abcdef );
+    ck_assert_uint_eq( ws2_events_seen( events ), 0x201 );
+    ck_assert_uint_eq( ws2_events_recorded( events ), 0x3ff );
+    ck_assert_uint_eq( ws2_events_mask( events ), 0x21 );
+    ck_assert_uint_eq( sizeof(struct ws2_slot), 128 );
+    ck_assert_uint_eq( offsetof( struct ws2_slot, backlog ), 124 );
+    /* every part on a page, none overlapping */
+    ck_assert_uint_eq( WS2_TABLE_BLOCKS % 4096, 0 );
+    ck_assert_uint_eq( WS2_TABLE_CLIENTS % 4096, 0 );
+    ck_assert_uint_eq( WS2_TABLE_SLOTS % 4096, 0 );
+    ck_assert_uint_ge( WS2_TABLE_CLIENTS, WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * sizeof(uint32_t) );
+    ck_assert_uint_ge( WS2_TABLE_SLOTS, WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * sizeof(struct ws2_client_record) );
+    ck_assert_ptr_eq( ws2_table_slot( memory, 0 ), memory + WS2_TABLE_SLOTS );
+    ck_assert_ptr_nonnull( ws2_table_slot( memory, WS2_SLOT_COUNT - 1 ) );
+    ck_assert_ptr_null( ws2_table_slot( memory, WS2_SLOT_COUNT ) );
+    ck_assert_ptr_null( ws2_table_slot( memory, WS2_NO_INDEX ) );
+}
+END_TEST
+
+START_TEST( leases )
+{
+    enum { COUNT = 1000 };
+    static uint32_t slots[COUNT], generations[COUNT];
+    static unsigned char seen[WS2_SLOT_COUNT];
+    uint32_t slot, generation;
+
+    harness_begin();
+    ck_assert_int_eq( lease_take( &slot, &generation ), WSAENETDOWN );
+    ck_assert_int_eq( connection_attach( SELF ), 0 );
+    for (int i = 0; i < COUNT; i++)
+    {
+        const struct ws2_slot *record;
+
+        ck_assert_int_eq( lease_take( &slots[i], &generations[i] ), 0 );
+        ck_assert_uint_eq( seen[slots[i]]++, 0 );
+        record = ws2_table_slot( connection_table(), slots[i] );
+        ck_assert_uint_eq( record->word, ws2_word( generations[i], connection_client_index(), WS2_SLOT_PRIVATE ) );
+        ck_assert_uint_eq( record->event_owner, WS2_NO_INDEX );
+        ck_assert_uint_eq( record->port_owner, WS2_NO_INDEX );
+    }
+    ck_assert_uint_eq( harness_table().slots, COUNT );
+    for (int i = 0; i < COUNT; i++)
+    {
+        ck_assert_int_eq( lease_give_back( slots[i], generations[i] ), 1 );
+        /* a stale pair is recognised */
+        ck_assert_int_eq( lease_give_back( slots[i], generations[i] ), 0 );
+    }
+    ck_assert_uint_eq( harness_table().slots, 0 );
+    /* taken again, without the table growing; the slot given back last rests longest */
+    const unsigned int leased = harness_table().leased;
+    for (int i = 0; i < 200; i++)
+    {
+        ck_assert_int_eq( lease_take( &slot, &generation ), 0 );
+        ck_assert_uint_ne( slot, slots[COUNT - 1] );
+        ck_assert_int_eq( lease_give_back( slot, generation ), 1 );
+    }
+    ck_assert_uint_eq( harness_table().leased, leased );
+    harness_end();
+}
+END_TEST
+
+/* Slots that the server freed come back to their lessee. */
+START_TEST( shared_slots_return )
+{
+    harness_begin();
+    ck_assert_int_eq( connection_attach( SELF ), 0 );
+    for (int i = 0; i < 2000; i++)
+    {
+        uint32_t slot, generation, again, again_generation, ticket;
+        int fd = socket_make( 4, &slot, &generation ), second, unknown;
+
+        ck_assert_int_ge( fd, 0 );
+        ck_assert_int_eq( ticket_issue( slot, generation, 4, fd, SELF, &ticket, &unknown ), 0 );
+        ck_assert_int_eq( ticket_redeem( ticket, &again, &again_generation, &second ), 0 );
+        ck_assert( again == slot && again_generation == generation );
+        connection_name( slot, generation, 8 );
+        ck_assert_uint_eq( ws2_table_slot( connection_table(), slot )->descriptors, 2 );
+        socket_drop( fd, slot, generation, 4 );
+        ck_assert_uint_eq( ws2_word_state( ws2_table_slot( connection_table(), slot )->word ), WS2_SLOT_SHARED );
+        socket_drop( second, slot, generation, 8 );
+        ck_assert_uint_eq( ws2_table_slot( connection_table(), slot )->word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
+    }
+    ck_assert_uint_eq( harness_table().slots, 0 );
+    ck_assert_uint_le( harness_table().leased, 4 );
+    harness_end();
+}
+END_TEST
+
+struct inheritance
+{
+    int fd; /* what the child inherits */
+    int go, ready;
+    uint32_t slot, generation;
+    int expect_new, expect_same;
+};
+
+static int heir( void *context )
+{
+    struct inheritance *order = context;
+    uint32_t slot, generation;
+    int new_slot;
+    char byte;
+
+    if (read( order->go, &byte, 1 ) != 1) return 1;
+    if (connection_attach( CHILD )) return 2;
+    if (connection_adopt( order->fd, AF_INET, SOCK_STREAM, 6, 0x40, &slot, &generation, &new_slot )) return 3;
+    if (new_slot != order->expect_new) return 4;
+    if (!new_slot)
+    {
+        const struct ws2_slot *record = ws2_table_slot( connection_table(), slot );
+
+        if (record->receive_timeout != 1234 || !( record->flags & WS2_FLAG_NONBLOCKING )) return 5;
+        if (record->event_owner != WS2_NO_INDEX && !order->expect_same) return 6;
+        if (record->cookie != cookie_of( order->fd )) return 7;
+    }
+    if (( slot == order->slot && generation == order->generation ) != order->expect_same) return 8;
+    if (write( order->ready, "", 1 ) != 1 || read( order->go, &byte, 1 ) != 1) return 9;
+    connection_close( slot, generation, 0x40 );
+    return 0;
+}
+
+/* A child adopts a socket that its parent still has (0), has closed (1), or never made (2). */
+START_TEST( adoption )
+{
+    struct inheritance *order = mmap( NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    int go[2], ready[2], fd;
+    struct ws2_slot *slot;
+    char byte;
+    pid_t child;
+
+    harness_begin();
+    ck_assert( !pipe( go ) && !pipe( ready ) );
+    fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    *order = (struct inheritance){ .fd = fd, .go = go[0], .ready = ready[1], .expect_new = _i == 2, .expect_same = _i == 0 };
+    child = process_start( heir, order );
+    ck_assert_int_eq( connection_attach( SELF ), 0 );
+    ck_assert_int_eq( lease_take( &order->slot, &order->generation ), 0 );
+    slot = ws2_table_slot( connection_table(), order->slot );
+    if (_i != 2)
+    {
+        slot->handle = 0x10;
+        slot->receive_timeout = 1234;
+        slot->flags = WS2_FLAG_NONBLOCKING;
+        slot->event_owner = connection_client_index();
+        slot->cookie = cookie_of( fd );
+    }
+    if (_i == 1) ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 1 );
+    ck_assert_int_eq( write( go[1], "", 1 ), 1 );
+    ck_assert_int_eq( read( ready[0], &byte, 1 ), 1 );
+    /* the owner's descriptor is counted with the child's */
+    ck_assert_uint_eq( harness_table().shared, 1 );
+    ck_assert_uint_eq( harness_table().descriptors, _i == 1 ? 1 : 2 );
+    if (_i == 0)
+    {
+        ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 0 );
+        connection_close( order->slot, order->generation, 0x10 );
+        ck_assert_uint_eq( harness_table().descriptors, 1 );
+    }
+    ck_assert_int_eq( write( go[1], "", 1 ), 1 );
+    ck_assert_int_eq( process_wait( child ), 0 );
+    eventually( harness_table().shared == 0 );
+    harness_end();
+}
+END_TEST
+
+int main( void )
+{
+    Suite *suite = suite_create( "table" );
+    TCase *test = tcase_create( "table" );
+
+    tcase_set_timeout( test, 60 );
+    tcase_add_test( test, layout );
+    tcase_add_test( test, leases );
+    tcase_add_test( test, shared_slots_return );
+    tcase_add_loop_test( test, adoption, 0, 3 );
+    suite_add_tcase( suite, test );
+    return harness_main( suite );
+}
