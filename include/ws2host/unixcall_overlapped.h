@@ -1,0 +1,189 @@
+/*
+ * Part of unixcall.h: overlapped operations.
+ *
+ * A call that starts an operation begins with struct ws2_operation. error is 0 when it has ended well (information, port
+ * tell the rest), WSA_IO_PENDING when it was queued, or why it failed at once. What was queued comes back as a
+ * struct ws2_completion from operation_fetch, which one thread of the PE side calls at a time.
+ */
+#ifndef WS2HOST_UNIXCALL_OVERLAPPED_H
+#define WS2HOST_UNIXCALL_OVERLAPPED_H
+
+#include <stdint.h>
+
+#define WS2_OVERLAPPED_CALLS( X ) \
+    X( operation_receive ) \
+    X( operation_send ) \
+    X( operation_accept ) \
+    X( operation_connect ) \
+    X( operation_disconnect ) \
+    X( operation_transmit ) \
+    X( operation_idle ) \
+    X( operation_cancel ) \
+    X( operation_fetch ) \
+    X( operation_flush ) \
+    X( port_associate ) \
+    X( port_modes ) \
+    X( port_query )
+
+/* How the program is told of the end: carried through the host half, which looks at iosb and thread_id only. */
+struct ws2_operation_target
+{
+    uint64_t iosb;
+    uint64_t event;
+    uint64_t apc;
+    uint64_t apc_context;
+    uint64_t thread; /* handle, for an apc */
+    uint32_t thread_id;
+    uint32_t options; /* the PE side's own */
+};
+
+/* The socket's completion port. The modes are of FileIoCompletionNotificationInformation. */
+struct ws2_port
+{
+    uint64_t key;
+    uint32_t handle; /* 0 for none */
+    uint32_t owner;  /* Windows process whose handle it is */
+    uint32_t modes;
+    uint32_t reserved;
+};
+
+enum ws2_operation_how
+{
+    WS2_OPERATION_TRY = 1,     /* WSAEWOULDBLOCK instead of queueing it */
+    WS2_OPERATION_NO_WAIT = 2, /* the same, on a non-blocking socket only */
+};
+
+struct ws2_operation
+{
+    int32_t error;
+    uint32_t how; /* enum ws2_operation_how */
+    uint64_t handle;
+    struct ws2_operation_target target;
+    struct ws2_port port; /* out, not with a failure */
+    uint64_t information; /* out: bytes */
+    uint32_t flags;       /* out: MSG_* of a receive */
+    uint32_t need_io_thread; /* out */
+};
+
+/* operation_receive, operation_send. buffers: WSABUF[count]; address and size_pointer as in ws2_message_params;
+ * message: WSAMSG whose name, control and flags are read and written, or 0. */
+struct ws2_operation_transfer_params
+{
+    struct ws2_operation operation;
+    uint64_t buffers;
+    uint32_t count;
+    uint32_t flags;
+    uint64_t address;
+    uint64_t size_pointer;
+    uint64_t message;
+    uint32_t size;
+    uint32_t reserved;
+};
+
+/* AcceptEx; handle is the listener's. */
+struct ws2_operation_accept_params
+{
+    struct ws2_operation operation;
+    uint64_t acceptor;
+    uint64_t buffer;
+    uint32_t receive_size;
+    uint32_t local_size;
+    uint32_t remote_size;
+    uint32_t reserved;
+};
+
+/* ConnectEx. The data is copied. */
+struct ws2_operation_connect_params
+{
+    struct ws2_operation operation;
+    uint64_t address;
+    uint64_t data;
+    uint32_t address_size;
+    uint32_t data_size;
+};
+
+/* DisconnectEx */
+struct ws2_operation_disconnect_params
+{
+    struct ws2_operation operation;
+    uint32_t reuse; /* TF_REUSE_SOCKET */
+    uint32_t reserved;
+};
+
+/* TransmitFile, TransmitPackets. A segment is memory, or a part of a file (fd >= 0, the host half's from now on, even when
+ * the call fails). size 0 of a file: to its end. */
+struct ws2_segment
+{
+    uint64_t memory;
+    uint64_t offset;
+    uint64_t size;
+    int32_t fd;
+    uint32_t reserved;
+};
+
+#define WS2_TRANSMIT_DISCONNECT 1
+#define WS2_TRANSMIT_REUSE 2
+struct ws2_operation_transmit_params
+{
+    struct ws2_operation operation;
+    uint64_t segments;
+    uint32_t count;
+    uint32_t flags; /* WS2_TRANSMIT_* */
+};
+
+/* operation_idle takes struct ws2_operation: it pends until it is cancelled or woken by operation_wake_idle. */
+
+/* Cancels what matches all that is given: handle (0: of every socket), iosb (0: any), thread_id (0: any). */
+struct ws2_operation_cancel_params
+{
+    int32_t error; /* 0, WSAENOTSOCK */
+    uint32_t thread_id;
+    uint64_t handle;
+    uint64_t iosb;
+    uint32_t count; /* out */
+    uint32_t keep_ports; /* not those on sockets with a completion port */
+};
+
+#define WS2_COMPLETION_WRITES 6
+struct ws2_completion
+{
+    struct ws2_operation_target target;
+    struct ws2_port port;
+    uint64_t handle;
+    uint64_t information;
+    uint64_t told; /* address of a uint32_t to decrement once the program has been told */
+    int32_t error; /* Winsock code, 0 = success */
+    uint32_t flags; /* MSG_* of a receive */
+    uint32_t write_count;
+    uint32_t reserved;
+    struct
+    {
+        uint64_t target, source, size;
+    } writes[WS2_COMPLETION_WRITES]; /* what to copy into the caller's memory first */
+};
+
+#define WS2_COMPLETIONS 16
+struct ws2_operation_fetch_params
+{
+    int32_t error;
+    uint32_t count; /* out */
+    struct ws2_completion completions[WS2_COMPLETIONS];
+};
+
+/* Waits until the host has taken what sends of this process left behind; at most timeout ms. */
+struct ws2_operation_flush_params
+{
+    int32_t error;
+    uint32_t timeout;
+};
+
+/* port_associate: WSA_INVALID_PARAMETER when the socket has a port. port_modes: sets modes, adding. port_query: reads. */
+struct ws2_port_params
+{
+    int32_t error;
+    uint32_t reserved;
+    uint64_t handle;
+    struct ws2_port port;
+};
+
+#endif
