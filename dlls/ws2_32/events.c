@@ -5,6 +5,7 @@
  * made on first need, sleeps in the host half and does here what only a Windows thread can: set an event object.
  */
 #include "ws2_32_private.h"
+#include "completion.h"
 
 NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
 NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
@@ -61,10 +62,11 @@ static DWORD WINAPI io_thread( void *arg )
             const struct ws2_io_action *action = &params.actions[i];
             tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
         }
+        if (params.completions) completion_deliver();
     }
 }
 
-static BOOL start_io_thread( void )
+BOOL ws2_start_io_thread( void )
 {
     HMODULE self;
     HANDLE thread;
@@ -83,7 +85,7 @@ static int select_events( SOCKET s, const void *target, UINT32 message, LONG mas
     int error;
 
     if ((error = ws2_call( event_select, &params ))) return error;
-    if (params.need_io_thread && !start_io_thread()) return WSAENOBUFS;
+    if (params.need_io_thread && !ws2_start_io_thread()) return WSAENOBUFS;
     if (params.due && target) tell( params.target, message, s, params.due, params.codes );
     return 0;
 }

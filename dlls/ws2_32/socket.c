@@ -5,11 +5,14 @@
  */
 #include "ws2_32_private.h"
 #include "catalogue.h"
+#include "completion.h"
 #include "duplicate.h"
 #include "options.h"
 #include "ws2host/table.h"
 
+#ifndef OBJ_INHERIT /* some headers have it */
 #define OBJ_INHERIT 0x2
+#endif
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
 
@@ -118,6 +121,7 @@ int ws2_close( SOCKET s )
     if (error) return error;
     NtClose( (HANDLE)s );
     ws2_call( close_end, &params );
+    if (params.completions) completion_deliver();
     return 0;
 }
 

@@ -114,8 +114,11 @@ NTSTATUS NTAPI NtClose( HANDLE handle );
 
 static void process_ends( void )
 {
+    struct ws2_operation_flush_params flush = { .timeout = 5000 };
     struct ws2_handle_params next = { 0 };
 
+    /* what a non-blocking send left to this process is not lost with it; the I/O thread is gone already */
+    ws2host_call( ws2_call_operation_flush, &flush );
     for (unsigned int i = 0; i < CLOSED_AT_EXIT && !ws2_call( socket_next, &next ) && next.handle; i++)
         NtClose( (HANDLE)(UINT_PTR)next.handle );
     ws2host_call( ws2_call_process_end, &next );

@@ -13,6 +13,7 @@ static void WINAPI release( void *value )
     struct thread_data *data = value;
 
     if (!data) return;
+    completion_thread_ends( data );
     free( data->host.memory );
     free( data->service.memory );
     free( data->protocol.memory );

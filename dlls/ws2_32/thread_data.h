@@ -15,10 +15,15 @@ struct thread_data
     char ntoa[16];
     struct thread_buffer host, service, protocol;
     FARPROC blocking_hook; /* NULL: the default one */
+    HANDLE thread;         /* for APCs, NULL before the first */
+    BOOL pended;           /* it has begun operations that waited */
 };
 
 /* The calling thread's own; NULL without memory. Freed when the thread ends. */
 struct thread_data *thread_data( void );
+
+/* completion.c: what a thread has pending ends with it. */
+void completion_thread_ends( struct thread_data *data );
 
 /* At least size bytes, the same as before while they suffice; NULL without memory. */
 void *thread_buffer( struct thread_buffer *buffer, size_t size );

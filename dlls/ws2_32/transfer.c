@@ -12,6 +12,7 @@ int WINAPI send( SOCKET s, const char *buffer, int size, int flags )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "send" );
     error = size < 0 ? WSAEFAULT : ws2_call( send, &params );
+    if (params.need_io_thread) ws2_start_io_thread();
     WS2_RETURN( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
                 (void *)buffer, size, flags );
 }
@@ -37,6 +38,7 @@ static int send_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD *do
                                          .address = to_size > 0 ? ws2_pointer( to ) : 0, .size = to_size };
     int error = ws2_call( sendmsg, &params );
 
+    if (params.need_io_thread) ws2_start_io_thread();
     if (!error) *done = params.done;
     return error;
 }

@@ -12,7 +12,6 @@ __declspec( dllimport ) void __stdcall SetLastError( unsigned long error );
 /* name, what it returns */
 #define SOCKETS \
     X( ProcessSocketNotifications, -1 ) \
-    X( WSAGetOverlappedResult, 0 ) \
 
 #define X( name, result ) \
     intptr_t name( void ) \

@@ -76,6 +76,8 @@ int ws2_close( SOCKET s );
 SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error );
 
 /* --- events.c */
+/* The I/O thread; for whom the host half says that the process has none yet. */
+BOOL ws2_start_io_thread( void );
 /* An accepted socket takes over its listener's registration. */
 void ws2_inherit_events( SOCKET listener, SOCKET accepted );
 

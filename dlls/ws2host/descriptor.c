@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "descriptor.h"
 #include "events.h"
+#include "operation.h"
 #include "wait.h"
 
 #define DESCRIPTOR_FREE 0x80000000u
@@ -88,6 +89,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->local, 0 );
     atomic_store( &d->event_generation, 0 );
     atomic_store( &d->deferred, NULL );
+    memset( &d->queues, 0, sizeof(d->queues) );
     /* a late user of the struct's former life may be counted at this moment: add, never store */
     atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
     return d;
@@ -100,12 +102,20 @@ void descriptor_release( struct descriptor *d )
     if (atomic_fetch_sub( &d->users, 1 ) != 1) return;
     /* of several that count it down to nothing, one destroys it */
     if (!atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE )) return;
+    operation_forget( d );
     close( d->fd );
     d->fd = -1;
     pthread_mutex_lock( &pool_mutex );
     d->next_free = pool_free;
     pool_free = d;
     pthread_mutex_unlock( &pool_mutex );
+}
+
+int descriptor_hold( struct descriptor *d )
+{
+    if (!( atomic_fetch_add( &d->users, 1 ) & DESCRIPTOR_FREE )) return 1;
+    descriptor_release( d );
+    return 0;
 }
 
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
@@ -152,6 +162,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         /* its handle was closed behind our back, and the loader has used the value again */
         atomic_store( &old->closing, 1 );
         events_forget( old );
+        if (operation_close( old )) operation_wake_io();
         give_up_slot( old );
         wait_wake( old );
         descriptor_release( old );
@@ -206,6 +217,7 @@ NTSTATUS unix_close_begin( void *args )
     atomic_store( &d->closing, 1 );
     events_forget( d );
     discard_deferred( d );
+    params->completions = operation_close( d );
     give_up_slot( d );
     if (atomic_load( &d->users ) > 1) wait_wake( d );
     descriptor_release( d );

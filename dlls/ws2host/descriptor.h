@@ -12,6 +12,32 @@
 #include "ws2host/table.h"
 #include "unix_private.h"
 
+enum operation_queue
+{
+    QUEUE_RECEIVE, /* and accept */
+    QUEUE_SEND,    /* and connect, disconnect, transmit */
+    QUEUE_URGENT,  /* receives of out-of-band data */
+    QUEUE_IDLE,    /* waits for what no poll shows */
+    QUEUE_COUNT
+};
+
+struct operation;
+
+/* Overlapped operations that wait (operation.h). */
+struct operation_queues
+{
+    _Atomic uint32_t lock;  /* thread id of its holder */
+    _Atomic uint32_t edges; /* how often the epoll said that something changed */
+    _Atomic uint32_t untold[QUEUE_COUNT]; /* queued, or ended and the program has not been told */
+    _Atomic( struct operation * ) first[QUEUE_COUNT];
+    struct operation *last[QUEUE_COUNT];
+    uint32_t watched;       /* events in the epoll */
+    uint32_t exclusive;     /* a shared listener: in the epoll only while something is queued */
+    struct descriptor *next_exclusive;
+    uint32_t shut_send;     /* shutdown when the send queue is empty */
+    _Atomic( struct descriptor * ) accepting; /* listener for which AcceptEx waits with this socket, not counted */
+};
+
 struct descriptor
 {
     _Atomic uint32_t users;   /* DESCRIPTOR_FREE in a free struct */
@@ -27,12 +53,15 @@ struct descriptor
     struct descriptor *next_deferred;
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
     uint32_t reserved;
+    struct operation_queues queues;
 };
 
 
 /* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
 void descriptor_release( struct descriptor *descriptor );
+/* One more user of a struct that may have been given back meanwhile: 0 then. */
+int descriptor_hold( struct descriptor *descriptor );
 
 /* A descriptor of a new host socket with one user, the caller; takes fd over. NULL: out of memory, fd stays. */
 struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );

@@ -8,6 +8,7 @@
 #include "connection.h"
 #include "connect.h"
 #include "events.h"
+#include "operation.h"
 #include "transfer.h"
 #include "socket.h"
 #include "wait.h"
@@ -507,7 +508,8 @@ NTSTATUS unix_shutdown( void *args )
     {
         /* The receiving side is shut down by the flag alone: the host would show an end of stream that the peer never
          * sent, and FD_CLOSE is still due when the peer does send it. A peer that is gone already is no error. */
-        if (d->slot->type == SOCK_STREAM && params->how != 0 && shutdown( d->fd, SHUT_WR ) < 0 && errno != ENOTCONN)
+        if (d->slot->type == SOCK_STREAM && params->how != 0 && !operation_shut_send( d ) &&
+            shutdown( d->fd, SHUT_WR ) < 0 && errno != ENOTCONN)
             params->error = winsock_error( errno );
         if (!params->error)
         {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "connection.h"
 #include "events.h"
+#include "operation.h"
 #include "poke.h"
 #include "poll.h"
 
@@ -195,6 +196,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
 static int32_t make_epoll( uint32_t *made )
 {
     int32_t error = 0;
+    int outer;
 
     if (io_epoll >= 0) return 0;
     pthread_mutex_lock( &io_mutex );
@@ -208,8 +210,10 @@ static int32_t make_epoll( uint32_t *made )
 
             /* without it only re-enabling calls of other processes go unnoticed */
             if ((io_poke = poke_open()) >= 0) epoll_ctl( fd, EPOLL_CTL_ADD, io_poke, &event );
-            io_epoll = fd;
-            *made = 1;
+            event.data.u64 = OPERATION_KEY_EVENTS;
+            if ((error = operation_epoll( made, &outer ))) close( fd );
+            else if (epoll_ctl( outer, EPOLL_CTL_ADD, fd, &event ) < 0) error = winsock_error( errno ), close( fd );
+            else io_epoll = fd;
         }
     }
     pthread_mutex_unlock( &io_mutex );
@@ -278,13 +282,9 @@ NTSTATUS unix_event_enum( void *args )
     return 0;
 }
 
-void events_reenable_slow( struct descriptor *d, uint32_t event )
+/* Our own epoll tells its thread at once what of the events holds; another process's thread is poked. */
+static void look_again( struct descriptor *d, uint32_t events )
 {
-    uint64_t word = atomic_load( &d->slot->events );
-
-    if (!( ( ws2_events_seen( word ) | ws2_events_recorded( word ) ) & event )) return;
-    clear_seen( d, event, ~0u );
-    /* our own epoll tells its thread at once if the condition still holds; another process's thread is poked */
     if (atomic_load( &d->local ) & LOCAL_WATCHED)
     {
         struct epoll_event changed = { .events = WATCHED_EVENTS,
@@ -292,15 +292,28 @@ void events_reenable_slow( struct descriptor *d, uint32_t event )
         atomic_fetch_or( &d->local, LOCAL_INITIAL );
         epoll_ctl( io_epoll, EPOLL_CTL_MOD, d->fd, &changed );
     }
-    else if (ws2_events_mask( word ) & event)
+    else if (ws2_events_mask( atomic_load( &d->slot->events ) ) & events)
     {
         struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP };
 
-        if (poll( &fd, 1, 0 ) > 0 && ( due_events( d, poll_conditions( d, fd.revents ) ) & event ))
+        if (poll( &fd, 1, 0 ) > 0 && ( due_events( d, poll_conditions( d, fd.revents ) ) & events ))
             poke_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
     }
 }
 
+void events_reenable_slow( struct descriptor *d, uint32_t event )
+{
+    uint64_t word = atomic_load( &d->slot->events );
+
+    if (!( ( ws2_events_seen( word ) | ws2_events_recorded( word ) ) & event )) return;
+    clear_seen( d, event, ~0u );
+    look_again( d, event );
+}
+
+void events_look_again( struct descriptor *d )
+{
+    if (atomic_load( &d->slot->events )) look_again( d, WS2_EVENT_ALL );
+}
 void events_send_blocked( struct descriptor *d )
 {
     descriptor_set_flags( d, WS2_FLAG_SEND_BLOCKED );
@@ -389,25 +402,46 @@ static int poked( const struct poke *poke, struct ws2_io_action *action )
     return due;
 }
 
+/* What the network events' epoll shows; as much as there is room for, it shows the rest again. */
+static void take_events( struct ws2_io_wait_params *params )
+{
+    struct epoll_event events[WS2_IO_ACTIONS];
+    int count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS - params->count, 0 );
+
+    for (int i = 0; i < count; i++)
+    {
+        struct ws2_io_action *action = &params->actions[params->count];
+        struct poke poke;
+
+        /* one poke a turn: the epoll shows the next one again */
+        if (events[i].data.u64 != POKE_KEY) params->count += next_action( &events[i], action );
+        else if (poke_receive( io_poke, &poke )) params->count += poked( &poke, action );
+    }
+}
+
 NTSTATUS unix_io_wait( void *args )
 {
     struct ws2_io_wait_params *params = args;
     struct epoll_event events[WS2_IO_ACTIONS];
+    uint8_t turns = 0;
+    int epoll = -1;
 
-    params->error = 0;
     params->count = 0;
-    while (!params->count)
+    params->completions = 0;
+    if ((params->error = operation_epoll( &params->completions, &epoll ))) return 0;
+    while (!params->count && !operation_ended())
     {
-        int count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS, -1 );
+        int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, operation_patience() ), network = 0;
+
         for (int i = 0; i < count; i++)
         {
-            struct ws2_io_action *action = &params->actions[params->count];
-            struct poke poke;
-
-            /* one poke a turn: the epoll shows the next one again */
-            if (events[i].data.u64 != POKE_KEY) params->count += next_action( &events[i], action );
-            else if (poke_receive( io_poke, &poke )) params->count += poked( &poke, action );
+            if (events[i].data.u64 == OPERATION_KEY_EVENTS) network = 1;
+            else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
+        /* the operations come first: what they take is no event */
+        if (network) take_events( params );
+        if (!count || !++turns) operation_tick();
     }
+    params->completions = operation_ended();
     return 0;
 }

@@ -32,6 +32,9 @@ static inline void events_reenable( struct descriptor *d, uint32_t event )
 /* A send met WSAEWOULDBLOCK: FD_WRITE is due when there is room again. */
 void events_send_blocked( struct descriptor *descriptor );
 
+/* Something that no epoll tells of has changed: what holds now is recorded. */
+void events_look_again( struct descriptor *descriptor );
+
 /* A connection has been begun: what was recorded of an earlier one does not count. */
 void events_connect_begins( struct descriptor *descriptor );
 

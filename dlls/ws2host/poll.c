@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "connect.h"
+#include "operation.h"
 #include "poll.h"
 #include "wait.h"
 
@@ -32,8 +33,11 @@ short poll_host_events( struct descriptor *d, uint32_t wanted )
 
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
 {
-    uint32_t flags = descriptor_flags( d ), conditions = 0;
+    uint32_t flags, conditions = 0;
 
+    /* what overlapped operations take is not there for others */
+    if (operation_any( d )) revents = operation_filter( d, revents );
+    flags = descriptor_flags( d );
     if (d->slot->type != SOCK_STREAM)
     {
         if (revents & ( POLLIN | POLLERR )) conditions |= POLL_READ;

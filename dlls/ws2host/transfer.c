@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include "connect.h"
 #include "events.h"
+#include "operation.h"
 #include "transfer.h"
 #include "wait.h"
 #include "control.h"
@@ -95,7 +96,7 @@ int transfer_send_flags( uint32_t flags )
 }
 
 /* Receiving tells of an ICMP port unreachable that an earlier datagram met, unless SIO_UDP_CONNRESET has turned it off. */
-static int transfer_ignores( const struct descriptor *d, int error )
+int transfer_ignores( const struct descriptor *d, int error )
 {
     return error == ECONNREFUSED && d->slot->type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_CONNRESET );
 }
@@ -110,12 +111,22 @@ void transfer_urgent_inline( struct descriptor *d )
     descriptor_clear_flags( d, WS2_FLAG_URGENT_TAKEN );
 }
 
-/* What every receive does after its last system call. */
-static void receive_ends( struct descriptor *d, uint32_t flags )
+void transfer_receive_ends( struct descriptor *d, uint32_t flags )
 {
     if (( flags & ( WS_MSG_OOB | WS_MSG_PEEK ) ) == WS_MSG_OOB) descriptor_set_flags( d, WS2_FLAG_URGENT_TAKEN );
     events_reenable( d, flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
 }
+
+/* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */
+static int queued_before( struct descriptor *d, enum operation_queue queue )
+{
+    if (!operation_queued( d, queue )) return 0;
+    operation_serve( d );
+    errno = EAGAIN;
+    return operation_queued( d, queue );
+}
+
+static enum operation_queue receive_queue( uint32_t flags ) { return flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE; }
 
 NTSTATUS unix_recv( void *args )
 {
@@ -131,7 +142,9 @@ NTSTATUS unix_recv( void *args )
     for (;;)
     {
         uint32_t left = params->size - params->done;
-        ssize_t n = recv( d->fd, (char *)(uintptr_t)params->buffer + params->done, left, flags );
+        ssize_t n = queued_before( d, receive_queue( params->flags ) )
+                        ? -1
+                        : recv( d->fd, (char *)(uintptr_t)params->buffer + params->done, left, flags );
 
         if (n >= 0)
         {
@@ -144,7 +157,7 @@ NTSTATUS unix_recv( void *args )
             if (( params->flags & WS_MSG_WAITALL ) && stream && n && params->done < params->size &&
                 !( params->flags & WS_MSG_PEEK ))
                 continue;
-            receive_ends( d, params->flags );
+            transfer_receive_ends( d, params->flags );
             break;
         }
         if (errno == EINTR || transfer_ignores( d, errno )) continue;
@@ -178,6 +191,7 @@ NTSTATUS unix_send( void *args )
     struct ws2_transfer_params *params = args;
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t rest = 0;
     int flags, refused = 0;
 
     if (!d) return status;
@@ -185,8 +199,10 @@ NTSTATUS unix_send( void *args )
     flags = transfer_send_flags( params->flags );
     for (;;)
     {
-        ssize_t n = send( d->fd, (const char *)(uintptr_t)params->buffer + params->done, params->size - params->done,
-                          flags );
+        ssize_t n = queued_before( d, QUEUE_SEND )
+                        ? -1
+                        : send( d->fd, (const char *)(uintptr_t)params->buffer + params->done,
+                                params->size - params->done, flags );
 
         if (n >= 0)
         {
@@ -209,6 +225,7 @@ NTSTATUS unix_send( void *args )
                 params->error = WSAEWOULDBLOCK;
                 events_send_blocked( d );
             }
+            else rest = params->size - params->done;
             break;
         }
         enum wait_result result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), &params->wait );
@@ -221,6 +238,14 @@ NTSTATUS unix_send( void *args )
     }
 done:
     descriptor_release( d );
+    if (rest)
+    {
+        /* Windows takes all of it or nothing */
+        struct iovec vector = { (char *)(uintptr_t)params->buffer + params->done, rest };
+
+        params->error = operation_send_rest( params->handle, &vector, 1, params->flags, &params->need_io_thread );
+        params->done = params->size;
+    }
     return status;
 }
 
@@ -271,7 +296,7 @@ NTSTATUS unix_sendmsg( void *args )
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     uint32_t family, type, left, total = 0;
-    int flags, refused = 0;
+    int flags, refused = 0, rest = 0;
 
     if (!d) return status;
     family = d->slot->family;
@@ -318,7 +343,8 @@ NTSTATUS unix_sendmsg( void *args )
 
         message.msg_iov = first;
         message.msg_iovlen = left < IOV_MAX ? left : IOV_MAX;
-        if (left > IOV_MAX && type != SOCK_STREAM)
+        if (queued_before( d, QUEUE_SEND )) n = -1;
+        else if (left > IOV_MAX && type != SOCK_STREAM)
         {
             /* one datagram is one system call: more buffers than the host takes are put together */
             struct iovec one = { malloc( total ? total : 1 ), 0 };
@@ -360,6 +386,7 @@ NTSTATUS unix_sendmsg( void *args )
                 params->error = WSAEWOULDBLOCK;
                 events_send_blocked( d );
             }
+            else rest = 1;
             break;
         }
         enum wait_result result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), &params->wait );
@@ -373,6 +400,11 @@ NTSTATUS unix_sendmsg( void *args )
     /* sending binds an unbound datagram socket */
     if (!params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND )) endpoint_remember( d );
     descriptor_release( d );
+    if (rest)
+    {
+        params->error = operation_send_rest( params->handle, first, left, params->flags, &params->need_io_thread );
+        params->done = total;
+    }
 free_vectors:
     if (vectors != stack) free( vectors );
     return status;
@@ -426,7 +458,8 @@ NTSTATUS unix_recvmsg( void *args )
             message.msg_control = host_control;
             message.msg_controllen = sizeof(host_control);
         }
-        if ((n = recvmsg( d->fd, &message, flags )) >= 0)
+        n = queued_before( d, receive_queue( params->flags ) ) ? -1 : recvmsg( d->fd, &message, flags );
+        if (n >= 0)
         {
             received = 1;
             params->done += n;
@@ -446,7 +479,7 @@ NTSTATUS unix_recvmsg( void *args )
                 skip_vectors( &first, &left, n );
                 continue;
             }
-            receive_ends( d, params->flags );
+            transfer_receive_ends( d, params->flags );
             break;
         }
         if (errno == EINTR || transfer_ignores( d, errno )) continue;

@@ -19,6 +19,10 @@ int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags, int 
 int32_t transfer_error( struct descriptor *descriptor, int error );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
+/* An error of the host's that a receive does not report. */
+int transfer_ignores( const struct descriptor *descriptor, int error );
+/* What every receive does after its last system call. */
+void transfer_receive_ends( struct descriptor *descriptor, uint32_t flags );
 /* SO_OOBINLINE has been turned on: the host gives an urgent byte that was fetched by MSG_OOB before once more, Windows
  * does not. */
 void transfer_urgent_inline( struct descriptor *descriptor );

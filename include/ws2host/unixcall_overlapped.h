@@ -13,11 +13,8 @@
 #define WS2_OVERLAPPED_CALLS( X ) \
     X( operation_receive ) \
     X( operation_send ) \
-    X( operation_accept ) \
-    X( operation_connect ) \
-    X( operation_disconnect ) \
-    X( operation_transmit ) \
     X( operation_idle ) \
+    X( operation_release ) \
     X( operation_cancel ) \
     X( operation_fetch ) \
     X( operation_flush ) \
@@ -63,6 +60,8 @@ struct ws2_operation
     uint64_t information; /* out: bytes */
     uint32_t flags;       /* out: MSG_* of a receive */
     uint32_t need_io_thread; /* out */
+    uint64_t held;        /* out: it was queued in spite of WS2_OPERATION_TRY, a part of it being done; the program is told
+                           * of its end after operation_release, which takes this struct */
 };
 
 /* operation_receive, operation_send. buffers: WSABUF[count]; address and size_pointer as in ws2_message_params;

@@ -55,7 +55,7 @@ struct ws2_wait
 struct ws2_handle_params
 {
     int32_t error;
-    uint32_t reserved;
+    uint32_t completions; /* out of close_begin: overlapped operations ended by it */
     uint64_t handle;
 };
 
@@ -193,6 +193,8 @@ struct ws2_transfer_params
     uint32_t size;
     uint32_t done; /* out: bytes */
     struct ws2_wait wait;
+    uint32_t need_io_thread; /* out: the host took a part, the process's own thread is to send the rest */
+    uint32_t reserved;
 };
 
 /* The general form. buffers: WSABUF[count] in the caller's layout. */
@@ -212,6 +214,8 @@ struct ws2_message_params
     uint32_t control_size;  /* recvmsg: in the room for it, out what was used */
     uint32_t width;         /* of a pointer of the caller's when control data is asked for, 0 when it is not */
     struct ws2_wait wait;
+    uint32_t need_io_thread; /* out, as above */
+    uint32_t reserved;
 };
 
 /* fd_sets of Windows (uint32_t count, handles at offset 8); any may be 0. */

@@ -1,0 +1,221 @@
+/*
+ * The ends of overlapped operations: status block, event, APC, completion packet.
+ *
+ * One thread at a time tells the program of what the host half's queues have ended, under a lock, so that packets come in
+ * the order in which the operations ended: the I/O thread, or who closes and cancels, before its call returns.
+ */
+#include "completion.h"
+#include "ports.h"
+#include "thread_data.h"
+
+NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
+NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
+NTSTATUS NTAPI NtQueueApcThread( HANDLE thread, void *apc, ULONG_PTR arg1, ULONG_PTR arg2, ULONG_PTR arg3 );
+void NTAPI RtlWakeAddressAll( const void *address );
+
+#define NT_ERROR_( status ) ( (ULONG)( status ) >> 30 == 3 )
+
+static SRWLOCK telling = SRWLOCK_INIT;
+
+static HANDLE plain( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
+
+/* thread: for the APC. at_once: the call that started it returns the result too. */
+static void tell( const struct ws2_operation_target *target, const struct ws2_port *port, HANDLE thread, NTSTATUS status,
+                  ULONG_PTR information, UINT32 flags, BOOL at_once )
+{
+    IO_STATUS_BLOCK *iosb = (IO_STATUS_BLOCK *)(UINT_PTR)target->iosb;
+    HANDLE event = plain( (HANDLE)(UINT_PTR)target->event );
+    DWORD offset = flags;
+
+    if (target->options & TARGET_STORE_FLAGS)
+        ws2_write( &( (OVERLAPPED *)iosb )->Offset, &offset, sizeof(offset) );
+    if (!ws2_write( &iosb->Information, &information, sizeof(information) ))
+        ws2_write( (void *)&iosb->Status, &status, sizeof(status) );
+    if (event) NtSetEvent( event, NULL );
+    else if (!at_once) RtlWakeAddressAll( (void *)&iosb->Status );
+    if (target->apc)
+        NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
+    else if (target->apc_context && port->handle &&
+             !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && status >= 0 ))
+        port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
+}
+
+static void tell_completion( const struct ws2_completion *completion )
+{
+    for (UINT32 i = 0; i < completion->write_count; i++)
+        ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
+                   completion->writes[i].size );
+    tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
+          completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
+          FALSE );
+    InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+}
+
+void completion_deliver( void )
+{
+    static struct ws2_operation_fetch_params params; /* under the lock */
+
+    AcquireSRWLockExclusive( &telling );
+    do
+    {
+        if (ws2_call( operation_fetch, &params )) break;
+        for (UINT32 i = 0; i < params.count; i++) tell_completion( &params.completions[i] );
+    } while (params.count); /* the last one gives back what was told of */
+    ReleaseSRWLockExclusive( &telling );
+}
+
+/* A real handle of the calling thread, kept for its life. */
+static HANDLE own_thread( void )
+{
+    struct thread_data *data = thread_data();
+
+    if (!data) return NULL;
+    if (!data->thread)
+        DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &data->thread, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS );
+    return data->thread;
+}
+
+void completion_thread_ends( struct thread_data *data )
+{
+    if (data->pended)
+    {
+        struct ws2_operation_cancel_params cancel = { .thread_id = GetCurrentThreadId(), .keep_ports = 1 };
+
+        if (!ws2_call( operation_cancel, &cancel ) && cancel.count) completion_deliver();
+    }
+    if (data->thread) CloseHandle( data->thread );
+}
+
+/* Handles that are not overlapped: the request is started with an event of ours, and waited for. */
+static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operation,
+                                const struct overlapped_request *request, UINT32 options )
+{
+    IO_STATUS_BLOCK iosb = { .Status = STATUS_PENDING };
+    struct overlapped_request private = { .event = CreateEventW( NULL, TRUE, FALSE, NULL ), .iosb = &iosb };
+    NTSTATUS status;
+
+    if (!private.event) return status_of_error( WSAENOBUFS );
+    status = completion_start( code, operation, &private, OVERLAPPED_NORMAL, options );
+    if (status == STATUS_PENDING)
+    {
+        NtWaitForSingleObject( private.event, FALSE, NULL );
+        status = iosb.Status;
+    }
+    CloseHandle( private.event );
+    if (!NT_ERROR_( status )) overlapped_finish( (HANDLE)(UINT_PTR)operation->handle, request, status, iosb.Information );
+    operation->information = iosb.Information;
+    return status;
+}
+
+NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
+                           enum overlapped_how how, UINT32 options )
+{
+    struct thread_data *data;
+    int error;
+
+    if (request->apc)
+    {
+        struct ws2_port_params port = { .handle = operation->handle };
+
+        if ((error = ws2_call( port_query, &port ))) return status_of_error( error );
+        if (port.port.handle) return STATUS_INVALID_PARAMETER;
+    }
+    if (how == OVERLAPPED_WAIT) return start_and_wait( code, operation, request, options & ~TARGET_STORE_FLAGS );
+
+    operation->target = ( struct ws2_operation_target ){ .iosb = ws2_pointer( request->iosb ),
+                                                         .event = ws2_pointer( request->event ),
+                                                         .apc = ws2_pointer( request->apc ),
+                                                         .apc_context = ws2_pointer( request->apc_context ),
+                                                         .thread_id = GetCurrentThreadId(),
+                                                         .options = options };
+    if (request->apc && !(operation->target.thread = ws2_pointer( own_thread() ))) return status_of_error( WSAENOBUFS );
+    operation->how = how == OVERLAPPED_NO_WAIT ? WS2_OPERATION_NO_WAIT : 0;
+    if (plain( request->event )) operation->how |= WS2_OPERATION_TRY;
+    error = ws2_call_( code, operation );
+    if (error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ))
+    {
+        /* now it waits: the event is reset before anything can set it */
+        NtResetEvent( plain( request->event ), NULL );
+        operation->how &= ~WS2_OPERATION_TRY;
+        error = ws2_call_( code, operation );
+    }
+    if (operation->held)
+    {
+        NtResetEvent( plain( request->event ), NULL );
+        ws2_call( operation_release, operation );
+    }
+    if (operation->need_io_thread)
+    {
+        operation->need_io_thread = 0;
+        ws2_start_io_thread();
+    }
+    if (error == WSA_IO_PENDING)
+    {
+        if ((data = thread_data())) data->pended = TRUE;
+        return STATUS_PENDING;
+    }
+    if (error && error != WSAEMSGSIZE) return status_of_error( error );
+    /* a send that is too long is an error; a datagram cut short is a result */
+    if (error && code != ws2_call_operation_receive) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
+    tell( &operation->target, &operation->port, GetCurrentThread(), status_of_error( error ), operation->information,
+          operation->flags, TRUE );
+    return status_of_error( error );
+}
+
+void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTSTATUS status, ULONG_PTR information )
+{
+    const struct ws2_operation_target target = { .iosb = ws2_pointer( request->iosb ),
+                                                 .event = ws2_pointer( request->event ),
+                                                 .apc = ws2_pointer( request->apc ),
+                                                 .apc_context = ws2_pointer( request->apc_context ) };
+    struct ws2_port_params port = { .handle = ws2_pointer( s ) };
+
+    if (ws2host_call( ws2_call_port_query, &port )) port.port = ( struct ws2_port ){ 0 };
+    tell( &target, &port.port, GetCurrentThread(), status, information, 0, TRUE );
+}
+
+NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )
+{
+    struct ws2_operation_cancel_params params = { .handle = ws2_pointer( s ), .iosb = ws2_pointer( iosb ),
+                                                  .thread_id = only_this_thread ? GetCurrentThreadId() : 0 };
+    int error;
+
+    if ((error = ws2_call( operation_cancel, &params ))) return status_of_error( error );
+    if (!params.count) return (NTSTATUS)0xc0000225 /* STATUS_NOT_FOUND */;
+    completion_deliver();
+    return 0;
+}
+
+/* --- Winsock's terms ----------------------------------------------------------------------------------------------------*/
+
+static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
+{
+    ( (LPWSAOVERLAPPED_COMPLETION_ROUTINE)routine )( status_to_error( iosb->Status ), (DWORD)iosb->Information,
+                                                     (OVERLAPPED *)iosb, flags );
+}
+
+int completion_request( struct overlapped_request *request, OVERLAPPED *overlapped,
+                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    const ULONG_PTR pending = STATUS_PENDING;
+    HANDLE event;
+
+    if (ws2_read( &event, &overlapped->hEvent, sizeof(event) ) ||
+        ws2_write( &overlapped->Internal, &pending, sizeof(pending) ))
+        return WSAEFAULT;
+    request->iosb = (IO_STATUS_BLOCK *)overlapped;
+    /* the event is the program's own when there is a routine */
+    request->event = routine ? NULL : plain( event );
+    request->apc = routine ? (void *)call_routine : NULL;
+    request->apc_context = routine ? (void *)routine : (ULONG_PTR)event & 1 ? NULL : overlapped;
+    return 0;
+}
+
+void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
+                          DWORD size )
+{
+    struct overlapped_request request;
+
+    if (!completion_request( &request, overlapped, routine )) overlapped_finish( (HANDLE)s, &request, status, size );
+}

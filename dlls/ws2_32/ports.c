@@ -1,0 +1,135 @@
+/*
+ * Completion ports of sockets.
+ *
+ * The association is of the socket and outlives the program's handle of the port, as the reference does that Windows
+ * keeps: the process that associates keeps a handle of its own for each port, until no other is left anywhere. A process
+ * that completes an operation on a socket whose port is another process's gets itself a handle from there, once.
+ */
+#include "ws2_32_private.h"
+#include "overlapped.h"
+#include "ports.h"
+
+
+NTSTATUS NTAPI NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information );
+NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, int class, void *info, ULONG size, ULONG *result );
+
+struct port
+{
+    struct port *next;
+    HANDLE theirs; /* the program's handle; NULL once that is closed */
+    DWORD owner;   /* 0, or the Windows process in which `theirs` is */
+    HANDLE ours;
+};
+
+static SRWLOCK lock = SRWLOCK_INIT;
+static struct port *ports;
+
+static struct port *find( HANDLE theirs, DWORD owner )
+{
+    struct port *port = ports;
+
+    while (port && ( port->theirs != theirs || port->owner != owner )) port = port->next;
+    return port;
+}
+
+static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
+{
+    struct port *port = calloc( 1, sizeof(*port) );
+
+    if (!port) return NULL;
+    if (!DuplicateHandle( process, theirs, GetCurrentProcess(), &port->ours, 0, FALSE, DUPLICATE_SAME_ACCESS ))
+    {
+        free( port );
+        return NULL;
+    }
+    port->theirs = theirs;
+    port->owner = owner;
+    port->next = ports;
+    ports = port;
+    return port;
+}
+
+NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
+{
+    struct ws2_port_params params = { .handle = ws2_pointer( s ), .port = { .key = key } };
+    struct port *port;
+    NTSTATUS status;
+    ULONG depth;
+    int error;
+
+    if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
+    AcquireSRWLockExclusive( &lock );
+    if (!(port = find( theirs, 0 ))) port = add( theirs, 0, GetCurrentProcess() );
+    if (!port) error = WSAENOBUFS;
+    else
+    {
+        params.port.handle = (UINT32)(UINT_PTR)port->ours;
+        error = ws2_call( port_associate, &params );
+    }
+    ReleaseSRWLockExclusive( &lock );
+    if (error == WSA_INVALID_PARAMETER) return STATUS_INVALID_PARAMETER;
+    return status_of_error( error );
+}
+
+void overlapped_port_closed( HANDLE theirs )
+{
+    PUBLIC_OBJECT_BASIC_INFORMATION info;
+    struct port **link, *port;
+
+    if (!ports) return;
+    AcquireSRWLockExclusive( &lock );
+    for (link = &ports; (port = *link);)
+    {
+        if (!port->owner && port->theirs == theirs) port->theirs = NULL;
+        /* a handle of another process, or a second one of this, may keep the port in use */
+        if (!port->theirs && !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof(info), NULL ) &&
+            info.HandleCount <= 1)
+        {
+            *link = port->next;
+            NtClose( port->ours );
+            free( port );
+        }
+        else link = &port->next;
+    }
+    ReleaseSRWLockExclusive( &lock );
+}
+
+static HANDLE foreign_port( DWORD owner, HANDLE handle )
+{
+    struct port *port;
+    HANDLE process, ours;
+
+    AcquireSRWLockExclusive( &lock );
+    port = find( handle, owner );
+    if (!port && (process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner )))
+    {
+        port = add( handle, owner, process );
+        CloseHandle( process );
+    }
+    ours = port ? port->ours : NULL;
+    ReleaseSRWLockExclusive( &lock );
+    return ours;
+}
+
+void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information )
+{
+    HANDLE handle = (HANDLE)(UINT_PTR)port->handle;
+
+    if (port->owner != GetCurrentProcessId()) handle = foreign_port( port->owner, handle );
+    if (handle) NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
+}
+
+NTSTATUS overlapped_set_modes( HANDLE s, ULONG modes )
+{
+    struct ws2_port_params params = { .handle = ws2_pointer( s ), .port = { .modes = modes } };
+    int error = ws2_call( port_modes, &params );
+
+    return error ? status_of_error( error ) : 0;
+}
+
+ULONG overlapped_get_modes( HANDLE s )
+{
+    struct ws2_port_params params = { .handle = ws2_pointer( s ) };
+
+    return ws2_call( port_query, &params ) ? 0 : params.port.modes;
+}
