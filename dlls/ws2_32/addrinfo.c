@@ -14,6 +14,25 @@
 #define AI_DISABLE_IDN_ENCODING 0x00080000
 #endif
 
+#ifndef AI_EXTENDED
+#define AI_EXTENDED 0x80000000
+#endif
+
+/* What follows ADDRINFOEX in its versions 2 to 6: each adds fields at the end, and a reader looks at those of its own. */
+struct extension
+{
+    int version;
+    void *fqdn;
+    int adapter;
+    HANDLE resolution;
+    UINT ttl;
+    UINT server_count;
+    void *servers;
+    ULONG64 response_flags;
+};
+#define FIRST_EXTENDED 2
+#define LAST_EXTENDED 6
+
 static const size_t entry_sizes[] = {
     [ADDRINFO_A] = sizeof(ADDRINFOA), [ADDRINFO_W] = sizeof(ADDRINFOW),
     [ADDRINFO_EX_A] = sizeof(ADDRINFOEXA), [ADDRINFO_EX_W] = sizeof(ADDRINFOEXW)
@@ -28,14 +47,19 @@ static void **next_of( void *entry, enum addrinfo_form form )
 int addrinfo_read_hints( const void *user, enum addrinfo_form form, struct addrinfo_hints *hints )
 {
     ADDRINFOEXA copy;
-    int error;
+    int version = 0, error;
 
     memset( hints, 0, sizeof(*hints) );
     if (!user) return 0;
     memset( &copy, 0, sizeof(copy) );
     if ((error = ws2_read( &copy, user, entry_sizes[form] ))) return error;
     if (copy.ai_addrlen || copy.ai_canonname || copy.ai_addr || *next_of( &copy, form )) return WSANO_RECOVERY;
-    *hints = ( struct addrinfo_hints ){ copy.ai_flags, copy.ai_family, copy.ai_socktype, copy.ai_protocol };
+    if (copy.ai_flags & AI_EXTENDED && ( form == ADDRINFO_EX_A || form == ADDRINFO_EX_W ))
+    {
+        if ((error = ws2_read( &version, (const char *)user + entry_sizes[form], sizeof(version) ))) return error;
+        if (version < FIRST_EXTENDED || version > LAST_EXTENDED) return WSAEINVAL;
+    }
+    *hints = ( struct addrinfo_hints ){ copy.ai_flags, copy.ai_family, copy.ai_socktype, copy.ai_protocol, version };
     return 0;
 }
 
@@ -43,7 +67,7 @@ static int check_hints( const WCHAR *node, const WCHAR *service, const struct ad
 {
     if (!node && !service) return WSAHOST_NOT_FOUND;
     if (hints->flags & AI_CANONNAME && !node) return WSAEINVAL;
-    if (hints->flags & AI_CANONNAME && hints->flags & AI_FQDN) return WSAEINVAL;
+    if (hints->flags & AI_CANONNAME && hints->flags & AI_FQDN && !hints->version) return WSAEINVAL;
     if (hints->family != AF_UNSPEC && hints->family != AF_INET && hints->family != AF_INET6) return WSAEAFNOSUPPORT;
     if (hints->type < 0 || hints->type > SOCK_RAW) return WSAESOCKTNOSUPPORT;
     return 0;
@@ -178,7 +202,7 @@ static void *build_entry( const struct ws2_address *address, USHORT port, const 
     char *narrow = wide ? NULL : string_narrow( CP_ACP, canonical );
     const void *name = wide ? (const void *)canonical : narrow;
     size_t name_size = !name ? 0 : wide ? ( wcslen( canonical ) + 1 ) * sizeof(WCHAR) : strlen( narrow ) + 1;
-    size_t entry_size = entry_sizes[form];
+    size_t entry_size = entry_sizes[form] + ( hints->version ? sizeof(struct extension) : 0 );
     SOCKADDR_STORAGE sockaddr;
     int length = resolver_sockaddr( address, port, &sockaddr );
     char *block = calloc( 1, entry_size + length + name_size );
@@ -192,6 +216,14 @@ static void *build_entry( const struct ws2_address *address, USHORT port, const 
         entry->ai_addrlen = length;
         entry->ai_addr = memcpy( block + entry_size, &sockaddr, length );
         if (name) entry->ai_canonname = memcpy( block + entry_size + length, name, name_size );
+    }
+    if (entry && hints->version)
+    {
+        struct extension *extension = (struct extension *)( block + entry_sizes[form] );
+
+        extension->version = hints->version;
+        if (hints->flags & AI_FQDN) extension->fqdn = entry->ai_canonname;
+        if (!(hints->flags & AI_CANONNAME)) entry->ai_canonname = NULL;
     }
     free( narrow );
     return entry;

@@ -8,6 +8,7 @@
 struct addrinfo_hints
 {
     int flags, family, type, protocol;
+    int version; /* of an extended structure (AI_EXTENDED), 0 otherwise */
 };
 
 struct addrinfo_answer

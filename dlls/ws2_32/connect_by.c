@@ -144,7 +144,7 @@ static int try_all( const struct attempt *attempt, struct ws2_address *addresses
 
 static int by_name( struct attempt *attempt, const WCHAR *node, const WCHAR *service, const struct timeval *timeout )
 {
-    struct addrinfo_hints hints = { 0, AF_UNSPEC, SOCK_STREAM, IPPROTO_TCP };
+    struct addrinfo_hints hints = { .type = SOCK_STREAM, .protocol = IPPROTO_TCP };
     struct addrinfo_answer answer;
     USHORT *ports;
     int error;

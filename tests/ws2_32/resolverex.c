@@ -52,6 +52,28 @@ static void test_plain( void )
     ok( result == WSAHOST_NOT_FOUND && !list && WSAGetLastError() == result, "returned %d, list %p\n", result, list );
 }
 
+/* The structure grew by fields at its end; AI_EXTENDED and a version say how many the caller knows. */
+static void test_extended( void )
+{
+    struct
+    {
+        ADDRINFOEXW base;
+        int version;
+        WCHAR *fqdn;
+        int adapter;
+    } hints = { .base = { .ai_family = AF_INET, .ai_flags = 0x80000000 }, .version = 3 }, *list;
+    int result = get( L"127.0.0.1", L"80", NS_DNS, NULL, &hints.base, (ADDRINFOEXW **)&list, NULL, NULL, NULL, NULL );
+
+    ok( !result, "returned %d\n", result );
+    if (!result)
+    {
+        ok( list->version == 3 && !list->fqdn && !list->adapter, "version %d, name %p, adapter %d\n", list->version,
+            list->fqdn, list->adapter );
+        ok( list->base.ai_family == AF_INET && !list->base.ai_canonname, "another entry\n" );
+        FreeAddrInfoExW( &list->base );
+    }
+}
+
 static struct
 {
     HANDLE event;
@@ -186,6 +208,7 @@ START_TEST( resolverex )
     overlapped_result = (result_function)(void *)GetProcAddress( ws2_32, "GetAddrInfoExOverlappedResult" );
     get = (get_function)(void *)GetProcAddress( ws2_32, "GetAddrInfoExW" );
     test_plain();
+    test_extended();
     test_overlapped();
     test_arguments();
     test_cancel();
