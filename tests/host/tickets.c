@@ -36,6 +36,100 @@ START_TEST( redeemed_once_by_the_target_only )
 }
 END_TEST
 
+START_TEST( dies_with_its_target )
+{
+    uint32_t slot, generation, ticket;
+    struct child target;
+    int fd, unknown, before, watch[2];
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    /* the first duplicate takes the attendant's descriptors along */
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
+    ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+    before = server_fds_at_rest();
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
+    ck_assert_uint_eq( harness_table().tickets, 20 );
+    /* killed without having opened any */
+    kill( target.pid, SIGKILL );
+    ck_assert_int_eq( process_wait( target.pid ), 1000 + SIGKILL );
+    eventually( harness_table().tickets == 0 && harness_table().descriptors == 1 );
+    eventually( server_fds_at_rest() < before ); /* its connection went too */
+
+    /* a target that never attached: the watch tells */
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, OTHER, &ticket, &unknown ), WSAEINVAL );
+    ck_assert_int_eq( unknown, 1 );
+    ck_assert( !pipe2( watch, O_CLOEXEC ) );
+    ck_assert_int_eq( connection_watch( OTHER, watch[0] ), 0 );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, OTHER, &ticket, &unknown ), 0 );
+    usleep( 50000 );
+    ck_assert_uint_eq( harness_table().tickets, 1 );
+    close( watch[1] );
+    eventually( harness_table().tickets == 0 );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, OTHER, &ticket, &unknown ), WSAEINVAL );
+    ck_assert_int_eq( unknown, 1 );
+    socket_drop( fd, slot, generation, HANDLE );
+    ck_assert_uint_eq( harness_table().slots, 0 );
+    harness_end();
+}
+END_TEST
+
+/* The source dies before the target opens: the socket stays. */
+static int short_lived_source( void *context )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown;
+
+    if (connection_attach( SOURCE )) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if (ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown )) return 2;
+    return write( *(int *)context, &ticket, sizeof(ticket) ) != sizeof(ticket);
+}
+
+START_TEST( outlives_its_source )
+{
+    struct child target;
+    uint32_t ticket;
+    int ends[2];
+
+    harness_begin();
+    ck_assert( !pipe2( ends, O_CLOEXEC ) );
+    target = child_start( TARGET );
+    ck_assert_int_eq( process_wait( process_start( short_lived_source, &ends[1] ) ), 0 );
+    ck_assert_int_eq( read( ends[0], &ticket, sizeof(ticket) ), sizeof(ticket) );
+    eventually( harness_table().processes == 1 );
+    ck_assert_uint_eq( harness_table().tickets, 1 );
+    ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+    child_end( &target );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+START_TEST( guessing_is_slow )
+{
+    struct child target, other;
+    uint64_t begin;
+
+    harness_begin();
+    target = child_start( TARGET );
+    other = child_start( OTHER );
+    begin = harness_now();
+    for (uint32_t i = 1; i <= 14; i++) ck_assert_int_eq( child_redeem( &target, i ), WSAEINVAL );
+    ck_assert_uint_gt( harness_now() - begin, 2000 );
+    /* nobody else waits for it */
+    begin = harness_now();
+    ck_assert_int_eq( child_redeem( &other, 1 ), WSAEINVAL );
+    ck_assert_uint_lt( harness_now() - begin, 500 );
+    child_end( &target );
+    child_end( &other );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "tickets" );
@@ -43,6 +137,9 @@ int main( void )
 
     tcase_set_timeout( test, 60 );
     tcase_add_test( test, redeemed_once_by_the_target_only );
+    tcase_add_test( test, dies_with_its_target );
+    tcase_add_test( test, outlives_its_source );
+    tcase_add_test( test, guessing_is_slow );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }
