@@ -64,19 +64,20 @@ static int32_t conflict( const struct ws2_slot *newcomer, const struct ws2_slot 
 
     if (same( &new_end, &old_end ))
     {
-        if (( new_flags | old_flags ) & WS2_FLAG_EXCLUSIVE || !( new_flags & WS2_FLAG_REUSEADDR )) return WSAEADDRINUSE;
-        return old_flags & WS2_FLAG_REUSEADDR ? 0 : WSAEACCES;
+        if (!( new_flags & WS2_FLAG_REUSEADDR )) return WSAEADDRINUSE;
+        return old_flags & WS2_FLAG_REUSEADDR ? 0 : WSAEACCES; /* the owner did not consent, or is exclusive */
     }
     if (covers( &old_end, &new_end )) return old_flags & WS2_FLAG_EXCLUSIVE ? WSAEACCES : 0;
     if (covers( &new_end, &old_end )) return new_flags & WS2_FLAG_EXCLUSIVE ? WSAEADDRINUSE : 0;
     return 0;
 }
 
-int32_t endpoint_check( uint32_t index )
+int32_t endpoint_check( uint32_t index, uint32_t *neighbours )
 {
     const struct ws2_slot *newcomer = ws2_table_slot( table_mapping(), index );
     const uint32_t port = atomic_load( &newcomer->local_port );
 
+    *neighbours = 0;
     if (!port || ( newcomer->family != FAMILY_INET && newcomer->family != FAMILY_INET6 )) return 0;
     for (uint32_t i = 0; i < blocks_end(); i++)
     {
@@ -89,6 +90,7 @@ int32_t endpoint_check( uint32_t index )
         if (!( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT )) continue;
         if (slot->family != FAMILY_INET && slot->family != FAMILY_INET6) continue;
         if ((error = conflict( newcomer, slot ))) return error;
+        ++*neighbours;
     }
     return 0;
 }

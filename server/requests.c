@@ -231,7 +231,7 @@ static int32_t request_bind( struct exchange *e )
               : !slot || block_owner( e->request->slot ) != e->client->index ||
                     atomic_load( &slot->word ) != ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE ))
         return WSAENOTSOCK;
-    return endpoint_check( e->request->slot );
+    return endpoint_check( e->request->slot, &e->reply.count );
 }
 
 static int add_row( struct exchange *e, uint32_t *skip, uint32_t slot, uint32_t generation, struct client *client,

@@ -194,6 +194,7 @@ int takeover_running( void );
 void takeover_client_done( struct client *client ); /* it has published what it holds, or it is gone */
 
 /* --- endpoints.c: Windows' bind rules */
-int32_t endpoint_check( uint32_t slot );
+/* 0, WSAEACCES or WSAEADDRINUSE; on success how many endpoints share the port with it. */
+int32_t endpoint_check( uint32_t slot, uint32_t *neighbours );
 
 #endif

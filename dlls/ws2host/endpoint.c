@@ -1,6 +1,6 @@
-/* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
+/* Listening, connecting, accepting, shutting down, and the names of both ends. */
 #include <errno.h>
-#include <net/if.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -19,105 +19,13 @@ static int is_any( const union host_address *address )
     return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
 }
 
-/* The slot's copy of what the socket is bound to, for the bind rules and for people who look at the table. */
-static void remember_local( struct descriptor *d, const union host_address *address )
+/* Of several sockets listening at one endpoint the host would choose by turns; on Windows the earliest gets everything. */
+static void prefer_earliest( struct descriptor *d )
 {
-    if (address->any.sa_family == AF_INET6)
-    {
-        memcpy( d->slot->local_address, &address->in6.sin6_addr, 16 );
-        atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
-    }
-    else if (address->any.sa_family == AF_INET)
-    {
-        memcpy( d->slot->local_address, &address->in.sin_addr, 4 );
-        atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
-    }
-}
+    struct sock_filter first[] = { { BPF_RET | BPF_K, 0, 0, 0 } };
+    const struct sock_fprog program = { 1, first };
 
-void endpoint_remember( struct descriptor *d )
-{
-    union host_address address;
-    socklen_t size = sizeof(address);
-
-    if (!getsockname( d->fd, &address.any, &size )) remember_local( d, &address );
-    descriptor_set_flags( d, WS2_FLAG_BOUND );
-}
-
-static void forget_local( struct descriptor *d )
-{
-    descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
-    memset( d->slot->local_address, 0, sizeof(d->slot->local_address) );
-    atomic_store( &d->slot->local_port, 0 );
-}
-
-static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
-{
-    int on = 1;
-    int named_port = 0;
-
-    if (descriptor_flags( d ) & WS2_FLAG_BOUND) return WSAEINVAL;
-    if (address->any.sa_family == AF_INET6)
-    {
-        char name[IF_NAMESIZE];
-        uint32_t scope = address->in6.sin6_scope_id;
-
-        if (scope && !if_indextoname( scope, name )) return WSAEADDRNOTAVAIL;
-        named_port = address->in6.sin6_port != 0;
-    }
-    else if (address->any.sa_family == AF_INET) named_port = address->in.sin_port != 0;
-
-    if (named_port)
-    {
-        struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
-        struct ws2_reply reply;
-        int32_t error;
-
-        if (address->any.sa_family == AF_INET6)
-        {
-            int only = 0;
-            socklen_t only_size = sizeof(only);
-            getsockopt( d->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &only_size );
-            if (only) descriptor_set_flags( d, WS2_FLAG_V6ONLY );
-            else descriptor_clear_flags( d, WS2_FLAG_V6ONLY );
-        }
-        remember_local( d, address );
-        descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
-        if ((error = connection_request( &request, -1, &reply, NULL )))
-        {
-            forget_local( d );
-            return error;
-        }
-        /* Windows lets a port in TIME_WAIT be bound again, and decides the rest by its own rules, just asked */
-        if (d->slot->type == SOCK_STREAM || ( descriptor_flags( d ) & WS2_FLAG_REUSEADDR ))
-            setsockopt( d->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on) );
-    }
-    if (bind( d->fd, &address->any, size ) < 0)
-    {
-        int error = errno;
-        forget_local( d );
-        return winsock_error( error );
-    }
-    endpoint_remember( d );
-    return 0;
-}
-
-NTSTATUS unix_bind( void *args )
-{
-    struct ws2_address_params *params = args;
-    union host_address address;
-    socklen_t size;
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( params->handle, &status );
-    uint32_t family;
-
-    if (!d) return status;
-    family = d->slot->family;
-    descriptor_release( d ); /* reading the caller's memory may fault */
-    if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
-    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
-    params->error = bind_checked( d, &address, size );
-    descriptor_release( d );
-    return 0;
+    setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program) );
 }
 
 /* Windows binds a socket by itself before it connects or listens; so does the host. */
@@ -142,6 +50,8 @@ NTSTATUS unix_listen( void *args )
         {
             atomic_store( &d->slot->backlog, backlog );
             descriptor_set_flags( d, WS2_FLAG_LISTENING );
+            /* not before: the host refuses to listen beside others with a program attached */
+            if (flags & WS2_FLAG_REUSEADDR) prefer_earliest( d );
         }
     }
     descriptor_release( d );

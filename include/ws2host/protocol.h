@@ -54,7 +54,8 @@ enum ws2_request_type
     WS2_SPENT,
     /* RESUMED (one-way)                                                 all has been published */
     WS2_RESUMED,
-    /* BIND                 slot, generation                            may the endpoint in the slot be bound (Windows' rules) */
+    /* BIND                 slot, generation                            count = endpoints of that port that it will share with
+     *   May the endpoint in the slot be bound, by Windows' rules: WSAEACCES or WSAEADDRINUSE if not. */
     WS2_BIND,
     /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
      *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */

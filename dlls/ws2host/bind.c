@@ -1,0 +1,131 @@
+/*
+ * Binding, and the slot's copy of the local endpoint.
+ *
+ * Who may bind what is decided by Windows' rules, which the server applies to every endpoint of the prefix (WS2_BIND). The
+ * host is then told to let the sockets of one prefix coexist, which takes options that Windows does not have: SO_REUSEADDR
+ * for ports in TIME_WAIT, SO_REUSEPORT for sockets that share a port. A socket gets the latter after it is bound, so that
+ * those of this prefix can join it; it is bound with it only beside one of them, so that nobody else's port is joined.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include "connection.h"
+#include "socket.h"
+#include "transfer.h"
+
+/* The slot's copy of what the socket is bound to, for the bind rules and for people who look at the table. */
+static void remember_local( struct descriptor *d, const union host_address *address )
+{
+    if (address->any.sa_family == AF_INET6)
+    {
+        memcpy( d->slot->local_address, &address->in6.sin6_addr, 16 );
+        atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
+    }
+    else if (address->any.sa_family == AF_INET)
+    {
+        memcpy( d->slot->local_address, &address->in.sin_addr, 4 );
+        atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
+    }
+}
+
+void endpoint_remember( struct descriptor *d )
+{
+    union host_address address;
+    socklen_t size = sizeof(address);
+
+    if (!getsockname( d->fd, &address.any, &size )) remember_local( d, &address );
+    descriptor_set_flags( d, WS2_FLAG_BOUND );
+}
+
+static void forget_local( struct descriptor *d )
+{
+    descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
+    memset( d->slot->local_address, 0, sizeof(d->slot->local_address) );
+    atomic_store( &d->slot->local_port, 0 );
+}
+
+static void turn_on( struct descriptor *d, int option )
+{
+    const int on = 1;
+
+    setsockopt( d->fd, SOL_SOCKET, option, &on, sizeof(on) );
+}
+
+/* Asks the server whether the endpoint may be bound, and prepares the host for it. */
+static int32_t ask( struct descriptor *d, const union host_address *address )
+{
+    struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
+    struct ws2_reply reply;
+    int32_t error;
+
+    remember_local( d, address );
+    descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
+    if ((error = connection_request( &request, -1, &reply, NULL )))
+    {
+        forget_local( d );
+        return error;
+    }
+    if (d->slot->type == SOCK_STREAM) turn_on( d, SO_REUSEADDR );
+    if (reply.count) turn_on( d, SO_REUSEPORT );
+    return 0;
+}
+
+static void remember_v6only( struct descriptor *d )
+{
+    int only = 0;
+    socklen_t size = sizeof(only);
+
+    getsockopt( d->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size );
+    if (only) descriptor_set_flags( d, WS2_FLAG_V6ONLY );
+    else descriptor_clear_flags( d, WS2_FLAG_V6ONLY );
+}
+
+static int32_t bind_checked( struct descriptor *d, const union host_address *address, socklen_t size )
+{
+    const int internet = address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
+    int32_t error;
+
+    if (descriptor_flags( d ) & WS2_FLAG_BOUND) return WSAEINVAL;
+    if (address->any.sa_family == AF_INET6)
+    {
+        char name[IF_NAMESIZE];
+
+        if (address->in6.sin6_scope_id && !if_indextoname( address->in6.sin6_scope_id, name )) return WSAEADDRNOTAVAIL;
+        remember_v6only( d );
+    }
+    /* the port stands at the same place in both families */
+    if (internet && address->in.sin_port && (error = ask( d, address ))) return error;
+    if (bind( d->fd, &address->any, size ) < 0)
+    {
+        error = winsock_error( errno );
+        forget_local( d );
+        return error;
+    }
+    if (internet)
+    {
+        descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
+        if (d->slot->type == SOCK_STREAM && !address->in.sin_port) turn_on( d, SO_REUSEADDR );
+        turn_on( d, SO_REUSEPORT );
+    }
+    endpoint_remember( d );
+    return 0;
+}
+
+NTSTATUS unix_bind( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t family;
+
+    if (!d) return status;
+    family = d->slot->family;
+    descriptor_release( d ); /* reading the caller's memory may fault */
+    if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
+    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    params->error = bind_checked( d, &address, size );
+    descriptor_release( d );
+    return 0;
+}
