@@ -58,14 +58,16 @@ static int address_to_string( const void *address, DWORD size, void *buffer, DWO
  */
 INT WINAPI WSAAddressToStringA( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_INFOA info, LPSTR buffer, LPDWORD length )
 {
-    WS2_RETURN_STATUS( address_to_string( address, size, buffer, length, FALSE ), "address=%p size=%lu info=%p", address,
+    WS2_RETURN_STATUS( address_to_string( address, size, buffer, length, FALSE ), "address=%p size=%lu info=%p",
+                       address,
                        size, info );
 }
 
 /***********************************************************************
  *      WSAAddressToStringW   (WS2_32.@)
  */
-INT WINAPI WSAAddressToStringW( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_INFOW info, LPWSTR buffer, LPDWORD length )
+INT WINAPI WSAAddressToStringW( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_INFOW info, LPWSTR buffer,
+                                LPDWORD length )
 {
     WS2_RETURN_STATUS( address_to_string( address, size, buffer, length, TRUE ), "address=%p size=%lu info=%p", address,
                        size, info );

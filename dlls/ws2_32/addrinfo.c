@@ -18,7 +18,8 @@
 #define AI_EXTENDED 0x80000000
 #endif
 
-/* What follows ADDRINFOEX in its versions 2 to 6: each adds fields at the end, and a reader looks at those of its own. */
+/* What follows ADDRINFOEX in its versions 2 to 6: each adds fields at the end, and a reader looks at those of its
+ * own. */
 struct extension
 {
     int version;

@@ -1,10 +1,10 @@
 /*
  * GetAddrInfoEx and its kin: getaddrinfo that can wait in the background, be cancelled and time out.
  *
- * A request with a time limit or OVERLAPPED has two threads: the resolver, which sits in the host's C library for as long
- * as that takes, and the owner, which alone gives the result to the program and is the last to touch its memory. The
- * owner waits for the resolver, the cancel event or the limit; a resolver that comes too late finds only its own
- * reference left. Pending overlapped requests stand in a list, where GetAddrInfoExCancel finds them by number.
+ * A request with a time limit or OVERLAPPED has two threads: the resolver, which sits in the host's C library for as
+ * long as that takes, and the owner, which alone gives the result to the program and is the last to touch its
+ * memory. The owner waits for the resolver, the cancel event or the limit; a resolver that comes too late finds only
+ * its own reference left. Pending overlapped requests stand in a list, where GetAddrInfoExCancel finds them by number.
  */
 #include "ws2_32_private.h"
 #include "addrinfo.h"

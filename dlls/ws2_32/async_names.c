@@ -1,7 +1,8 @@
 /*
- * Winsock 1's asynchronous look-ups: WSAAsyncGet*, which end in a message to a window. Each request has a worker thread;
- * the list of those under way is what WSACancelAsyncRequest looks at. Whoever takes a request out of the list decides:
- * a worker then writes the program's buffer and posts, a canceller leaves the worker nothing to do but free it.
+ * Winsock 1's asynchronous look-ups: WSAAsyncGet*, which end in a message to a window. Each request has a worker
+ * thread; the list of those under way is what WSACancelAsyncRequest looks at. Whoever takes a request out of the
+ * list decides: a worker then writes the program's buffer and posts, a canceller leaves the worker nothing to do but
+ * free it.
  */
 #include "ws2_32_private.h"
 #include "records.h"

@@ -9,7 +9,8 @@
 extern const WSAPROTOCOL_INFOW catalogue[];
 extern const unsigned int catalogue_count;
 
-/* The entry and the triple that a new socket gets, with no info given. A Winsock code; nothing is written on failure. */
+/* The entry and the triple that a new socket gets, with no info given. A Winsock code; nothing is written on
+ * failure. */
 int catalogue_resolve( int family, int type, int protocol, const WSAPROTOCOL_INFOW **entry, int *resolved_family,
                        int *resolved_type, int *resolved_protocol );
 

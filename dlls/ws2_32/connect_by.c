@@ -1,6 +1,6 @@
 /*
- * WSAConnectByName and WSAConnectByList: one address after the other until one answers. Made of Winsock's own functions;
- * the socket is non-blocking while it is tried, and as before afterwards.
+ * WSAConnectByName and WSAConnectByList: one address after the other until one answers. Made of Winsock's own
+ * functions; the socket is non-blocking while it is tried, and as before afterwards.
  */
 #include "ws2_32_private.h"
 #include "addrinfo.h"

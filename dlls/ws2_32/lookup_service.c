@@ -75,7 +75,7 @@ static struct result *add_result( struct lookup *lookup, DWORD name_space, const
     return result;
 }
 
-/* --- DNS -------------------------------------------------------------------------------------------------------------*/
+/* --- DNS -----------------------------------------------------------------------------------------------------------*/
 
 static int add_host( struct lookup *lookup, const GUID *class, struct resolver_answer *answer, USHORT port )
 {
@@ -179,7 +179,7 @@ static int query_dns( struct lookup *lookup, const GUID *class, const WCHAR *nam
     return WSASERVICE_NOT_FOUND;
 }
 
-/* --- NLA: a network for each adapter that reaches beyond this computer ------------------------------------------------*/
+/* --- NLA: a network for each adapter that reaches beyond this computer ---------------------------------------------*/
 
 /* The chain of blobs: what the adapter is, and how far the network reaches. */
 static int add_network( struct lookup *lookup, const struct ws2_address *address, BOOL routed )
@@ -234,7 +234,7 @@ static int query_networks( struct lookup *lookup )
     return error;
 }
 
-/* --- the query -------------------------------------------------------------------------------------------------------*/
+/* --- the query -----------------------------------------------------------------------------------------------------*/
 
 /* name and class are copies; class NULL when none was given. */
 static int fill( struct lookup *lookup, DWORD name_space, const GUID *class, const WCHAR *name )
@@ -302,7 +302,7 @@ INT WINAPI WSALookupServiceBeginW( LPWSAQUERYSETW query, DWORD flags, LPHANDLE h
     WS2_RETURN_STATUS( begin( query, flags, handle, TRUE ), "query=%p flags=%#lx", query, flags );
 }
 
-/* --- results ---------------------------------------------------------------------------------------------------------*/
+/* --- results -------------------------------------------------------------------------------------------------------*/
 
 /* A result being laid out; it only counts when block is NULL. */
 struct layout
@@ -462,8 +462,8 @@ INT WINAPI WSALookupServiceEnd( HANDLE handle )
     WS2_RETURN_STATUS( lookup ? 0 : WSA_INVALID_HANDLE, "handle=%p", handle );
 }
 
-/* SIO_NSP_NOTIFY_CHANGE is the one code there is. Nothing here changes a look-up's results once it has them, so a wait for
- * that is never over, and asking without waiting finds none. */
+/* SIO_NSP_NOTIFY_CHANGE is the one code there is. Nothing here changes a look-up's results once it has them, so a
+ * wait for that is never over, and asking without waiting finds none. */
 static int namespace_ioctl( HANDLE handle, DWORD code, DWORD *returned, const WSACOMPLETION *completion )
 {
     WSACOMPLETION copy;

@@ -1,6 +1,6 @@
 /*
- * The data bases of hosts, services and protocols: files of lines, read anew for each question, as Windows does, so that
- * a change is seen at once. No state; any thread.
+ * The data bases of hosts, services and protocols: files of lines, read anew for each question, as Windows does, so
+ * that a change is seen at once. No state; any thread.
  */
 #include "ws2_32_private.h"
 #include "netdb.h"
@@ -38,7 +38,8 @@ static char *read_prefix_file( enum base base )
     if (!GetSystemDirectoryW( path, MAX_PATH )) return NULL;
     wcscat( path, L"\\drivers\\etc\\" );
     wcscat( path, bases[base].file );
-    file = CreateFileW( path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING, 0,
+    file = CreateFileW( path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                        OPEN_EXISTING, 0,
                         NULL );
     if (file == INVALID_HANDLE_VALUE) return NULL;
     if (GetFileSizeEx( file, &size ) && size.QuadPart < LARGEST_FILE && ( text = malloc( size.QuadPart + 1 ) ))

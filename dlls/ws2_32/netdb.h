@@ -1,5 +1,5 @@
-/* The data bases of hosts, services and protocols. Three sources, asked in this order: the prefix's drivers\etc, Windows'
- * stock entries (compiled in), the host's /etc. The host's own hosts file is its resolver's affair. */
+/* The data bases of hosts, services and protocols. Three sources, asked in this order: the prefix's drivers\etc,
+ * Windows' stock entries (compiled in), the host's /etc. The host's own hosts file is its resolver's affair. */
 #ifndef NETDB_H
 #define NETDB_H
 

@@ -1,7 +1,7 @@
 /*
- * The management of transport and name-space providers (WSC*): the answers of a system that has only its base providers,
- * to a caller who is no administrator. Arguments are judged first, then what they name, then the caller's rights.
- * The catalogue of 32-bit programs is the same, and so are its functions' answers. No state.
+ * The management of transport and name-space providers (WSC*): the answers of a system that has only its base
+ * providers, to a caller who is no administrator. Arguments are judged first, then what they name, then the caller's
+ * rights. The catalogue of 32-bit programs is the same, and so are its functions' answers. No state.
  */
 #include "ws2_32_private.h"
 #include "catalogue.h"
@@ -341,7 +341,7 @@ int WINAPI WSCWriteNameSpaceOrder32( GUID *ids, DWORD count )
     WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
 }
 
-/* --- name spaces -----------------------------------------------------------------------------------------------------*/
+/* --- name spaces ---------------------------------------------------------------------------------------------------*/
 
 static int install_namespace( const WCHAR *identifier, const WCHAR *path, const GUID *id )
 {
@@ -375,7 +375,8 @@ int WINAPI WSCInstallNameSpace32( WCHAR *identifier, WCHAR *path, DWORD name_spa
 /***********************************************************************
  *      WSCInstallNameSpaceEx   (WS2_32.@)
  */
-int WINAPI WSCInstallNameSpaceEx( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id, BLOB *blob )
+int WINAPI WSCInstallNameSpaceEx( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id,
+                                  BLOB *blob )
 {
     WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu blob=%p", name_space,
                        version, blob );
@@ -441,7 +442,7 @@ int WINAPI WSCEnableNSProvider32( GUID *id, BOOL enable )
     WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p enable=%d", id, enable );
 }
 
-/* --- categories of applications: none has been given any --------------------------------------------------------------*/
+/* --- categories of applications: none has been given any -----------------------------------------------------------*/
 
 static int get_category( const WCHAR *path, DWORD length, DWORD *categories )
 {
@@ -461,7 +462,8 @@ static int get_category( const WCHAR *path, DWORD length, DWORD *categories )
 int WINAPI WSCGetApplicationCategory( const WCHAR *path, DWORD path_length, const WCHAR *extra, DWORD extra_length,
                                       DWORD *categories, int *error )
 {
-    WSC_RETURN( get_category( path, path_length, categories ), error, "path=%p extra=%p %lu", path, extra, extra_length );
+    WSC_RETURN( get_category( path, path_length, categories ), error, "path=%p extra=%p %lu", path, extra,
+                extra_length );
 }
 
 /***********************************************************************

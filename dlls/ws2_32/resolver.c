@@ -10,8 +10,10 @@
 
 #define NAMES_SIZE 0x4000
 
-static const struct ws2_address loopback4 = { .family = AF_INET, .flags = WS2_ADDRESS_LOOPBACK, .bytes = { 127, 0, 0, 1 } };
-static const struct ws2_address loopback6 = { .family = AF_INET6, .flags = WS2_ADDRESS_LOOPBACK, .bytes = { [15] = 1 } };
+static const struct ws2_address loopback4 = { .family = AF_INET, .flags = WS2_ADDRESS_LOOPBACK,
+                                              .bytes = { 127, 0, 0, 1 } };
+static const struct ws2_address loopback6 = { .family = AF_INET6, .flags = WS2_ADDRESS_LOOPBACK,
+                                              .bytes = { [15] = 1 } };
 
 static BOOL wanted( int family, const struct ws2_address *address ) { return !family || family == address->family; }
 
@@ -88,8 +90,8 @@ static BOOL any_adapter( int family, unsigned int without_flags )
 
 BOOL resolver_has_ipv6( void ) { return any_adapter( AF_INET6, 0 ); }
 
-/* The order in which this computer's addresses are listed: IPv6 first; the adapter with the default route before others,
- * link-local addresses last. Loopback addresses have no place. */
+/* The order in which this computer's addresses are listed: IPv6 first; the adapter with the default route before
+ * others, link-local addresses last. Loopback addresses have no place. */
 static unsigned int rank( const struct ws2_address *address )
 {
     if (address->flags & WS2_ADDRESS_LOOPBACK) return ~0u;

@@ -1,4 +1,5 @@
-/* Names to addresses and back, for every function that does so. Names are UTF-8, international ones in their ACE form. */
+/* Names to addresses and back, for every function that does so. Names are UTF-8, international ones in their ACE
+ * form. */
 #ifndef RESOLVER_H
 #define RESOLVER_H
 

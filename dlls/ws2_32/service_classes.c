@@ -100,7 +100,11 @@ static int class_info( const GUID *user, DWORD *length, void *buffer, BOOL wide 
         return error;
     }
     needed = offsetof( __typeof__( block ), name );
-    if (wide) needed += _snwprintf( block.name, ARRAYSIZE( block.name ) - 1, L"%s", name ) * sizeof(WCHAR) + sizeof(WCHAR);
+    if (wide)
+    {
+        wcsncpy( block.name, name, ARRAYSIZE( block.name ) - 1 );
+        needed += ( wcslen( block.name ) + 1 ) * sizeof(WCHAR);
+    }
     else needed += WideCharToMultiByte( CP_ACP, 0, name, -1, (char *)block.name, sizeof(block.name), NULL, NULL );
     free( name );
     block.info.lpServiceClassId = (GUID *)( (char *)buffer + offsetof( __typeof__( block ), id ) );

@@ -1,4 +1,5 @@
-/* What a thread of the program has in this DLL: the buffers that functions of Winsock 1 return, and its blocking hook. */
+/* What a thread of the program has in this DLL: the buffers that functions of Winsock 1 return, and its blocking
+ * hook. */
 #ifndef THREAD_DATA_H
 #define THREAD_DATA_H
 

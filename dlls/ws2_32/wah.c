@@ -1,12 +1,12 @@
 /*
  * The helpers for layered providers (Wah*, WPU*) and the notifications of a changing catalogue. What needs no layered
- * provider works: tables of handle contexts, threads that take APCs. What serves handles that are no true file handles is
- * refused: its support is off, as it is on every system unless an administrator enables it.
+ * provider works: tables of handle contexts, threads that take APCs. What serves handles that are no true file
+ * handles is refused: its support is off, as it is on every system unless an administrator enables it.
  */
 #include "ws2_32_private.h"
 #include <ws2spi.h>
 
-/* --- tables of contexts by handle: the caller's structures, each beginning so ----------------------------------------*/
+/* --- tables of contexts by handle: the caller's structures, each beginning so --------------------------------------*/
 
 struct context
 {
@@ -156,7 +156,7 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
     WS2_RETURN( go_on, 0, "table=%p", table );
 }
 
-/* --- threads that take APCs ------------------------------------------------------------------------------------------*/
+/* --- threads that take APCs ----------------------------------------------------------------------------------------*/
 
 static HANDLE const apc_helper = (HANDLE)0x41504348; /* stands for itself: there is nothing to open */
 
@@ -223,7 +223,7 @@ DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routi
     WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
 }
 
-/* --- handles that are no file handles: not supported unless enabled, which is the administrator's ---------------------*/
+/* --- handles that are no file handles: not supported unless enabled, which is the administrator's ------------------*/
 
 #define NON_IFS( name, ... ) \
     DWORD WINAPI name( __VA_ARGS__ ) \
@@ -255,7 +255,7 @@ DWORD WINAPI WahDisableNonIFSHandleSupport( void )
     WS2_RETURN( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
 }
 
-/* --- changes of the catalogue: it is constant, so a notification never comes -----------------------------------------*/
+/* --- changes of the catalogue: it is constant, so a notification never comes ---------------------------------------*/
 
 /* A notification handle is an event of our own that nobody sets. */
 static int open_notification( HANDLE *handle )
@@ -343,7 +343,7 @@ INT WINAPI WSAProviderConfigChange( LPHANDLE handle, LPWSAOVERLAPPED overlapped,
     WS2_RETURN_STATUS( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
 }
 
-/* --- what only a provider calls --------------------------------------------------------------------------------------*/
+/* --- what only a provider calls ------------------------------------------------------------------------------------*/
 
 /***********************************************************************
  *      WahWriteLSPEvent   (WS2_32.@)

@@ -14,7 +14,8 @@ struct ws2_hostname_params
     uint64_t name;
 };
 
-/* A data base of the host, whole. length is its size; WSAENOBUFS when that is above size, WSANO_DATA when there is none. */
+/* A data base of the host, whole. length is its size; WSAENOBUFS when that is above size, WSANO_DATA when there is
+ * none. */
 enum ws2_etc_file
 {
     WS2_ETC_SERVICES,
@@ -44,7 +45,8 @@ struct ws2_address
     uint8_t bytes[16];
 };
 
-/* The addresses of this computer's adapters that are up. count is how many there are; WSAENOBUFS when above capacity. */
+/* The addresses of this computer's adapters that are up. count is how many there are; WSAENOBUFS when above
+ * capacity. */
 struct ws2_interfaces_params
 {
     int32_t error;
@@ -54,8 +56,9 @@ struct ws2_interfaces_params
     uint64_t addresses;
 };
 
-/* What the host's resolver knows of a name (WS2_FAMILY_*, 0 for both); may take long. names gets NUL-terminated strings,
- * the canonical name first, aliases after it (with one family only), an empty string last; what does not fit is left out. */
+/* What the host's resolver knows of a name (WS2_FAMILY_*, 0 for both); may take long. names gets NUL-terminated
+ * strings, the canonical name first, aliases after it (with one family only), an empty string last; what does not
+ * fit is left out. */
 struct ws2_resolve_params
 {
     int32_t error;

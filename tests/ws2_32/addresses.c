@@ -1,6 +1,7 @@
 /*
- * Addresses as text and byte order (facts: names-and-protocols 6 to 8): inet_addr's whole grammar, inet_ntoa's string per
- * thread, inet_ntop and inet_pton, WSAAddressToString and WSAStringToAddress, htons with and without a socket.
+ * Addresses as text and byte order (facts: names-and-protocols 6 to 8): inet_addr's whole grammar, inet_ntoa's
+ * string per thread, inet_ntop and inet_pton, WSAAddressToString and WSAStringToAddress, htons with and without a
+ * socket.
  */
 #include "support.h"
 

@@ -53,8 +53,10 @@ static void test_services( void )
 
         winetest_push_context( "row %u window %p", r, target );
         memset( buffer, 0, sizeof(buffer) );
-        if (rows[r].name) task = WSAAsyncGetServByName( target, target ? WM_DONE : 0, rows[r].name, rows[r].protocol, place, size );
-        else task = WSAAsyncGetServByPort( target, target ? WM_DONE : 0, htons( rows[r].port ), rows[r].protocol, place, size );
+        if (rows[r].name) task = WSAAsyncGetServByName( target, target ? WM_DONE : 0, rows[r].name, rows[r].protocol,
+                                                        place, size );
+        else task = WSAAsyncGetServByPort( target, target ? WM_DONE : 0, htons( rows[r].port ), rows[r].protocol,
+                                           place, size );
         ok( task != NULL, "no task, error %d\n", WSAGetLastError() );
         if (target)
         {
@@ -91,7 +93,8 @@ static void test_others( void )
     ok( host->h_aliases == (char **)( host + 1 ), "another layout\n" );
     result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "nxdomain.invalid", buffer, sizeof(buffer) ) );
     ok( WSAGETASYNCERROR( result ) == WSAHOST_NOT_FOUND, "error %d\n", WSAGETASYNCERROR( result ) );
-    result = wait_message( WSAAsyncGetHostByAddr( window, WM_DONE, (char *)&loopback, 4, AF_INET, buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetHostByAddr( window, WM_DONE, (char *)&loopback, 4, AF_INET, buffer,
+                                                  sizeof(buffer) ) );
     ok( !WSAGETASYNCERROR( result ) && host->h_name && *host->h_name, "error %d\n", WSAGETASYNCERROR( result ) );
     result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, 8 ) );
     ok( WSAGETASYNCERROR( result ) == WSAENOBUFS, "error %d\n", WSAGETASYNCERROR( result ) );

@@ -1,6 +1,6 @@
 /*
- * The protocol catalogue (facts: names-and-protocols 2, sockets-1 3.3): how the enumerations answer, what the entries say,
- * and that names of either width and the service provider's view agree.
+ * The protocol catalogue (facts: names-and-protocols 2, sockets-1 3.3): how the enumerations answer, what the
+ * entries say, and that names of either width and the service provider's view agree.
  */
 #include "support.h"
 #include <ws2spi.h>
@@ -108,7 +108,8 @@ static void test_entries( void )
             first_zero = i;
         winetest_pop_context();
     }
-    ok( first_zero >= 0 && entries[first_zero].iSocketType == SOCK_STREAM, "protocol 0 does not mean a stream first\n" );
+    ok( first_zero >= 0 && entries[first_zero].iSocketType == SOCK_STREAM,
+        "protocol 0 does not mean a stream first\n" );
 
     for (unsigned int r = 0; r < ARRAY_SIZE( rows ); r++)
     {

@@ -55,7 +55,8 @@ static void test_success( void )
         check_ok( setsockopt( s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 ) );
         check_flow( s, peer );
         check_flow( peer, s );
-        if (rows[r].lengths) ok( local_length == 16 && remote_length == 16, "lengths %lu, %lu\n", local_length, remote_length );
+        if (rows[r].lengths) ok( local_length == 16 && remote_length == 16, "lengths %lu, %lu\n", local_length,
+                                 remote_length );
         if (rows[r].addresses && rows[r].lengths)
         {
             check_ok( getpeername( s, &expected.any, &size ) );
@@ -82,7 +83,8 @@ static void test_failures( void )
     union address address, refusing;
     SOCKET bound;
 
-    check_error( WSAConnectByNameA( s, node, service, &short_length, &address.any, &other_length, &address.any, NULL, NULL ),
+    check_error( WSAConnectByNameA( s, node, service, &short_length, &address.any, &other_length, &address.any, NULL,
+                                    NULL ),
                  FALSE, WSAEFAULT );
     ok( short_length == 3 && other_length == 3, "lengths %lu, %lu\n", short_length, other_length );
     check_error( WSAConnectByNameA( s, NULL, service, NULL, NULL, NULL, NULL, NULL, NULL ), FALSE, WSAEINVAL );

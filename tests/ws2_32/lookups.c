@@ -1,6 +1,6 @@
 /*
- * WSALookupService* (facts: names-and-protocols 11): the errors of their arguments, the known networks, hosts and services
- * by class, results that need room; service classes and what an unprivileged program may not do with them.
+ * WSALookupService* (facts: names-and-protocols 11): the errors of their arguments, the known networks, hosts and
+ * services by class, results that need room; service classes and what an unprivileged program may not do with them.
  */
 #include "support.h"
 #include <initguid.h>
@@ -23,7 +23,8 @@ static void test_arguments( void )
     check_fails( WSALookupServiceEnd( NULL ), ERROR_INVALID_HANDLE );
     query.dwSize = sizeof(query);
     query.dwNameSpace = 0xdead;
-    ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL, &handle ) == SOCKET_ERROR, "an unknown name space succeeded\n" );
+    ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL, &handle ) == SOCKET_ERROR,
+        "an unknown name space succeeded\n" );
 }
 
 static void test_networks( void )
@@ -53,7 +54,8 @@ static void test_networks( void )
             {
                 memcpy( header, result->lpBlob->pBlobData + at, sizeof(header) );
                 ok( header[0] <= 4, "blob type %lu\n", header[0] );
-                ok( header[1] >= sizeof(header) && at + header[1] <= result->lpBlob->cbSize, "blob size %lu\n", header[1] );
+                ok( header[1] >= sizeof(header) && at + header[1] <= result->lpBlob->cbSize, "blob size %lu\n",
+                    header[1] );
                 ok( !header[2] || header[2] > at, "next at %lu\n", header[2] );
                 at = header[2];
             } while (at && at < result->lpBlob->cbSize);
@@ -112,7 +114,8 @@ static void test_hosts( void )
     check_ok( WSALookupServiceBeginA( &query_a, LUP_RETURN_ADDR | LUP_RETURN_NAME, &handle ) );
     size = sizeof(buffer);
     check_ok( WSALookupServiceNextA( handle, 0, &size, result_a ) );
-    ok( result_a->lpszServiceInstanceName && !strcmp( result_a->lpszServiceInstanceName, "localhost" ), "another name\n" );
+    ok( result_a->lpszServiceInstanceName && !strcmp( result_a->lpszServiceInstanceName, "localhost" ),
+        "another name\n" );
     ok( !result_a->lpBlob && !result_a->lpServiceClassId, "more than was asked for\n" );
     for (DWORD i = 0; i < result_a->dwNumberOfCsAddrs; i++)
     {
@@ -149,7 +152,8 @@ static void test_hosts( void )
         DWORD returned;
 
         check_fails( WSANSPIoctl( handle, 0xdead, NULL, 0, NULL, 0, &returned, NULL ), WSAEOPNOTSUPP );
-        check_fails( WSANSPIoctl( NULL, SIO_NSP_NOTIFY_CHANGE, NULL, 0, NULL, 0, &returned, NULL ), ERROR_INVALID_HANDLE );
+        check_fails( WSANSPIoctl( NULL, SIO_NSP_NOTIFY_CHANGE, NULL, 0, NULL, 0, &returned, NULL ),
+                     ERROR_INVALID_HANDLE );
     }
     check_ok( WSALookupServiceEnd( handle ) );
 }

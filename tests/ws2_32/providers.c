@@ -1,6 +1,6 @@
 /*
- * Providers (facts: names-and-protocols 12 and 13): the name spaces' enumeration, WSCGetProviderPath's table of arguments,
- * the refusal of every change to an unprivileged program, and the helpers that need no layered provider.
+ * Providers (facts: names-and-protocols 12 and 13): the name spaces' enumeration, WSCGetProviderPath's table of
+ * arguments, the refusal of every change to an unprivileged program, and the helpers that need no layered provider.
  */
 #include "support.h"
 #include <ws2spi.h>
@@ -29,7 +29,8 @@ static void test_namespaces( void )
 
         dns = dns || info->dwNameSpace == NS_DNS;
         nla = nla || info->dwNameSpace == NS_NLA;
-        ok( (char *)info->lpszIdentifier >= buffer + count * sizeof(*info) && (char *)info->lpszIdentifier < buffer + needed,
+        ok( (char *)info->lpszIdentifier >= buffer + count * sizeof(*info) &&
+            (char *)info->lpszIdentifier < buffer + needed,
             "entry %d: the identifier is elsewhere\n", i );
         ok( *info->lpszIdentifier, "entry %d has no identifier\n", i );
     }
@@ -58,11 +59,14 @@ static void test_path( void )
     int length, error;
 
     error = 0;
-    ok( guarded( WSCGetProviderPath( NULL, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+    ok( guarded( WSCGetProviderPath( NULL, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n",
+        error );
     error = 0;
-    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT,
+        "error %d\n", error );
     length = -1;
-    ok( guarded( WSCGetProviderPath( NULL, NULL, &length, NULL ) ) == SOCKET_ERROR && length == -1, "length %d\n", length );
+    ok( guarded( WSCGetProviderPath( NULL, NULL, &length, NULL ) ) == SOCKET_ERROR && length == -1, "length %d\n",
+        length );
     ok( guarded( WSCGetProviderPath( NULL, path, NULL, NULL ) ) == SOCKET_ERROR, "succeeded\n" );
     error = 0;
     ok( WSCGetProviderPath( &zero, NULL, &length, &error ) == SOCKET_ERROR && error == WSAEINVAL && length == -1,
@@ -79,13 +83,15 @@ static void test_path( void )
     ok( !_wcsicmp( path, L"%SystemRoot%\\system32\\mswsock.dll" ), "another path\n" );
     length = 4;
     error = 0;
-    ok( WSCGetProviderPath( &tcpip, path, &length, &error ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n", error );
+    ok( WSCGetProviderPath( &tcpip, path, &length, &error ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n",
+        error );
 }
 
 /* No right to change anything, and nothing installed under an unknown id. */
 static void test_refused( void )
 {
-    GUID unknown = { 0xdeadbeef, 1, 2, { 3 } }, dns = { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0, 0xaa, 0, 0xa7, 0x11, 0x2b } };
+    GUID unknown = { 0xdeadbeef, 1, 2, { 3 } };
+    GUID dns = { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0, 0xaa, 0, 0xa7, 0x11, 0x2b } };
     WSAPROTOCOL_INFOW entry = { .iVersion = 2 };
     DWORD id = 1001, categories = 0xdead, previous;
     int error = 0;
@@ -116,11 +122,13 @@ static void test_refused( void )
 
         categories = 0xdead;
         error = 0;
-        ok( !WSCGetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ) && !categories,
+        ok( !WSCGetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ) &&
+            !categories,
             "error %d, categories %#lx\n", error, categories );
         check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
                    WSAEINVAL );
-        check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof(categories), 0, &error ),
+        check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof(categories), 0,
+                                       &error ),
                    WSANO_RECOVERY );
     }
     check_fails( WSCInstallNameSpace( (WCHAR *)L"none", (WCHAR *)L"none.dll", 4711, 1, &unknown ), WSAEACCES );
@@ -142,7 +150,8 @@ static void test_refused( void )
     check_fails( WSAProviderCompleteAsyncCall( NULL, 0 ), WSAEINVAL );
 }
 
-/* Every export of this kind, called with nothing: an error, no crash. The second width's functions answer like the first's. */
+/* Every export of this kind, called with nothing: an error, no crash. The second width's functions answer like the
+ * first's. */
 static void test_nothing( void )
 {
     enum { STATUS, CODE, NONE }; /* fails with SOCKET_ERROR, with an error code, with NULL */
@@ -162,7 +171,8 @@ static void test_nothing( void )
         { "WSCWriteNameSpaceOrder", CODE }, { "WSCWriteNameSpaceOrder32", CODE }, { "WSCInstallNameSpace", STATUS },
         { "WSCInstallNameSpace32", STATUS }, { "WSCInstallNameSpaceEx", STATUS }, { "WSCInstallNameSpaceEx2", STATUS },
         { "WSCInstallNameSpaceEx32", STATUS }, { "WSCUnInstallNameSpace", STATUS },
-        { "WSCUnInstallNameSpace32", STATUS }, { "WSCUnInstallNameSpaceEx2", STATUS }, { "WSCEnableNSProvider", STATUS },
+        { "WSCUnInstallNameSpace32", STATUS }, { "WSCUnInstallNameSpaceEx2", STATUS },
+        { "WSCEnableNSProvider", STATUS },
         { "WSCEnableNSProvider32", STATUS }, { "WSCEnumNameSpaceProviders32", STATUS },
         { "WSCEnumNameSpaceProvidersEx32", STATUS }, { "WSCGetApplicationCategory", STATUS },
         { "WSCGetApplicationCategoryEx", STATUS }, { "WSCSetApplicationCategory", STATUS },

@@ -1,7 +1,8 @@
 /*
  * Names of hosts (facts: names-and-protocols 9 and 10): getaddrinfo and GetAddrInfoW with their hints, literals and
  * services; getnameinfo; gethostname; gethostbyname with the memory layout that programs depend on; the prefix's hosts
- * file. Only names that need no network: this computer, localhost, literals, the hosts file, the domain that has no names.
+ * file. Only names that need no network: this computer, localhost, literals, the hosts file, the domain that has no
+ * names.
  */
 #include "support.h"
 
@@ -36,14 +37,16 @@ static struct addrinfo *lookup_( int line, const char *node, const char *service
     ok_( __FILE__, line )( !list == !!result, "result %p\n", list );
     for (struct addrinfo *info = result ? NULL : list; info; info = info->ai_next)
     {
-        int family = info->ai_family, size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+        int family = info->ai_family,
+            size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 
         ok_( __FILE__, line )( family == AF_INET || family == AF_INET6, "family %d\n", family );
         ok_( __FILE__, line )( info->ai_addr && info->ai_addr->sa_family == family, "another family in the address\n" );
         ok_( __FILE__, line )( (int)info->ai_addrlen >= size, "address length %d\n", (int)info->ai_addrlen );
         if (!hints || !( hints->ai_flags & AI_CANONNAME ))
             ok_( __FILE__, line )( !info->ai_canonname, "name %s\n", info->ai_canonname );
-        ok_( __FILE__, line )( info->ai_socktype == ( hints ? hints->ai_socktype : 0 ), "type %d\n", info->ai_socktype );
+        ok_( __FILE__, line )( info->ai_socktype == ( hints ? hints->ai_socktype : 0 ), "type %d\n",
+                               info->ai_socktype );
         ok_( __FILE__, line )( info->ai_protocol == ( hints ? hints->ai_protocol : 0 ), "protocol %d\n",
                                info->ai_protocol );
         if (hints && hints->ai_family) ok_( __FILE__, line )( family == hints->ai_family, "family %d\n", family );
@@ -181,7 +184,8 @@ static void test_hints( void )
 
     hints.ai_addrlen = 0;
     list = lookup( NULL, "80", &hints, 0 );
-    ok( list && ( (struct sockaddr_in *)list->ai_addr )->sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "not loopback\n" );
+    ok( list && ( (struct sockaddr_in *)list->ai_addr )->sin_addr.s_addr == htonl( INADDR_LOOPBACK ),
+        "not loopback\n" );
     ok( list && ( (struct sockaddr_in *)list->ai_addr )->sin_port == htons( 80 ), "another port\n" );
     freeaddrinfo( list );
     hints.ai_flags = AI_PASSIVE;
@@ -330,7 +334,8 @@ static void test_gethostbyname( void )
 /* A name in Unicode and its ACE form are one; the resolver knows the latter. The hosts file has it now. */
 static void test_international( ULONG address )
 {
-    static const WCHAR *const names[] = { L"xn--bcher-kva.invalid", L"b\x00fc" L"cher.invalid", L"B\x00dc" L"CHER.invalid" };
+    static const WCHAR *const names[] = { L"xn--bcher-kva.invalid", L"b\x00fc" L"cher.invalid",
+                                          L"B\x00dc" L"CHER.invalid" };
     ADDRINFOW hints = { .ai_family = AF_INET }, *list;
 
     for (unsigned int i = 0; i < ARRAY_SIZE( names ) * 2; i++)
@@ -345,7 +350,8 @@ static void test_international( ULONG address )
     }
     hints.ai_flags = 0x80000; /* AI_DISABLE_IDN_ENCODING */
     list = (ADDRINFOW *)1;
-    ok( GetAddrInfoW( names[1], NULL, &hints, &list ) == WSAHOST_NOT_FOUND && !list, "encoded although it must not be\n" );
+    ok( GetAddrInfoW( names[1], NULL, &hints, &list ) == WSAHOST_NOT_FOUND && !list,
+        "encoded although it must not be\n" );
     ok( !GetAddrInfoW( names[0], NULL, &hints, &list ), "the ACE form is not found\n" );
     FreeAddrInfoW( list );
 }

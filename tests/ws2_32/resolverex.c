@@ -8,7 +8,8 @@
 typedef void( CALLBACK *routine )( DWORD error, DWORD bytes, OVERLAPPED *overlapped );
 typedef INT( WSAAPI *cancel_function )( HANDLE *handle );
 typedef INT( WSAAPI *result_function )( OVERLAPPED *overlapped );
-typedef INT( WSAAPI *get_function )( PCWSTR, PCWSTR, DWORD, GUID *, const ADDRINFOEXW *, ADDRINFOEXW **, struct timeval *,
+typedef INT( WSAAPI *get_function )( PCWSTR, PCWSTR, DWORD, GUID *, const ADDRINFOEXW *, ADDRINFOEXW **,
+                                     struct timeval *,
                                      OVERLAPPED *, routine, HANDLE * );
 
 /* older headers do not have them all */
@@ -170,7 +171,8 @@ static void test_cancel( void )
         int result, first, status;
 
         overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
-        result = get( L"localhost", NULL, NS_DNS, NULL, NULL, &list, i % 3 ? NULL : &limit, &overlapped, NULL, &handle );
+        result = get( L"localhost", NULL, NS_DNS, NULL, NULL, &list, i % 3 ? NULL : &limit, &overlapped, NULL,
+                      &handle );
         ok( result == WSA_IO_PENDING, "returned %d\n", result );
         first = cancel( &handle );
         ok( !first || first == WSA_INVALID_HANDLE, "cancel returned %d\n", first );
