@@ -572,6 +572,67 @@ static void test_many( void )
     closesocket( server );
 }
 
+/* Threads that open one info at the same time: one of them has it. */
+struct opener
+{
+    const WSAPROTOCOL_INFOA *info;
+    HANDLE go;
+    SOCKET s;
+    int error;
+};
+
+static DWORD CALLBACK open_thread( void *argument )
+{
+    struct opener *opener = argument;
+    WSAPROTOCOL_INFOA info = *opener->info;
+
+    WaitForSingleObject( opener->go, 10000 );
+    opener->s = WSASocketA( FROM_INFO, &info, 0, 0 );
+    opener->error = WSAGetLastError();
+    return 0;
+}
+
+static void test_race( void )
+{
+    enum { THREADS = 3, ROUNDS = 3 }; /* few: a wrong guess is answered late */
+    SOCKET client, server;
+    unsigned int round, i;
+
+    tcp_pair( &client, &server );
+    for (round = 0; round < ROUNDS; round++)
+    {
+        HANDLE go = CreateEventA( NULL, TRUE, FALSE, NULL ), threads[THREADS];
+        struct opener openers[THREADS];
+        WSAPROTOCOL_INFOA info;
+        unsigned int opened = 0;
+
+        check_ok( WSADuplicateSocketA( client, own_pid(), &info ) );
+        for (i = 0; i < THREADS; i++)
+        {
+            openers[i].info = &info;
+            openers[i].go = go;
+            threads[i] = CreateThread( NULL, 0, open_thread, &openers[i], 0, NULL );
+        }
+        SetEvent( go );
+        ok( WaitForMultipleObjects( THREADS, threads, TRUE, 20000 ) < THREADS, "threads are stuck\n" );
+        for (i = 0; i < THREADS; i++)
+        {
+            if (openers[i].s != INVALID_SOCKET)
+            {
+                opened++;
+                check_ok( closesocket( openers[i].s ) );
+            }
+            else ok( openers[i].error == WSAEINVAL, "got error %d\n", openers[i].error );
+            CloseHandle( threads[i] );
+        }
+        ok( opened == 1, "%u threads opened it\n", opened );
+        CloseHandle( go );
+    }
+    check_ok( closesocket( client ) );
+    check_eof( server );
+    closesocket( server );
+}
+
 START_TEST( duplicate )
 {
     char **argv;
@@ -592,5 +653,6 @@ START_TEST( duplicate )
     test_source_dies();
     test_chain();
     test_many();
+    test_race();
     support_end();
 }
