@@ -8,6 +8,7 @@
  */
 #include "ws2_32_private.h"
 #include "addrinfo.h"
+#include "header_types.h"
 #include "strings.h"
 #include "worker.h"
 
@@ -210,7 +211,7 @@ static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_
  */
 int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_space, GUID *provider,
                            const ADDRINFOEXA *hints, ADDRINFOEXA **result, struct timeval *timeout,
-                           OVERLAPPED *overlapped, void *routine, HANDLE *handle )
+                           OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
     WCHAR *node_copy = NULL, *service_copy = NULL;
     void *none = NULL;
@@ -231,7 +232,7 @@ int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_spa
  */
 int WINAPI GetAddrInfoExW( const WCHAR *node, const WCHAR *service, DWORD name_space, GUID *provider,
                            const ADDRINFOEXW *hints, ADDRINFOEXW **result, struct timeval *timeout,
-                           OVERLAPPED *overlapped, void *routine, HANDLE *handle )
+                           OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
     WCHAR *node_copy = NULL, *service_copy = NULL;
     void *none = NULL;
@@ -299,7 +300,7 @@ void WINAPI FreeAddrInfoExW( ADDRINFOEXW *list )
 }
 
 /* No name space of this system takes registrations from an unprivileged program. */
-static int set( const void *name, DWORD name_space, OVERLAPPED *overlapped, void *routine )
+static int set( const void *name, DWORD name_space, OVERLAPPED *overlapped, lookup_routine routine )
 {
     if (!ws2_started) return WSANOTINITIALISED;
     if (!name || overlapped || routine) return WSAEINVAL;
@@ -312,7 +313,7 @@ static int set( const void *name, DWORD name_space, OVERLAPPED *overlapped, void
  */
 int WINAPI SetAddrInfoExA( const char *name, const char *service, SOCKET_ADDRESS *addresses, DWORD count, BLOB *blob,
                            DWORD flags, DWORD name_space, GUID *provider, struct timeval *timeout,
-                           OVERLAPPED *overlapped, void *routine, HANDLE *handle )
+                           OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
     int error = set( name, name_space, overlapped, routine );
 
@@ -326,7 +327,7 @@ int WINAPI SetAddrInfoExA( const char *name, const char *service, SOCKET_ADDRESS
  */
 int WINAPI SetAddrInfoExW( const WCHAR *name, const WCHAR *service, SOCKET_ADDRESS *addresses, DWORD count, BLOB *blob,
                            DWORD flags, DWORD name_space, GUID *provider, struct timeval *timeout,
-                           OVERLAPPED *overlapped, void *routine, HANDLE *handle )
+                           OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
     int error = set( name, name_space, overlapped, routine );
 

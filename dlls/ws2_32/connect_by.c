@@ -3,6 +3,7 @@
  * functions; the socket is non-blocking while it is tried, and as before afterwards.
  */
 #include "ws2_32_private.h"
+#include "header_types.h"
 #include "addrinfo.h"
 #include "strings.h"
 #include "ws2host/table.h"
@@ -168,7 +169,7 @@ static int by_name( struct attempt *attempt, const WCHAR *node, const WCHAR *ser
  *      WSAConnectByNameA   (WS2_32.@)
  */
 BOOL WINAPI WSAConnectByNameA( SOCKET s, LPSTR node, LPSTR service, LPDWORD local_length, LPSOCKADDR local,
-                               LPDWORD remote_length, LPSOCKADDR remote, const PTIMEVAL timeout,
+                               LPDWORD remote_length, LPSOCKADDR remote, timeval_argument timeout,
                                LPWSAOVERLAPPED reserved )
 {
     struct attempt attempt = { .s = s, .local = { local, local_length }, .remote = { remote, remote_length } };
@@ -187,7 +188,7 @@ BOOL WINAPI WSAConnectByNameA( SOCKET s, LPSTR node, LPSTR service, LPDWORD loca
  *      WSAConnectByNameW   (WS2_32.@)
  */
 BOOL WINAPI WSAConnectByNameW( SOCKET s, LPWSTR node, LPWSTR service, LPDWORD local_length, LPSOCKADDR local,
-                               LPDWORD remote_length, LPSOCKADDR remote, const PTIMEVAL timeout,
+                               LPDWORD remote_length, LPSOCKADDR remote, timeval_argument timeout,
                                LPWSAOVERLAPPED reserved )
 {
     struct attempt attempt = { .s = s, .local = { local, local_length }, .remote = { remote, remote_length } };
@@ -249,7 +250,7 @@ static int by_list( struct attempt *attempt, const SOCKET_ADDRESS_LIST *list, co
  *      WSAConnectByList   (WS2_32.@)
  */
 BOOL WINAPI WSAConnectByList( SOCKET s, PSOCKET_ADDRESS_LIST list, LPDWORD local_length, LPSOCKADDR local,
-                              LPDWORD remote_length, LPSOCKADDR remote, const PTIMEVAL timeout,
+                              LPDWORD remote_length, LPSOCKADDR remote, timeval_argument timeout,
                               LPWSAOVERLAPPED reserved )
 {
     struct attempt attempt = { .s = s, .local = { local, local_length }, .remote = { remote, remote_length } };

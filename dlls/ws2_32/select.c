@@ -1,5 +1,6 @@
 /* select, WSAPoll, and the function behind FD_ISSET. */
 #include "ws2_32_private.h"
+#include "header_types.h"
 
 /* Microseconds of a timeval, -1 for none; WSAEINVAL for a negative one. */
 static int read_timeout( const struct timeval *timeout, INT64 *microseconds )
@@ -14,17 +15,10 @@ static int read_timeout( const struct timeval *timeout, INT64 *microseconds )
     return 0;
 }
 
-/* As the compiler's own header has it: mingw-w64 12 corrected it. Both say that the value is only read. */
-#if __MINGW64_VERSION_MAJOR >= 12
-typedef const TIMEVAL *select_timeout;
-#else
-typedef const PTIMEVAL select_timeout;
-#endif
-
 /***********************************************************************
  *      select   (WS2_32.18)
  */
-int WINAPI select( int ignored, fd_set *read, fd_set *write, fd_set *except, select_timeout timeout )
+int WINAPI select( int ignored, fd_set *read, fd_set *write, fd_set *except, timeval_argument timeout )
 {
     struct ws2_select_params params = { .read = ws2_pointer( read ), .write = ws2_pointer( write ),
                                         .except = ws2_pointer( except ) };
