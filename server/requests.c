@@ -183,7 +183,6 @@ static int32_t request_close( struct exchange *e )
     struct holder *holder = share ? share_find_holder( share, e->client, e->request->handle ) : NULL;
 
     if (!holder) return WSAENOTSOCK;
-    e->reply.count = share->count - 1;
     share_release( holder );
     return 0;
 }
@@ -312,7 +311,7 @@ static const struct
     [WS2_REDEEM] = { request_redeem, NO_FD, 0, 0 },
     [WS2_NAME] = { request_name, NO_FD, 1, 0 },
     [WS2_ADOPT] = { request_adopt, NEEDS_FD, 0, 0 },
-    [WS2_CLOSE] = { request_close, NO_FD, 0, 0 },
+    [WS2_CLOSE] = { request_close, NO_FD, 1, 0 },
     [WS2_NOTICE] = { request_notice, NEEDS_FD, 0, 0 },
     [WS2_PUBLISH] = { request_publish, MAY_HAVE_FD, 0, 0 },
     [WS2_SPENT] = { request_spent, NO_FD, 1, 0 },

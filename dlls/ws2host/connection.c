@@ -157,7 +157,10 @@ static int receive_message( int fd, void *message, size_t size, int *received_fd
     return -1;
 }
 
-static int is_one_way( uint32_t type ) { return type == WS2_NAME || type == WS2_SPENT || type == WS2_RESUMED; }
+static int is_one_way( uint32_t type )
+{
+    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED;
+}
 
 /* 0 when the server answered, whatever it answered. Mutex held. */
 static int exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )

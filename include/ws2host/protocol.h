@@ -41,7 +41,8 @@ enum ws2_request_type
      *   + the host socket. Counts one descriptor of a socket found by its cookie; of a new slot if none has it
      *   (error 0, detail WS2_DETAIL_NEW_SLOT: the caller fills the slot in). */
     WS2_ADOPT,
-    /* CLOSE                slot, generation, handle                    count = descriptors and tickets left */
+    /* CLOSE (one-way)      slot, generation, handle                    closesocket need not wait: what this client asks
+     *   next, and what others ask because it has closed, comes to the server after it */
     WS2_CLOSE,
     /* NOTICE               + a stream socket, on which the server writes the number (4 bytes) of each ticket of this
      *   client that has ended, redeemed or not: what the client kept for a server that takes over can go. */
