@@ -2,6 +2,15 @@
 #include "ws2_32_private.h"
 #include "overlapped.h"
 
+/* A negative length: WSAEFAULT, or what is wrong with the socket before that. */
+static int refuse_receive( SOCKET s )
+{
+    struct ws2_event_attempt_params params = { .handle = s, .event = FD_READ };
+    int error = ws2_call( event_attempt, &params );
+
+    return error ? error : WSAEFAULT;
+}
+
 /***********************************************************************
  *      send   (WS2_32.19)
  */
@@ -26,7 +35,7 @@ int WINAPI recv( SOCKET s, char *buffer, int size, int flags )
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "recv" );
-    error = size < 0 ? WSAEFAULT : ws2_call( recv, &params );
+    error = size < 0 ? refuse_receive( s ) : ws2_call( recv, &params );
     WS2_RETURN( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
                 (void *)buffer, size, flags );
 }
@@ -80,7 +89,7 @@ int WINAPI recvfrom( SOCKET s, char *buffer, int size, int flags, struct sockadd
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "recvfrom" );
-    error = size < 0 ? WSAEFAULT : receive_message( s, &one, 1, &done, &message_flags, from, from_size );
+    error = size < 0 ? refuse_receive( s ) : receive_message( s, &one, 1, &done, &message_flags, from, from_size );
     WS2_RETURN( error ? SOCKET_ERROR : (int)done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x, from=%p, from_size=%p",
                 s, (void *)buffer, size, flags, (void *)from, (void *)from_size );
 }

@@ -135,6 +135,7 @@ enum connect_state connect_check( struct descriptor *d )
 static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
 {
     if (connect( d->fd, &address->any, size ) < 0) return winsock_error( errno );
+    events_connect_begins( d );
     if (disconnect)
     {
         descriptor_clear_flags( d, WS2_FLAG_CONNECTED );
@@ -142,6 +143,7 @@ static int32_t datagram_connect( struct descriptor *d, union host_address *addre
     }
     endpoint_remember( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTED );
+    events_look_again( d ); /* nothing has arrived that the host would tell of */
     return 0;
 }
 

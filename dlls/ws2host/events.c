@@ -41,6 +41,14 @@ static uint32_t record( struct descriptor *d, uint32_t bits, uint32_t fresh, uin
     return added & ws2_events_mask( next );
 }
 
+/* Whether one of bits has been neither recorded nor seen. */
+static int record_would_add( const struct descriptor *d, uint32_t bits )
+{
+    const uint64_t word = atomic_load( &d->slot->events );
+
+    return ( bits & ~( ws2_events_seen( word ) | ws2_events_recorded( word ) ) ) != 0;
+}
+
 /* A window has been told of events: each is posted once, until its re-enabling call. */
 static void mark_posted( struct descriptor *d, uint32_t bits )
 {
@@ -71,7 +79,12 @@ static uint32_t due_events( struct descriptor *d, uint32_t conditions )
     {
         if (conditions & POLL_READ) bits |= WS2_FD_READ;
         if (( conditions & POLL_WRITE ) && ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SEND_BLOCKED ) ))
-            bits |= WS2_FD_WRITE | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? WS2_FD_CONNECT : 0 );
+        {
+            bits |= WS2_FD_WRITE;
+            /* a window is not told of a datagram socket's connect */
+            if (( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) && !atomic_load( &d->slot->event_message ))
+                bits |= WS2_FD_CONNECT;
+        }
         return bits;
     }
     if (conditions & POLL_ACCEPT) bits |= WS2_FD_ACCEPT;
@@ -112,6 +125,8 @@ static uint32_t evaluate( struct descriptor *d, uint32_t revents, uint32_t arriv
         descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
         clear_seen( d, WS2_FD_WRITE, 0 );
     }
+    /* what the end of the stream has found lying there did not come with it */
+    if (record_would_add( d, bits & WS2_FD_CLOSE )) arrivals &= ~WS2_FD_READ;
     return record( d, bits, arrivals, generation );
 }
 
@@ -314,6 +329,21 @@ void events_look_again( struct descriptor *d )
 {
     if (atomic_load( &d->slot->events )) look_again( d, WS2_EVENT_ALL );
 }
+
+NTSTATUS unix_event_attempt( void *args )
+{
+    struct ws2_event_attempt_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    /* a window is told again after any attempt, an event object only after one that could have succeeded */
+    if (atomic_load( &d->slot->event_message )) events_reenable( d, params->event );
+    descriptor_release( d );
+    params->error = 0;
+    return 0;
+}
+
 void events_send_blocked( struct descriptor *d )
 {
     descriptor_set_flags( d, WS2_FLAG_SEND_BLOCKED );

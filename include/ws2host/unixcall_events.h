@@ -10,6 +10,7 @@
     X( event_select ) \
     X( event_enum ) \
     X( event_inherit ) \
+    X( event_attempt ) \
     X( io_wait )
 
 /* Makes the socket's one registration; the one before it, whoever made it, ends. */
@@ -55,6 +56,14 @@ struct ws2_io_action
     uint64_t handle;  /* the SOCKET */
     int32_t codes[WS2_EVENT_BIT_COUNT];
     uint32_t reserved;
+};
+
+/* A re-enabling function was called with arguments that it refuses. */
+struct ws2_event_attempt_params
+{
+    int32_t error;
+    uint32_t event; /* FD_* */
+    uint64_t handle;
 };
 
 #define WS2_IO_ACTIONS 32
