@@ -131,7 +131,12 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
                                                          .options = options };
     if (request->apc && !(operation->target.thread = ws2_pointer( own_thread() ))) return status_of_error( WSAENOBUFS );
     operation->how = how == OVERLAPPED_NO_WAIT ? WS2_OPERATION_NO_WAIT : 0;
-    if (plain( request->event )) operation->how |= WS2_OPERATION_TRY;
+    if (plain( request->event ))
+    {
+        /* an operation that may end at once has its event reset only when it does not */
+        if (code == ws2_call_operation_receive || code == ws2_call_operation_send) operation->how |= WS2_OPERATION_TRY;
+        else NtResetEvent( plain( request->event ), NULL );
+    }
     error = ws2_call_( code, operation );
     if (error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ))
     {

@@ -1,6 +1,7 @@
 /* Functions by GUID. Constant. */
 #include "ws2_32_private.h"
 #include <mswsock.h>
+#include "connection_ex.h"
 #include "extensions.h"
 #include "message.h"
 
@@ -11,6 +12,13 @@ static const struct
 } extensions[] = {
     { WSAID_WSASENDMSG, WSASendMsg },
     { WSAID_WSARECVMSG, message_receive },
+    { WSAID_ACCEPTEX, connection_accept },
+    { WSAID_GETACCEPTEXSOCKADDRS, connection_addresses },
+    { WSAID_CONNECTEX, connection_connect },
+    { WSAID_DISCONNECTEX, connection_disconnect },
+    { WSAID_TRANSMITFILE, transmit_file },
+    { WSAID_TRANSMITPACKETS, transmit_packets },
+    { WSAID_WSAPOLL, WSAPoll },
 };
 
 void *extensions_find( const GUID *guid )

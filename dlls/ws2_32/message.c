@@ -34,9 +34,7 @@ static int send_message( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *se
     int error = check( s, message, &copy );
 
     if (error) return error;
-    if (overlapped && !copy.Control.len)
-        return overlapped_send( s, copy.lpBuffers, copy.dwBufferCount, sent, flags, copy.name, copy.namelen, overlapped,
-                                routine );
+    if (overlapped) return overlapped_send_message( s, message, sent, flags, overlapped, routine );
     if (!sent && !overlapped)
     {
         bind_any( s );
@@ -47,7 +45,6 @@ static int send_message( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *se
                                          .address = copy.namelen > 0 ? ws2_pointer( copy.name ) : 0,
                                          .size = copy.namelen, .control = ws2_pointer( copy.Control.buf ),
                                          .control_size = copy.Control.len, .width = sizeof(void *) };
-    if (overlapped) return WSAEOPNOTSUPP;
     if ((error = ws2_call( sendmsg, &params ))) return error;
     return ws2_write( sent, &params.done, sizeof(*sent) );
 }
@@ -64,13 +61,15 @@ int WINAPI WSASendMsg( SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent, LP
                        (void *)sent, (void *)overlapped, (void *)routine );
 }
 
-static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPPED *overlapped )
+static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPPED *overlapped,
+                            LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WSAMSG copy;
     int error = check( s, message, &copy );
 
     if (error) return error;
-    if (overlapped) return WSAEOPNOTSUPP;
+    if (overlapped)
+        return overlapped_receive_message( s, message, received, copy.dwFlags, overlapped, routine );
     if (!received) return WSAEFAULT;
     struct ws2_message_params params = { .handle = s, .buffers = ws2_pointer( copy.lpBuffers ),
                                          .count = copy.dwBufferCount, .flags = copy.dwFlags,
@@ -93,7 +92,7 @@ int WINAPI message_receive( SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAO
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecvMsg" );
-    WS2_RETURN_STATUS( receive_message( s, message, received, overlapped ),
+    WS2_RETURN_STATUS( receive_message( s, message, received, overlapped, routine ),
                        "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message, (void *)received,
                        (void *)overlapped, (void *)routine );
 }

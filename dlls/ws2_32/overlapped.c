@@ -67,6 +67,24 @@ int overlapped_receive( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
     return winsock_transfer( ws2_call_operation_receive, &params, received, flags, overlapped, routine );
 }
 
+int overlapped_send_message( SOCKET s, const WSAMSG *message, DWORD *sent, DWORD flags, OVERLAPPED *overlapped,
+                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    struct ws2_operation_transfer_params params = { .operation = { .handle = s }, .message = ws2_pointer( message ),
+                                                    .flags = flags };
+
+    return winsock_transfer( ws2_call_operation_send, &params, sent, NULL, overlapped, routine );
+}
+
+int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWORD flags, OVERLAPPED *overlapped,
+                                LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    struct ws2_operation_transfer_params params = { .operation = { .handle = s }, .message = ws2_pointer( message ),
+                                                    .flags = flags };
+
+    return winsock_transfer( ws2_call_operation_receive, &params, received, NULL, overlapped, routine );
+}
+
 static int get_result( SOCKET s, OVERLAPPED *overlapped, DWORD *size, BOOL wait, DWORD *flags, BOOL *done )
 {
     struct ws2_port_params known = { .handle = s };

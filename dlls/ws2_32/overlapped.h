@@ -67,6 +67,10 @@ int overlapped_send( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD 
                      int to_size, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
 int overlapped_receive( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received, DWORD *flags, struct sockaddr *from,
                         int *from_size, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
+int overlapped_send_message( SOCKET s, const WSAMSG *message, DWORD *sent, DWORD flags, OVERLAPPED *overlapped,
+                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
+int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWORD flags, OVERLAPPED *overlapped,
+                                LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
 /* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. */
 void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
                           DWORD size );

@@ -15,6 +15,10 @@ int32_t connect_begin( struct descriptor *descriptor, const union host_address *
 /* Looks whether a connection under way is made or has failed, and takes the outcome down in the slot. Costs nothing when
  * none is under way. */
 enum connect_state connect_check( struct descriptor *descriptor );
+/* The time of a connection that was accepted. */
+void endpoint_connected_now( struct descriptor *descriptor );
+/* A connection that the program's condition function put off, or NULL. */
+struct descriptor *endpoint_take_deferred( struct descriptor *listener );
 /* Takes down that the socket is connected. */
 void connect_done( struct descriptor *descriptor );
 

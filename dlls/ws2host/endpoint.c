@@ -66,6 +66,8 @@ static uint32_t monotonic_seconds( void )
     return now.tv_sec ? now.tv_sec : 1;
 }
 
+void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, monotonic_seconds() ); }
+
 void connect_done( struct descriptor *d )
 {
     atomic_store( &d->slot->error, 0 );
@@ -153,7 +155,7 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
     uint32_t flags = descriptor_flags( d );
     int result;
 
-    if (flags & WS2_FLAG_LISTENING) return WSAEINVAL;
+    if (( flags & WS2_FLAG_LISTENING ) || atomic_load( &d->queues.accepting )) return WSAEINVAL;
     if (flags & WS2_FLAG_CONNECTED) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
     if (flags & WS2_FLAG_CONNECTING) return WSAEALREADY;
     if (( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ))
@@ -287,7 +289,7 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
       WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE )
 
 /* One of the connections put off: the list is taken as a whole, and what is left of it goes back. */
-static struct descriptor *take_deferred( struct descriptor *listener )
+struct descriptor *endpoint_take_deferred( struct descriptor *listener )
 {
     struct descriptor *first, *rest, *last;
 
@@ -314,6 +316,7 @@ NTSTATUS unix_accept_defer( void *args )
         d->next_deferred = atomic_load( &listener->deferred );
         while (!atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d )) continue;
         params->error = 0;
+        if (operation_queued( listener, QUEUE_RECEIVE )) operation_serve( listener );
         wait_wake( listener );
     }
     descriptor_release( listener );
@@ -352,7 +355,7 @@ NTSTATUS unix_accept( void *args )
         }
         if (!(d = descriptor_acquire( params->handle, &status ))) return status;
     }
-    if ((accepted = take_deferred( d )))
+    if ((accepted = endpoint_take_deferred( d )))
     {
         size = sizeof(address);
         getpeername( accepted->fd, &address.any, &size );
@@ -365,7 +368,12 @@ NTSTATUS unix_accept( void *args )
         enum wait_result result;
 
         size = sizeof(address);
-        if ((fd = accept4( d->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC )) >= 0) break;
+        /* AcceptEx comes first */
+        if (operation_queued( d, QUEUE_RECEIVE )) operation_serve( d );
+        errno = EAGAIN;
+        if (!operation_queued( d, QUEUE_RECEIVE ) &&
+            (fd = accept4( d->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC )) >= 0)
+            break;
         if (errno == EINTR || errno == ECONNABORTED) continue;
         if (errno != EAGAIN)
         {

@@ -356,13 +356,16 @@ void events_connect_begins( struct descriptor *d )
     if (atomic_load( &d->slot->events )) clear_seen( d, WS2_FD_CONNECT | WS2_FD_WRITE | WS2_FD_CLOSE, ~0u );
 }
 
-void events_forget( struct descriptor *d )
+int events_forget( struct descriptor *d )
 {
-    if (!( atomic_load( &d->local ) & LOCAL_WATCHED )) return;
+    if (!( atomic_load( &d->local ) & LOCAL_WATCHED )) return 0;
     pthread_mutex_lock( &io_mutex );
     unwatch( d );
     pthread_mutex_unlock( &io_mutex );
+    return 1;
 }
+
+void events_watch_again( struct descriptor *d ) { watch( d, atomic_load( &d->event_generation ) ); }
 
 /* A later registration has taken over. Where it is this process's own, its watch() may be anywhere by now: it has given
  * the entry its own generation, or it will make a new one. */

@@ -39,6 +39,8 @@ void events_look_again( struct descriptor *descriptor );
 void events_connect_begins( struct descriptor *descriptor );
 
 /* The descriptor is going away (its users may still run): no more events through it. */
-void events_forget( struct descriptor *descriptor );
+int events_forget( struct descriptor *descriptor ); /* 0: nothing was watched */
+/* The host socket under a descriptor that was watched has been replaced. */
+void events_watch_again( struct descriptor *descriptor );
 
 #endif

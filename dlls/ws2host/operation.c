@@ -1,5 +1,6 @@
 /* The queues of overlapped operations: see operation.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -231,6 +232,7 @@ static void end( struct operation *operation )
         discard( operation );
         return;
     }
+    if (operation->detach) operation->detach( operation );
     operation->port = port_of( operation->owner );
     operation->next = NULL;
     lock_take( &ended_lock );
@@ -458,6 +460,14 @@ NTSTATUS unix_operation_release( void *args )
     return 0;
 }
 
+void operation_probe( uint64_t user, uint64_t size )
+{
+    volatile const char *memory = (const char *)(uintptr_t)user;
+
+    for (uint64_t i = 0; i < size; i += 4096) (void)memory[i];
+    if (size) (void)memory[size - 1];
+}
+
 void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size )
 {
     unsigned int i = operation->write_count;
@@ -637,6 +647,25 @@ NTSTATUS unix_operation_fetch( void *args )
     ended_first = operation;
     lock_give( &ended_lock );
     return 0;
+}
+
+/* --- another host socket under the same descriptor -----------------------------------------------------------------------*/
+
+void operation_replace_socket( struct descriptor *d, int fd )
+{
+    const int own = atomic_load( &d->queues.lock ) == own_id(); /* from perform: it is its own queues' turn */
+    int watched;
+
+    if (!own) lock_take( &d->queues.lock );
+    operation_forget( d );
+    watched = events_forget( d );
+    dup3( fd, d->fd, O_CLOEXEC );
+    close( fd );
+    atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
+    if (watched) events_watch_again( d );
+    for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
+        if (operation_queued( d, queue )) watch( d, queue );
+    if (!own) lock_give( &d->queues.lock );
 }
 
 /* --- what waits for nothing that a socket shows -------------------------------------------------------------------------*/

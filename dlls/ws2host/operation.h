@@ -29,6 +29,7 @@ struct operation
     struct descriptor *owner;      /* whose port it completes to and through whose handle it is cancelled, counted */
     /* Goes on with it; the queues' lock is held. */
     enum operation_result ( *perform )( struct operation *operation );
+    void ( *detach )( struct operation *operation );  /* it has ended, however; may be NULL */
     void ( *dispose )( struct operation *operation ); /* frees what it holds, may be NULL */
     struct ws2_operation_target target;
     struct ws2_port port; /* of the owner when it ended */
@@ -56,6 +57,8 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
  * the operation is the caller's still. */
 int32_t operation_queue( struct descriptor *d, struct operation *operation );
 
+/* Looks at memory of the caller's, so that a fault comes before anything is held. */
+void operation_probe( uint64_t user, uint64_t size );
 /* Leave in the operation what the PE side is to copy to the caller. */
 void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size );
 
@@ -100,6 +103,6 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
 struct ws2_port port_of( const struct descriptor *d );
 
 /* Takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
-int operation_replace_socket( struct descriptor *d, int fd );
+void operation_replace_socket( struct descriptor *d, int fd );
 
 #endif

@@ -259,15 +259,6 @@ static struct operation *clone( const struct operation *operation )
     return &t->operation;
 }
 
-/* Looks at memory of the caller's, so that a fault comes before anything is held. */
-static void probe( uint64_t user, uint64_t size )
-{
-    volatile const char *memory = (const char *)(uintptr_t)user;
-
-    for (uint64_t i = 0; i < size; i += 4096) (void)memory[i];
-    if (size) (void)memory[size - 1];
-}
-
 /* Copies what an ended operation leaves for the caller; may fault. */
 static void write_now( const struct operation *operation )
 {
@@ -329,7 +320,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
              (params->operation.error = address_read( family, address, size, &t.address, &t.address_size )))
         return 0;
 
-    probe( params->buffers, t.count * sizeof(struct windows_buffer) );
+    operation_probe( params->buffers, t.count * sizeof(struct windows_buffer) );
     if (t.count > STACK_VECTORS && !(t.vectors = malloc( t.count * sizeof(struct iovec) )))
     {
         params->operation.error = WSAENOBUFS;
@@ -371,7 +362,7 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
 
     for (uint32_t i = 0; i < count; i++)
     {
-        probe( (uintptr_t)vectors[i].iov_base, vectors[i].iov_len );
+        operation_probe( (uintptr_t)vectors[i].iov_base, vectors[i].iov_len );
         total += vectors[i].iov_len;
     }
     if (!(t = calloc( 1, sizeof(*t) + sizeof(*one) + total ))) return WSAENOBUFS;

@@ -11,7 +11,7 @@
 #include "connection.h"
 #include "socket.h"
 
-static uint64_t socket_cookie( int fd )
+uint64_t socket_cookie( int fd )
 {
     uint64_t cookie = 0;
     socklen_t size = sizeof(cookie);
@@ -56,23 +56,27 @@ static int host_family( uint32_t family )
     return family == WS_AF_INET6 ? AF_INET6 : family == WS_AF_UNIX ? AF_UNIX : AF_INET;
 }
 
+int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
+{
+    int host_type = type == 3 ? SOCK_RAW : type == 1 ? SOCK_STREAM : SOCK_DGRAM, on = 1;
+    int fd = socket( host_family( family ), host_type | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                     family == WS_AF_UNIX ? 0 : (int)protocol );
+
+    /* Windows' default */
+    if (fd >= 0 && family == WS_AF_INET6) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on) );
+    return fd;
+}
+
 NTSTATUS unix_socket_create( void *args )
 {
     struct ws2_socket_create_params *params = args;
     struct descriptor *d = NULL;
-    int type = params->type == 3 ? SOCK_RAW : params->type == 1 ? SOCK_STREAM : SOCK_DGRAM;
-    int fd = socket( host_family( params->family ), type | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                     params->family == WS_AF_UNIX ? 0 : (int)params->protocol );
+    int fd = socket_host( params->family, params->type, params->protocol );
 
     if (fd < 0)
     {
         params->error = winsock_error( errno );
         return 0;
-    }
-    if (params->family == WS_AF_INET6)
-    {
-        int on = 1;
-        setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on) ); /* Windows' default */
     }
     params->error = socket_wrap( fd, params->family, params->type, params->protocol, params->flags, &d );
     params->fd = fd;

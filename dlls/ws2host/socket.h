@@ -12,6 +12,10 @@
 int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
                      struct descriptor **descriptor );
 
+uint64_t socket_cookie( int fd );
+/* A host socket of Windows' family, type and protocol, as a new SOCKET has it; -1 and errno. */
+int socket_host( uint32_t family, uint32_t type, uint32_t protocol );
+
 union host_address
 {
     struct sockaddr any;

@@ -13,6 +13,10 @@
 #define WS2_OVERLAPPED_CALLS( X ) \
     X( operation_receive ) \
     X( operation_send ) \
+    X( operation_accept ) \
+    X( operation_connect ) \
+    X( operation_disconnect ) \
+    X( operation_transmit ) \
     X( operation_idle ) \
     X( operation_release ) \
     X( operation_cancel ) \
@@ -122,6 +126,7 @@ struct ws2_segment
 
 #define WS2_TRANSMIT_DISCONNECT 1
 #define WS2_TRANSMIT_REUSE 2
+#define WS2_TRANSMIT_NOTHING 4 /* only gives the descriptors back */
 struct ws2_operation_transmit_params
 {
     struct ws2_operation operation;

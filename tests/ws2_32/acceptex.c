@@ -1,0 +1,276 @@
+/*
+ * AcceptEx and GetAcceptExSockaddrs: what is refused, when it completes, what the program finds in its buffer, and what
+ * ends it: closing of either socket. A listener that two processes share loses no connection.
+ */
+#include "support.h"
+
+#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+
+static LPFN_ACCEPTEX accept_ex;
+static LPFN_GETACCEPTEXSOCKADDRS get_addresses;
+
+static BOOL load( SOCKET s )
+{
+    GUID accept_guid = WSAID_ACCEPTEX, addresses_guid = WSAID_GETACCEPTEXSOCKADDRS;
+    DWORD size;
+
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof(accept_guid), &accept_ex,
+                        sizeof(accept_ex), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &addresses_guid, sizeof(addresses_guid), &get_addresses,
+                        sizeof(get_addresses), &size, NULL, NULL ) );
+    return accept_ex && get_addresses;
+}
+
+static SOCKET fresh( void ) { return socket( AF_INET, SOCK_STREAM, 0 ); }
+
+static SOCKET client_of( const union address *address )
+{
+    SOCKET s = fresh();
+
+    check_ok( connect( s, &address->any, sizeof(address->v4) ) );
+    return s;
+}
+
+static void prepare( OVERLAPPED *ov, HANDLE event )
+{
+    memset( ov, 0, sizeof(*ov) );
+    ov->hEvent = event;
+    ResetEvent( event );
+}
+
+static void test_errors( void )
+{
+    SOCKET listener, acceptor = fresh(), bound, datagram, client, server;
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    union address address, other;
+    char buffer[1024];
+    OVERLAPPED ov;
+    DWORD size;
+
+    listener = tcp_listener( AF_INET, &address );
+    bound = tcp_bound( AF_INET, &other );
+    datagram = socket( AF_INET, SOCK_DGRAM, 0 );
+    tcp_pair( &client, &server );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, &size, NULL ), FALSE, ERROR_INVALID_PARAMETER );
+    prepare( &ov, event );
+    check_error( accept_ex( INVALID_SOCKET, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAENOTSOCK );
+    ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
+    check_error( accept_ex( bound, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_error( accept_ex( listener, INVALID_SOCKET, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAENOTSOCK );
+    check_error( accept_ex( listener, datagram, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_error( accept_ex( listener, bound, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_error( accept_ex( listener, client, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_error( accept_ex( listener, server, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_error( accept_ex( listener, acceptor, NULL, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEFAULT );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, 0, &size, &ov ), FALSE, WSAEFAULT );
+
+    /* one acceptor, one AcceptEx; and nothing else meanwhile */
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
+    check_fails( connect( acceptor, &address.any, sizeof(address.v4) ), WSAEINVAL );
+    closesocket( acceptor );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended by closing the acceptor\n" );
+    check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
+
+    acceptor = fresh();
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    closesocket( listener );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended by closing the listener\n" );
+    check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
+    closesocket( acceptor );
+    closesocket( bound );
+    closesocket( datagram );
+    closesocket( client );
+    closesocket( server );
+    CloseHandle( event );
+}
+
+static void test_short_slots( void )
+{
+    static const DWORD sizes[] = { 3, 20 };
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    SOCKET listener, acceptor, client, server;
+    union address address;
+    char buffer[1024];
+    OVERLAPPED ov;
+    DWORD size = 1;
+
+    listener = tcp_listener( AF_INET, &address );
+    for (unsigned int i = 0; i < ARRAY_SIZE( sizes ); i++)
+    {
+        winetest_push_context( "size %lu", sizes[i] );
+        acceptor = fresh();
+        prepare( &ov, event );
+        check_error( accept_ex( listener, acceptor, buffer, 0, sizes[i], SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+        client = client_of( &address );
+        ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
+        ok( ov.Internal == 0xc0000023, "status %#lx\n", (DWORD)ov.Internal ); /* STATUS_BUFFER_TOO_SMALL */
+        check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_INSUFFICIENT_BUFFER );
+        ok( !size, "size %lu\n", size );
+        /* the connection is still there */
+        server = accept_one( listener );
+        check_flow( client, server );
+        closesocket( server );
+        closesocket( client );
+        closesocket( acceptor );
+        winetest_pop_context();
+    }
+    closesocket( listener );
+    CloseHandle( event );
+}
+
+static void check_slots( const char *buffer, DWORD receive_size, DWORD local_size, const union address *local,
+                         SOCKET client )
+{
+    struct sockaddr *found_local = (void *)1, *found_remote = NULL;
+    int local_length = 77, remote_length = 0;
+    union address name;
+
+    get_addresses( (void *)buffer, receive_size, local_size, SLOT, &found_local, &local_length, &found_remote,
+                   &remote_length );
+    if (local_size)
+    {
+        ok( local_length == sizeof(local->v4), "local length %d\n", local_length );
+        ok( !memcmp( found_local, &local->v4, 8 ), "wrong local address\n" );
+    }
+    else ok( found_local == (void *)1 && local_length == 77, "a local address was given\n" );
+    ok( remote_length == sizeof(name.v4), "remote length %d\n", remote_length );
+    ok( ( (struct sockaddr_in *)found_remote )->sin_port == htons( socket_port( client ) ), "wrong remote port\n" );
+}
+
+static void test_completion( void )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    SOCKET listener, acceptor, client;
+    union address address, name;
+    int length = sizeof(name);
+    char buffer[1024];
+    OVERLAPPED ov;
+
+    listener = tcp_listener( AF_INET, &address );
+
+    /* without data */
+    acceptor = fresh();
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    client = client_of( &address );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
+    ok( !ov.Internal && !ov.InternalHigh, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+    check_slots( buffer, 0, SLOT, &address, client );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_ok( getsockname( acceptor, &name.any, &length ) );
+    ok( address_port( &name ) == address_port( &address ), "port %d\n", address_port( &name ) );
+    length = sizeof(name);
+    check_ok( getpeername( acceptor, &name.any, &length ) );
+    ok( address_port( &name ) == socket_port( client ), "port %d\n", address_port( &name ) );
+    check_flow( client, acceptor );
+    check_flow( acceptor, client );
+    closesocket( acceptor );
+    check_eof( client );
+    closesocket( client );
+
+    /* with data, and no local address: a part of what is wanted is enough */
+    acceptor = fresh();
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 2, 0, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    client = client_of( &address );
+    ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
+    check_fails( connect( acceptor, &address.any, sizeof(address.v4) ), WSAEINVAL );
+    check_result( send( client, "x", 1, 0 ), 1 );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
+    ok( !ov.Internal && ov.InternalHigh == 1, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+    ok( buffer[0] == 'x', "got %c\n", buffer[0] );
+    check_slots( buffer, 2, 0, &address, client );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_flow( client, acceptor );
+    closesocket( client );
+    closesocket( acceptor );
+
+    /* the client leaves without a byte */
+    acceptor = fresh();
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    client = client_of( &address );
+    closesocket( client );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
+    ok( !ov.Internal && !ov.InternalHigh, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+    closesocket( acceptor );
+
+    /* the listener goes while data is waited for */
+    acceptor = fresh();
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    client = client_of( &address );
+    ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
+    closesocket( listener );
+    ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
+    ok( ov.Internal == 0xc0000120, "status %#lx\n", (DWORD)ov.Internal );
+    closesocket( client );
+    closesocket( acceptor );
+    CloseHandle( event );
+}
+
+/* Several at once, each gets its own connection; FD_ACCEPT is for what they leave. */
+static void test_several( void )
+{
+    HANDLE events[8], network = WSACreateEvent();
+    SOCKET listener, acceptors[8], clients[9], server;
+    char buffers[8][128];
+    union address address;
+    OVERLAPPED ov[8];
+    char byte;
+
+    listener = tcp_listener( AF_INET, &address );
+    for (unsigned int i = 0; i < 8; i++)
+    {
+        events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
+        acceptors[i] = fresh();
+        prepare( &ov[i], events[i] );
+        check_error( accept_ex( listener, acceptors[i], buffers[i], 0, SLOT, SLOT, NULL, &ov[i] ), FALSE, ERROR_IO_PENDING );
+    }
+    check_ok( WSAEventSelect( listener, network, FD_ACCEPT ) );
+    for (unsigned int i = 0; i < 8; i++)
+    {
+        clients[i] = client_of( &address );
+        ok( !WaitForSingleObject( events[i], 5000 ), "%u not ended\n", i );
+        byte = (char)i;
+        check_result( send( clients[i], &byte, 1, 0 ), 1 );
+    }
+    ok( WaitForSingleObject( network, 100 ) == WAIT_TIMEOUT, "FD_ACCEPT for what AcceptEx took\n" );
+    clients[8] = client_of( &address );
+    ok( !WaitForSingleObject( network, 5000 ), "no FD_ACCEPT\n" );
+    server = accept( listener, NULL, NULL );
+    ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    for (unsigned int i = 0; i < 8; i++)
+    {
+        set_receive_timeout( acceptors[i], 5000 );
+        check_ok( setsockopt( acceptors[i], SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+        check_result( recv( acceptors[i], &byte, 1, 0 ), 1 );
+        ok( byte == (char)i, "acceptor %u has client %d\n", i, byte );
+        closesocket( acceptors[i] );
+        closesocket( clients[i] );
+        CloseHandle( events[i] );
+    }
+    closesocket( clients[8] );
+    closesocket( server );
+    closesocket( listener );
+    WSACloseEvent( network );
+}
+
+START_TEST( acceptex )
+{
+    SOCKET s;
+
+    if (support_begin()) return;
+    s = fresh();
+    if (load( s ))
+    {
+        test_errors();
+        test_short_slots();
+        test_completion();
+        test_several();
+    }
+    closesocket( s );
+    support_end();
+}
