@@ -90,6 +90,8 @@ static int select_events( SOCKET s, const void *target, UINT32 message, LONG mas
     return 0;
 }
 
+int ws2_select_events( SOCKET s, HANDLE event, LONG mask ) { return select_events( s, event, 0, mask ); }
+
 /***********************************************************************
  *      WSAEventSelect   (WS2_32.@)
  */
@@ -123,9 +125,18 @@ void ws2_inherit_events( SOCKET listener, SOCKET accepted )
         tell( params.target, params.message, accepted, params.due, params.codes );
 }
 
-static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
+int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
 {
     struct ws2_event_enum_params params = { .handle = s };
+    int error = ws2_call( event_enum, &params );
+
+    *events = params.events;
+    for (unsigned int i = 0; i < FD_MAX_EVENTS; i++) codes[i] = params.codes[i];
+    return error;
+}
+
+static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
+{
     struct ws2_socket_info_params info = { .handle = s };
     WSANETWORKEVENTS result = { 0 };
     int error;
@@ -134,9 +145,9 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
     if ((error = ws2_call( socket_info, &info ))) return error;
     if (ws2_write( events, &result, sizeof(result) )) return WSAEFAULT;
     if (event) NtResetEvent( event, NULL );
-    if ((error = ws2_call( event_enum, &params ))) return error;
-    result.lNetworkEvents = params.events;
-    for (unsigned int i = 0; i < FD_MAX_EVENTS; i++) result.iErrorCode[i] = params.codes[i];
+    if ((error = ws2_take_events( s, &result.lNetworkEvents, result.iErrorCode ))) return error;
+    for (unsigned int i = 0; i < FD_MAX_EVENTS; i++)
+        if (!( result.lNetworkEvents & 1l << i )) result.iErrorCode[i] = 0;
     return ws2_write( events, &result, sizeof(result) );
 }
 

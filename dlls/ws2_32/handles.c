@@ -1,5 +1,6 @@
 /* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "ws2_32_private.h"
+#include "completion.h"
 #include "hooks.h"
 
 struct thread_basic_information /* not in the mingw-w64 headers */
@@ -14,9 +15,14 @@ struct thread_basic_information /* not in the mingw-w64 headers */
 /* CloseHandle on a SOCKET ends its descriptor as closesocket does. */
 NTSTATUS NTAPI hook_NtClose( HANDLE handle )
 {
+    NTSTATUS status;
+
     /* closesocket itself comes here with the descriptor marked as being closed */
     if (hooks_is_socket( handle ) && !ws2_close( (UINT_PTR)handle & ~(UINT_PTR)3 )) return 0;
-    return nt_NtClose( handle );
+    if (!overlapped_port_closing( handle )) return nt_NtClose( handle );
+    status = nt_NtClose( handle );
+    overlapped_port_closed();
+    return status;
 }
 
 NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
@@ -30,6 +36,7 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
         return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
     status = nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
     ws2_call( close_end, &params );
+    if (params.completions) completion_deliver();
     return status;
 }
 

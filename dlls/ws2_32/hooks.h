@@ -45,6 +45,27 @@ static inline BOOL hooks_is_socket( HANDLE handle )
     X( NtDuplicateObject, \
        ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, \
          ULONG attributes, ULONG options ) ) \
+    X( NtReadFile, \
+       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, void *buffer, ULONG size, \
+         LARGE_INTEGER *offset, ULONG *key ) ) \
+    X( NtWriteFile, \
+       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, const void *buffer, ULONG size, \
+         LARGE_INTEGER *offset, ULONG *key ) ) \
+    X( NtSetInformationFile, \
+       ( HANDLE handle, IO_STATUS_BLOCK *iosb, void *information, ULONG size, ULONG class ) ) \
+    X( NtCancelIoFile, ( HANDLE handle, IO_STATUS_BLOCK *iosb ) ) \
+    X( NtCancelIoFileEx, ( HANDLE handle, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb ) ) \
+    X( NtQueryObject, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
+    X( NtCreateFile, \
+       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, \
+         LARGE_INTEGER *allocation, ULONG file_attributes, ULONG sharing, ULONG disposition, ULONG options, void *ea, \
+         ULONG ea_size ) ) \
+    X( NtOpenFile, \
+       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, ULONG sharing, \
+         ULONG options ) ) \
+    X( NtDeviceIoControlFile, \
+       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, ULONG code, void *in, \
+         ULONG in_size, void *out, ULONG out_size ) ) \
     X( NtQueueApcThread, ( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx, ( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx2, \

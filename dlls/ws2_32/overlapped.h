@@ -51,8 +51,10 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE port, ULONG_PTR key );
 /* FileIoCompletionNotificationInformation: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, FILE_SKIP_SET_EVENT_ON_HANDLE */
 NTSTATUS overlapped_set_modes( HANDLE s, ULONG modes );
 ULONG overlapped_get_modes( HANDLE s );
-/* After NtClose of any handle that was given to overlapped_associate as the port (cheap for all others). */
-void overlapped_port_closed( HANDLE port );
+/* Around the closing of any handle, which may be a port's: before it (cheap, no lock, for all others), and after it when the
+ * first said so. */
+BOOL overlapped_port_closing( HANDLE handle );
+void overlapped_port_closed( void );
 
 /* Ends a request that needed no queue, the Windows way (event, APC, packet); iosb is written. For requests that the caller
  * serves itself, and Winsock's ioctls. s may be a handle that is no socket: then no port is looked for. */

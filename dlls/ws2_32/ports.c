@@ -6,6 +6,7 @@
  * that completes an operation on a socket whose port is another process's gets itself a handle from there, once.
  */
 #include "ws2_32_private.h"
+#include "hooks.h"
 #include "overlapped.h"
 #include "ports.h"
 
@@ -23,6 +24,23 @@ struct port
 
 static SRWLOCK lock = SRWLOCK_INIT;
 static struct port *ports;
+static UINT64 owned;   /* a hash of the handles `theirs` of this process: what is not in it is no port of ours */
+static UINT32 orphans; /* ports without such a handle */
+
+static UINT64 hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
+
+/* Under the lock, whenever the list has changed. */
+static void count_ports( void )
+{
+    UINT64 hashes = 0;
+    UINT32 count = 0;
+
+    for (struct port *port = ports; port; port = port->next)
+        if (!port->theirs) count++;
+        else if (!port->owner) hashes |= hash( port->theirs );
+    owned = hashes;
+    orphans = count;
+}
 
 static struct port *find( HANDLE theirs, DWORD owner )
 {
@@ -46,6 +64,7 @@ static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
     port->owner = owner;
     port->next = ports;
     ports = port;
+    count_ports();
     return port;
 }
 
@@ -71,26 +90,37 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     return status_of_error( error );
 }
 
-void overlapped_port_closed( HANDLE theirs )
+BOOL overlapped_port_closing( HANDLE theirs )
+{
+    struct port *port;
+
+    if (!( owned & hash( theirs ) )) return orphans != 0;
+    AcquireSRWLockExclusive( &lock );
+    if ((port = find( theirs, 0 ))) port->theirs = NULL;
+    count_ports();
+    ReleaseSRWLockExclusive( &lock );
+    return orphans != 0;
+}
+
+void overlapped_port_closed( void )
 {
     PUBLIC_OBJECT_BASIC_INFORMATION info;
     struct port **link, *port;
 
-    if (!ports) return;
     AcquireSRWLockExclusive( &lock );
     for (link = &ports; (port = *link);)
     {
-        if (!port->owner && port->theirs == theirs) port->theirs = NULL;
         /* a handle of another process, or a second one of this, may keep the port in use */
         if (!port->theirs && !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof(info), NULL ) &&
             info.HandleCount <= 1)
         {
             *link = port->next;
-            NtClose( port->ours );
+            nt_NtClose( port->ours ); /* the stand-in would come back here */
             free( port );
         }
         else link = &port->next;
     }
+    count_ports();
     ReleaseSRWLockExclusive( &lock );
 }
 
@@ -104,7 +134,7 @@ static HANDLE foreign_port( DWORD owner, HANDLE handle )
     if (!port && (process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner )))
     {
         port = add( handle, owner, process );
-        CloseHandle( process );
+        nt_NtClose( process );
     }
     ours = port ? port->ours : NULL;
     ReleaseSRWLockExclusive( &lock );

@@ -55,6 +55,14 @@ static SOCKET create( int family, int type, int protocol, DWORD flags, int *erro
     return ws2_install( create.fd, create.descriptor, flags, error );
 }
 
+SOCKET ws2_open_helper( BOOL inherited )
+{
+    int error;
+
+    return create( AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ),
+                   &error );
+}
+
 /* info: a copy of the program's, NULL for none */
 static SOCKET create_from( int family, int type, int protocol, const WSAPROTOCOL_INFOW *info, DWORD flags, int *error )
 {

@@ -72,12 +72,17 @@ int ws2_write( void *user, const void *source, size_t size );
 BOOL ws2_adopt( UINT64 handle );
 /* closesocket without its last error and trace. */
 int ws2_close( SOCKET s );
+/* A handle that stands for \Device\Afd. */
+SOCKET ws2_open_helper( BOOL inherited );
 /* The handle of a descriptor made by the host half, installed; *error is set on failure. */
 SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error );
 
 /* --- events.c */
 /* The I/O thread; for whom the host half says that the process has none yet. */
 BOOL ws2_start_io_thread( void );
+/* WSAEventSelect and WSAEnumNetworkEvents without last error and trace. codes: Winsock's, of every event that has one. */
+int ws2_select_events( SOCKET s, HANDLE event, LONG mask );
+int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] );
 /* An accepted socket takes over its listener's registration. */
 void ws2_inherit_events( SOCKET listener, SOCKET accepted );
 

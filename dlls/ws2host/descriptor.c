@@ -90,6 +90,8 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->event_generation, 0 );
     atomic_store( &d->deferred, NULL );
     memset( &d->queues, 0, sizeof(d->queues) );
+    atomic_store( &d->polls, NULL );
+    d->poll_watched = d->poll_events = 0;
     /* a late user of the struct's former life may be counted at this moment: add, never store */
     atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
     return d;

@@ -54,6 +54,9 @@ struct descriptor
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
     uint32_t reserved;
     struct operation_queues queues;
+    _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
+    uint32_t poll_watched;
+    uint32_t poll_events;
 };
 
 

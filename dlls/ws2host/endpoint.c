@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "afd_poll.h"
 #include "connection.h"
 #include "connect.h"
 #include "events.h"
@@ -146,6 +147,7 @@ static int32_t datagram_connect( struct descriptor *d, union host_address *addre
     endpoint_remember( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTED );
     events_look_again( d ); /* nothing has arrived that the host would tell of */
+    afd_poll_look( d );
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "afd_poll.h"
 #include "connection.h"
 #include "events.h"
 #include "operation.h"
@@ -292,7 +293,7 @@ NTSTATUS unix_event_enum( void *args )
                                ws2_events_recorded( word ) & ~params->events, ws2_events_mask( word ) );
         } while (!atomic_compare_exchange_weak( &d->slot->events, &word, next ));
     }
-    fill_codes( d, params->events, params->codes );
+    fill_codes( d, WS2_EVENT_ALL, params->codes );
     descriptor_release( d );
     return 0;
 }
@@ -464,15 +465,17 @@ NTSTATUS unix_io_wait( void *args )
     if ((params->error = operation_epoll( &params->completions, &epoll ))) return 0;
     while (!params->count && !operation_ended())
     {
-        int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, operation_patience() ), network = 0;
+        int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, operation_patience() ), network = 0, polls = 0;
 
         for (int i = 0; i < count; i++)
         {
             if (events[i].data.u64 == OPERATION_KEY_EVENTS) network = 1;
+            else if (events[i].data.u64 == OPERATION_KEY_POLLS) polls = 1;
             else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
         /* the operations come first: what they take is no event */
         if (network) take_events( params );
+        if (polls) afd_poll_serve();
         if (!count || !++turns) operation_tick();
     }
     params->completions = operation_ended();

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "afd_poll.h"
 #include "connection.h"
 #include "events.h"
 #include "operation.h"
@@ -214,7 +215,7 @@ static void take_out( struct descriptor *d, struct operation *before, struct ope
     if (queues->last[queue] == operation) queues->last[queue] = before;
 }
 
-static void discard( struct operation *operation )
+void operation_discard( struct operation *operation )
 {
     if (operation->dispose) operation->dispose( operation );
     descriptor_release( operation->owner );
@@ -229,7 +230,7 @@ static void end( struct operation *operation )
     {
         atomic_fetch_sub( &operation->descriptor->queues.untold[operation->queue], 1 );
         atomic_fetch_sub( &rests, 1 );
-        discard( operation );
+        operation_discard( operation );
         return;
     }
     if (operation->detach) operation->detach( operation );
@@ -240,6 +241,12 @@ static void end( struct operation *operation )
     else ended_first = operation;
     ended_last = operation;
     lock_give( &ended_lock );
+}
+
+void operation_tell( struct operation *operation )
+{
+    atomic_fetch_add( &operation->descriptor->queues.untold[operation->queue], 1 );
+    end( operation );
 }
 
 /* Goes on with what is queued. Bits of the queues in which something ended. */
@@ -301,6 +308,7 @@ static void after_serving( struct descriptor *d, uint32_t ended, struct operatio
         }
         descriptor_release( from );
     }
+    if (ended) afd_poll_look( d ); /* what is left is for those that only ask */
     if (ended & 1u << QUEUE_RECEIVE)
         events_reenable( d, descriptor_flags( d ) & WS2_FLAG_LISTENING ? WS2_FD_ACCEPT : WS2_FD_READ );
     if (ended & 1u << QUEUE_URGENT) events_reenable( d, WS2_FD_OOB );
@@ -439,7 +447,7 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
         queued->held = 1;
         params->held = (uintptr_t)queued;
     }
-    if ((params->error = queue_it( d, queued, edges, tried ))) discard( queued );
+    if ((params->error = queue_it( d, queued, edges, tried ))) operation_discard( queued );
     else params->error = WSA_IO_PENDING;
 }
 
@@ -562,7 +570,7 @@ uint32_t operation_close( struct descriptor *d )
     count = cancel_in( d, &all );
     if (descriptor_flags( d ) & WS2_FLAG_LISTENING) count += cancel_everywhere( &of_listener );
     if (listener) count += operation_cancel_accept( listener, d );
-    return count;
+    return count + afd_poll_close( d, !is_shared( d ) || atomic_load( &d->slot->descriptors ) <= 1 );
 }
 
 NTSTATUS unix_operation_cancel( void *args )
@@ -578,9 +586,12 @@ NTSTATUS unix_operation_cancel( void *args )
         if (!(match.owner = descriptor_acquire( params->handle, &status ))) return status;
         params->count = cancel_in( match.owner, &match );
         if (descriptor_flags( match.owner ) & WS2_FLAG_LISTENING) params->count += cancel_everywhere( &match );
+        params->count += afd_poll_cancel( match.owner, match.iosb, match.thread_id, match.keep_ports );
         descriptor_release( match.owner );
     }
-    else if (io_epoll >= 0) params->count = cancel_everywhere( &match );
+    else if (io_epoll >= 0)
+        params->count = cancel_everywhere( &match ) +
+                        afd_poll_cancel( NULL, match.iosb, match.thread_id, match.keep_ports );
     return 0;
 }
 
@@ -619,7 +630,7 @@ NTSTATUS unix_operation_fetch( void *args )
     for (operation = telling; operation; operation = next)
     {
         next = operation->next;
-        discard( operation );
+        operation_discard( operation );
     }
     telling = NULL;
     params->error = 0;
@@ -659,10 +670,12 @@ void operation_replace_socket( struct descriptor *d, int fd )
     if (!own) lock_take( &d->queues.lock );
     operation_forget( d );
     watched = events_forget( d );
+    afd_poll_forget( d );
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
     atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
     if (watched) events_watch_again( d );
+    afd_poll_watch_again( d );
     for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
         if (operation_queued( d, queue )) watch( d, queue );
     if (!own) lock_give( &d->queues.lock );
@@ -709,7 +722,7 @@ NTSTATUS unix_operation_flush( void *args )
         int count = epoll_wait( io_epoll, events, 16, 0 );
 
         for (int i = 0; i < count; i++)
-            if (events[i].data.u64 != OPERATION_KEY_EVENTS && events[i].data.u64 != OPERATION_KEY_WAKE)
+            if (events[i].data.u64 > OPERATION_KEY_POLLS)
                 operation_edge( events[i].data.u64 );
         if (!count) nanosleep( &nap, NULL );
     }

@@ -59,6 +59,12 @@ int32_t operation_queue( struct descriptor *d, struct operation *operation );
 
 /* Looks at memory of the caller's, so that a fault comes before anything is held. */
 void operation_probe( uint64_t user, uint64_t size );
+
+/* For operations that stand in no queue of a descriptor (afd_poll.c): the end of one, with its outcome filled in, and of one
+ * that nobody is to be told of. descriptor and owner are counted; it is freed. */
+void operation_tell( struct operation *operation );
+void operation_discard( struct operation *operation );
+
 /* Leave in the operation what the PE side is to copy to the caller. */
 void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size );
 
@@ -66,6 +72,7 @@ void operation_write( struct operation *operation, uint64_t target, const void *
 int32_t operation_epoll( uint32_t *made, int *epoll ); /* made: the PE side is to start the thread */
 #define OPERATION_KEY_EVENTS 1 /* keys that no descriptor has */
 #define OPERATION_KEY_WAKE 2
+#define OPERATION_KEY_POLLS 3
 void operation_edge( uint64_t key );
 void operation_tick( void );
 int operation_patience( void ); /* ms to the next tick, -1 for none */

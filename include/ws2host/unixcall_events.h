@@ -32,7 +32,7 @@ struct ws2_event_enum_params
     int32_t error;
     uint32_t events; /* out: FD_* */
     uint64_t handle;
-    int32_t codes[WS2_EVENT_BIT_COUNT]; /* out */
+    int32_t codes[WS2_EVENT_BIT_COUNT]; /* out: the last of each event, also of those that are not recorded */
 };
 
 /* An accepted socket takes over the registration of its listener. Like event_select otherwise. */

@@ -3,11 +3,13 @@
 #define WS2HOST_UNIXCALL_HOOKS_H
 
 #include <stdint.h>
+#include "ws2host/unixcall_overlapped.h"
 
 #define WS2_HOOK_CALLS( X ) \
     X( table_view ) \
     X( wait_thread ) \
-    X( wait_alert )
+    X( wait_alert ) \
+    X( afd_poll )
 
 /* Where the descriptor table stands, for looking a handle up without a call (read only): chunks[handle / 4 / entries] is
  * NULL or an array of that many entries, each NULL, `closing`, or a descriptor of the process. */
@@ -27,6 +29,33 @@ struct ws2_thread_params
 {
     int32_t error;
     uint32_t thread; /* Windows thread id */
+};
+
+/* What IOCTL_AFD_POLL takes and gives, as a 64-bit program lays it out. */
+struct ws2_afd_poll_entry
+{
+    uint64_t handle;
+    uint32_t flags;
+    int32_t status; /* NTSTATUS */
+};
+
+struct ws2_afd_poll_header
+{
+    int64_t timeout; /* 100 ns; negative: relative, positive: absolute */
+    uint32_t count;
+    uint32_t exclusive;
+};
+
+/* IOCTL_AFD_POLL. error: 0 when it has been answered (information tells the size of the answer in output),
+ * WSA_IO_PENDING, WSAENOTSOCK for a handle in input, WSAEINVAL for its form. It ends later like any operation, error
+ * WAIT_TIMEOUT when nothing came. */
+struct ws2_afd_poll_params
+{
+    struct ws2_operation operation; /* handle: the one that the request was issued on */
+    uint64_t input;
+    uint64_t output;
+    uint32_t input_size;
+    uint32_t output_size;
 };
 
 #endif
