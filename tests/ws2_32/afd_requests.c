@@ -326,22 +326,6 @@ static void test_failed_connect( void )
 
 /* --- files ------------------------------------------------------------------------------------------------------------*/
 
-static void pair_with( DWORD flags, SOCKET *client, SOCKET *server )
-{
-    union address address;
-    SOCKET listener = WSASocketW( AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, flags );
-    int length = address_loopback( &address, AF_INET, 0 );
-
-    check_ok( bind( listener, &address.any, length ) );
-    check_ok( getsockname( listener, &address.any, &length ) );
-    check_ok( listen( listener, 1 ) );
-    *client = WSASocketW( AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, flags );
-    check_ok( connect( *client, &address.any, length ) );
-    *server = accept( listener, NULL, NULL );
-    ok( *server != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
-    closesocket( listener );
-}
-
 static void test_files_overlapped( void )
 {
     static const LONGLONG refused[] = { -1, -3 };
@@ -350,7 +334,7 @@ static void test_files_overlapped( void )
     SOCKET client, server;
     char buffer[8];
 
-    pair_with( WSA_FLAG_OVERLAPPED, &client, &server );
+    tcp_pair_with( WSA_FLAG_OVERLAPPED, &client, &server );
 #define READ( offset ) NtReadFile( (HANDLE)server, event, NULL, NULL, &iosb, buffer, sizeof(buffer), offset, NULL )
 #define WRITE( offset ) NtWriteFile( (HANDLE)client, event, NULL, NULL, &iosb, "data", 4, offset, NULL )
     check_status( READ( NULL ), NT_INVALID_PARAMETER );
@@ -394,7 +378,7 @@ static void test_files_synchronous( void )
     char buffer[8];
     DWORD done;
 
-    pair_with( 0, &client, &server );
+    tcp_pair_with( 0, &client, &server );
     set_nonblocking( server, TRUE );
     check_status( WRITE( NULL ), 0 );
     check_iosb( &iosb, 0, 4 );

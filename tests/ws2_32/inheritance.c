@@ -143,7 +143,7 @@ static void test_duplicate_handle( void )
     char buffer[16];
     DWORD count;
 
-    tcp_pair( &client, &server );
+    tcp_pair_with( 0, &client, &server );
     ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)server, GetCurrentProcess(), &copy, 0, FALSE,
                          DUPLICATE_SAME_ACCESS ),
         "DuplicateHandle failed, error %lu\n", GetLastError() );
@@ -171,13 +171,14 @@ static void test_duplicate_handle( void )
     closesocket( client );
 }
 
+/* Overlapped sockets want an OVERLAPPED of ReadFile and WriteFile; these are not. */
 static void test_file_calls( void )
 {
     SOCKET client, server;
     char buffer[16];
     DWORD count;
 
-    tcp_pair( &client, &server );
+    tcp_pair_with( 0, &client, &server );
     ok( WriteFile( (HANDLE)client, "written", 7, &count, NULL ) && count == 7, "WriteFile failed, error %lu\n",
         GetLastError() );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
@@ -223,7 +224,7 @@ static void test_standard_handles( void )
     HANDLE process;
     DWORD code = 99;
 
-    tcp_pair( &client, &server );
+    tcp_pair_with( 0, &client, &server );
     set_inherit( client, FALSE );
     process = run_child( "copy", (HANDLE)server, (HANDLE)server, 0, NULL );
     check_ok( closesocket( server ) );

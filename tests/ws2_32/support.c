@@ -124,6 +124,24 @@ void tcp_pair_family( int family, SOCKET *client, SOCKET *server )
     set_receive_timeout( *server, 10000 );
 }
 
+void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server )
+{
+    SOCKET listener = WSASocketW( AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, flags );
+    union address address;
+    int length = address_loopback( &address, AF_INET, 0 );
+
+    check_ok( bind( listener, &address.any, length ) );
+    check_ok( getsockname( listener, &address.any, &length ) );
+    check_ok( listen( listener, 1 ) );
+    *client = WSASocketW( AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, flags );
+    check_ok( connect( *client, &address.any, length ) );
+    *server = accept( listener, NULL, NULL );
+    ok( *server != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
+    check_ok( closesocket( listener ) );
+    set_receive_timeout( *client, 10000 );
+    set_receive_timeout( *server, 10000 );
+}
+
 void tcp_pair( SOCKET *client, SOCKET *server ) { tcp_pair_family( AF_INET, client, server ); }
 
 BOOL wait_readable( SOCKET s, DWORD milliseconds )

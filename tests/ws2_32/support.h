@@ -80,6 +80,7 @@ SOCKET tcp_listener( int family, union address *address );
 SOCKET tcp_bound( int family, union address *address );   /* a port that refuses connections while this is open */
 SOCKET udp_bound( int family, union address *address );
 void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
+void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server ); /* WSA_FLAG_OVERLAPPED or 0, for use as files */
 void tcp_pair( SOCKET *client, SOCKET *server );          /* receives give up after 10 s */
 void set_nonblocking( SOCKET s, BOOL on );
 void set_receive_timeout( SOCKET s, DWORD milliseconds );
