@@ -97,6 +97,34 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     return d;
 }
 
+/* Publishing runs with the connection's mutex held: what ends there tells the server later. */
+static __thread int publishing;
+static _Atomic( struct descriptor * ) unsaid;
+
+/* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
+static void give_up_slot( struct descriptor *d )
+{
+    if (!lease_give_back( d->slot_index, d->generation ))
+        connection_close( d->slot_index, d->generation, d->handle );
+    pthread_mutex_lock( &pool_mutex );
+    d->next_free = pool_free;
+    pool_free = d;
+    pthread_mutex_unlock( &pool_mutex );
+}
+
+static void say_unsaid( void )
+{
+    struct descriptor *d = atomic_load_explicit( &unsaid, memory_order_relaxed ) ? atomic_exchange( &unsaid, NULL ) : NULL;
+
+    while (d)
+    {
+        struct descriptor *next = d->next_deferred;
+        give_up_slot( d );
+        d = next;
+    }
+}
+
+/* The slot goes with the last user and not with closesocket: until then a call may still write to it. */
 void descriptor_release( struct descriptor *d )
 {
     uint32_t users = 0;
@@ -107,10 +135,14 @@ void descriptor_release( struct descriptor *d )
     operation_forget( d );
     close( d->fd );
     d->fd = -1;
-    pthread_mutex_lock( &pool_mutex );
-    d->next_free = pool_free;
-    pool_free = d;
-    pthread_mutex_unlock( &pool_mutex );
+    if (publishing)
+    {
+        d->next_deferred = atomic_load( &unsaid );
+        while (!atomic_compare_exchange_weak( &unsaid, &d->next_deferred, d )) continue;
+        return;
+    }
+    give_up_slot( d );
+    say_unsaid();
 }
 
 int descriptor_hold( struct descriptor *d )
@@ -140,13 +172,6 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     return NULL;
 }
 
-/* The slot's part of the end of a descriptor: free it, or tell the server. */
-static void give_up_slot( struct descriptor *d )
-{
-    if (!lease_give_back( d->slot_index, d->generation ))
-        connection_close( d->slot_index, d->generation, d->handle );
-}
-
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 {
     entry *entry = find_entry( handle, 1 );
@@ -165,7 +190,6 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         atomic_store( &old->closing, 1 );
         events_forget( old );
         if (operation_close( old )) operation_wake_io();
-        give_up_slot( old );
         wait_wake( old );
         descriptor_release( old );
     }
@@ -174,7 +198,6 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 
 void descriptor_discard( struct descriptor *d )
 {
-    give_up_slot( d );
     descriptor_release( d );
 }
 
@@ -220,7 +243,6 @@ NTSTATUS unix_close_begin( void *args )
     events_forget( d );
     discard_deferred( d );
     params->completions = operation_close( d );
-    give_up_slot( d );
     if (atomic_load( &d->users ) > 1) wait_wake( d );
     descriptor_release( d );
     params->error = 0;
@@ -282,6 +304,7 @@ static void enumerate_shared( connection_publish_function publish )
 {
     struct ws2_handle_params next = { 0 };
 
+    publishing = 1;
     for (;;)
     {
         struct descriptor *d;
@@ -294,6 +317,7 @@ static void enumerate_shared( connection_publish_function publish )
             publish( d->slot_index, d->generation, d->handle, d->fd );
         descriptor_release( d );
     }
+    publishing = 0;
 }
 
 __attribute__( ( constructor ) ) static void offer_enumeration( void )

@@ -105,8 +105,20 @@ static void connect_reset( struct descriptor *d )
     }
 }
 
-/* Two processes may come here for one socket; the host tells the error once. The other one finds it unconnected and
- * without an error: the reason is, or will be at once, in the slot. */
+/* Takes down that a connection has failed: in SO_ERROR too, unless the caller is told directly. */
+static void connect_failed( struct descriptor *d, int32_t error, int told )
+{
+    if (!told) atomic_store( &d->slot->error, error );
+    atomic_store( &d->slot->connect_error, error );
+    connect_reset( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    events_look_again( d );
+}
+
+/* Several may come here for one socket, and before connect has reached the host. A socket that is neither connected nor
+ * has an error is still at its beginning, or the one who was told the error, as the host tells it once, is about to take
+ * it down. */
 enum connect_state connect_check( struct descriptor *d )
 {
     union host_address peer;
@@ -124,14 +136,8 @@ enum connect_state connect_check( struct descriptor *d )
         connect_done( d );
         return CONNECT_DONE;
     }
-    if (error)
-    {
-        atomic_store( &d->slot->error, winsock_error( error ) );
-        atomic_store( &d->slot->connect_error, winsock_error( error ) );
-    }
-    connect_reset( d );
-    descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
-    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    if (!error) return CONNECT_PENDING;
+    connect_failed( d, winsock_error( error ), 0 );
     return CONNECT_FAILED;
 }
 
@@ -182,8 +188,18 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
         return WSAEWOULDBLOCK;
     }
     result = errno;
-    connect_reset( d );
-    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    if (result == ECONNREFUSED && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+    {
+        /* the host knows at once; Windows always tells it later */
+        connect_failed( d, WSAECONNREFUSED, 0 );
+        return WSAEWOULDBLOCK;
+    }
+    if (result == ECONNREFUSED) connect_failed( d, WSAECONNREFUSED, 1 );
+    else
+    {
+        connect_reset( d );
+        descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    }
     return winsock_error( result );
 }
 
@@ -226,17 +242,6 @@ NTSTATUS unix_connect( void *args )
 
     params->error = type == SOCK_STREAM ? connect_begin( d, &address, size )
                                         : datagram_connect( d, &address, size, disconnect );
-    if (params->error == WSAECONNREFUSED && type == SOCK_STREAM)
-    {
-        descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
-        if (descriptor_flags( d ) & WS2_FLAG_NONBLOCKING)
-        {
-            /* the host knew at once; Windows always tells it later */
-            atomic_store( &d->slot->error, params->error );
-            atomic_store( &d->slot->connect_error, params->error );
-            params->error = WSAEWOULDBLOCK;
-        }
-    }
     if (params->error != WSAEWOULDBLOCK || ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
     {
         if (!params->error && type == SOCK_STREAM && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))

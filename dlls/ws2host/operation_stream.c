@@ -30,9 +30,11 @@ static int32_t begin_or_look( struct connecting *c, struct descriptor *d )
     if (!c->begun)
     {
         c->begun = 1;
-        if ((error = connect_begin( d, &c->address, c->address_size )))
-            return error;
-        return 0;
+        error = connect_begin( d, &c->address, c->address_size );
+        /* a non-blocking socket's refusal may be known already, and no edge will tell of it */
+        if (error == WSAEWOULDBLOCK && ( descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ))
+            error = atomic_load( &d->slot->connect_error );
+        return error;
     }
     if (descriptor_flags( d ) & WS2_FLAG_CONNECTED) return 0;
     switch (connect_check( d ))
