@@ -130,7 +130,9 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
                                                          .thread_id = GetCurrentThreadId(),
                                                          .options = options };
     if (request->apc && !(operation->target.thread = ws2_pointer( own_thread() ))) return status_of_error( WSAENOBUFS );
-    operation->how = how == OVERLAPPED_NO_WAIT ? WS2_OPERATION_NO_WAIT : 0;
+    operation->how = how == OVERLAPPED_NO_WAIT  ? WS2_OPERATION_NO_WAIT
+                     : how == OVERLAPPED_ROUTES ? WS2_OPERATION_ROUTES
+                                                : 0;
     if (plain( request->event ))
     {
         /* an operation that may end at once has its event reset only when it does not */
@@ -215,6 +217,20 @@ int completion_request( struct overlapped_request *request, OVERLAPPED *overlapp
     request->apc = routine ? (void *)call_routine : NULL;
     request->apc_context = routine ? (void *)routine : (ULONG_PTR)event & 1 ? NULL : overlapped;
     return 0;
+}
+
+int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, BOOL routes )
+{
+    struct ws2_operation operation = { .handle = s };
+    struct overlapped_request request;
+    NTSTATUS status;
+    int error;
+
+    if ((error = completion_request( &request, overlapped, routine ))) return error;
+    status = completion_start( ws2_call_operation_idle, &operation, &request,
+                               routes ? OVERLAPPED_ROUTES : OVERLAPPED_NORMAL, 0 );
+    if (status == STATUS_PENDING) return WSA_IO_PENDING;
+    return operation.error ? operation.error : status_to_error( status );
 }
 
 void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,

@@ -11,6 +11,7 @@
 #include <mswsock.h>
 #include <mstcpip.h>
 #include "extensions.h"
+#include "overlapped.h"
 
 static BOOL handled_in_dll( DWORD code )
 {
@@ -42,22 +43,6 @@ static int run( struct ws2_ioctl_params *params )
 
 /* --- completions ------------------------------------------------------------------------------------------------------*/
 
-struct completion
-{
-    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
-    OVERLAPPED *overlapped;
-    DWORD error;
-    DWORD size;
-};
-
-static void CALLBACK run_routine( ULONG_PTR arg )
-{
-    struct completion completion = *(struct completion *)arg;
-
-    HeapFree( GetProcessHeap(), 0, (void *)arg );
-    completion.routine( completion.error, completion.size, completion.overlapped, 0 );
-}
-
 /* What the driver's statuses are, of the errors that a code of its can end with. */
 static NTSTATUS status_of( int error )
 {
@@ -72,51 +57,28 @@ static NTSTATUS status_of( int error )
     }
 }
 
-/* A finished operation is told of: by the routine in the next alertable wait of this thread, or else by the event. */
-static int complete( OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, int error, DWORD size )
-{
-    ULONG_PTR results[2] = { (ULONG)status_of( error ), size };
-    struct completion *completion;
-    HANDLE event;
-
-    if (ws2_read( &event, &overlapped->hEvent, sizeof(event) ) || ws2_write( overlapped, results, sizeof(results) ))
-        return WSAEFAULT;
-    if (!routine)
-    {
-        /* the low bit only keeps the packet from a completion port */
-        event = (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)1 );
-        if (event) SetEvent( event );
-        return 0;
-    }
-    if (!(completion = HeapAlloc( GetProcessHeap(), 0, sizeof(*completion) ))) return WSAENOBUFS;
-    *completion = ( struct completion ){ routine, overlapped, error, size };
-    QueueUserAPC( run_routine, GetCurrentThread(), (ULONG_PTR)completion );
-    return 0;
-}
-
 static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapped,
                            LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    static LONG said;
     int error;
 
     if (handled_in_dll( params->code ))
     {
         if ((error = run( params ))) return error;
-        return complete( overlapped, routine, 0, 0 );
+        overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
+        return 0;
     }
     if (params->code == SIO_ADDRESS_LIST_CHANGE || params->code == SIO_ROUTING_INTERFACE_CHANGE)
-    {
-        if (!InterlockedExchange( &said, 1 )) ws2_log( "SIO_ADDRESS_LIST_CHANGE with an OVERLAPPED is not implemented" );
-        return WSAEOPNOTSUPP;
-    }
+        return params->has_count ? overlapped_wait_for_change( (SOCKET)params->handle, overlapped, routine,
+                                                               params->code == SIO_ROUTING_INTERFACE_CHANGE )
+                                 : WSAEFAULT;
     /* the driver does not know the handle that this asks for */
     if (params->code == SIO_BASE_HANDLE) params->out = 0;
     error = run( params );
     if (error == WSAENOTSOCK || !params->has_count) return error;
     if (params->code == SIO_BASE_HANDLE) error = WSAEOPNOTSUPP;
     params->store_count = 0;
-    if ((error = complete( overlapped, routine, error, error ? 0 : params->count ))) return error;
+    overlapped_complete( (SOCKET)params->handle, overlapped, routine, status_of( error ), error ? 0 : params->count );
     return WSA_IO_PENDING;
 }
 

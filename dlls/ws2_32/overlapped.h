@@ -31,7 +31,8 @@ enum overlapped_how
 {
     OVERLAPPED_NORMAL = 0, /* pends, also on a non-blocking socket */
     OVERLAPPED_NO_WAIT = 1, /* STATUS_DEVICE_NOT_READY on a non-blocking socket when it would pend */
-    OVERLAPPED_WAIT = 2     /* returns when it is done: for handles that are not overlapped, whatever FIONBIO says */
+    OVERLAPPED_WAIT = 2,    /* returns when it is done: for handles that are not overlapped, whatever FIONBIO says */
+    OVERLAPPED_ROUTES = 3   /* of overlapped_wait_for_change */
 };
 
 /* flags: MSG_* of Winsock. The array of buffers is read during the call; the buffers are the engine's until the end. */
@@ -73,6 +74,8 @@ int overlapped_send_message( SOCKET s, const WSAMSG *message, DWORD *sent, DWORD
                              LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
 int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWORD flags, OVERLAPPED *overlapped,
                                 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
+/* SIO_ADDRESS_LIST_CHANGE, SIO_ROUTING_INTERFACE_CHANGE */
+int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, BOOL routes );
 /* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. */
 void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
                           DWORD size );

@@ -477,6 +477,8 @@ NTSTATUS unix_io_wait( void *args )
         {
             if (events[i].data.u64 == OPERATION_KEY_EVENTS) network = 1;
             else if (events[i].data.u64 == OPERATION_KEY_POLLS) polls = 1;
+            else if (events[i].data.u64 == OPERATION_KEY_ADDRESSES || events[i].data.u64 == OPERATION_KEY_ROUTES)
+                operation_changed( events[i].data.u64 );
             else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
         /* the operations come first: what they take is no event */

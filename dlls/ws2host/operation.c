@@ -255,7 +255,7 @@ static uint32_t serve( struct descriptor *d, struct operation **moved )
     struct operation_queues *queues = &d->queues;
     uint32_t ended = 0;
 
-    for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
+    for (enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++)
     {
         struct operation *operation;
 
@@ -681,33 +681,6 @@ void operation_replace_socket( struct descriptor *d, int fd )
     if (!own) lock_give( &d->queues.lock );
 }
 
-/* --- what waits for nothing that a socket shows -------------------------------------------------------------------------*/
-
-static enum operation_result never( struct operation *operation )
-{
-    (void)operation;
-    return OPERATION_BLOCKED;
-}
-
-NTSTATUS unix_operation_idle( void *args )
-{
-    struct ws2_operation *params = args;
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( params->handle, &status );
-    struct operation *operation;
-
-    if (!d) return status;
-    if (!(operation = calloc( 1, sizeof(*operation) ))) params->error = WSAENOBUFS;
-    else
-    {
-        operation->perform = never;
-        operation->queue = QUEUE_IDLE;
-        operation_start( d, operation, params, NULL );
-    }
-    descriptor_release( d );
-    return 0;
-}
-
 /* --- the end of the process ---------------------------------------------------------------------------------------------*/
 
 NTSTATUS unix_operation_flush( void *args )
@@ -722,7 +695,7 @@ NTSTATUS unix_operation_flush( void *args )
         int count = epoll_wait( io_epoll, events, 16, 0 );
 
         for (int i = 0; i < count; i++)
-            if (events[i].data.u64 > OPERATION_KEY_POLLS)
+            if (events[i].data.u64 > OPERATION_KEY_LAST)
                 operation_edge( events[i].data.u64 );
         if (!count) nanosleep( &nap, NULL );
     }

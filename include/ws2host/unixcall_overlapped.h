@@ -52,6 +52,7 @@ enum ws2_operation_how
 {
     WS2_OPERATION_TRY = 1,     /* WSAEWOULDBLOCK instead of queueing it */
     WS2_OPERATION_NO_WAIT = 2, /* the same, on a non-blocking socket only */
+    WS2_OPERATION_ROUTES = 4   /* operation_idle: routes, and not addresses */
 };
 
 struct ws2_operation
@@ -135,7 +136,7 @@ struct ws2_operation_transmit_params
     uint32_t flags; /* WS2_TRANSMIT_* */
 };
 
-/* operation_idle takes struct ws2_operation: it pends until it is cancelled or woken by operation_wake_idle. */
+/* operation_idle takes struct ws2_operation: it pends until the host's addresses, or routes, change. */
 
 /* Cancels what matches all that is given: handle (0: of every socket), iosb (0: any), thread_id (0: any). */
 struct ws2_operation_cancel_params
