@@ -42,13 +42,19 @@ static void tell( const struct ws2_operation_target *target, const struct ws2_po
 
 static void tell_completion( const struct ws2_completion *completion )
 {
+    BOOL ordered;
+
     for (UINT32 i = 0; i < completion->write_count; i++)
         ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
                    completion->writes[i].size );
+    /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
+     * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
+    ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
+    if (!ordered) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
     tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
           completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
           FALSE );
-    InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+    if (ordered) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
 }
 
 void completion_deliver( void )
