@@ -326,7 +326,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         params->operation.error = WSAENOBUFS;
         return 0;
     }
-    transfer_buffers( params->buffers, t.count, t.vectors, &t.total );
+    message_buffers( params->buffers, t.count, t.vectors, &t.total );
     if ((d = descriptor_acquire( params->operation.handle, &status )))
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;

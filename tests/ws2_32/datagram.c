@@ -257,6 +257,45 @@ static void test_shutdown( void )
     closesocket( s );
 }
 
+/* As many buffers as a program likes: one datagram, and one stream in order. */
+static void test_many_buffers( void )
+{
+    enum { COUNT = 3000 };
+    static char data[COUNT * 2], got[COUNT * 2 + 1];
+    static WSABUF buffers[COUNT], targets[COUNT];
+    union address address;
+    SOCKET from = socket( AF_INET, SOCK_DGRAM, 0 ), to = udp_bound( AF_INET, &address ), client, server;
+    DWORD done, total, flags = 0;
+    int i;
+
+    for (i = 0; i < COUNT * 2; i++) data[i] = i * 7;
+    for (i = 0; i < COUNT; i++)
+    {
+        buffers[i] = (WSABUF){ 2, data + 2 * i };
+        targets[i] = (WSABUF){ 2, got + 2 * i };
+    }
+    check_ok( WSASendTo( from, buffers, COUNT, &done, 0, &address.any, sizeof(address.v4), NULL, NULL ) );
+    ok( done == sizeof(data), "sent %lu\n", done );
+    check_result( recv( to, got, sizeof(got), 0 ), sizeof(data) );
+    ok( !memcmp( data, got, sizeof(data) ), "other bytes arrived\n" );
+    closesocket( from );
+    closesocket( to );
+
+    memset( got, 0, sizeof(got) );
+    tcp_pair( &client, &server );
+    check_ok( WSASend( client, buffers, COUNT, &done, 0, NULL, NULL ) );
+    ok( done == sizeof(data), "sent %lu\n", done );
+    for (total = 0; total < sizeof(data); total += done)
+    {
+        if (!wait_readable( server, 5000 )) break;
+        if (!total) check_ok( WSARecv( server, targets, COUNT, &done, &flags, NULL, NULL ) );
+        else done = recv( server, got + total, sizeof(data) - total, 0 );
+    }
+    ok( total == sizeof(data) && !memcmp( data, got, sizeof(data) ), "%lu bytes, or others, arrived\n", total );
+    closesocket( client );
+    closesocket( server );
+}
+
 START_TEST( datagram )
 {
     support_begin();
@@ -268,5 +307,6 @@ START_TEST( datagram )
     test_unreachable();
     test_messages();
     test_shutdown();
+    test_many_buffers();
     support_end();
 }
