@@ -128,6 +128,7 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
 {
     HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" ), self;
     unsigned char *thunks[HOOK_COUNT];
+    const char *unknown = NULL;
 
     (void)once, (void)parameter, (void)context;
     /* every thunk is looked at before any is touched: all or none */
@@ -135,10 +136,13 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
     {
         thunks[i] = (unsigned char *)(UINT_PTR)GetProcAddress( ntdll, hooks[i].name );
         *hooks[i].original = thunks[i];
-        if (!thunks[i] || has_known_shape( thunks[i] )) continue;
+        if (thunks[i] && !unknown && !has_known_shape( thunks[i] )) unknown = hooks[i].name;
+    }
+    if (unknown)
+    {
         ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
                  "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
-                 hooks[i].name );
+                 unknown );
         return TRUE;
     }
     if (!read_view()) return TRUE;
