@@ -4,18 +4,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "afd_poll.h"
 #include "connection.h"
 #include "events.h"
 #include "operation.h"
+#include "owner_lock.h"
 
 #define TICK 200 /* ms between two looks at listeners whose wake-up another process may have taken to its grave */
 
@@ -32,36 +31,6 @@ static _Atomic uint32_t rests; /* internal operations: rests of sends that are u
 
 static _Atomic uint32_t exclusive_lock;
 static struct descriptor *_Atomic exclusive_first;
-
-/* --- locks that know their holder -------------------------------------------------------------------------------------*/
-
-static uint32_t own_id( void )
-{
-    static __thread uint32_t id;
-
-    if (!id) id = syscall( SYS_gettid );
-    return id;
-}
-
-static void lock_take( _Atomic uint32_t *lock )
-{
-    const struct timespec nap = { 0, 50000 };
-    uint32_t holder = 0;
-
-    for (unsigned int turns = 1; !atomic_compare_exchange_strong( lock, &holder, own_id() ); turns++)
-    {
-        if (turns % 64 == 0 && holder && syscall( SYS_tgkill, getpid(), holder, 0 ) < 0 && errno == ESRCH)
-        {
-            /* its thread was ended while it held the lock */
-            if (atomic_compare_exchange_strong( lock, &holder, own_id() )) break;
-        }
-        if (turns < 256) sched_yield();
-        else nanosleep( &nap, NULL );
-        holder = 0;
-    }
-}
-
-static void lock_give( _Atomic uint32_t *lock ) { atomic_store( lock, 0 ); }
 
 /* --- the epoll --------------------------------------------------------------------------------------------------------*/
 
@@ -122,10 +91,10 @@ static int32_t watch( struct descriptor *d, enum operation_queue queue )
         event.events = EPOLLIN | EPOLLEXCLUSIVE;
         if (epoll_ctl( io_epoll, EPOLL_CTL_ADD, d->fd, &event ) < 0) return winsock_error( errno );
         queues->exclusive = 1;
-        lock_take( &exclusive_lock );
+        owner_lock_take( &exclusive_lock );
         queues->next_exclusive = exclusive_first;
         exclusive_first = d;
-        lock_give( &exclusive_lock );
+        owner_lock_give( &exclusive_lock );
         operation_wake_io(); /* which may be asleep without a tick */
     }
     else
@@ -147,12 +116,12 @@ void operation_forget( struct descriptor *d )
     epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     if (!queues->exclusive) return;
     queues->exclusive = 0;
-    lock_take( &exclusive_lock );
+    owner_lock_take( &exclusive_lock );
     if (exclusive_first == d) exclusive_first = queues->next_exclusive;
     else
         for (struct descriptor *i = exclusive_first; i; i = i->queues.next_exclusive)
             if (i->queues.next_exclusive == d) i->queues.next_exclusive = queues->next_exclusive;
-    lock_give( &exclusive_lock );
+    owner_lock_give( &exclusive_lock );
 }
 
 int operation_patience( void ) { return exclusive_first ? TICK : -1; }
@@ -162,10 +131,10 @@ void operation_tick( void )
     struct descriptor *listeners[32];
     unsigned int count = 0;
 
-    lock_take( &exclusive_lock );
+    owner_lock_take( &exclusive_lock );
     for (struct descriptor *d = exclusive_first; d && count < 32; d = d->queues.next_exclusive)
         if (descriptor_hold( d )) listeners[count++] = d;
-    lock_give( &exclusive_lock );
+    owner_lock_give( &exclusive_lock );
     while (count--)
     {
         operation_serve( listeners[count] );
@@ -236,11 +205,11 @@ static void end( struct operation *operation )
     if (operation->detach) operation->detach( operation );
     operation->port = port_of( operation->owner );
     operation->next = NULL;
-    lock_take( &ended_lock );
+    owner_lock_take( &ended_lock );
     if (ended_first) ended_last->next = operation;
     else ended_first = operation;
     ended_last = operation;
-    lock_give( &ended_lock );
+    owner_lock_give( &ended_lock );
 }
 
 void operation_tell( struct operation *operation )
@@ -322,16 +291,16 @@ static void serve_and_tell( struct descriptor *d )
     struct operation *moved = NULL;
     uint32_t ended;
 
-    lock_take( &d->queues.lock );
+    owner_lock_take( &d->queues.lock );
     ended = serve( d, &moved );
-    lock_give( &d->queues.lock );
+    owner_lock_give( &d->queues.lock );
     after_serving( d, ended, moved );
 }
 
 void operation_serve( struct descriptor *d )
 {
     /* from inside perform, or what it calls: the queues are being served already */
-    if (atomic_load( &d->queues.lock ) == own_id()) return;
+    if (atomic_load( &d->queues.lock ) == owner_lock_self()) return;
     serve_and_tell( d );
     if (operation_ended()) operation_wake_io();
 }
@@ -341,9 +310,9 @@ int operation_shut_send( struct descriptor *d )
     int later;
 
     if (!operation_queued( d, QUEUE_SEND )) return 0;
-    lock_take( &d->queues.lock );
+    owner_lock_take( &d->queues.lock );
     if ((later = operation_queued( d, QUEUE_SEND ))) d->queues.shut_send = 1;
-    lock_give( &d->queues.lock );
+    owner_lock_give( &d->queues.lock );
     return later;
 }
 
@@ -378,7 +347,7 @@ static int32_t queue_it( struct descriptor *d, struct operation *operation, uint
     uint32_t ended = 0;
     int32_t error = 0;
 
-    lock_take( &d->queues.lock );
+    owner_lock_take( &d->queues.lock );
     if (atomic_load( &d->closing ) && !operation->internal) error = WSAENOTSOCK;
     else if (!(error = watch( d, operation->queue )))
     {
@@ -386,7 +355,7 @@ static int32_t queue_it( struct descriptor *d, struct operation *operation, uint
         /* what came between the first try and now has counted an edge, or will */
         if (!tried || atomic_load( &d->queues.edges ) != edges) ended = serve( d, &moved );
     }
-    lock_give( &d->queues.lock );
+    owner_lock_give( &d->queues.lock );
     if (ended) after_serving( d, ended, moved );
     if (operation_ended()) operation_wake_io();
     return error;
@@ -458,9 +427,9 @@ NTSTATUS unix_operation_release( void *args )
     struct descriptor *d = operation->descriptor;
 
     descriptor_hold( d );
-    lock_take( &d->queues.lock );
+    owner_lock_take( &d->queues.lock );
     operation->held = 0;
-    lock_give( &d->queues.lock );
+    owner_lock_give( &d->queues.lock );
     serve_and_tell( d );
     descriptor_release( d );
     if (operation_ended()) operation_wake_io();
@@ -511,7 +480,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
     struct operation_queues *queues = &d->queues;
     uint32_t count = 0;
 
-    lock_take( &queues->lock );
+    owner_lock_take( &queues->lock );
     for (enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++)
     {
         struct operation *before = NULL, *operation, *next;
@@ -537,7 +506,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
         }
     }
     if (queues->exclusive && !atomic_load( &queues->first[QUEUE_RECEIVE] )) operation_forget( d );
-    lock_give( &queues->lock );
+    owner_lock_give( &queues->lock );
     return count;
 }
 
@@ -602,7 +571,7 @@ uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor
     uint32_t count = 0;
 
     if (!descriptor_hold( listener )) return 0;
-    lock_take( &listener->queues.lock );
+    owner_lock_take( &listener->queues.lock );
     for (operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] ); operation; operation = operation->next)
     {
         if (operation->next_descriptor == acceptor)
@@ -615,7 +584,7 @@ uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor
         }
         before = operation;
     }
-    lock_give( &listener->queues.lock );
+    owner_lock_give( &listener->queues.lock );
     descriptor_release( listener );
     return count;
 }
@@ -637,7 +606,7 @@ NTSTATUS unix_operation_fetch( void *args )
     params->count = 0;
     if (!ended_first) return 0;
 
-    lock_take( &ended_lock );
+    owner_lock_take( &ended_lock );
     for (operation = ended_first; operation && params->count < WS2_COMPLETIONS; operation = next)
     {
         struct ws2_completion *completion = &params->completions[params->count++];
@@ -656,7 +625,7 @@ NTSTATUS unix_operation_fetch( void *args )
         telling = operation;
     }
     ended_first = operation;
-    lock_give( &ended_lock );
+    owner_lock_give( &ended_lock );
     return 0;
 }
 
@@ -664,10 +633,10 @@ NTSTATUS unix_operation_fetch( void *args )
 
 void operation_replace_socket( struct descriptor *d, int fd )
 {
-    const int own = atomic_load( &d->queues.lock ) == own_id(); /* from perform: it is its own queues' turn */
+    const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
     int watched;
 
-    if (!own) lock_take( &d->queues.lock );
+    if (!own) owner_lock_take( &d->queues.lock );
     operation_forget( d );
     watched = events_forget( d );
     afd_poll_forget( d );
@@ -678,7 +647,7 @@ void operation_replace_socket( struct descriptor *d, int fd )
     afd_poll_watch_again( d );
     for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
         if (operation_queued( d, queue )) watch( d, queue );
-    if (!own) lock_give( &d->queues.lock );
+    if (!own) owner_lock_give( &d->queues.lock );
 }
 
 /* --- the end of the process ---------------------------------------------------------------------------------------------*/

@@ -258,6 +258,53 @@ static void test_several( void )
     WSACloseEvent( network );
 }
 
+/* A listener of two processes, each with an AcceptEx pending: each connection goes to one, and none is lost with a process
+ * that dies. */
+static void test_shared_listener( void )
+{
+    struct puppet puppets[2];
+    WSAPROTOCOL_INFOA info;
+    union address address;
+    SOCKET listener, clients[2], shared[2], accepted[2] = { 0 };
+
+    listener = tcp_listener( AF_INET, &address );
+    for (int i = 0; i < 2; i++)
+    {
+        puppet_create( &puppets[i], 0 );
+        check_ok( WSADuplicateSocketA( listener, puppets[i].pid, &info ) );
+        shared[i] = puppet_open_a( &puppets[i], &info, WSA_FLAG_OVERLAPPED );
+        check_result( puppet_do_on( &puppets[i], PUPPET_ACCEPT_EX, shared[i] ), 1 );
+    }
+    closesocket( listener );
+    for (int i = 0; i < 2; i++) clients[i] = client_of( &address );
+    for (int i = 0; i < 2; i++)
+    {
+        puppets[i].message->value = 5000;
+        accepted[i] = (SOCKET)puppet_do( &puppets[i], PUPPET_ACCEPTED );
+        ok( accepted[i] != 0, "process %d got no connection\n", i );
+        check_result( puppet_send( &puppets[i], accepted[i], "x" ), 1 );
+    }
+    for (int i = 0; i < 2; i++) ok( wait_readable( clients[i], 5000 ), "client %d got nothing\n", i );
+    for (int i = 0; i < 2; i++) closesocket( clients[i] );
+
+    for (int round = 0; round < 2; round++)
+    {
+        winetest_push_context( "round %d", round );
+        check_result( puppet_do_on( &puppets[1], PUPPET_ACCEPT_EX, shared[1] ), 1 );
+        if (!round)
+        {
+            check_result( puppet_do_on( &puppets[0], PUPPET_ACCEPT_EX, shared[0] ), 1 );
+            puppet_kill( &puppets[0] );
+        }
+        clients[0] = client_of( &address );
+        puppets[1].message->value = 5000;
+        ok( puppet_do( &puppets[1], PUPPET_ACCEPTED ) != 0, "the connection was lost\n" );
+        closesocket( clients[0] );
+        winetest_pop_context();
+    }
+    puppet_destroy( &puppets[1] );
+}
+
 START_TEST( acceptex )
 {
     SOCKET s;
@@ -270,6 +317,7 @@ START_TEST( acceptex )
         test_short_slots();
         test_completion();
         test_several();
+        test_shared_listener();
     }
     closesocket( s );
     support_end();

@@ -427,6 +427,37 @@ int puppet_send_( struct puppet *puppet, SOCKET s, const char *text, int length 
     return puppet_do_on( puppet, PUPPET_SEND, s );
 }
 
+/* The puppet's one AcceptEx. */
+static struct
+{
+    SOCKET acceptor;
+    OVERLAPPED ov;
+    char buffer[2 * ( sizeof(struct sockaddr_in) + 16 )];
+} accepting;
+
+static LONGLONG puppet_accept_ex( SOCKET s )
+{
+    const DWORD slot = sizeof(struct sockaddr_in) + 16;
+    GUID guid = WSAID_ACCEPTEX;
+    LPFN_ACCEPTEX accept_ex;
+    DWORD size;
+
+    if (WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &accept_ex, sizeof(accept_ex), &size, NULL,
+                  NULL ))
+        return 0;
+    memset( &accepting, 0, sizeof(accepting) );
+    accepting.acceptor = socket( AF_INET, SOCK_STREAM, 0 );
+    accepting.ov.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+    return !accept_ex( s, accepting.acceptor, accepting.buffer, 0, slot, slot, &size, &accepting.ov ) &&
+           WSAGetLastError() == ERROR_IO_PENDING;
+}
+
+static LONGLONG puppet_accepted( DWORD milliseconds )
+{
+    if (WaitForSingleObject( accepting.ov.hEvent, milliseconds ) || accepting.ov.Internal) return 0;
+    return accepting.acceptor;
+}
+
 static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
 {
     int address_length = message->address.any.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
@@ -452,6 +483,8 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_SEND: return send( message->s, message->data, message->length, 0 );
     case PUPPET_RECV: return recv( message->s, message->data, sizeof(message->data), 0 );
     case PUPPET_ACCEPT: return accept( message->s, NULL, NULL );
+    case PUPPET_ACCEPT_EX: return puppet_accept_ex( message->s );
+    case PUPPET_ACCEPTED: return puppet_accepted( message->value );
     case PUPPET_CONNECT: return connect( message->s, &message->address.any, address_length );
     case PUPPET_BIND: return bind( message->s, &message->address.any, address_length );
     case PUPPET_LISTEN: return listen( message->s, 8 );

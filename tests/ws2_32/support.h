@@ -142,6 +142,8 @@ enum puppet_call
     PUPPET_SEND,       /* data, length */
     PUPPET_RECV,
     PUPPET_ACCEPT,
+    PUPPET_ACCEPT_EX,  /* begins one on s with an acceptor of its own; result 1 when it pends */
+    PUPPET_ACCEPTED,   /* value: milliseconds; result: the acceptor when that has ended well, else 0 */
     PUPPET_CONNECT,    /* address */
     PUPPET_BIND,
     PUPPET_LISTEN,
