@@ -36,7 +36,7 @@ static void tell( const struct ws2_operation_target *target, const struct ws2_po
     if (target->apc)
         NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
     else if (target->apc_context && port->handle &&
-             !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && status >= 0 ))
+             !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ))
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
 }
 

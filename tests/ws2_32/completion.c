@@ -141,6 +141,34 @@ static void test_modes( void )
     CloseHandle( port );
 }
 
+/* A datagram cut short at once is reported by the call, and by it alone: libuv asks for datagrams with buffers of no size,
+ * and a packet besides would be a second end of the same request. */
+static void test_cut_short( void )
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
+    SOCKET receiver = socket( AF_INET, SOCK_DGRAM, 0 ), sender = socket( AF_INET, SOCK_DGRAM, 0 );
+    int length = sizeof(address);
+    OVERLAPPED ov = { 0 };
+    char data[16];
+    HANDLE port;
+
+    check_result( bind( receiver, (struct sockaddr *)&address, sizeof(address) ), 0 );
+    check_result( getsockname( receiver, (struct sockaddr *)&address, &length ), 0 );
+    port = CreateIoCompletionPort( (HANDLE)receiver, NULL, KEY, 0 );
+    check_result( SetFileCompletionNotificationModes( (HANDLE)receiver, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ), TRUE );
+    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof(address) ), 5 );
+    ok( wait_readable( receiver, 5000 ), "no data\n" );
+    check_fails( receive( receiver, data, 2, &ov, NULL ), WSAEMSGSIZE );
+    check_no_packet( port );
+    /* what pended has its packet all the same */
+    check_pends( receive( receiver, data, 2, &ov, NULL ) );
+    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof(address) ), 5 );
+    check_packet( port, &ov, FALSE, ERROR_MORE_DATA, 2 );
+    closesocket( receiver );
+    closesocket( sender );
+    CloseHandle( port );
+}
+
 static void test_cancel( void )
 {
     SOCKET client, server;
@@ -423,6 +451,7 @@ START_TEST( completion )
     if (support_begin()) return;
     test_packets();
     test_modes();
+    test_cut_short();
     test_cancel();
     test_association();
     test_shared();
