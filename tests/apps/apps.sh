@@ -1,0 +1,107 @@
+# What the runs of Windows programs share: a room with a prefix set to Windows 10, checks and figures. Sourced, after
+# `name` and `features` are set, with the arguments BUILD [--builtin].
+# The last line is "NAME: N passed, N failed"; lines "NAME: figure VALUE TEXT" are for the table of tests/apps/run.
+
+build=$(cd "${1:?usage: run-$name BUILD [--builtin]}" && pwd) || exit 2
+source=$(cd "$(dirname "$0")/../.." && pwd)
+builtin=
+[ "${2-}" != --builtin ] || builtin=--builtin
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/ws2host
+passed=0 failed=0
+
+. "$source/tools/prefix.sh"
+
+say()
+{
+    echo "$name: $*"
+}
+
+pass()
+{
+    passed=$((passed + 1))
+    say "$*"
+}
+
+fail()
+{
+    failed=$((failed + 1))
+    say "failed: $*"
+}
+
+# skip REASON: what the run needs is not to be had
+skip()
+{
+    say "skipped: $*"
+    exit 77
+}
+
+# fetch FOLDER PACKAGE@VERSION: a package of npm, unpacked into the cache; a rename makes it whole or absent
+fetch()
+{
+    [ ! -d "$cache/$1" ] || return 0
+    command -v npm >/dev/null || skip "$2 is not here, nor npm to fetch it with"
+    mkdir -p "$cache"
+    (
+        folder=$(mktemp -d "$cache/fetch.XXXXXX") && cd "$folder" || exit 1
+        timeout 300 npm pack "$2" >/dev/null 2>&1 && tar -xzf ./*.tgz && mv package "$cache/$1"
+        status=$?
+        rm -rf "$folder"
+        exit $status
+    ) || [ -d "$cache/$1" ] || skip "$2 cannot be fetched"
+}
+
+windows_path()
+{
+    echo "Z:${1//\//\\}"
+}
+
+free_port()
+{
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 12000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo $port
+}
+
+windows() # PROGRAM...
+{
+    "$build/tools/ws2run" $builtin "$@"
+}
+
+# enter: makes the room, or ends the run
+enter()
+{
+    work=$(mktemp -d "${TMPDIR:-/tmp}/ws2host-$name.XXXXXX")
+    trap 'room_end "$work"' EXIT
+    trap 'exit 130' INT TERM
+    room_enter "$work"
+    if ! timeout 120 "$build/tools/ws2run" --prepare ||
+        ! timeout 60 "$build/tools/ws2run" $builtin reg add 'HKCU\Software\Wine' /v Version /d win10 /f >/dev/null 2>&1
+    then
+        fail "prefix"
+        finish
+    fi
+}
+
+# check_table: nothing is left in the table, some moments after the last process has ended
+check_table()
+{
+    [ -z "$builtin" ] || return 0
+    local turn
+    for turn in 1 2 3 4 5 6 7 8 9 10; do
+        "$build/tools/ws2ctl" list >"$work/table" 2>&1
+        grep -q '127\.0\.0\.1\|::1' "$work/table" || { pass "no socket is left"; return; }
+        sleep 0.3
+    done
+    fail "sockets are left ($turn looks)"
+    cat "$work/table"
+}
+
+finish()
+{
+    say "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
