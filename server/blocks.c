@@ -117,8 +117,7 @@ void blocks_take_back( uint32_t owner )
     for (; block != NO_BLOCK; block = next)
     {
         next = blocks[block].next;
-        set_owner( block, NO_OWNER );
-        if (blocks[block].shared) atomic_store( ws2_table_blocks( table_mapping() ) + block, WS2_BLOCK_PINNED );
+        blocks[block].owner = NO_OWNER;
         for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++)
         {
             const uint32_t index = block * WS2_BLOCK_SLOTS + i;
@@ -127,6 +126,8 @@ void blocks_take_back( uint32_t owner )
             if (!share_of_slot( index ) && ws2_word_state( word ) != WS2_SLOT_FREE)
                 block_free_slot( index, ws2_word_generation( word ) );
         }
+        /* last, and in one step: a server that takes over looks into the blocks of the directory only */
+        atomic_store( ws2_table_blocks( table_mapping() ) + block, blocks[block].shared ? WS2_BLOCK_PINNED : NO_OWNER );
         if (!blocks[block].shared) queue_block( block );
     }
 }

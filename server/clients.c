@@ -158,12 +158,13 @@ static void set_record( struct client *client )
 }
 
 /* For a server that takes over: whether it must wait for this process. One that has not published all it holds is waited
- * for by the server after this one too. */
+ * for by the server after this one too; and so is the source of a ticket that ended, until it is told: who redeemed it may
+ * not have got the answer. */
 void client_set_sharing( struct client *client )
 {
     if (client->index == WS2_NO_INDEX || client->dropped) return;
     atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing,
-                  client->holder_count + client->ticket_count + client->missing );
+                  client->holder_count + client->ticket_count + client->ended_count + client->missing );
 }
 
 /* A process that the table knows and that has come back takes its record over. */
@@ -384,6 +385,7 @@ static void flush_ended( struct client *client )
 
     client->ended_count -= count;
     memmove( client->ended, client->ended + count, client->ended_count * sizeof(*client->ended) );
+    client_set_sharing( client );
 }
 
 /* Told when the current event is done, after the reply that redeemed the ticket: were it the other way round, a server

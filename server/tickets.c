@@ -143,8 +143,8 @@ static void ticket_unlink( struct ticket *ticket )
     {
         LIST_REMOVE( ticket, in_issuer );
         ticket->issuer->ticket_count--;
-        client_set_sharing( ticket->issuer );
         client_tell_ended( ticket->issuer, ticket->number );
+        client_set_sharing( ticket->issuer );
     }
     if (ticket->fd >= 0) close( ticket->fd );
     open_tickets--;
