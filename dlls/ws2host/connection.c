@@ -500,10 +500,13 @@ void connection_mend( uint64_t serial )
  * for what the first one did is only what we publish. */
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
+    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
     int received;
 
-    for (int tries = 0; tries < 5; tries++)
+    /* servers that die one after the other are no reason to fail; one that hangs up each time is */
+    for (int tries = 0; tries < 5 || now_ms() < deadline; tries++)
     {
+        if (tries >= 5) sleep_ms( 5 );
         if (establish()) break;
         if (request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT) share_begins();
         if (!exchange( connection.fd, request, send_fd, reply, &received ))
