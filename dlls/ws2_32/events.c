@@ -6,6 +6,7 @@
  */
 #include "ws2_32_private.h"
 #include "completion.h"
+#include "notifications.h"
 
 NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
 NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
@@ -63,6 +64,8 @@ static DWORD WINAPI io_thread( void *arg )
             tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
         }
         if (params.completions) completion_deliver();
+        if (params.outstanding) notifications_look();
+        else if (params.notifications) notifications_deliver();
     }
 }
 

@@ -20,12 +20,13 @@ struct port
     HANDLE theirs; /* the program's handle; NULL once that is closed */
     DWORD owner;   /* 0, or the Windows process in which `theirs` is */
     HANDLE ours;
+    BOOL kept;     /* registrations of notifications name it */
 };
 
 static SRWLOCK lock = SRWLOCK_INIT;
 static struct port *ports;
 static UINT64 owned;   /* a hash of the handles `theirs` of this process: what is not in it is no port of ours */
-static UINT32 orphans; /* ports without such a handle */
+static UINT32 orphans; /* ports without such a handle, to be let go */
 
 static UINT64 hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
 
@@ -36,7 +37,7 @@ static void count_ports( void )
     UINT32 count = 0;
 
     for (struct port *port = ports; port; port = port->next)
-        if (!port->theirs) count++;
+        if (!port->theirs) count += !port->kept;
         else if (!port->owner) hashes |= hash( port->theirs );
     owned = hashes;
     orphans = count;
@@ -66,6 +67,24 @@ static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
     ports = port;
     count_ports();
     return port;
+}
+
+NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
+{
+    struct port *port;
+    NTSTATUS status;
+    ULONG depth;
+
+    if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
+    AcquireSRWLockExclusive( &lock );
+    if (!(port = find( theirs, 0 ))) port = add( theirs, 0, GetCurrentProcess() );
+    if (port)
+    {
+        port->kept = TRUE;
+        *ours = port->ours;
+    }
+    ReleaseSRWLockExclusive( &lock );
+    return port ? 0 : status_of_error( WSAENOBUFS );
 }
 
 NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
@@ -111,7 +130,7 @@ void overlapped_port_closed( void )
     for (link = &ports; (port = *link);)
     {
         /* a handle of another process, or a second one of this, may keep the port in use */
-        if (!port->theirs && !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof(info), NULL ) &&
+        if (!port->theirs && !port->kept && !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof(info), NULL ) &&
             info.HandleCount <= 1)
         {
             *link = port->next;

@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "descriptor.h"
 #include "events.h"
+#include "notify.h"
 #include "operation.h"
 #include "wait.h"
 
@@ -89,6 +90,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->local, 0 );
     atomic_store( &d->event_generation, 0 );
     atomic_store( &d->deferred, NULL );
+    atomic_store( &d->notification, NULL );
     memset( &d->queues, 0, sizeof(d->queues) );
     atomic_store( &d->polls, NULL );
     d->poll_watched = d->poll_events = 0;
@@ -189,6 +191,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         /* its handle was closed behind our back, and the loader has used the value again */
         atomic_store( &old->closing, 1 );
         events_forget( old );
+        notify_forget( old );
         if (operation_close( old )) operation_wake_io();
         wait_wake( old );
         descriptor_release( old );
@@ -241,6 +244,7 @@ NTSTATUS unix_close_begin( void *args )
 
     atomic_store( &d->closing, 1 );
     events_forget( d );
+    notify_forget( d );
     discard_deferred( d );
     params->completions = operation_close( d );
     if (atomic_load( &d->users ) > 1) wait_wake( d );

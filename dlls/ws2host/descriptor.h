@@ -22,6 +22,7 @@ enum operation_queue
 };
 
 struct operation;
+struct notification;
 
 /* Overlapped operations that wait (operation.h). */
 struct operation_queues
@@ -52,7 +53,8 @@ struct descriptor
     _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
     struct descriptor *next_deferred;
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
-    uint32_t reserved;
+    _Atomic uint32_t notified_room; /* notifications by edge: that it can send has been told */
+    _Atomic( struct notification * ) notification; /* notify.h */
     struct operation_queues queues;
     _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
     uint32_t poll_watched;

@@ -9,6 +9,7 @@
 #include "afd_poll.h"
 #include "connection.h"
 #include "events.h"
+#include "notify.h"
 #include "operation.h"
 #include "poke.h"
 #include "poll.h"
@@ -348,6 +349,7 @@ NTSTATUS unix_event_attempt( void *args )
 void events_send_blocked( struct descriptor *d )
 {
     descriptor_set_flags( d, WS2_FLAG_SEND_BLOCKED );
+    notify_send_blocked( d );
     if (atomic_load( &d->slot->events )) events_reenable_slow( d, WS2_FD_WRITE );
 }
 
@@ -459,6 +461,9 @@ static void take_events( struct ws2_io_wait_params *params )
     }
 }
 
+/* How soon it is noticed that a program takes packets without calling ProcessSocketNotifications. */
+#define OUTSTANDING_MS 10
+
 NTSTATUS unix_io_wait( void *args )
 {
     struct ws2_io_wait_params *params = args;
@@ -467,11 +472,12 @@ NTSTATUS unix_io_wait( void *args )
     int epoll = -1;
 
     params->count = 0;
-    params->completions = 0;
+    params->completions = params->notifications = params->outstanding = 0;
     if ((params->error = operation_epoll( &params->completions, &epoll ))) return 0;
-    while (!params->count && !operation_ended())
+    while (!params->count && !operation_ended() && !params->notifications && !params->outstanding)
     {
-        int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, operation_patience() ), network = 0, polls = 0;
+        const int patience = notify_outstanding() ? OUTSTANDING_MS : operation_patience();
+        int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, patience ), network = 0, polls = 0;
 
         for (int i = 0; i < count; i++)
         {
@@ -479,12 +485,15 @@ NTSTATUS unix_io_wait( void *args )
             else if (events[i].data.u64 == OPERATION_KEY_POLLS) polls = 1;
             else if (events[i].data.u64 == OPERATION_KEY_ADDRESSES || events[i].data.u64 == OPERATION_KEY_ROUTES)
                 operation_changed( events[i].data.u64 );
+            else if (events[i].data.u64 == NOTIFY_KEY) params->notifications = 1;
             else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
         /* the operations come first: what they take is no event */
         if (network) take_events( params );
         if (polls) afd_poll_serve();
         if (!count || !++turns) operation_tick();
+        if (notify_due()) params->notifications = 1;
+        params->outstanding = !count && notify_outstanding();
     }
     params->completions = operation_ended();
     return 0;

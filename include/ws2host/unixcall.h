@@ -17,6 +17,7 @@
 
 #include "ws2host/unixcall_sockets.h"
 #include "ws2host/unixcall_events.h"
+#include "ws2host/unixcall_notifications.h"
 #include "ws2host/unixcall_overlapped.h"
 #include "ws2host/unixcall_names.h"
 #include "ws2host/unixcall_options.h"
@@ -29,6 +30,7 @@
     X( copy ) \
     WS2_SOCKET_CALLS( X ) \
     WS2_EVENT_CALLS( X ) \
+    WS2_NOTIFICATION_CALLS( X ) \
     WS2_OVERLAPPED_CALLS( X ) \
     WS2_NAME_CALLS( X ) \
     WS2_OPTION_CALLS( X ) \

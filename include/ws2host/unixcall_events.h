@@ -74,6 +74,8 @@ struct ws2_io_wait_params
     int32_t error;
     uint32_t count; /* out */
     uint32_t completions; /* out: operation_fetch has something */
+    uint32_t notifications; /* out: notify_fetch may have something */
+    uint32_t outstanding; /* out: notifications wait for their packets to be taken */
     uint32_t reserved;
     struct ws2_io_action actions[WS2_IO_ACTIONS]; /* out */
 };
