@@ -21,7 +21,6 @@ static struct known_port
 {
     struct known_port *next;
     HANDLE port;
-    BOOL collected; /* its packets are handed out here */
 } *known_ports;
 static SRWLOCK known_lock = SRWLOCK_INIT;
 
@@ -34,15 +33,16 @@ void notifications_deliver( void )
     {
         if (ws2_call( notify_fetch, &params )) break;
         for (UINT32 i = 0; i < params.count; i++)
-            NtSetIoCompletion( (HANDLE)(UINT_PTR)params.packets[i].port, params.packets[i].key, 0, 0,
-                               params.packets[i].events );
+            NtSetIoCompletion( (HANDLE)(UINT_PTR)params.packets[i].port, params.packets[i].key,
+                               params.packets[i].handle, 0, params.packets[i].events );
     } while (params.count);
     ReleaseSRWLockExclusive( &delivering );
 }
 
-static void taken( HANDLE port )
+static void taken( HANDLE port, enum ws2_notify_taken how, const UINT64 *handles, UINT32 count )
 {
-    struct ws2_notify_taken_params params = { .port = (UINT32)(UINT_PTR)port };
+    struct ws2_notify_taken_params params = { .port = (UINT32)(UINT_PTR)port, .how = how, .count = count,
+                                              .handles = ws2_pointer( handles ) };
 
     ws2_call( notify_taken, &params );
 }
@@ -51,15 +51,18 @@ void notifications_look( void )
 {
     ULONG depth;
 
+    /* not while one thread has fetched what it has not queued yet */
+    AcquireSRWLockExclusive( &delivering );
     AcquireSRWLockShared( &known_lock );
     for (struct known_port *known = known_ports; known; known = known->next)
-        if (!known->collected && !NtQueryIoCompletion( known->port, 0, &depth, sizeof(depth), NULL ) && !depth)
-            taken( known->port );
+        if (!NtQueryIoCompletion( known->port, 0, &depth, sizeof(depth), NULL ) && !depth)
+            taken( known->port, WS2_NOTIFY_EMPTY, NULL, 0 );
     ReleaseSRWLockShared( &known_lock );
+    ReleaseSRWLockExclusive( &delivering );
     notifications_deliver();
 }
 
-static BOOL know_port( HANDLE port, BOOL collected )
+static BOOL know_port( HANDLE port )
 {
     struct known_port *known;
 
@@ -71,9 +74,23 @@ static BOOL know_port( HANDLE port, BOOL collected )
         known->next = known_ports;
         known_ports = known;
     }
-    if (known && collected) known->collected = TRUE;
     ReleaseSRWLockExclusive( &known_lock );
     return known != NULL;
+}
+
+/* Packets of ours carry the socket where others carry an OVERLAPPED; a stranger's is no socket, or has no packet out. */
+static void note_taken( HANDLE port, const OVERLAPPED_ENTRY *completions, ULONG count )
+{
+    UINT64 handles[64];
+    UINT32 noted = 0;
+
+    for (ULONG i = 0; i < count; i++)
+    {
+        handles[noted++] = ws2_pointer( completions[i].lpOverlapped );
+        if (noted < ARRAYSIZE( handles ) && i + 1 < count) continue;
+        taken( port, WS2_NOTIFY_NOTED, handles, noted );
+        noted = 0;
+    }
 }
 
 static BOOL one_of( UINT32 flags, UINT32 mask ) { return ( flags & mask ) && ( flags & mask ) != mask; }
@@ -102,9 +119,10 @@ static int register_one( const SOCK_NOTIFY_REGISTRATION *registration, HANDLE po
     default:
         return ERROR_INVALID_PARAMETER;
     }
-    if ((error = ws2_call( notify_register, &params ))) return error;
+    error = ws2_call( notify_register, &params );
+    /* a request that was refused may have been the first */
     if (params.need_io_thread && !ws2_start_io_thread()) return WSAENOBUFS;
-    return 0;
+    return error;
 }
 
 static int register_all( SOCK_NOTIFY_REGISTRATION *registrations, UINT32 count, HANDLE port )
@@ -132,12 +150,13 @@ static DWORD process( HANDLE theirs, UINT32 registration_count, SOCK_NOTIFY_REGI
         return ERROR_INVALID_PARAMETER;
     if (received && ws2_write( received, &count, sizeof(*received) )) return WSAEFAULT;
     if (port_keep( theirs, &port )) return ERROR_INVALID_HANDLE;
-    if (!know_port( port, completion_count != 0 )) return WSAENOBUFS;
+    if (!know_port( port )) return WSAENOBUFS;
     if ((error = register_all( registrations, registration_count, port ))) return error;
-    if (completion_count) taken( port );
+    if (completion_count) taken( port, WS2_NOTIFY_AGAIN, NULL, 0 );
     notifications_deliver();
     if (!completion_count) return 0;
     if (!GetQueuedCompletionStatusEx( theirs, completions, completion_count, &count, timeout, FALSE )) return GetLastError();
+    note_taken( port, completions, count );
     return ws2_write( received, &count, sizeof(*received) );
 }
 

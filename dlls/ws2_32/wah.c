@@ -231,10 +231,25 @@ DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routi
         WS2_RETURN( (DWORD)ERROR_NOT_SUPPORTED, ERROR_NOT_SUPPORTED, "no support for non-IFS handles" ); \
     }
 
+/***********************************************************************
+ *      WahOpenHandleHelper   (WS2_32.@)
+ */
 NON_IFS( WahOpenHandleHelper, HANDLE *helper __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCloseHandleHelper   (WS2_32.@)
+ */
 NON_IFS( WahCloseHandleHelper, HANDLE helper __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCreateSocketHandle   (WS2_32.@)
+ */
 NON_IFS( WahCreateSocketHandle, HANDLE helper __attribute__( ( unused ) ), SOCKET *s __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCloseSocketHandle   (WS2_32.@)
+ */
 NON_IFS( WahCloseSocketHandle, HANDLE helper __attribute__( ( unused ) ), SOCKET s __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCompleteRequest   (WS2_32.@)
+ */
 NON_IFS( WahCompleteRequest, HANDLE helper __attribute__( ( unused ) ), SOCKET s __attribute__( ( unused ) ),
          OVERLAPPED *overlapped __attribute__( ( unused ) ), DWORD error __attribute__( ( unused ) ),
          DWORD bytes __attribute__( ( unused ) ) )

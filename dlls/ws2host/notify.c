@@ -47,6 +47,7 @@ struct notification
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static volatile int notify_epoll = -1;
 static struct notification_list outstanding = TAILQ_HEAD_INITIALIZER( outstanding );
+static struct notification_list taken = TAILQ_HEAD_INITIALIZER( taken ); /* the program has the packet */
 static struct notification_list due = TAILQ_HEAD_INITIALIZER( due );
 static _Atomic uint32_t outstanding_count, due_count;
 
@@ -70,16 +71,12 @@ static void unlock( const sigset_t *before )
 /* list: NULL for none */
 static void move_to( struct notification *n, struct notification_list *list )
 {
-    if (n->list)
-    {
-        TAILQ_REMOVE( n->list, n, entry );
-        atomic_fetch_sub( n->list == &due ? &due_count : &outstanding_count, 1 );
-    }
-    if ((n->list = list))
-    {
-        TAILQ_INSERT_TAIL( list, n, entry );
-        atomic_fetch_add( list == &due ? &due_count : &outstanding_count, 1 );
-    }
+    if (n->list) TAILQ_REMOVE( n->list, n, entry );
+    if (n->list == &due) atomic_fetch_sub( &due_count, 1 );
+    if (n->list == &outstanding) atomic_fetch_sub( &outstanding_count, 1 );
+    if ((n->list = list)) TAILQ_INSERT_TAIL( list, n, entry );
+    if (list == &due) atomic_fetch_add( &due_count, 1 );
+    if (list == &outstanding) atomic_fetch_add( &outstanding_count, 1 );
 }
 
 static int32_t make_epoll( uint32_t *need_io_thread )
@@ -185,7 +182,8 @@ static uint32_t evaluate( struct notification *n, int edge )
     fd.fd = d->fd;
     if (poll( &fd, 1, 0 ) >= 0) events = events_of( d, fd.revents );
     lock( &before );
-    if (atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding) events = 0;
+    if (atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding || n->list == &taken)
+        events = 0;
     events &= n->filter | EVENT_ERR;
     if (!( n->trigger & TRIGGER_LEVEL ))
     {
@@ -204,6 +202,7 @@ static void put( struct ws2_notify_fetch_params *params, const struct notificati
 {
     if (!events) return;
     params->packets[params->count].key = n->key;
+    params->packets[params->count].handle = n->handle;
     params->packets[params->count].port = n->port;
     params->packets[params->count++].events = events;
 }
@@ -261,21 +260,52 @@ NTSTATUS unix_notify_register( void *args )
     return 0;
 }
 
+static void move_all( struct notification_list *from, uint32_t port, struct notification_list *to )
+{
+    struct notification *n, *next;
+
+    for (n = TAILQ_FIRST( from ); n; n = next)
+    {
+        next = TAILQ_NEXT( n, entry );
+        if (n->port == port) move_to( n, to );
+    }
+}
+
 NTSTATUS unix_notify_taken( void *args )
 {
     struct ws2_notify_taken_params *params = args;
-    struct notification *n, *next;
+    const uint64_t *handles = (const uint64_t *)(uintptr_t)params->handles;
     sigset_t before;
 
     params->error = 0;
-    if (!notify_outstanding()) return 0;
-    lock( &before );
-    for (n = TAILQ_FIRST( &outstanding ); n; n = next)
+    switch ((enum ws2_notify_taken)params->how)
     {
-        next = TAILQ_NEXT( n, entry );
-        if (n->port == params->port) move_to( n, &due );
+    case WS2_NOTIFY_NOTED:
+        for (uint32_t i = 0; i < params->count; i++)
+        {
+            NTSTATUS status;
+            struct descriptor *d = descriptor_acquire( handles[i], &status );
+            struct notification *n;
+
+            if (!d) continue; /* closed meanwhile */
+            lock( &before );
+            n = atomic_load( &d->notification );
+            if (n && n->port == params->port && n->list == &outstanding) move_to( n, &taken );
+            unlock( &before );
+            descriptor_release( d );
+        }
+        break;
+    case WS2_NOTIFY_AGAIN:
+        lock( &before );
+        move_all( &taken, params->port, &due );
+        unlock( &before );
+        break;
+    case WS2_NOTIFY_EMPTY:
+        lock( &before );
+        move_all( &outstanding, params->port, &due );
+        unlock( &before );
+        break;
     }
-    unlock( &before );
     return 0;
 }
 

@@ -640,20 +640,14 @@ void operation_replace_socket( struct descriptor *d, int fd )
     if (!own) owner_lock_take( &d->queues.lock );
     operation_forget( d );
     watched = events_forget( d );
-<<<<<<< HEAD
     afd_poll_forget( d );
-=======
     notify_unwatch( d );
->>>>>>> 8fbc4bd (ProcessSocketNotifications: readiness of sockets through completion ports)
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
     atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
     if (watched) events_watch_again( d );
-<<<<<<< HEAD
     afd_poll_watch_again( d );
-=======
     notify_watch_again( d );
->>>>>>> 8fbc4bd (ProcessSocketNotifications: readiness of sockets through completion ports)
     for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
         if (operation_queued( d, queue )) watch( d, queue );
     if (!own) owner_lock_give( &d->queues.lock );

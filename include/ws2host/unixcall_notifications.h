@@ -20,11 +20,22 @@ struct ws2_notify_register_params
     uint32_t need_io_thread; /* out */
 };
 
-/* The program has taken the packets of that port: what is told of again and again is told of again if it holds. */
+/* What is told of again and again, of that port, and whose packet the program has taken. NOTED: the packets of these
+ * handles are in the program's hands. AGAIN: it has come back for more, so they are told of again if they hold.
+ * EMPTY: nothing is queued at the port, so that all have been taken, and are told of again if they hold. */
+enum ws2_notify_taken
+{
+    WS2_NOTIFY_NOTED,
+    WS2_NOTIFY_AGAIN,
+    WS2_NOTIFY_EMPTY
+};
 struct ws2_notify_taken_params
 {
     int32_t error;
     uint32_t port;
+    uint32_t how; /* enum ws2_notify_taken */
+    uint32_t count;
+    uint64_t handles; /* uint64_t[count], ours */
 };
 
 /* What is to be queued to the ports. The caller calls again until count is 0, with the packets queued. */
@@ -36,6 +47,7 @@ struct ws2_notify_fetch_params
     struct
     {
         uint64_t key;
+        uint64_t handle;
         uint32_t port;
         uint32_t events; /* SOCK_NOTIFY_EVENT_* */
     } packets[WS2_NOTIFICATIONS];
