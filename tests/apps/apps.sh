@@ -105,3 +105,67 @@ finish()
     [ "$failed" -eq 0 ]
     exit
 }
+
+# --- HTTP servers ---
+
+sum_of() # FILE
+{
+    sha256sum <"$1" | cut -d ' ' -f 1
+}
+
+# same TEXT FILE CURL-ARGUMENT...: what curl fetches is the file
+same()
+{
+    local text=$1 file=$2 got
+    shift 2
+    got=$(curl -sS --max-time 60 "$@" 2>"$work/errors" | sha256sum | cut -d ' ' -f 1)
+    if [ "$got" = "$(sum_of "$file")" ]; then pass "$text"; else fail "$text"; cat "$work/errors"; fi
+}
+
+# equal TEXT VALUE EXPECTED
+equal()
+{
+    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: $2, not $3"; fi
+}
+
+wait_for_server() # URL PID
+{
+    local turn
+    for turn in $(seq 150); do
+        curl -s -k -o "$work/first" --max-time 2 "$1" && return 0
+        kill -0 "$2" 2>/dev/null || break
+        sleep 0.2
+    done
+    fail "no server at $1 ($turn looks)"
+    return 1
+}
+
+# load TEXT URL FILE CONNECTIONS: a figure
+load()
+{
+    local rate
+    if rate=$(timeout 60 node "$source/tests/apps/http_load.js" "$2" 3 "$4" "$(sum_of "$3")" 2>"$work/errors"); then
+        pass "$1, $4 connections"
+        say "figure $rate requests per second, $1, $4 connections"
+    else
+        fail "$1, $4 connections"
+        tail -n 3 "$work/errors"
+    fi
+}
+
+# many TEXT URL FILE COUNT: so many requests, each over a connection of its own, 20 at a time
+many()
+{
+    local right
+    # shellcheck disable=SC2016
+    right=$(seq "$4" | URL=$2 xargs -P 20 -I{} sh -c 'curl -sS --max-time 30 "$URL" 2>/dev/null | sha256sum' |
+        grep -c "^$(sum_of "$3")")
+    equal "$1" "$right" "$4"
+}
+
+# the Go and Rust programs of today want a DLL that Wine 8 lacks
+add_bcryptprimitives()
+{
+    [ ! -f "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" ] || return 0
+    cp "$build/tests/apps/bcryptprimitives.dll" "$WINEPREFIX/drive_c/windows/system32/"
+}
