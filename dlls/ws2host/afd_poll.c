@@ -19,7 +19,7 @@
 #include "afd_poll.h"
 #include "connection.h"
 #include "operation.h"
-#include "poll.h"
+#include "conditions.h"
 #include "wait.h"
 
 #define WAIT_TIMEOUT 258 /* Win32's error for STATUS_TIMEOUT */

@@ -12,7 +12,7 @@
 #include "notify.h"
 #include "operation.h"
 #include "poke.h"
-#include "poll.h"
+#include "conditions.h"
 
 static int io_epoll = -1;
 static int io_poke = -1; /* in the epoll too, under a key that no descriptor has */

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include "connect.h"
 #include "operation.h"
-#include "poll.h"
+#include "conditions.h"
 #include "wait.h"
 
 short poll_host_events( struct descriptor *d, uint32_t wanted )

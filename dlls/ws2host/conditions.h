@@ -1,6 +1,6 @@
 /* What a host poll result means on Windows: shared by select, WSAPoll and the network events (poll.c). */
-#ifndef WS2HOST_POLL_H
-#define WS2HOST_POLL_H
+#ifndef WS2HOST_CONDITIONS_H
+#define WS2HOST_CONDITIONS_H
 
 #include "descriptor.h"
 
