@@ -10,7 +10,7 @@
 #include "connection.h"
 #include "notify.h"
 #include "operation.h"
-#include "poll.h"
+#include "conditions.h"
 
 /* numbers of SOCK_NOTIFY_REGISTRATION */
 enum
