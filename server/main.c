@@ -170,8 +170,9 @@ static int start_in_background( int directory )
     }
     close( ends[1] );
     if (read( ends[0], &byte, 1 ) == 1) return 0;
-    if (waitpid( child, &status, 0 ) != child || !WIFEXITED( status )) return 1;
-    return WEXITSTATUS( status );
+    if (waitpid( child, &status, 0 ) != child) return 1;
+    if (WIFSIGNALED( status )) return WS2_SERVER_KILLED;
+    return WIFEXITED( status ) ? WEXITSTATUS( status ) : 1;
 }
 
 int main( int argc, char **argv )

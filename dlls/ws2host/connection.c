@@ -248,6 +248,8 @@ static int start_server( const char *directory )
         }
         sleep_ms( 1 );
     }
+    /* killed while starting up is no reason to give up: the next attempt starts another */
+    if (WIFSIGNALED( status ) || ( WIFEXITED( status ) && WEXITSTATUS( status ) == WS2_SERVER_KILLED )) return 0;
     if (WIFEXITED( status ) && !WEXITSTATUS( status )) return 0;
     complain( "%s failed in %s; run it there by hand (ws2server --foreground DIRECTORY) to see why", path, directory );
     return -1;

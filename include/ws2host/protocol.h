@@ -13,6 +13,7 @@
 
 #define WS2_SERVER_SOCKET "server"
 #define WS2_SERVER_LOCK "lock"
+#define WS2_SERVER_KILLED 75 /* exit status of the start-up process when its server was killed before it listened: try again */
 #define WS2_POKE_SOCKET "poke-%u" /* a client's, by its index: see dlls/ws2host/poke.h */
 
 enum ws2_request_type
