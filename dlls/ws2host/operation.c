@@ -367,6 +367,10 @@ int32_t operation_queue( struct descriptor *d, struct operation *operation )
     return queue_it( d, operation, 0, 0 );
 }
 
+/* How long a new operation waits for the telling of the one before: some yields, and then up to 2 ms. */
+#define TELLING_YIELDS 64
+#define TELLING_TURNS ( TELLING_YIELDS + 20 )
+
 void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
                       struct operation *( *clone )( const struct operation * ) )
 {
@@ -379,9 +383,13 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
     operation->descriptor = operation->owner = d;
     operation->target = params->target;
     operation->how = params->how;
-    /* the program may be told of the one before at this moment: packets stay in order */
-    for (unsigned int turns = 0; atomic_load( &queues->untold[queue] ) && !operation_queued( d, queue ) && turns < 64; turns++)
-        sched_yield();
+    /* the program may be told of the one before at this moment, and has noticed: packets stay in order */
+    for (unsigned int turns = 0;
+         atomic_load( &queues->untold[queue] ) && !operation_queued( d, queue ) && turns < TELLING_TURNS; turns++)
+    {
+        if (turns < TELLING_YIELDS) sched_yield();
+        else usleep( 100 );
+    }
     if (!atomic_load( &queues->untold[queue] ) && clone)
     {
         tried = 1;
