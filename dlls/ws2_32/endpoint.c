@@ -1,17 +1,25 @@
 /* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
 #include "ws2_32_private.h"
+#include "local_addresses.h"
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
+
+static int bind_to( SOCKET s, const struct sockaddr *name, int size )
+{
+    char host[LOCAL_ADDRESS_SIZE];
+    int error = local_address_to_host( &name, &size, host );
+    struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
+
+    return error ? error : ws2_call( bind, &params );
+}
 
 /***********************************************************************
  *      bind   (WS2_32.2)
  */
 int WINAPI bind( SOCKET s, const struct sockaddr *name, int size )
 {
-    struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
-
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "bind" );
-    WS2_RETURN_STATUS( ws2_call( bind, &params ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
+    WS2_RETURN_STATUS( bind_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
 }
 
 /***********************************************************************
@@ -27,9 +35,11 @@ int WINAPI listen( SOCKET s, int backlog )
 
 static int connect_to( SOCKET s, const struct sockaddr *name, int size )
 {
+    char host[LOCAL_ADDRESS_SIZE];
+    int error = local_address_to_host( &name, &size, host );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
-    return ws2_call( connect, &params );
+    return error ? error : ws2_call( connect, &params );
 }
 
 /***********************************************************************
@@ -61,6 +71,7 @@ static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error
 
     if ((*error = ws2_call( accept, &params ))) return INVALID_SOCKET;
     accepted = ws2_install( params.fd, params.descriptor, 0, error );
+    if (accepted != INVALID_SOCKET && name) local_address_from_host( name );
     if (accepted != INVALID_SOCKET && params.inherited_events) ws2_inherit_events( s, accepted );
     return accepted;
 }
@@ -168,9 +179,11 @@ int WINAPI WSARecvDisconnect( SOCKET s, LPWSABUF data )
 int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
 {
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
+    int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getsockname" );
-    WS2_RETURN_STATUS( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    if (!(error = ws2_call( getsockname, &params ))) error = local_address_from_host( name );
+    WS2_RETURN_STATUS( error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }
 
 /***********************************************************************
@@ -179,7 +192,9 @@ int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
 int WINAPI getpeername( SOCKET s, struct sockaddr *name, int *size )
 {
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
+    int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getpeername" );
-    WS2_RETURN_STATUS( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    if (!(error = ws2_call( getpeername, &params ))) error = local_address_from_host( name );
+    WS2_RETURN_STATUS( error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }

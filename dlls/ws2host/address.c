@@ -46,6 +46,7 @@ int32_t address_write( const union host_address *address, socklen_t host_size, u
     if (!user || !user_size) return 0;
     if (*user_size < size) return WSAEFAULT;
     copy.any.sa_family = family;
+    if (family == WS_AF_UNIX && host_size < (socklen_t)size) memset( (char *)&copy + host_size, 0, size - host_size );
     memcpy( user, &copy, size );
     *user_size = size;
     return 0;

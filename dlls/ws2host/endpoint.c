@@ -188,6 +188,8 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
         return WSAEWOULDBLOCK;
     }
     result = errno;
+    /* no such file, and no room in the listener's queue: nobody is there */
+    if (address->any.sa_family == AF_UNIX && ( result == ENOENT || result == EAGAIN )) result = ECONNREFUSED;
     if (result == ECONNREFUSED && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
     {
         /* the host knows at once; Windows always tells it later */

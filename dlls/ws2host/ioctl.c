@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "connect.h"
+#include "connection.h"
 #include "ioctl.h"
 #include "option.h"
 #include "wait.h"
@@ -162,6 +163,25 @@ static int32_t routing_change( struct descriptor *d, struct ioctl_request *reque
     return WSAEWOULDBLOCK;
 }
 
+/* SIO_AF_UNIX_GETPEERPID: the Windows id of the process at the other end. */
+static int32_t local_peer( struct descriptor *d, struct ioctl_request *request )
+{
+    const struct ws2_client_record *clients = ws2_table_clients( connection_table() );
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    if (d->slot->family != WS_AF_UNIX) return WSAEOPNOTSUPP;
+    if (!( descriptor_flags( d ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
+    if (getsockopt( d->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size )) return winsock_error( errno );
+    for (uint32_t i = 0; i < WS2_CLIENT_COUNT; i++)
+        if (atomic_load( &clients[i].unix_pid ) == (uint32_t)peer.pid)
+        {
+            ioctl_out_number( request, atomic_load( &clients[i].windows_pid ) );
+            return 0;
+        }
+    return WSAENOTCONN; /* it has gone */
+}
+
 static const struct ioctl_code
 {
     uint32_t code;
@@ -174,6 +194,7 @@ static const struct ioctl_code
     { 0x8004667e /* FIONBIO */, TYPE_ANY, 0, 4, 0, set_nonblocking },
     { 0x4004667f /* FIONREAD */, TYPE_ANY, 0, 0, 4, readable_bytes },
     { 0x40047307 /* SIOCATMARK */, TYPE_STREAM, 0, 0, 4, at_mark },
+    { 0x58000100 /* SIO_AF_UNIX_GETPEERPID */, TYPE_STREAM, 0, 0, 4, local_peer },
     { 0x98000004 /* SIO_KEEPALIVE_VALS */, TYPE_ANY, 0, 12, 0, keepalive_values },
     { 0x48000022 /* SIO_BASE_HANDLE */, TYPE_ANY, 0, 0, 0, base_handle },
     { 0x4800001b /* SIO_BSP_HANDLE */, TYPE_ANY, 0, 0, 0, base_handle },
