@@ -1,0 +1,153 @@
+/*
+ * The server's messages and what it reads from the table: three clients of one process send any requests with and without
+ * descriptors, write anywhere into the first slots, hang up and come back. loop.c is replaced by the steps of the input.
+ *
+ * An input is records of 42 bytes: what to do and which client, the place in the table, a request (or what to write).
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "server.h"
+
+#define CLIENTS 3
+#define RECORD 42
+#define MOST 256
+
+int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size );
+
+static struct { struct source *source; int fd; short events; } sources[MOST];
+static int listener = -1, ends[CLIENTS];
+static struct sockaddr_un address = { .sun_family = AF_UNIX };
+static socklen_t address_size = sizeof(address);
+
+int loop_add( struct source *source, int fd, uint32_t events )
+{
+    for (int i = 0; i < MOST; i++)
+        if (!sources[i].source)
+        {
+            sources[i].source = source;
+            sources[i].fd = fd;
+            sources[i].events = events;
+            return 0;
+        }
+    return -1;
+}
+void loop_change( struct source *source, int fd, uint32_t events ) 
+{
+    (void)source;
+    for (int i = 0; i < MOST; i++)
+        if (sources[i].source && sources[i].fd == fd) sources[i].events = events;
+}
+void loop_remove( int fd )
+{
+    for (int i = 0; i < MOST; i++)
+        if (sources[i].source && sources[i].fd == fd) sources[i].source = NULL;
+}
+/* time passes at each look, so that what is held back ends */
+uint64_t loop_now( void )
+{
+    static uint64_t now;
+    return now += 100;
+}
+
+static void begin( void )
+{
+    listener = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0 );
+    /* an abstract name that the kernel chooses */
+    if (bind( listener, (struct sockaddr *)&address, sizeof(sa_family_t) ) || listen( listener, 16 ) ||
+        getsockname( listener, (struct sockaddr *)&address, &address_size )) abort();
+    client_set_listener( listener );
+    client_set_directory( open( "/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC ) );
+    for (int i = 0; i < CLIENTS; i++) ends[i] = -1;
+}
+
+/* What epoll would tell; EPOLL's bits are poll's. */
+static void step( void )
+{
+    for (int i = 0; i < MOST; i++)
+    {
+        struct pollfd state = { .fd = sources[i].fd, .events = sources[i].events };
+
+        if (sources[i].source && poll( &state, 1, 0 ) > 0) sources[i].source->ready( sources[i].source, state.revents );
+    }
+    clients_run_deadlines();
+    clients_tell_ended();
+}
+
+static void send_request( int fd, const void *request, size_t size, int send_fd )
+{
+    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
+    struct iovec data = { (void *)request, size };
+    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
+
+    if (send_fd >= 0)
+    {
+        struct cmsghdr *cmsg;
+
+        header.msg_control = control;
+        header.msg_controllen = sizeof(control);
+        cmsg = CMSG_FIRSTHDR( &header );
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
+        memcpy( CMSG_DATA( cmsg ), &send_fd, sizeof(int) );
+    }
+    sendmsg( fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL );
+}
+
+int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
+{
+    char drain[8192];
+
+    if (listener < 0) begin();
+    for (; size >= RECORD && size <= 64 * RECORD; data += RECORD, size -= RECORD)
+    {
+        const int client = data[0] % CLIENTS, action = data[0] / CLIENTS % 8;
+        const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = 0x20 + 4 * client };
+        int fd = -1;
+
+        if (ends[client] < 0)
+        {
+            ends[client] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
+            if (connect( ends[client], (struct sockaddr *)&address, address_size )) abort();
+            client_accept( NULL, 0 );
+            if (action != 7) send_request( ends[client], &hello, sizeof(hello), -1 );
+            step();
+        }
+        if (action == 0 && table_mapping())
+        {
+            memcpy( (char *)table_mapping() + WS2_TABLE_SLOTS + data[1] * 8, data + 2, 40 );
+            continue;
+        }
+        if (action == 1)
+        {
+            close( ends[client] );
+            ends[client] = -1;
+            step();
+            continue;
+        }
+        if (action == 2) fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        if (action == 3) fd = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        send_request( ends[client], data + 2, data[1] == 255 ? 39 : sizeof(struct ws2_request), fd );
+        if (fd >= 0) close( fd );
+        step();
+        while (recv( ends[client], drain, sizeof(drain), MSG_DONTWAIT ) > 0) continue;
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        if (ends[i] >= 0)
+        {
+            close( ends[i] );
+            ends[i] = -1;
+            step();
+        }
+    /* what it held back is answered, what hung up is seen */
+    for (int i = 0; i < 20; i++) step();
+    if (clients_connected() || tickets_open()) abort(); /* nothing is left */
+    return 0;
+}
