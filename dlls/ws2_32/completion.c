@@ -5,6 +5,7 @@
  * the order in which the operations ended: the I/O thread, or who closes and cancels, before its call returns.
  */
 #include "completion.h"
+#include "file_wait.h"
 #include "ports.h"
 #include "thread_data.h"
 
@@ -54,6 +55,7 @@ static void tell_completion( const struct ws2_completion *completion )
     tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
           completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
           FALSE );
+    if (!completion->target.event) file_signal( completion );
     if (ordered) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
 }
 
@@ -102,7 +104,7 @@ static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operati
     NTSTATUS status;
 
     if (!private.event) return status_of_error( WSAENOBUFS );
-    status = completion_start( code, operation, &private, OVERLAPPED_NORMAL, options );
+    status = completion_start( code, operation, &private, OVERLAPPED_NORMAL, options | TARGET_SYNCHRONOUS );
     if (status == STATUS_PENDING)
     {
         NtWaitForSingleObject( private.event, FALSE, NULL );
@@ -130,7 +132,7 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     if (how == OVERLAPPED_WAIT) return start_and_wait( code, operation, request, options & ~TARGET_STORE_FLAGS );
 
     operation->target = ( struct ws2_operation_target ){ .iosb = ws2_pointer( request->iosb ),
-                                                         .event = ws2_pointer( request->event ),
+                                                         .event = ws2_pointer( plain( request->event ) ),
                                                          .apc = ws2_pointer( request->apc ),
                                                          .apc_context = ws2_pointer( request->apc_context ),
                                                          .thread_id = GetCurrentThreadId(),

@@ -7,6 +7,8 @@
 
 /* Winsock's receives leave their MSG_* flags in the OVERLAPPED's Offset, for WSAGetOverlappedResult. */
 #define TARGET_STORE_FLAGS 1
+/* Its thread waits for it inside the call that began it. */
+#define TARGET_SYNCHRONOUS 2
 
 /* Starts what params, which begin with operation, say; code is that of the call. The status is as overlapped.h has it. */
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,

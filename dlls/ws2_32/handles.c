@@ -40,17 +40,23 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
     return status;
 }
 
+/* The id of a thread of this process, else 0. */
+static UINT32 thread_of( HANDLE thread )
+{
+    struct thread_basic_information info;
+
+    if (NtQueryInformationThread( thread, 0 /* ThreadBasicInformation */, &info, sizeof(info), NULL )) return 0;
+    if (info.id.UniqueProcess != (HANDLE)(UINT_PTR)GetCurrentProcessId()) return 0;
+    return (UINT32)(UINT_PTR)info.id.UniqueThread;
+}
+
 /* A blocking call of that thread is an alertable wait. */
 static NTSTATUS wake( HANDLE thread, NTSTATUS status )
 {
-    struct thread_basic_information info;
     struct ws2_thread_params params = { 0 };
 
     if (status || !*hooks_view.waiters || thread == GetCurrentThread()) return status;
-    if (NtQueryInformationThread( thread, 0 /* ThreadBasicInformation */, &info, sizeof(info), NULL )) return status;
-    if (info.id.UniqueProcess != (HANDLE)(UINT_PTR)GetCurrentProcessId()) return status;
-    params.thread = (UINT_PTR)info.id.UniqueThread;
-    ws2host_call( ws2_call_wait_alert, &params );
+    if ((params.thread = thread_of( thread ))) ws2host_call( ws2_call_wait_alert, &params );
     return status;
 }
 
@@ -69,4 +75,23 @@ NTSTATUS NTAPI hook_NtQueueApcThreadEx2( HANDLE thread, HANDLE reserve, ULONG fl
                                          ULONG_PTR b, ULONG_PTR c )
 {
     return wake( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
+}
+
+/* What a thread waits for inside one call: the wait of a blocking call of Winsock's, or a request that its caller wants
+ * done before it returns. */
+NTSTATUS NTAPI hook_NtCancelSynchronousIoFile( HANDLE thread, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb )
+{
+    struct ws2_thread_params wait = { .thread = thread_of( thread ) };
+    struct ws2_operation_cancel_params cancel = { .thread_id = wait.thread, .options = TARGET_SYNCHRONOUS };
+    IO_STATUS_BLOCK result = { { 0 }, 0 };
+
+    /* sockets' status blocks in such calls are never the program's: one that is named is of another file */
+    if (!wait.thread || which) return nt_NtCancelSynchronousIoFile( thread, which, iosb );
+    if (ws2host_call( ws2_call_wait_cancel, &wait ) || wait.error)
+    {
+        if (ws2host_call( ws2_call_operation_cancel, &cancel ) || !cancel.count)
+            return nt_NtCancelSynchronousIoFile( thread, which, iosb );
+        completion_deliver();
+    }
+    return ws2_write( iosb, &result, sizeof(result) ) ? (NTSTATUS)0xc0000005 /* STATUS_ACCESS_VIOLATION */ : 0;
 }

@@ -55,6 +55,10 @@ static inline BOOL hooks_is_socket( HANDLE handle )
        ( HANDLE handle, IO_STATUS_BLOCK *iosb, void *information, ULONG size, ULONG class ) ) \
     X( NtCancelIoFile, ( HANDLE handle, IO_STATUS_BLOCK *iosb ) ) \
     X( NtCancelIoFileEx, ( HANDLE handle, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb ) ) \
+    X( NtCancelSynchronousIoFile, ( HANDLE thread, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb ) ) \
+    X( NtWaitForSingleObject, ( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
+    X( NtWaitForMultipleObjects, \
+       ( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtQueryObject, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtCreateFile, \
        ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, \

@@ -89,6 +89,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->closing, 0 );
     atomic_store( &d->local, 0 );
     atomic_store( &d->event_generation, 0 );
+    atomic_store( &d->busy, 0 );
     atomic_store( &d->deferred, NULL );
     atomic_store( &d->notification, NULL );
     memset( &d->queues, 0, sizeof(d->queues) );

@@ -55,6 +55,8 @@ struct descriptor
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
     _Atomic uint32_t notified_room; /* notifications by edge: that it can send has been told */
     _Atomic( struct notification * ) notification; /* notify.h */
+    _Atomic uint32_t busy;    /* odd: an operation without an event waits, and none has ended since its start, so that the
+                               * handle, as a file's, is not signalled; counts up with each start */
     struct operation_queues queues;
     _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
     uint32_t poll_watched;

@@ -205,6 +205,7 @@ static void end( struct operation *operation )
     }
     if (operation->detach) operation->detach( operation );
     operation->port = port_of( operation->owner );
+    operation->busy = atomic_load( &operation->owner->busy );
     operation->next = NULL;
     owner_lock_take( &ended_lock );
     if (ended_first) ended_last->next = operation;
@@ -371,6 +372,13 @@ int32_t operation_queue( struct descriptor *d, struct operation *operation )
 #define TELLING_YIELDS 64
 #define TELLING_TURNS ( TELLING_YIELDS + 20 )
 
+void operation_busy( struct descriptor *d )
+{
+    uint32_t before = atomic_load( &d->busy );
+
+    while (!atomic_compare_exchange_weak( &d->busy, &before, ( before | 1 ) + 2 )) continue;
+}
+
 void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
                       struct operation *( *clone )( const struct operation * ) )
 {
@@ -420,6 +428,7 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
     descriptor_hold( d );
     descriptor_hold( d );
     queued->descriptor = queued->owner = d;
+    if (!params->target.event) operation_busy( d );
     if (params->how & WS2_OPERATION_TRY)
     {
         queued->held = 1;
@@ -473,6 +482,7 @@ struct match
     uint64_t iosb;
     uint32_t thread_id;
     uint32_t keep_ports;
+    uint32_t options;
 };
 
 static int matches( const struct match *match, const struct operation *operation )
@@ -480,6 +490,7 @@ static int matches( const struct match *match, const struct operation *operation
     return !operation->internal && ( !match->owner || operation->owner == match->owner ) &&
            ( !match->iosb || operation->target.iosb == match->iosb ) &&
            ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
+           ( operation->target.options & match->options ) == match->options &&
            ( !match->keep_ports || !port_of( operation->owner ).handle );
 }
 
@@ -554,7 +565,8 @@ uint32_t operation_close( struct descriptor *d )
 NTSTATUS unix_operation_cancel( void *args )
 {
     struct ws2_operation_cancel_params *params = args;
-    struct match match = { .iosb = params->iosb, .thread_id = params->thread_id, .keep_ports = params->keep_ports };
+    struct match match = { .iosb = params->iosb, .thread_id = params->thread_id, .keep_ports = params->keep_ports,
+                           .options = params->options };
     NTSTATUS status;
 
     params->error = 0;
@@ -568,8 +580,10 @@ NTSTATUS unix_operation_cancel( void *args )
         descriptor_release( match.owner );
     }
     else if (io_epoll >= 0)
-        params->count = cancel_everywhere( &match ) +
-                        afd_poll_cancel( NULL, match.iosb, match.thread_id, match.keep_ports );
+    {
+        params->count = cancel_everywhere( &match );
+        if (!match.options) params->count += afd_poll_cancel( NULL, match.iosb, match.thread_id, match.keep_ports );
+    }
     return 0;
 }
 
@@ -625,6 +639,8 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->port = operation->port;
         completion->handle = operation->owner->handle;
         completion->information = operation->information;
+        completion->busy = (uintptr_t)&operation->owner->busy;
+        completion->busy_before = operation->busy;
         completion->told = (uintptr_t)&operation->descriptor->queues.untold[operation->queue];
         completion->error = operation->error;
         completion->flags = operation->flags_out;

@@ -42,6 +42,7 @@ struct operation
     uint8_t write_count;
     uint8_t held;     /* the program may not be told before operation_release */
     uint8_t finished; /* and it has ended meanwhile */
+    uint32_t busy;    /* of the owner when it ended */
     struct
     {
         uint64_t target, source, size;
@@ -56,6 +57,9 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
 /* Queues an operation on the heap, with its descriptor and owner, behind the others, and serves them. Unless it returns 0
  * the operation is the caller's still. */
 int32_t operation_queue( struct descriptor *d, struct operation *operation );
+
+/* An operation without an event begins to wait: the handle, as a file's, is signalled when one has ended. */
+void operation_busy( struct descriptor *d );
 
 /* Looks at memory of the caller's, so that a fault comes before anything is held. */
 void operation_probe( uint64_t user, uint64_t size );

@@ -50,6 +50,7 @@ NTSTATUS unix_port_query( void *args )
 
     if (!d) return status;
     params->port = port_of( d );
+    params->busy = atomic_load( &d->busy ) & 1;
     descriptor_release( d );
     params->error = 0;
     return 0;

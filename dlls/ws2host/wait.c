@@ -16,6 +16,8 @@ struct waiter
     _Atomic uint32_t in_use;
     _Atomic uint32_t thread; /* Windows thread id, 0 before the thread's first wait */
     _Atomic uint32_t alert;  /* a user APC was queued to it */
+    _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
+    _Atomic uint32_t cancelled; /* that wait is to end */
     int wake_fd;          /* -1 before the first wait */
     void *scratch;        /* the thread's working memory, kept from call to call */
     size_t scratch_size;
@@ -40,6 +42,7 @@ static void thread_ends( void *arg )
     atomic_store( &waiter->set, 0 );
     if (atomic_exchange( &waiter->thread, 0 )) atomic_fetch_sub( &wait_threads, 1 );
     atomic_store( &waiter->alert, 0 );
+    atomic_store( &waiter->blocking, 0 );
     atomic_store( &waiter->in_use, 0 );
 }
 
@@ -123,6 +126,40 @@ NTSTATUS unix_wait_alert( void *args )
     return 0;
 }
 
+static struct waiter *waiter_of( uint32_t thread )
+{
+    struct waiter *waiter = atomic_load( &waiters );
+
+    while (waiter && atomic_load( &waiter->thread ) != thread) waiter = waiter->next;
+    return waiter;
+}
+
+/* Between two parts of a wait the thread is about to come back, or done: that is seen within moments. */
+#define CANCEL_TRIES 20
+
+NTSTATUS unix_wait_cancel( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = waiter_of( params->thread );
+    const struct timespec nap = { 0, 1000000 };
+    uint64_t one = 1;
+
+    params->error = WSAEINVAL;
+    if (!waiter) return 0;
+    for (unsigned int tries = 0; tries < CANCEL_TRIES && atomic_load( &waiter->blocking ); tries++)
+    {
+        if (atomic_load( &waiter->set ))
+        {
+            atomic_store( &waiter->cancelled, 1 );
+            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+            params->error = 0;
+            return 0;
+        }
+        nanosleep( &nap, NULL );
+    }
+    return 0;
+}
+
 static uint64_t now_ns( void )
 {
     struct timespec now;
@@ -151,6 +188,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
     {
         wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
         wait->slice = FIRST_SLICE;
+        atomic_store( &waiter->cancelled, 0 ); /* a cancel that came when the wait before had just ended */
     }
     slice_end = now + wait->slice * 1000000ull;
 
@@ -159,6 +197,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
 
     for (uint32_t i = 0; i < count; i++) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
+    atomic_store( &waiter->blocking, 1 );
     atomic_store( &waiter->set, set );
     for (;;)
     {
@@ -170,6 +209,11 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
         if (i < count)
         {
             result = WAIT_CLOSED;
+            break;
+        }
+        if (atomic_exchange( &waiter->cancelled, 0 ))
+        {
+            result = WAIT_CANCELLED;
             break;
         }
         if (atomic_exchange( &waiter->alert, 0 ))
@@ -194,6 +238,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
                 while (read( waiter->wake_fd, &drained, sizeof(drained) ) < 0 && errno == EINTR) continue;
                 for (i = 0; i < count; i++)
                     if (atomic_load( &descriptors[i]->closing )) result = WAIT_CLOSED;
+                if (result == WAIT_READY && atomic_exchange( &waiter->cancelled, 0 )) result = WAIT_CANCELLED;
                 if (result == WAIT_READY && atomic_exchange( &waiter->alert, 0 )) result = WAIT_ALERT;
             }
             break;
@@ -206,6 +251,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
         now = now_ns();
     }
     atomic_store( &waiter->set, 0 );
+    if (result != WAIT_ALERT) atomic_store( &waiter->blocking, 0 );
     if (result == WAIT_ALERT && wait->slice < LAST_SLICE) wait->slice *= 2;
     return result;
 }
@@ -224,6 +270,7 @@ NTSTATUS wait_status( enum wait_result result, int32_t *error )
     case WAIT_READY: break;
     case WAIT_TIMED_OUT: *error = WSAETIMEDOUT; break;
     case WAIT_CLOSED: *error = WSAEINTR; break;
+    case WAIT_CANCELLED: *error = WSA_OPERATION_ABORTED; break;
     case WAIT_ALERT: return WS2_STATUS_ALERT;
     case WAIT_FAILED: *error = WSAENOBUFS; break;
     }

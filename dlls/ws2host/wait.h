@@ -17,6 +17,7 @@ enum wait_result
     WAIT_READY,
     WAIT_TIMED_OUT,
     WAIT_CLOSED, /* WSAEINTR */
+    WAIT_CANCELLED, /* by unix_wait_cancel: WSA_OPERATION_ABORTED */
     WAIT_ALERT,  /* return WS2_STATUS_ALERT */
     WAIT_FAILED  /* out of descriptors for the eventfd: WSAENOBUFS */
 };

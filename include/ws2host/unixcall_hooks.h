@@ -9,6 +9,7 @@
     X( table_view ) \
     X( wait_thread ) \
     X( wait_alert ) \
+    X( wait_cancel ) \
     X( afd_poll )
 
 /* Where the descriptor table stands, for looking a handle up without a call (read only): chunks[handle / 4 / entries] is
@@ -24,7 +25,8 @@ struct ws2_table_view_params
 };
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been
- * queued to this thread; a wait of its ends with WS2_STATUS_ALERT. */
+ * queued to this thread; a wait of its ends with WS2_STATUS_ALERT. wait_cancel: the wait of this thread ends with
+ * WSA_OPERATION_ABORTED; WSAEINVAL when it waits for no socket. */
 struct ws2_thread_params
 {
     int32_t error;

@@ -35,7 +35,7 @@ struct ws2_operation_target
     uint64_t apc_context;
     uint64_t thread; /* handle, for an apc */
     uint32_t thread_id;
-    uint32_t options; /* the PE side's own */
+    uint32_t options; /* bits of the PE side's own */
 };
 
 /* The socket's completion port. The modes are of FileIoCompletionNotificationInformation. */
@@ -147,6 +147,8 @@ struct ws2_operation_cancel_params
     uint64_t iosb;
     uint32_t count; /* out */
     uint32_t keep_ports; /* not those on sockets with a completion port */
+    uint32_t options;    /* those whose target has all of these (0: any) */
+    uint32_t reserved;
 };
 
 #define WS2_COMPLETION_WRITES 6
@@ -160,7 +162,9 @@ struct ws2_completion
     int32_t error; /* Winsock code, 0 = success */
     uint32_t flags; /* MSG_* of a receive */
     uint32_t write_count;
-    uint32_t reserved;
+    uint32_t busy_before;
+    uint64_t busy; /* address of a uint32_t: if it is busy_before still, no operation has begun to wait since this one's end,
+                    * and its lowest bit is to be cleared once the program has been told (port_query) */
     struct
     {
         uint64_t target, source, size;
@@ -182,11 +186,12 @@ struct ws2_operation_flush_params
     uint32_t timeout;
 };
 
-/* port_associate: WSA_INVALID_PARAMETER when the socket has a port. port_modes: sets modes, adding. port_query: reads. */
+/* port_associate: WSA_INVALID_PARAMETER when the socket has a port. port_modes: sets modes, adding. port_query: reads,
+ * and tells whether an operation without an event waits and none has ended since it began. */
 struct ws2_port_params
 {
     int32_t error;
-    uint32_t reserved;
+    uint32_t busy; /* out */
     uint64_t handle;
     struct ws2_port port;
 };
