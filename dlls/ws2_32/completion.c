@@ -241,10 +241,12 @@ int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPE
     return operation.error ? operation.error : status_to_error( status );
 }
 
-void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
-                          DWORD size )
+int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
+                         DWORD size )
 {
     struct overlapped_request request;
+    int error = completion_request( &request, overlapped, routine );
 
-    if (!completion_request( &request, overlapped, routine )) overlapped_finish( (HANDLE)s, &request, status, size );
+    if (!error) overlapped_finish( (HANDLE)s, &request, status, size );
+    return error;
 }

@@ -65,8 +65,7 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
     if (handled_in_dll( params->code ))
     {
         if ((error = run( params ))) return error;
-        overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
-        return 0;
+        return overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
     }
     if (params->code == SIO_ADDRESS_LIST_CHANGE || params->code == SIO_ROUTING_INTERFACE_CHANGE)
         return params->has_count ? overlapped_wait_for_change( (SOCKET)params->handle, overlapped, routine,
@@ -78,8 +77,9 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
     if (error == WSAENOTSOCK || !params->has_count) return error;
     if (params->code == SIO_BASE_HANDLE) error = WSAEOPNOTSUPP;
     params->store_count = 0;
-    overlapped_complete( (SOCKET)params->handle, overlapped, routine, status_of( error ), error ? 0 : params->count );
-    return WSA_IO_PENDING;
+    error = overlapped_complete( (SOCKET)params->handle, overlapped, routine, status_of( error ),
+                                 error ? 0 : params->count );
+    return error ? error : WSA_IO_PENDING;
 }
 
 /***********************************************************************

@@ -76,8 +76,9 @@ int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWOR
                                 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
 /* SIO_ADDRESS_LIST_CHANGE, SIO_ROUTING_INTERFACE_CHANGE */
 int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, BOOL routes );
-/* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. */
-void overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
-                          DWORD size );
+/* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. WSAEFAULT
+ * when it is none. */
+int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
+                         DWORD size );
 
 #endif

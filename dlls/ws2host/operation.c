@@ -666,6 +666,7 @@ void operation_replace_socket( struct descriptor *d, int fd )
     watched = events_forget( d );
     afd_poll_forget( d );
     notify_unwatch( d );
+    option_carry( d, d->fd, fd );
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
     atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );

@@ -118,6 +118,8 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
 /* The port of its socket. */
 struct ws2_port port_of( const struct descriptor *d );
 
+/* Sets on one host socket what the program has set on the other (option_carry.c). */
+void option_carry( const struct descriptor *d, int from, int to );
 /* Takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
 void operation_replace_socket( struct descriptor *d, int fd );
 

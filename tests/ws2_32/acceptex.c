@@ -305,6 +305,125 @@ static void test_shared_listener( void )
     puppet_destroy( &puppets[1] );
 }
 
+static void accept_with( SOCKET listener, SOCKET acceptor, const union address *address, SOCKET *client )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    char buffer[128];
+    OVERLAPPED ov;
+
+    prepare( &ov, event );
+    check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    *client = client_of( address );
+    ok( !WaitForSingleObject( event, 5000 ), "no connection\n" );
+    ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
+    check_slots( buffer, 0, SLOT, address, *client );
+    CloseHandle( event );
+}
+
+/* What the program has set on the acceptor holds for the connection. */
+static void test_options( void )
+{
+    static const struct
+    {
+        int level, option, length;
+        DWORD value;
+    } rows[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 4, 1 },    { SOL_SOCKET, SO_LINGER, 4, 0x00050001 },
+        { SOL_SOCKET, SO_OOBINLINE, 4, 1 },    { SOL_SOCKET, SO_RCVTIMEO, 4, 5000 },
+        { SOL_SOCKET, SO_RCVBUF, 4, 100000 },  { SOL_SOCKET, SO_SNDBUF, 4, 100000 },
+        { IPPROTO_TCP, TCP_NODELAY, 4, 1 },    { IPPROTO_IP, IP_TTL, 4, 17 },
+        { IPPROTO_TCP, 3 /* TCP_KEEPALIVE */, 4, 77 }, { IPPROTO_TCP, 16 /* TCP_KEEPCNT */, 4, 3 },
+    };
+    SOCKET listener, acceptor = fresh(), client;
+    union address address;
+
+    listener = tcp_listener( AF_INET, &address );
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+        check_ok( setsockopt( acceptor, rows[i].level, rows[i].option, (char *)&rows[i].value, rows[i].length ) );
+    accept_with( listener, acceptor, &address, &client );
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        int length = rows[i].length;
+        DWORD value = 0;
+
+        winetest_push_context( "level %#x option %#x", rows[i].level, rows[i].option );
+        check_ok( getsockopt( acceptor, rows[i].level, rows[i].option, (char *)&value, &length ) );
+        /* a single byte is all that some of them give */
+        ok( ( length == 1 ? value & 0xff : value ) == rows[i].value, "%#lx, expected %#lx\n", value, rows[i].value );
+        winetest_pop_context();
+    }
+    check_flow( client, acceptor );
+    closesocket( client );
+    closesocket( acceptor );
+    closesocket( listener );
+}
+
+/* DisconnectEx with TF_REUSE_SOCKET: the acceptor accepts once more. */
+static void test_reuse( void )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    SOCKET listener, acceptor = fresh(), client;
+    GUID guid = WSAID_DISCONNECTEX;
+    LPFN_DISCONNECTEX disconnect_ex = NULL;
+    union address address;
+    OVERLAPPED ov;
+    DWORD size;
+
+    check_ok( WSAIoctl( acceptor, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &disconnect_ex,
+                        sizeof(disconnect_ex), &size, NULL, NULL ) );
+    listener = tcp_listener( AF_INET, &address );
+    for (int i = 0; i < 4; i++)
+    {
+        winetest_push_context( "round %d", i );
+        accept_with( listener, acceptor, &address, &client );
+        check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+        check_flow( client, acceptor );
+        check_flow( acceptor, client );
+        closesocket( client );
+        check_eof( acceptor );
+        prepare( &ov, event );
+        check_error( disconnect_ex( acceptor, &ov, TF_REUSE_SOCKET, 0 ), FALSE, ERROR_IO_PENDING );
+        ok( !WaitForSingleObject( event, 5000 ), "not disconnected\n" );
+        ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
+        check_fails( send( acceptor, "x", 1, 0 ), WSAENOTCONN );
+        winetest_pop_context();
+    }
+    closesocket( acceptor );
+    closesocket( listener );
+    CloseHandle( event );
+}
+
+/* WSADuplicateSocket of an acceptor hands over the connection that it has got. */
+static void test_duplicated( void )
+{
+    SOCKET listener, acceptor = fresh(), client, there;
+    struct puppet puppet;
+    WSAPROTOCOL_INFOA info;
+    union address address;
+
+    listener = tcp_listener( AF_INET, &address );
+    accept_with( listener, acceptor, &address, &client );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    closesocket( listener );
+    puppet_create( &puppet, 0 );
+    check_ok( WSADuplicateSocketA( acceptor, puppet.pid, &info ) );
+    check_ok( closesocket( acceptor ) );
+    there = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
+    ok( there != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
+    check_open( client );
+    check_result( puppet_send( &puppet, there, "hello" ), 5 );
+    ok( wait_readable( client, 5000 ), "nothing arrived\n" );
+    check_result( send( client, "world", 5, 0 ), 5 );
+    check_result( puppet_do_on( &puppet, PUPPET_RECV, there ), 5 );
+    ok( !memcmp( puppet.message->data, "world", 5 ), "got %.5s\n", puppet.message->data );
+    check_result( puppet_do_on( &puppet, PUPPET_GETPEERNAME, there ), 0 );
+    ok( address_port( &puppet.message->address ) == socket_port( client ), "the peer's port is %d\n",
+        address_port( &puppet.message->address ) );
+    check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) );
+    puppet_destroy( &puppet );
+    closesocket( client );
+}
+
 START_TEST( acceptex )
 {
     SOCKET s;
@@ -318,6 +437,9 @@ START_TEST( acceptex )
         test_completion();
         test_several();
         test_shared_listener();
+        test_options();
+        test_reuse();
+        test_duplicated();
     }
     closesocket( s );
     support_end();

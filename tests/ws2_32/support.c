@@ -435,6 +435,32 @@ static struct
     char buffer[2 * ( sizeof(struct sockaddr_in) + 16 )];
 } accepting;
 
+/* The one overlapped receive that a puppet has pending. */
+static struct
+{
+    OVERLAPPED ov;
+    char data[sizeof(( (struct puppet_message *)0 )->data)];
+} receiving;
+
+static LONGLONG puppet_recv_ex( SOCKET s, DWORD size )
+{
+    WSABUF buffer = { size, receiving.data };
+    DWORD flags = 0;
+
+    memset( &receiving, 0, sizeof(receiving) );
+    receiving.ov.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+    return WSARecv( s, &buffer, 1, NULL, &flags, &receiving.ov, NULL ) && WSAGetLastError() == WSA_IO_PENDING;
+}
+
+static LONGLONG puppet_received( struct puppet_message *message )
+{
+    if (WaitForSingleObject( receiving.ov.hEvent, message->value )) return -2;
+    CloseHandle( receiving.ov.hEvent );
+    memcpy( message->data, receiving.data, sizeof(message->data) );
+    message->option = receiving.ov.Internal;
+    return receiving.ov.Internal ? -1 : (LONGLONG)receiving.ov.InternalHigh;
+}
+
 static LONGLONG puppet_accept_ex( SOCKET s )
 {
     const DWORD slot = sizeof(struct sockaddr_in) + 16;
@@ -485,6 +511,8 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_ACCEPT: return accept( message->s, NULL, NULL );
     case PUPPET_ACCEPT_EX: return puppet_accept_ex( message->s );
     case PUPPET_ACCEPTED: return puppet_accepted( message->value );
+    case PUPPET_RECV_EX: return puppet_recv_ex( message->s, message->value );
+    case PUPPET_RECEIVED: return puppet_received( message );
     case PUPPET_CONNECT: return connect( message->s, &message->address.any, address_length );
     case PUPPET_BIND: return bind( message->s, &message->address.any, address_length );
     case PUPPET_LISTEN: return listen( message->s, 8 );

@@ -144,6 +144,8 @@ enum puppet_call
     PUPPET_ACCEPT,
     PUPPET_ACCEPT_EX,  /* begins one on s with an acceptor of its own; result 1 when it pends */
     PUPPET_ACCEPTED,   /* value: milliseconds; result: the acceptor when that has ended well, else 0 */
+    PUPPET_RECV_EX,    /* begins an overlapped receive of value bytes on s; result 1 when it pends */
+    PUPPET_RECEIVED,   /* value: milliseconds; result: its bytes, in data, or -1 with its status in option; -2: pends still */
     PUPPET_CONNECT,    /* address */
     PUPPET_BIND,
     PUPPET_LISTEN,
