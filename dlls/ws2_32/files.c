@@ -8,6 +8,7 @@
 #include "ws2_32_private.h"
 #include "hooks.h"
 #include "overlapped.h"
+#include "port_queue.h"
 #include "nt_codes.h"
 #include "ws2host/table.h"
 
@@ -95,6 +96,7 @@ NTSTATUS NTAPI hook_NtSetInformationFile( HANDLE handle, IO_STATUS_BLOCK *iosb, 
 
     if (of_ports && hooks_is_socket( handle )) return set_information( handle, iosb, information, size, class );
     status = nt_NtSetInformationFile( handle, iosb, information, size, class );
+    if (!status && class == FILE_COMPLETION_INFORMATION) port_queue_foreign( *(HANDLE *)information );
     /* the loader does not take a synchronous file for a port: it may be a socket that the process has not seen yet */
     if (status == STATUS_INVALID_PARAMETER && of_ports && ws2_adopt( (UINT_PTR)handle ))
         return set_information( handle, iosb, information, size, class );

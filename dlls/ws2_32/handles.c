@@ -2,6 +2,7 @@
 #include "ws2_32_private.h"
 #include "completion.h"
 #include "hooks.h"
+#include "port_queue.h"
 
 struct thread_basic_information /* not in the mingw-w64 headers */
 {
@@ -19,6 +20,7 @@ NTSTATUS NTAPI hook_NtClose( HANDLE handle )
 
     /* closesocket itself comes here with the descriptor marked as being closed */
     if (hooks_is_socket( handle ) && !ws2_close( (UINT_PTR)handle & ~(UINT_PTR)3 )) return 0;
+    port_queue_closing( handle );
     if (!overlapped_port_closing( handle )) return nt_NtClose( handle );
     status = nt_NtClose( handle );
     overlapped_port_closed();
@@ -31,6 +33,7 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
     struct ws2_handle_params params = { .handle = (UINT_PTR)source & ~(UINT_PTR)3 };
     NTSTATUS status;
 
+    port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
     if (!( options & DUPLICATE_CLOSE_SOURCE ) || source_process != GetCurrentProcess() || !hooks_is_socket( source ) ||
         ws2_call( close_begin, &params ))
         return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );

@@ -39,6 +39,12 @@ static inline BOOL hooks_is_socket( HANDLE handle )
     return entry && entry != hooks_view.closing;
 }
 
+struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 headers */
+{
+    ULONG_PTR key, value;
+    IO_STATUS_BLOCK iosb;
+};
+
 /* The system calls themselves: what stood in ntdll, callable whether or not the stand-ins are installed. */
 #define HOOKS( X ) \
     X( NtClose, ( HANDLE handle ) ) \
@@ -70,6 +76,15 @@ static inline BOOL hooks_is_socket( HANDLE handle )
     X( NtDeviceIoControlFile, \
        ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, ULONG code, void *in, \
          ULONG in_size, void *out, ULONG out_size ) ) \
+    X( NtCreateIoCompletion, \
+       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, ULONG concurrency ) ) \
+    X( NtSetIoCompletion, \
+       ( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information ) ) \
+    X( NtRemoveIoCompletion, \
+       ( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb, LARGE_INTEGER *timeout ) ) \
+    X( NtRemoveIoCompletionEx, \
+       ( HANDLE port, struct port_packet *packets, ULONG count, ULONG *taken, LARGE_INTEGER *timeout, \
+         BOOLEAN alertable ) ) \
     X( NtQueueApcThread, ( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx, ( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx2, \

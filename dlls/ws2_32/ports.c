@@ -8,10 +8,9 @@
 #include "ws2_32_private.h"
 #include "hooks.h"
 #include "overlapped.h"
+#include "port_queue.h"
 #include "ports.h"
 
-
-NTSTATUS NTAPI NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information );
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, int class, void *info, ULONG size, ULONG *result );
 
 struct port
@@ -21,6 +20,7 @@ struct port
     DWORD owner;   /* 0, or the Windows process in which `theirs` is */
     HANDLE ours;
     BOOL kept;     /* registrations of notifications name it */
+    struct port_queue *queue; /* counted; NULL: its packets go through wineserver */
 };
 
 static SRWLOCK lock = SRWLOCK_INIT;
@@ -56,13 +56,15 @@ static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
     struct port *port = calloc( 1, sizeof(*port) );
 
     if (!port) return NULL;
-    if (!DuplicateHandle( process, theirs, GetCurrentProcess(), &port->ours, 0, FALSE, DUPLICATE_SAME_ACCESS ))
+    /* the call itself: its stand-in would take the port for one that others use */
+    if (nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ))
     {
         free( port );
         return NULL;
     }
     port->theirs = theirs;
     port->owner = owner;
+    port->queue = owner ? NULL : port_queue_find( theirs );
     port->next = ports;
     ports = port;
     count_ports();
@@ -81,6 +83,7 @@ NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
     if (port)
     {
         port->kept = TRUE;
+        if (port->queue) port_queue_share( port->queue ); /* whether packets are taken is asked of wineserver */
         *ours = port->ours;
     }
     ReleaseSRWLockExclusive( &lock );
@@ -103,6 +106,7 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     {
         params.port.handle = (UINT32)(UINT_PTR)port->ours;
         error = ws2_call( port_associate, &params );
+        if (!error && port->queue) port_queue_begin( port->queue );
     }
     ReleaseSRWLockExclusive( &lock );
     if (error == WSA_INVALID_PARAMETER) return STATUS_INVALID_PARAMETER;
@@ -135,6 +139,7 @@ void overlapped_port_closed( void )
         {
             *link = port->next;
             nt_NtClose( port->ours ); /* the stand-in would come back here */
+            port_queue_release( port->queue );
             free( port );
         }
         else link = &port->next;
@@ -160,12 +165,30 @@ static HANDLE foreign_port( DWORD owner, HANDLE handle )
     return ours;
 }
 
+/* The queue of one of this process's ports, by our handle; counted. */
+static struct port_queue *queue_of( HANDLE ours )
+{
+    struct port_queue *queue;
+    struct port *port;
+
+    AcquireSRWLockShared( &lock );
+    for (port = ports; port && ( port->ours != ours || port->owner );) port = port->next;
+    if ((queue = port ? port->queue : NULL)) port_queue_hold( queue );
+    ReleaseSRWLockShared( &lock );
+    return queue;
+}
+
 void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information )
 {
     HANDLE handle = (HANDLE)(UINT_PTR)port->handle;
+    struct port_queue *queue = NULL;
+    BOOL taken;
 
     if (port->owner != GetCurrentProcessId()) handle = foreign_port( port->owner, handle );
-    if (handle) NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
+    else queue = queue_of( handle );
+    taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, status, information );
+    if (!taken && handle) nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
+    port_queue_release( queue );
 }
 
 NTSTATUS overlapped_set_modes( HANDLE s, ULONG modes )

@@ -484,6 +484,17 @@ static LONGLONG puppet_accepted( DWORD milliseconds )
     return accepting.acceptor;
 }
 
+static LONGLONG puppet_post( DWORD pid, HANDLE port )
+{
+    HANDLE process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, pid ), ours = NULL;
+    BOOL done = DuplicateHandle( process, port, GetCurrentProcess(), &ours, 0, FALSE, DUPLICATE_SAME_ACCESS ) &&
+                PostQueuedCompletionStatus( ours, 0, 42, NULL );
+
+    CloseHandle( ours );
+    CloseHandle( process );
+    return done;
+}
+
 static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
 {
     int address_length = message->address.any.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
@@ -539,6 +550,7 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_READ_FILE:
         return ReadFile( (HANDLE)message->s, message->data, sizeof(message->data), &count, NULL ) ? (LONGLONG)count : -1;
     case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)message->s, &message->value );
+    case PUPPET_POST: return puppet_post( message->value, (HANDLE)message->s );
     case PUPPET_EXIT: ExitProcess( 0 );
     }
     return -1;

@@ -161,6 +161,7 @@ enum puppet_call
     PUPPET_WRITE_FILE,
     PUPPET_READ_FILE,
     PUPPET_HANDLE_FLAGS, /* GetHandleInformation: value */
+    PUPPET_POST,       /* a packet with key 42 to the completion port s of process `value` */
     PUPPET_EXIT,       /* without closing anything */
 };
 
