@@ -23,7 +23,7 @@ void NTAPI RtlWakeAddressSingle( const void *address );
 /* STATUS_ABANDONED_WAIT_0 is meant, of which Wine 8 makes another error: this becomes ERROR_ABANDONED_WAIT_0 everywhere */
 #define CLOSED_WHILE_WAITING NT_STATUS( 0x800702df )
 
-struct sleeper /* on its thread's stack */
+struct sleeper /* of its port for as long as that is known: a thread that is terminated in its sleep leaves nothing wild */
 {
     struct sleeper *next;
     LONG woken; /* a packet was queued for it; it is out of the list */
@@ -42,6 +42,7 @@ struct port_queue
     struct port_packet *packets; /* a ring */
     UINT32 size, first, count;   /* size: 0 or a power of two */
     struct sleeper *sleepers;    /* here, the last to come first, as Windows wakes them */
+    struct sleeper *spare;       /* of threads that have woken */
     UINT32 in_server;            /* threads that sleep there */
     UINT32 sent;                 /* packets of ours on the way to them, at most */
     UINT32 posts, seen;          /* of ours to wineserver; how many there were when its queue was last found empty */
@@ -77,7 +78,14 @@ void port_queue_hold( struct port_queue *queue ) { InterlockedIncrement( &queue-
 
 void port_queue_release( struct port_queue *queue )
 {
+    struct sleeper *spare;
+
     if (!queue || InterlockedDecrement( &queue->references )) return;
+    while ((spare = queue->spare))
+    {
+        queue->spare = spare->next;
+        free( spare );
+    }
     free( queue->packets );
     free( queue );
 }
@@ -165,7 +173,7 @@ static void send_to_sleepers( struct port_queue *queue )
 static void wake( struct sleeper *sleeper )
 {
     InterlockedExchange( &sleeper->woken, 1 );
-    RtlWakeAddressSingle( &sleeper->woken ); /* by its address alone: it may have gone */
+    RtlWakeAddressSingle( &sleeper->woken );
 }
 
 static void wake_all( struct port_queue *queue )
@@ -364,19 +372,29 @@ static LONGLONG deadline_of( const LARGE_INTEGER *timeout )
 static BOOL sleep_here( struct port_queue *queue, LONGLONG longest )
 {
     const LONG asleep = 0;
-    struct sleeper self = { queue->sleepers, 0 }, **link;
+    struct sleeper *self = queue->spare, **link;
     LARGE_INTEGER timeout = { .QuadPart = -min( longest, MOMENT ) };
     BOOL woken;
 
-    queue->sleepers = &self;
-    ReleaseSRWLockExclusive( &queue->lock );
-    RtlWaitOnAddress( &self.woken, &asleep, sizeof(asleep), &timeout );
-    AcquireSRWLockExclusive( &queue->lock );
-    if (!(woken = self.woken))
+    if (self) queue->spare = self->next;
+    else if (!(self = malloc( sizeof(*self) )))
     {
-        for (link = &queue->sleepers; *link != &self;) link = &( *link )->next;
-        *link = self.next;
+        ReleaseSRWLockExclusive( &queue->lock );
+        return FALSE;
     }
+    self->woken = 0;
+    self->next = queue->sleepers;
+    queue->sleepers = self;
+    ReleaseSRWLockExclusive( &queue->lock );
+    RtlWaitOnAddress( &self->woken, &asleep, sizeof(asleep), &timeout );
+    AcquireSRWLockExclusive( &queue->lock );
+    if (!(woken = self->woken))
+    {
+        for (link = &queue->sleepers; *link != self;) link = &( *link )->next;
+        *link = self->next;
+    }
+    self->next = queue->spare;
+    queue->spare = self;
     ReleaseSRWLockExclusive( &queue->lock );
     return woken;
 }
