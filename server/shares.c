@@ -12,7 +12,7 @@
 
 #define COOKIE_BUCKETS 0x10000u
 /* flags that say something of a registration and not of the socket */
-#define FLAGS_NOT_INHERITED ( WS2_FLAG_HAS_PORT | WS2_FLAG_CLOSE_SEEN | WS2_FLAG_SEND_BLOCKED )
+#define FLAGS_NOT_INHERITED ( WS2_FLAG_HAS_PORT | WS2_FLAG_SEND_BLOCKED )
 
 LIST_HEAD( cookie_list, share );
 static struct cookie_list by_cookie[COOKIE_BUCKETS];

@@ -450,39 +450,34 @@ NTSTATUS unix_shutdown( void *args )
     return 0;
 }
 
-NTSTATUS unix_getsockname( void *args )
+/* The name of one end. A socket that is not in the state that gives it one has the error `without`, before any pointer is
+ * looked at. */
+static NTSTATUS end_name( struct ws2_address_params *params, uint32_t state, int32_t without,
+                          int ( *name )( int, __SOCKADDR_ARG, socklen_t *restrict ) )
 {
-    struct ws2_address_params *params = args;
     union host_address address;
     socklen_t size = sizeof(address);
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
     if (!d) return status;
-    params->error = !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ? WSAEINVAL
-                    : getsockname( d->fd, &address.any, &size ) ? winsock_error( errno )
-                                                                : 0;
+    /* a connection under way may be made by now; whether the socket is bound does not depend on that */
+    if (state == WS2_FLAG_CONNECTED) connect_check( d );
+    params->error = !( descriptor_flags( d ) & state )      ? without
+                    : name( d->fd, &address.any, &size ) ? winsock_error( errno )
+                                                         : 0;
     descriptor_release( d );
     if (!params->error && ( !params->address || !params->size_pointer )) params->error = WSAEFAULT;
     if (!params->error) params->error = address_write( &address, size, params->address, params->size_pointer );
     return 0;
 }
 
+NTSTATUS unix_getsockname( void *args )
+{
+    return end_name( args, WS2_FLAG_BOUND, WSAEINVAL, getsockname );
+}
+
 NTSTATUS unix_getpeername( void *args )
 {
-    struct ws2_address_params *params = args;
-    union host_address address;
-    socklen_t size = sizeof(address);
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( params->handle, &status );
-
-    if (!d) return status;
-    if (descriptor_flags( d ) & WS2_FLAG_CONNECTING) connect_check( d );
-    params->error = !( descriptor_flags( d ) & WS2_FLAG_CONNECTED )  ? WSAENOTCONN
-                    : getpeername( d->fd, &address.any, &size ) ? winsock_error( errno )
-                                                                : 0;
-    descriptor_release( d );
-    if (!params->error && ( !params->address || !params->size_pointer )) params->error = WSAEFAULT;
-    if (!params->error) params->error = address_write( &address, size, params->address, params->size_pointer );
-    return 0;
+    return end_name( args, WS2_FLAG_CONNECTED, WSAENOTCONN, getpeername );
 }

@@ -157,7 +157,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
     operation_replace_socket( d, fd );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED | WS2_FLAG_SHUT_RECEIVE |
                                    WS2_FLAG_SHUT_SEND | WS2_FLAG_RESET | WS2_FLAG_NEEDS_ACCEPT_CONTEXT |
-                                   WS2_FLAG_NEEDS_CONNECT_CONTEXT | WS2_FLAG_SEND_BLOCKED | WS2_FLAG_CLOSE_SEEN |
+                                   WS2_FLAG_NEEDS_CONNECT_CONTEXT | WS2_FLAG_SEND_BLOCKED |
                                    WS2_FLAG_DISCONNECTED | WS2_FLAG_ACCEPTED | ( rebind ? 0 : WS2_FLAG_BOUND ) );
     atomic_store( &d->slot->connect_time, 0 );
     atomic_store( &d->slot->error, 0 );
