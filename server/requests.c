@@ -153,7 +153,7 @@ static int32_t request_name( struct exchange *e )
     struct share *share = share_at( e->request->slot, e->request->generation );
     struct holder *holder = share ? share_find_holder( share, e->client, 0 ) : NULL;
 
-    if (holder) holder->handle = e->request->handle;
+    if (holder) share_name( holder, e->request->handle );
     return 0;
 }
 
@@ -204,8 +204,15 @@ static int32_t request_publish( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );
     const uint64_t cookie = e->fd >= 0 ? socket_cookie( e->fd ) : 0;
+    struct holder *holder = NULL;
 
     if (!e->client->resuming || !share || ( e->fd >= 0 && !share_set_cookie( share, cookie ) )) return WSAEINVAL;
+    /* one that was counted before the process came back: another adopted the socket meanwhile */
+    if (e->request->handle && (holder = share_find_holder( share, e->client, e->request->handle )))
+    {
+        share_name( holder, e->request->handle );
+        return 0;
+    }
     return share_hold( share, e->client, e->request->handle ) ? 0 : WSAENOBUFS;
 }
 

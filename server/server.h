@@ -62,6 +62,7 @@ struct holder /* one descriptor */
     struct share *share;
     struct client *client;
     uint32_t handle; /* 0 until its process has named it */
+    unsigned char anonymous; /* another process's adoption made it known before its own had a handle: NAME may never come */
 };
 
 struct share
@@ -86,7 +87,9 @@ struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_
 struct share *share_restore( uint32_t slot );
 int share_set_cookie( struct share *share, uint64_t cookie );
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle );
+/* The descriptor with this handle, 0 being one that was redeemed and is still to be named; else an anonymous one. */
 struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle );
+void share_name( struct holder *holder, uint32_t handle );
 int share_is_held( struct share *share, struct client *client );
 void share_release( struct holder *holder );
 void share_count_ticket( struct share *share, int change );

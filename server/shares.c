@@ -85,6 +85,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
     else if (atomic_compare_exchange_strong( &record->word, &word, ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ))
     {
         atomic_store( &record->cookie, cookie );
+        LIST_FIRST( &share->holders )->anonymous = !handle;
         return share;
     }
     if (share)
@@ -225,18 +226,23 @@ struct holder *share_hold( struct share *share, struct client *client, uint32_t 
     return holder;
 }
 
-/* The descriptor with this handle, else one that has not been named yet. */
 struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle )
 {
-    struct holder *holder, *unnamed = NULL;
+    struct holder *holder, *anonymous = NULL;
 
     LIST_FOREACH( holder, &share->holders, in_share )
     {
         if (holder->client != client) continue;
-        if (holder->handle == handle) return holder;
-        if (!holder->handle) unnamed = holder;
+        if (holder->anonymous) anonymous = holder;
+        else if (holder->handle == handle) return holder;
     }
-    return unnamed;
+    return anonymous;
+}
+
+void share_name( struct holder *holder, uint32_t handle )
+{
+    holder->handle = handle;
+    holder->anonymous = 0;
 }
 
 int share_is_held( struct share *share, struct client *client )

@@ -28,7 +28,6 @@ extern char **environ;
 
 #define ATTACH_PATIENCE 10000 /* ms to find or start a server */
 #define REPLY_PATIENCE 20     /* s for one message; a guess that is slowed down waits about one */
-#define UNSETTLED 64          /* descriptors counted for us that connection_enumerate_shared may not know yet */
 
 void ( *connection_enumerate_shared )( connection_publish_function publish );
 
@@ -46,13 +45,6 @@ static struct
     int complained;
     int publish_error;
 } connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX };
-
-static struct unsettled
-{
-    uint32_t slot, generation, handle;
-    int used, published;
-} unsettled[UNSETTLED];
-static unsigned int next_unsettled;
 
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
@@ -332,10 +324,7 @@ static void publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd
     struct ws2_request request = { .type = WS2_PUBLISH, .slot = slot, .generation = generation, .handle = handle };
     struct ws2_reply reply;
 
-    for (unsigned int i = 0; i < UNSETTLED; i++)
-        if (unsettled[i].used && unsettled[i].slot == slot && unsettled[i].generation == generation &&
-            unsettled[i].handle == handle)
-            unsettled[i].published = 1;
+    unsettled_published( slot, generation, handle );
     connection_publish_request( &request, fd, &reply );
 }
 
@@ -354,30 +343,13 @@ static int publish_all( void )
     struct ws2_reply reply;
 
     connection.publish_error = 0;
-    for (unsigned int i = 0; i < UNSETTLED; i++) unsettled[i].published = 0;
+    unsettled_publish_begin();
     if (connection_enumerate_shared) connection_enumerate_shared( publish );
-    for (unsigned int i = 0; i < UNSETTLED; i++)
-        if (unsettled[i].used && !unsettled[i].published)
-            publish( unsettled[i].slot, unsettled[i].generation, unsettled[i].handle, -1 );
+    unsettled_publish( publish );
     send_notice_socket();
     tickets_publish();
     connection_publish_request( &resumed, -1, &reply );
     return connection.publish_error ? -1 : 0;
-}
-
-static void remember_unsettled( uint32_t slot, uint32_t generation, uint32_t handle )
-{
-    unsettled[next_unsettled] = (struct unsettled){ slot, generation, handle, 1, 0 };
-    next_unsettled = ( next_unsettled + 1 ) % UNSETTLED;
-}
-
-static struct unsettled *find_unsettled( uint32_t slot, uint32_t generation, uint32_t handle )
-{
-    for (unsigned int i = 0; i < UNSETTLED; i++)
-        if (unsettled[i].used && unsettled[i].slot == slot && unsettled[i].generation == generation &&
-            unsettled[i].handle == handle)
-            return &unsettled[i];
-    return NULL;
 }
 
 /* --- the connection -------------------------------------------------------------------------------------------------*/
@@ -523,6 +495,37 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
     return reply->error = WSAENETDOWN;
 }
 
+/* Mutex held. A descriptor has its name even when there was no server to tell. */
+static void follow( const struct ws2_request *request, const struct ws2_reply *reply )
+{
+    switch (request->type)
+    {
+    case WS2_REDEEM:
+        if (!reply->error) unsettled_add( reply->slot, reply->generation, 0 );
+        break;
+    case WS2_ADOPT:
+        if (!reply->error) unsettled_add( reply->slot, reply->generation, request->handle );
+        break;
+    case WS2_NAME: unsettled_name( request->slot, request->generation, request->handle ); break;
+    }
+}
+
+/* Mutex held. A CLOSE is for the server that counted the descriptor. It is never sent again: the next server is not told of
+ * the descriptor, and may know another one of the same socket that looks alike. */
+static int32_t close_locked( struct ws2_request *request )
+{
+    struct ws2_reply reply;
+    int received;
+
+    unsettled_forget( request->slot, request->generation, request->handle );
+    if (connection.fd >= 0)
+    {
+        if (!exchange( connection.fd, request, -1, &reply, &received )) return 0;
+        hang_up();
+    }
+    return establish();
+}
+
 int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
     sigset_t before;
@@ -532,23 +535,13 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     memset( reply, 0, sizeof(*reply) );
     if (!connection.windows_pid) return reply->error = WSAENETDOWN;
     connection_lock( &before );
-    error = request_locked( request, send_fd, reply, received_fd );
-    if (!error) switch (request->type)
+    if (request->type == WS2_CLOSE) error = close_locked( request );
+    else
     {
-    case WS2_REDEEM: remember_unsettled( reply->slot, reply->generation, 0 ); break;
-    case WS2_ADOPT: remember_unsettled( reply->slot, reply->generation, request->handle ); break;
-    case WS2_CLOSE:
-    case WS2_NAME:
-    {
-        struct unsettled *found = find_unsettled( request->slot, request->generation,
-                                                  request->type == WS2_CLOSE ? request->handle : 0 );
-        if (!found && request->type == WS2_CLOSE) found = find_unsettled( request->slot, request->generation, 0 );
-        if (found && request->type == WS2_NAME) found->handle = request->handle;
-        else if (found) found->used = 0;
-        break;
+        error = request_locked( request, send_fd, reply, received_fd );
+        follow( request, reply );
+        tickets_follow( request, reply, send_fd );
     }
-    }
-    tickets_follow( request, reply, send_fd );
     connection_unlock( &before );
     return error;
 }

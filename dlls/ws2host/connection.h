@@ -69,6 +69,13 @@ void connection_restore_signals( const sigset_t *before );
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
 void connection_lock( sigset_t *before );
 void connection_unlock( const sigset_t *before );
+/* unsettled.c's part in a take-over and around each request, connection's mutex held. */
+void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_publish_begin( void );
+void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_publish( connection_publish_function publish );
 /* tickets.c's part in a take-over and after each request, connection's mutex held. */
 void tickets_publish( void );
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );

@@ -58,6 +58,11 @@ uint64_t loop_now( void )
 
 static void begin( void )
 {
+    char name[32];
+
+    /* its table is not that of another run which the first client would find */
+    snprintf( name, sizeof(name), "fuzz-%d", (int)getpid() );
+    table_set_name( name );
     listener = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0 );
     /* an abstract name that the kernel chooses */
     if (bind( listener, (struct sockaddr *)&address, sizeof(sa_family_t) ) || listen( listener, 16 ) ||

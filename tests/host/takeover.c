@@ -105,55 +105,172 @@ START_TEST( tickets_survive )
 }
 END_TEST
 
-START_TEST( redeemed_ticket_is_not_published_again )
+/* A client that speaks the protocol by hand, with one socket in a slot of its own. */
+struct by_hand
 {
-    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = SOURCE }, publish;
-    struct ws2_request lease = { .type = WS2_LEASE };
+    int fd, memfd, host;
+    uint32_t pid, index, slot;
+    uint64_t instance;
+    void *table;
+};
+
+static struct by_hand by_hand_start( uint32_t pid )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    struct by_hand client = { .pid = pid };
     struct ws2_reply reply;
     struct ws2_slot *slot;
+
+    client.fd = raw_attach( pid, &reply, &client.memfd );
+    client.instance = reply.instance;
+    client.index = reply.index;
+    client.table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, client.memfd, 0 );
+    ck_assert_ptr_ne( client.table, MAP_FAILED );
+    ck_assert_int_eq( raw_request( client.fd, &lease, -1, &reply, NULL ), 0 );
+    client.slot = reply.slot;
+    client.host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    slot = ws2_table_slot( client.table, client.slot );
+    slot->handle = HANDLE;
+    slot->cookie = cookie_of( client.host );
+    slot->word = ws2_word( 0, client.index, WS2_SLOT_PRIVATE );
+    return client;
+}
+
+/* To the server that has taken over; what it holds is still to be published. */
+static void by_hand_return( struct by_hand *client )
+{
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = client->pid,
+                                       .instance = client->instance };
+    struct ws2_reply reply;
+
+    close( client->fd );
+    client->fd = raw_connect();
+    ck_assert_int_eq( raw_request( client->fd, &hello, client->memfd, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.index, client->index );
+}
+
+static void by_hand_end( struct by_hand *client )
+{
+    close( client->fd );
+    close( client->host );
+    munmap( client->table, WS2_TABLE_SIZE );
+    close( client->memfd );
+}
+
+START_TEST( redeemed_ticket_is_not_published_again )
+{
+    struct ws2_request publish;
+    struct by_hand client;
+    struct ws2_reply reply;
     struct child target;
-    uint64_t instance;
-    uint32_t number, index;
-    void *table;
-    int fd, memfd, host;
+    uint32_t number;
 
     harness_begin();
     target = child_start( TARGET );
-    /* a source that is never told which tickets ended: it speaks the protocol by hand and sends no NOTICE */
-    fd = raw_attach( SOURCE, &reply, &memfd );
-    instance = reply.instance;
-    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
-    ck_assert_ptr_ne( table, MAP_FAILED );
-    index = reply.index;
-    ck_assert_int_eq( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
-    slot = ws2_table_slot( table, reply.slot );
-    host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    slot->cookie = cookie_of( host );
-    slot->word = ws2_word( 0, index, WS2_SLOT_PRIVATE );
-    publish = (struct ws2_request){ .type = WS2_DUPLICATE, .slot = reply.slot, .handle = HANDLE, .windows_pid = TARGET };
-    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), 0 );
+    /* a source that is never told which tickets ended: it sends no NOTICE */
+    client = by_hand_start( SOURCE );
+    publish = (struct ws2_request){ .type = WS2_DUPLICATE, .slot = client.slot, .handle = HANDLE, .windows_pid = TARGET };
+    ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
     number = reply.ticket;
     ck_assert_int_eq( child_redeem( &target, number ), 0 );
 
     kill_server( harness_table().server );
-    close( fd );
-    fd = raw_connect();
-    hello.instance = instance;
-    ck_assert_int_eq( raw_request( fd, &hello, memfd, &reply, NULL ), 0 );
-    ck_assert_uint_eq( reply.index, index );
+    by_hand_return( &client );
     publish.type = WS2_PUBLISH;
-    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), 0 );
+    ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
     eventually( harness_table().descriptors == 2 );
     publish.type = WS2_DUPLICATE;
     publish.ticket = number;
-    ck_assert_int_eq( raw_request( fd, &publish, host, &reply, NULL ), WSAEINVAL );
+    ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), WSAEINVAL );
     ck_assert_uint_eq( harness_table().tickets, 0 );
-    close( fd );
-    close( host );
+    by_hand_end( &client );
     eventually( harness_table().descriptors == 1 );
-    munmap( table, WS2_TABLE_SIZE );
-    close( memfd );
     child_end( &target );
+    harness_end();
+}
+END_TEST
+
+struct adopter_order
+{
+    int host, adopted, done;
+};
+
+static int adopter( void *context )
+{
+    const struct adopter_order *order = context;
+    uint32_t slot, generation;
+    int new_slot;
+    char byte;
+
+    if (connection_attach( TARGET )) return 1;
+    if (connection_adopt( order->host, AF_INET, SOCK_STREAM, 6, HANDLE + 4, &slot, &generation, &new_slot )) return 2;
+    if (write( order->adopted, &slot, sizeof(slot) ) != sizeof(slot)) return 3;
+    return read( order->done, &byte, 1 ) < 0;
+}
+
+/* A socket of a process that has not come back yet is adopted by another: its descriptor is counted then, and not once more
+ * when its process publishes it. */
+START_TEST( adopted_before_its_process_is_back )
+{
+    const struct ws2_request resumed = { .type = WS2_RESUMED };
+    struct ws2_request publish;
+    struct by_hand client;
+    struct ws2_reply reply;
+    int adopted[2], done[2];
+    uint32_t slot;
+    pid_t other;
+
+    harness_begin();
+    harness_start_server();
+    client = by_hand_start( SOURCE );
+    /* also when the other sees the slot before the process has written its handle there */
+    if (_i) ws2_table_slot( client.table, client.slot )->handle = 0;
+    ck_assert( !pipe2( adopted, O_CLOEXEC ) && !pipe2( done, O_CLOEXEC ) );
+    kill( harness_server(), SIGKILL );
+    other = process_start( adopter, &(struct adopter_order){ client.host, adopted[1], done[0] } );
+    ck_assert_int_eq( read( adopted[0], &slot, sizeof(slot) ), sizeof(slot) );
+    ck_assert_uint_eq( slot, client.slot );
+    ck_assert_uint_eq( harness_table().descriptors, 2 );
+    by_hand_return( &client );
+    publish = (struct ws2_request){ .type = WS2_PUBLISH, .slot = client.slot, .handle = HANDLE };
+    ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
+    raw_send( client.fd, &resumed, sizeof(resumed), NULL, 0 );
+    ck_assert_uint_eq( harness_table().descriptors, 2 );
+    publish.type = WS2_CLOSE;
+    raw_send( client.fd, &publish, sizeof(publish), NULL, 0 );
+    eventually( harness_table().descriptors == 1 );
+    ck_assert_int_eq( write( done[1], "", 1 ), 1 );
+    ck_assert_int_eq( process_wait( other ), 0 );
+    eventually( harness_table().shared == 0 );
+    by_hand_end( &client );
+    harness_end();
+}
+END_TEST
+
+/* One descriptor is being closed and another of the same socket has been opened and not been named when the server dies:
+ * the next one never heard of the first, and its CLOSE must not hit the second. */
+START_TEST( close_hits_no_other_descriptor )
+{
+    uint32_t slot, generation, opened_slot, opened_generation, ticket;
+    int fd, opened, unknown;
+    pid_t server;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &ticket, &unknown ), 0 );
+    ck_assert_int_eq( ticket_redeem( ticket, &opened_slot, &opened_generation, &opened ), 0 );
+    server = harness_table().server;
+    /* no descriptor table shows either: the first has been taken out, the second is not yet in */
+    if (_i) kill_server( server );
+    else kill( server, SIGKILL ); /* found out by the CLOSE itself, or by the attendant before it */
+    connection_close( slot, generation, HANDLE );
+    close( fd );
+    connection_name( opened_slot, opened_generation, HANDLE + 4 );
+    /* answered after the CLOSE and the NAME */
+    ck_assert_int_eq( ticket_issue( opened_slot, opened_generation, HANDLE + 4, opened, SOURCE, &ticket, &unknown ), 0 );
+    ck_assert_uint_eq( harness_table().descriptors, 1 );
+    socket_drop( opened, opened_slot, opened_generation, HANDLE + 4 );
     harness_end();
 }
 END_TEST
@@ -216,6 +333,8 @@ int main( void )
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, tickets_survive );
     tcase_add_test( test, redeemed_ticket_is_not_published_again );
+    tcase_add_loop_test( test, adopted_before_its_process_is_back, 0, 2 );
+    tcase_add_loop_test( test, close_hits_no_other_descriptor, 0, 2 );
     tcase_add_loop_test( test, killed_under_load, 0, 2 );
     suite_add_tcase( suite, test );
     return harness_main( suite );

@@ -379,13 +379,17 @@ again:
 /* ================================================================================================================== */
 /* The clients */
 
-/* One message to the server that the process is connected to; one-way, so it may be lost with the server. */
+#define HUNG_UP( c ) ( connected[c] != serial && empty( replies[c] ) )
+
+/* CLOSE to the server that the process is connected to; one-way, so it may be lost with the server. One that has died in
+ * the eyes of the process is told nothing, and neither is the next: it is never told of the descriptor. */
 inline tell( c, kind, value )
 {
-    d_step { connected[c] == serial && !mutex[c] && nfull( requests[c] ) -> requests[c]!kind(value) }
+    if
+    :: d_step { connected[c] == serial && !mutex[c] && nfull( requests[c] ) -> requests[c]!kind(value) }
+    :: d_step { HUNG_UP( c ) && !mutex[c] -> skip }
+    fi
 }
-
-#define HUNG_UP( c ) ( connected[c] != serial && empty( replies[c] ) )
 
 /* attendant.c, and whichever thread finds the connection gone: publishes what the process holds. */
 inline connect( c )
