@@ -79,6 +79,7 @@ static struct landing *allocate_near( const unsigned char *thunk )
     return NULL;
 }
 
+/* The thunk is writable. */
 static BOOL install( const struct hook *hook, unsigned char *thunk )
 {
     static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
@@ -88,7 +89,7 @@ static BOOL install( const struct hook *hook, unsigned char *thunk )
         unsigned char bytes[8];
         UINT64 word;
     } start;
-    DWORD before, ignored;
+    DWORD ignored;
     INT32 distance;
 
     if (!landing && !(landing = allocate_near( thunk ))) return FALSE;
@@ -102,9 +103,7 @@ static BOOL install( const struct hook *hook, unsigned char *thunk )
     distance = (INT_PTR)landing->jump - ( (INT_PTR)thunk + 5 );
     start.bytes[0] = 0xe9;
     memcpy( start.bytes + 1, &distance, sizeof(distance) );
-    if (!VirtualProtect( thunk, sizeof(start), PAGE_EXECUTE_READWRITE, &before )) return FALSE;
     __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* one store: no thread sees half a jump */
-    VirtualProtect( thunk, sizeof(start), before, &ignored );
     return TRUE;
 }
 
@@ -127,8 +126,9 @@ static BOOL read_view( void )
 static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context )
 {
     HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" ), self;
-    unsigned char *thunks[HOOK_COUNT];
+    unsigned char *thunks[HOOK_COUNT], *first = NULL, *last = NULL;
     const char *unknown = NULL;
+    DWORD before, ignored;
 
     (void)once, (void)parameter, (void)context;
     /* every thunk is looked at before any is touched: all or none */
@@ -136,7 +136,10 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
     {
         thunks[i] = (unsigned char *)(UINT_PTR)GetProcAddress( ntdll, hooks[i].name );
         *hooks[i].original = thunks[i];
-        if (thunks[i] && !unknown && !has_known_shape( thunks[i] )) unknown = hooks[i].name;
+        if (!thunks[i]) continue;
+        if (!unknown && !has_known_shape( thunks[i] )) unknown = hooks[i].name;
+        if (!first || thunks[i] < first) first = thunks[i];
+        if (thunks[i] > last) last = thunks[i];
     }
     if (unknown)
     {
@@ -145,12 +148,19 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
                  unknown );
         return TRUE;
     }
-    if (!read_view()) return TRUE;
+    if (!first || !read_view()) return TRUE;
     GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install_all,
                         &self );
+    /* the thunks of all system calls stand on two pages: opened and closed once */
+    if (!VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ))
+    {
+        ws2_log( "ntdll's code cannot be written: no standing in at its system calls" );
+        return TRUE;
+    }
     for (unsigned int i = 0; i < HOOK_COUNT; i++)
         if (thunks[i] && !install( &hooks[i], thunks[i] ))
             ws2_log( "no memory within reach of ntdll for standing in at %s", hooks[i].name );
+    VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
     return TRUE;
 }
 
