@@ -197,6 +197,11 @@ struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_
             return share;
         }
     }
+    if (!ghost && ( kind & WS2_ADOPT_KNOWN ))
+    {
+        *error = WSAENOTSOCK;
+        return NULL;
+    }
     if (!ghost && (share = share_new( cookie, kind, NULL ))) *new_slot = 1;
     if (!share) *error = WSAEMFILE;
     return share;

@@ -9,6 +9,7 @@
 #include "afd.h"
 #include "completion.h"
 #include "hooks.h"
+#include "local_addresses.h"
 #include "nt_codes.h"
 #include "ws2host/table.h"
 
@@ -37,7 +38,15 @@ static NTSTATUS read_input( const struct afd_call *call, void *target, ULONG siz
 
 /* --- binding ----------------------------------------------------------------------------------------------------------*/
 
-static int address_length( int family ) { return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in); }
+static int address_length( int family )
+{
+    switch (family)
+    {
+    case AF_INET: return sizeof(struct sockaddr_in);
+    case AF_INET6: return sizeof(struct sockaddr_in6);
+    default: return LOCAL_ADDRESS_SIZE;
+    }
+}
 
 static NTSTATUS write_name( const struct afd_call *call, int length )
 {
@@ -55,10 +64,11 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     struct ws2_socket_info_params info = { .handle = call->s };
     char input[4 + sizeof(SOCKADDR_STORAGE)] = { 0 }; /* a number that is not known, the address */
     const struct sockaddr *address = (const struct sockaddr *)( input + 4 );
+    struct ws2_local_address local;
     ULONG size = call->in_size < sizeof(input) ? call->in_size : sizeof(input);
-    struct ws2_address_params params = { .handle = call->s, .address = ws2_pointer( address ) };
+    struct ws2_address_params params = { .handle = call->s };
     NTSTATUS status;
-    int length, error;
+    int length, host_length, error;
 
     if (call->in_size < 4 + sizeof(address->sa_family)) return STATUS_INVALID_PARAMETER;
     if ((status = read_input( call, input, size ))) return status;
@@ -68,8 +78,12 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     if (!call->out || call->out_size < (ULONG)length) return STATUS_INVALID_PARAMETER;
     if (info.flags & WS2_FLAG_BOUND) return STATUS_ADDRESS_ALREADY_ASSOCIATED;
 
-    params.size = length;
-    switch ((error = ws2_call( bind, &params )))
+    host_length = length;
+    error = local_address_to_host( call->s, &address, &host_length, &local );
+    params.address = ws2_pointer( address );
+    params.size = host_length;
+    if (!error) error = ws2_call( bind, &params );
+    switch (error)
     {
     case 0: status = write_name( call, length ); break;
     case WSAEADDRINUSE:

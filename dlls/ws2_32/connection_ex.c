@@ -1,6 +1,7 @@
 /* AcceptEx, GetAcceptExSockaddrs, ConnectEx, DisconnectEx. Their checks and queues are the host half's. */
 #include "completion.h"
 #include "connection_ex.h"
+#include "local_addresses.h"
 
 /* Starts what is told of through an OVERLAPPED. */
 static int start( unsigned int code, struct ws2_operation *operation, OVERLAPPED *overlapped )
@@ -61,12 +62,14 @@ void WINAPI connection_addresses( void *buffer, DWORD receive_size, DWORD local_
 static int connect_ex( SOCKET s, const struct sockaddr *name, int size, void *data, DWORD data_size,
                        OVERLAPPED *overlapped )
 {
+    struct ws2_local_address local;
+    int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_operation_connect_params params = { .operation = { .handle = s }, .address = ws2_pointer( name ),
                                                    .address_size = size < 0 ? 0 : size, .data = ws2_pointer( data ),
                                                    .data_size = data_size };
     struct ws2_socket_info_params info = { .handle = s };
-    int error;
 
+    if (error) return error;
     if (!overlapped)
     {
         /* this is looked at last */

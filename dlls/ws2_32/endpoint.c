@@ -6,8 +6,8 @@ NTSTATUS NTAPI NtClose( HANDLE handle );
 
 static int bind_to( SOCKET s, const struct sockaddr *name, int size )
 {
-    char host[LOCAL_ADDRESS_SIZE];
-    int error = local_address_to_host( &name, &size, host );
+    struct ws2_local_address local;
+    int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
     return error ? error : ws2_call( bind, &params );
@@ -35,8 +35,8 @@ int WINAPI listen( SOCKET s, int backlog )
 
 static int connect_to( SOCKET s, const struct sockaddr *name, int size )
 {
-    char host[LOCAL_ADDRESS_SIZE];
-    int error = local_address_to_host( &name, &size, host );
+    struct ws2_local_address local;
+    int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
     return error ? error : ws2_call( connect, &params );
@@ -71,7 +71,6 @@ static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error
 
     if ((*error = ws2_call( accept, &params ))) return INVALID_SOCKET;
     accepted = ws2_install( params.fd, params.descriptor, 0, error );
-    if (accepted != INVALID_SOCKET && name) local_address_from_host( name );
     if (accepted != INVALID_SOCKET && params.inherited_events) ws2_inherit_events( s, accepted );
     return accepted;
 }
@@ -179,11 +178,9 @@ int WINAPI WSARecvDisconnect( SOCKET s, LPWSABUF data )
 int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
 {
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
-    int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getsockname" );
-    if (!(error = ws2_call( getsockname, &params ))) error = local_address_from_host( name );
-    WS2_RETURN_STATUS( error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    WS2_RETURN_STATUS( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }
 
 /***********************************************************************
@@ -192,9 +189,7 @@ int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
 int WINAPI getpeername( SOCKET s, struct sockaddr *name, int *size )
 {
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
-    int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getpeername" );
-    if (!(error = ws2_call( getpeername, &params ))) error = local_address_from_host( name );
-    WS2_RETURN_STATUS( error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    WS2_RETURN_STATUS( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }

@@ -1,5 +1,5 @@
 /*
- * Binding, and the slot's copy of the local endpoint.
+ * Binding to internet addresses (local.c has those of AF_UNIX), and the slot's copy of the local endpoint.
  *
  * Who may bind what is decided by Windows' rules, which the server applies to every endpoint of the prefix (WS2_BIND). The
  * host is then told to let the sockets of one prefix coexist, which takes options that Windows does not have: SO_REUSEADDR
@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <string.h>
 #include "connection.h"
+#include "local.h"
 #include "socket.h"
 #include "transfer.h"
 
@@ -82,7 +83,6 @@ static void remember_v6only( struct descriptor *d )
 
 static int32_t bind_checked( struct descriptor *d, const union host_address *address, socklen_t size )
 {
-    const int internet = address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6;
     int32_t error;
 
     if (descriptor_flags( d ) & WS2_FLAG_BOUND) return WSAEINVAL;
@@ -94,19 +94,16 @@ static int32_t bind_checked( struct descriptor *d, const union host_address *add
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */
-    if (internet && address->in.sin_port && (error = ask( d, address ))) return error;
+    if (address->in.sin_port && (error = ask( d, address ))) return error;
     if (bind( d->fd, &address->any, size ) < 0)
     {
         error = winsock_error( errno );
         forget_local( d );
         return error;
     }
-    if (internet)
-    {
-        descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
-        if (d->slot->type == SOCK_STREAM && !address->in.sin_port) turn_on( d, SO_REUSEADDR );
-        turn_on( d, SO_REUSEPORT );
-    }
+    descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
+    if (d->slot->type == SOCK_STREAM && !address->in.sin_port) turn_on( d, SO_REUSEADDR );
+    turn_on( d, SO_REUSEPORT );
     endpoint_remember( d );
     return 0;
 }
@@ -114,6 +111,7 @@ static int32_t bind_checked( struct descriptor *d, const union host_address *add
 NTSTATUS unix_bind( void *args )
 {
     struct ws2_address_params *params = args;
+    struct ws2_local_address local;
     union host_address address;
     socklen_t size;
     NTSTATUS status;
@@ -123,9 +121,11 @@ NTSTATUS unix_bind( void *args )
     if (!d) return status;
     family = d->slot->family;
     descriptor_release( d ); /* reading the caller's memory may fault */
-    if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
+    params->error = family == WS_AF_UNIX ? local_read( params->address, params->size, &local )
+                                         : address_read( family, params->address, params->size, &address, &size );
+    if (params->error) return 0;
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
-    params->error = bind_checked( d, &address, size );
+    params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
     descriptor_release( d );
     return 0;
 }

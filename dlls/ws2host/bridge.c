@@ -10,6 +10,7 @@
 
 /* not in the mingw-w64 headers */
 #define MEMORY_WINE_UNIX_FUNCS 1000
+#define STATUS_OBJECT_PATH_NOT_FOUND ( (int32_t)0xc000003a )
 NTSTATUS NTAPI NtQueryVirtualMemory( HANDLE process, const void *address, int class, void *buffer, SIZE_T size,
                                      SIZE_T *result );
 
@@ -38,7 +39,7 @@ int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int si
     char *name = get_unix_file_name ? get_unix_file_name( dos_path ) : NULL;
     int32_t status = -1;
 
-    if (!name) return -1;
+    if (!name) return get_unix_file_name && GetLastError() == ERROR_PATH_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : -1;
     if (strlen( name ) < size)
     {
         strcpy( path, name );

@@ -9,6 +9,7 @@
 #include "connection.h"
 #include "connect.h"
 #include "events.h"
+#include "local.h"
 #include "operation.h"
 #include "transfer.h"
 #include "socket.h"
@@ -175,7 +176,8 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
     descriptor_set_flags( d, WS2_FLAG_CONNECTING );
     descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
     /* the host ends a failed attempt, already told of, with the next connect, and begins anew with the one after it */
-    if ((result = connect( d->fd, &address->any, size )) < 0 && errno == ECONNABORTED)
+    if (size == LOCAL_NOBODY) result = -1, errno = ECONNREFUSED;
+    else if ((result = connect( d->fd, &address->any, size )) < 0 && errno == ECONNABORTED)
         result = connect( d->fd, &address->any, size );
     if (!result)
     {
@@ -239,7 +241,7 @@ NTSTATUS unix_connect( void *args )
         address.any.sa_family = AF_UNSPEC;
         size = sizeof(address.in);
     }
-    else if ((params->error = address_read( family, params->address, params->size, &address, &size ))) return 0;
+    else if ((params->error = address_read_peer( family, params->address, params->size, &address, &size ))) return 0;
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
 
     params->error = type == SOCK_STREAM ? connect_begin( d, &address, size )

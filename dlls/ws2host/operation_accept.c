@@ -51,11 +51,9 @@ static void dispose( struct operation *operation )
     if (operation->next_descriptor) descriptor_release( operation->next_descriptor );
 }
 
-static void store_address( struct stored_address *stored, union host_address *address, socklen_t size )
+static void store_address( struct stored_address *stored, const union host_address *address, socklen_t size )
 {
-    if (address->any.sa_family == AF_INET6) address->any.sa_family = WS_AF_INET6;
-    stored->size = size;
-    memcpy( stored->bytes, address, size );
+    stored->size = address_to_windows( address, size, stored->bytes );
 }
 
 /* The acceptor is a connected socket from now on. */
@@ -95,7 +93,8 @@ static enum operation_result take_connection( struct operation *operation )
 {
     struct accept *accept = (struct accept *)operation;
     struct descriptor *listener = operation->descriptor, *acceptor = operation->next_descriptor, *deferred;
-    const uint32_t needed = address_size( listener->slot->family ) + 16;
+    /* Windows asks for 16 bytes more than the address, and for AF_UNIX for less: Go's runtime gives 116 bytes for 110 */
+    const uint32_t family = listener->slot->family, needed = address_size( family ) + ( family == WS_AF_UNIX ? 4 : 16 );
     union host_address address;
     socklen_t size = sizeof(address);
     int fd;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "connect.h"
 #include "events.h"
+#include "local.h"
 #include "operation.h"
 #include "transfer.h"
 
@@ -99,7 +100,7 @@ NTSTATUS unix_operation_connect( void *args )
     else if (flags & WS2_FLAG_CONNECTED) error = WSAEISCONN;
     else if (!( flags & WS2_FLAG_BOUND )) error = WSAEINVAL;
     else if (flags & WS2_FLAG_CONNECTING) error = WSAEALREADY;
-    else error = address_read( family, params->address, params->address_size, &address, &size );
+    else error = address_read_peer( family, params->address, params->address_size, &address, &size );
     if ((params->operation.error = error)) return 0;
     if (!params->data) params->data_size = 0;
     operation_probe( params->data, params->data_size );
@@ -152,6 +153,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
     if (rebind)
     {
         setsockopt( fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on) );
+        if (d->slot->family == WS_AF_UNIX) local_let_go( &address.un );
         rebind = !bind( fd, &address.any, size );
     }
     operation_replace_socket( d, fd );

@@ -98,7 +98,7 @@ static void give_address( struct transfer *t, struct msghdr *header )
 
     t->address_written = header->msg_namelen;
     if (t->address.any.sa_family == AF_INET6) t->address.any.sa_family = WS_AF_INET6;
-    if (t->address_user && header->msg_namelen)
+    if (t->address_user && header->msg_namelen && d->slot->type != SOCK_STREAM)
     {
         if (t->capacity < t->address_written) operation->error = WSAEFAULT;
         else

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 #include "connection.h"
+#include "local.h"
 #include "socket.h"
 
 uint64_t socket_cookie( int fd )
@@ -92,32 +93,50 @@ static void rebuild_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32
     int value = 0;
     uint32_t flags = WS2_FLAG_OVERLAPPED;
 
-    if (!getsockname( fd, &address.any, &size ) && ( address.in.sin_port || family == WS_AF_UNIX )) flags |= WS2_FLAG_BOUND;
+    if (!getsockname( fd, &address.any, &size ) &&
+        ( family == WS_AF_UNIX ? size > sizeof(sa_family_t) : address.in.sin_port ))
+        flags |= WS2_FLAG_BOUND;
     size = sizeof(value);
     if (!getsockopt( fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size ) && value) flags |= WS2_FLAG_LISTENING;
     size = sizeof(address);
-    if (!getpeername( fd, &address.any, &size )) flags |= WS2_FLAG_CONNECTED;
+    if (!getpeername( fd, &address.any, &size )) flags |= WS2_FLAG_CONNECTED | WS2_FLAG_BOUND;
     fill_slot( slot, fd, family, type, protocol, flags );
+}
+
+/* The family of a host socket of a kind that Winsock has, for connection_adopt; 0 for another. A nameless socket of AF_UNIX
+ * is none of Winsock's unless the table knows it: programs of the host connect standard input and output by such. */
+static uint32_t adopted_family( int fd )
+{
+    int domain = 0, type = 0;
+    socklen_t size = sizeof(int);
+
+    if (getsockopt( fd, SOL_SOCKET, SO_DOMAIN, &domain, &size ) || getsockopt( fd, SOL_SOCKET, SO_TYPE, &type, &size ))
+        return 0;
+    switch (domain)
+    {
+    case AF_INET: return WS_AF_INET;
+    case AF_INET6: return WS_AF_INET6;
+    case AF_UNIX: return type != SOCK_STREAM ? 0 : local_has_name( fd ) ? WS_AF_UNIX : WS_AF_UNIX | WS2_ADOPT_KNOWN;
+    default: return 0;
+    }
 }
 
 NTSTATUS unix_socket_adopt( void *args )
 {
     struct ws2_socket_adopt_params *params = args;
-    int domain = 0, type = 0, protocol = 0, new_slot = 0;
+    int type = 0, protocol = 0, new_slot = 0;
     socklen_t size = sizeof(int);
     uint32_t slot_index, generation, family;
     struct descriptor *d;
 
     params->error = WSAENOTSOCK;
-    if (!connection_table() || getsockopt( params->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size ) ||
+    if (!connection_table() || !(family = adopted_family( params->fd )) ||
         getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
-        getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) ||
-        ( domain != AF_INET && domain != AF_INET6 ))
+        getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ))
     {
         close( params->fd );
         return 0;
     }
-    family = domain == AF_INET6 ? WS_AF_INET6 : WS_AF_INET;
     params->error = connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation,
                                       &new_slot );
     if (params->error)

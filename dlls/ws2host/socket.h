@@ -37,6 +37,13 @@ uint32_t address_size( uint32_t family );
  * WSAEAFNOSUPPORT: another family. */
 int32_t address_read( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address, socklen_t *host_size );
 
+/* The same for a socket to connect to, whose address is one of ws2_local_address for AF_UNIX. */
+int32_t address_read_peer( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
+                           socklen_t *host_size );
+
+/* An address in Windows' form, its size; windows has room for a union host_address. */
+uint32_t address_to_windows( const union host_address *address, socklen_t host_size, void *windows );
+
 /* Writes an address in Windows' form and its size; may fault. Either pointer may be 0, then nothing is written.
  * WSAEFAULT when *size_pointer is too small. */
 int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer );

@@ -1,15 +1,5 @@
 /* What a socket is and between which addresses: SO_BSP_STATE's and SO_PROTOCOL_INFO's part of the host half. */
-#include <string.h>
 #include "connect.h"
-
-static uint32_t windows_address( const union host_address *address, socklen_t size, uint8_t *target )
-{
-    uint16_t family = address->any.sa_family == AF_INET6 ? WS_AF_INET6 : address->any.sa_family;
-
-    memcpy( target, address, size );
-    memcpy( target, &family, sizeof(family) );
-    return size;
-}
 
 NTSTATUS unix_socket_state( void *args )
 {
@@ -27,10 +17,10 @@ NTSTATUS unix_socket_state( void *args )
     params->protocol = d->slot->protocol;
     params->local_size = params->remote_size = 0;
     if (descriptor_flags( d ) & WS2_FLAG_BOUND && !getsockname( d->fd, &address.any, &size ))
-        params->local_size = windows_address( &address, size, params->local );
+        params->local_size = address_to_windows( &address, size, params->local );
     size = sizeof(params->remote);
     if (descriptor_flags( d ) & WS2_FLAG_CONNECTED && !getpeername( d->fd, &address.any, &size ))
-        params->remote_size = windows_address( &address, size, params->remote );
+        params->remote_size = address_to_windows( &address, size, params->remote );
     descriptor_release( d );
     return 0;
 }

@@ -19,7 +19,8 @@ int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle );
 /* A new host descriptor (the caller's to close, on the host side) of the object behind a handle. */
 int32_t ws2host_handle_to_fd( void *handle, int *fd );
 
-/* Host path, NUL-terminated, of a DOS path. size in bytes; -1 when there is none or it does not fit. */
+/* Host path, NUL-terminated, of a DOS path, which may be relative; its last part need not exist. size in bytes.
+ * STATUS_OBJECT_PATH_NOT_FOUND: its folder does not exist; -1 when there is none otherwise, or it does not fit. */
 int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int size );
 
 #endif

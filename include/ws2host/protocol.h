@@ -16,6 +16,8 @@
 #define WS2_SERVER_KILLED 75 /* exit status of the start-up process when its server was killed before it listened: try again */
 #define WS2_POKE_SOCKET "poke-%u" /* a client's, by its index: see dlls/ws2host/poke.h */
 
+#define WS2_ADOPT_KNOWN 0x8000 /* beside the family in flags: only a socket that the table knows */
+
 enum ws2_request_type
 {
     /*                      in                                          out
@@ -40,7 +42,7 @@ enum ws2_request_type
     WS2_NAME,
     /* ADOPT                handle, flags = family | type << 16 | protocol << 24        slot, generation
      *   + the host socket. Counts one descriptor of a socket found by its cookie; of a new slot if none has it
-     *   (error 0, detail WS2_DETAIL_NEW_SLOT: the caller fills the slot in). */
+     *   (error 0, detail WS2_DETAIL_NEW_SLOT: the caller fills the slot in), or WSAENOTSOCK with WS2_ADOPT_KNOWN. */
     WS2_ADOPT,
     /* CLOSE (one-way)      slot, generation, handle                    closesocket need not wait: what this client asks
      *   next, and what others ask because it has closed, comes to the server after it */

@@ -135,6 +135,16 @@ struct ws2_redeem_params
     uint32_t protocol; /* out */
 };
 
+/* How an AF_UNIX address goes to bind, connect and operation_connect. */
+struct ws2_local_address
+{
+    uint16_t family; /* 1 */
+    uint16_t length; /* of given, without the NULs at its end */
+    uint32_t reserved;
+    char given[108]; /* sun_path as the program has it */
+    char host[4096]; /* the host's name of that path; empty when there is no path in given, but another name or none */
+};
+
 /* bind, connect: address and size in; getsockname, getpeername: *size in and out */
 struct ws2_address_params
 {

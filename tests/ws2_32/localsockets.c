@@ -1,4 +1,4 @@
-/* AF_UNIX stream sockets, which Windows has since version 1803 of Windows 10. */
+/* Names of AF_UNIX sockets, which Windows has since version 1803 of Windows 10: files, and what is none. */
 #include "support.h"
 #include <afunix.h>
 
@@ -19,7 +19,8 @@ static SOCKET local_socket( void )
     return s;
 }
 
-static void test_path( const char *path )
+/* path in UTF-8; wide: the same for the file functions */
+static void test_wide_path( const char *path, const WCHAR *wide )
 {
     struct sockaddr_un address, found;
     int size = local_address( &address, path ), length;
@@ -28,7 +29,7 @@ static void test_path( const char *path )
     DWORD pid = 0, bytes;
 
     winetest_push_context( "%s", path );
-    DeleteFileA( path );
+    DeleteFileW( wide );
     /* nobody is there */
     check_fails( connect( client, (struct sockaddr *)&address, size ), WSAECONNREFUSED );
     closesocket( client );
@@ -38,7 +39,7 @@ static void test_path( const char *path )
     length = sizeof(found);
     check_ok( getsockname( listener, (struct sockaddr *)&found, &length ) );
     ok( found.sun_family == AF_UNIX && !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
-    todo_wine ok( GetFileAttributesA( path ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
+    ok( GetFileAttributesW( wide ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
     check_ok( listen( listener, 4 ) );
     other = local_socket();
     check_fails( bind( other, (struct sockaddr *)&address, size ), WSAEADDRINUSE );
@@ -75,16 +76,326 @@ static void test_path( const char *path )
 
     /* the file outlives the socket, and nobody listens there */
     check_ok( closesocket( listener ) );
-    todo_wine ok( GetFileAttributesA( path ) != INVALID_FILE_ATTRIBUTES, "the file is gone\n" );
+    ok( GetFileAttributesW( wide ) != INVALID_FILE_ATTRIBUTES, "the file is gone\n" );
     client = local_socket();
     check_fails( connect( client, (struct sockaddr *)&address, size ), WSAECONNREFUSED );
     check_fails( bind( client, (struct sockaddr *)&address, size ), WSAEADDRINUSE );
-    /* the loader's file functions do not see the host's socket files */
-    todo_wine ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
-    todo_wine ok( !bind( client, (struct sockaddr *)&address, size ), "error %d\n", WSAGetLastError() );
+    ok( DeleteFileW( wide ), "error %lu\n", GetLastError() );
+    ok( !bind( client, (struct sockaddr *)&address, size ), "error %d\n", WSAGetLastError() );
     closesocket( client );
-    todo_wine ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
+    ok( DeleteFileW( wide ), "error %lu\n", GetLastError() );
     winetest_pop_context();
+}
+
+static void test_path( const char *path )
+{
+    WCHAR wide[MAX_PATH];
+
+    MultiByteToWideChar( CP_ACP, 0, path, -1, wide, ARRAY_SIZE( wide ) );
+    test_wide_path( path, wide );
+}
+
+/* A file is a socket's name as long as it exists, whichever socket has been there before. */
+static void test_replaced( const char *path )
+{
+    SOCKET first = local_socket(), second = local_socket(), client, server;
+    struct sockaddr_un address, found;
+    int size = local_address( &address, path ), length = sizeof(found);
+
+    check_ok( bind( first, (struct sockaddr *)&address, size ) );
+    check_fails( bind( first, (struct sockaddr *)&address, size ), WSAEINVAL );
+    /* bound, and nobody listens */
+    client = local_socket();
+    check_fails( connect( client, (struct sockaddr *)&address, size ), WSAECONNREFUSED );
+    closesocket( client );
+    check_ok( listen( first, 4 ) );
+    ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
+    client = local_socket();
+    check_fails( connect( client, (struct sockaddr *)&address, size ), WSAECONNREFUSED );
+    check_ok( getsockname( first, (struct sockaddr *)&found, &length ) );
+    ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
+
+    check_ok( bind( second, (struct sockaddr *)&address, size ) );
+    check_ok( listen( second, 4 ) );
+    check_ok( connect( client, (struct sockaddr *)&address, size ) );
+    server = accept_one( second );
+    check_flow( client, server );
+    check_flow( server, client );
+    ok( !wait_readable( first, 50 ), "the old socket has got the connection\n" );
+    closesocket( server );
+    closesocket( client );
+    closesocket( first );
+    /* what the file names has nothing to do with the first one's end */
+    client = local_socket();
+    check_ok( connect( client, (struct sockaddr *)&address, size ) );
+    closesocket( client );
+    closesocket( second );
+    ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
+}
+
+/* Both ends bound by the program, and the room for their names. */
+static void test_names( const char *path, const char *own_path )
+{
+    SOCKET listener = local_socket(), client = local_socket(), server;
+    struct sockaddr_un address, own, found;
+    int size = local_address( &address, path ), length = sizeof(found);
+    char room[sizeof(found) + 16];
+
+    local_address( &own, own_path );
+    check_fails( getsockname( listener, (struct sockaddr *)&found, &length ), WSAEINVAL );
+    check_fails( getpeername( listener, (struct sockaddr *)&found, &length ), WSAENOTCONN );
+    check_fails( listen( listener, 1 ), WSAEINVAL );
+    check_ok( bind( listener, (struct sockaddr *)&address, size ) );
+    check_ok( listen( listener, 1 ) );
+    check_ok( bind( client, (struct sockaddr *)&own, size ) );
+    check_ok( connect( client, (struct sockaddr *)&address, size ) );
+    length = sizeof(found) - 1;
+    check_no_socket( accept( listener, (struct sockaddr *)&found, &length ), WSAEFAULT );
+    memset( room, 0xcc, sizeof(room) );
+    length = sizeof(room);
+    server = accept( listener, (struct sockaddr *)room, &length );
+    ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    ok( length == sizeof(found), "length %d\n", length );
+    memcpy( &found, room, sizeof(found) );
+    ok( found.sun_family == AF_UNIX && !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
+    ok( (unsigned char)room[sizeof(found)] == 0xcc, "written past the address\n" );
+    length = sizeof(found);
+    check_ok( getpeername( server, (struct sockaddr *)&found, &length ) );
+    ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
+    check_ok( getsockname( client, (struct sockaddr *)&found, &length ) );
+    ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
+    length = sizeof(found) - 1;
+    check_fails( getsockname( client, (struct sockaddr *)&found, &length ), WSAEFAULT );
+    length = sizeof(found);
+    check_fails( getpeername( client, memory_read_only(), &length ), WSAEFAULT );
+    check_fails( getsockname( client, NULL, &length ), WSAEFAULT );
+    check_fails( connect( client, (struct sockaddr *)&address, size ), WSAEISCONN );
+    check_fails( listen( client, 1 ), WSAEISCONN );
+
+    /* the names stay when the listener and the files are gone */
+    closesocket( listener );
+    ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
+    ok( DeleteFileA( own_path ), "error %lu\n", GetLastError() );
+    length = sizeof(found);
+    check_ok( getsockname( server, (struct sockaddr *)&found, &length ) );
+    ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
+    check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
+    ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
+    check_flow( client, server );
+    closesocket( client );
+    closesocket( server );
+}
+
+enum step
+{
+    STEP_BIND,
+    STEP_CONNECT
+};
+
+/* Addresses that name nothing; in the temporary folder, which is the current one. */
+static void test_refused( void )
+{
+    static const struct
+    {
+        enum step step;
+        const char *path;
+        int size; /* 0 for all of it */
+        int error;
+    } rows[] = {
+        { STEP_BIND, "no such folder\\x.sk", 0, WSAENETDOWN },
+        { STEP_CONNECT, "no such folder\\x.sk", 0, WSAENETDOWN },
+        { STEP_CONNECT, "nothing.sk", 0, WSAECONNREFUSED },
+        { STEP_BIND, ".", 0, WSAEADDRINUSE },
+        { STEP_CONNECT, ".", 0, WSAECONNREFUSED },
+        { STEP_BIND, "plain.txt", 0, WSAEADDRINUSE },
+        { STEP_CONNECT, "plain.txt", 0, WSAECONNREFUSED },
+        { STEP_BIND, "not<a>name.sk", 0, WSAEINVAL },
+        { STEP_BIND, "bad\xff\xfe.sk", 0, WSAEINVAL },
+        { STEP_BIND, "", 0, WSAEINVAL }, /* unnamed: there is no bind to a name that the system chooses */
+        { STEP_BIND, "", 2, WSAEINVAL },
+        { STEP_CONNECT, "", 0, WSAEINVAL },
+        { STEP_CONNECT, "", 2, WSAEINVAL },
+        { STEP_BIND, "x.sk", 1, WSAEFAULT },
+        { STEP_CONNECT, "x.sk", 1, WSAEFAULT },
+        { STEP_CONNECT, "x.sk", -1, WSAEFAULT },
+    };
+    HANDLE file = CreateFileA( "plain.txt", GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL );
+    struct sockaddr_un address;
+    struct sockaddr_in internet = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
+    DWORD written;
+    SOCKET s;
+
+    ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
+    WriteFile( file, "/etc/hosts\n", 11, &written, NULL );
+    CloseHandle( file );
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        int size = local_address( &address, rows[i].path );
+
+        winetest_push_context( "%u %s", i, rows[i].path );
+        if (rows[i].size) size = rows[i].size;
+        s = local_socket();
+        if (rows[i].step == STEP_BIND) check_fails( bind( s, (struct sockaddr *)&address, size ), rows[i].error );
+        else check_fails( connect( s, (struct sockaddr *)&address, size ), rows[i].error );
+        closesocket( s );
+        winetest_pop_context();
+    }
+    DeleteFileA( "plain.txt" );
+
+    s = local_socket();
+    memset( &address, 'a', sizeof(address) );
+    address.sun_family = AF_UNIX;
+    check_fails( bind( s, (struct sockaddr *)&address, sizeof(address) ), WSAEINVAL ); /* no NUL */
+    check_fails( connect( s, (struct sockaddr *)&address, sizeof(address) ), WSAEINVAL );
+    check_fails( bind( s, (struct sockaddr *)&internet, sizeof(internet) ), WSAEAFNOSUPPORT );
+    check_fails( connect( s, (struct sockaddr *)&internet, sizeof(internet) ), WSAEAFNOSUPPORT );
+    check_fails( bind( s, NULL, sizeof(address) ), WSAEFAULT );
+    check_fails( bind( s, memory_unmapped(), sizeof(address) ), WSAEFAULT );
+    check_fails( connect( s, memory_unmapped(), sizeof(address) ), WSAEFAULT );
+    closesocket( s );
+    local_address( &address, "inet.sk" );
+    s = socket( AF_INET, SOCK_STREAM, 0 );
+    check_fails( bind( s, (struct sockaddr *)&address, sizeof(address) ), WSAEAFNOSUPPORT );
+    check_fails( connect( s, (struct sockaddr *)&address, sizeof(address) ), WSAEAFNOSUPPORT );
+    ok( GetFileAttributesA( "inet.sk" ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
+    closesocket( s );
+}
+
+/* A path that does not fill the address is as good with the length that it has, NUL or not. */
+static void test_lengths( const char *path )
+{
+    static const int more[] = { 0, 1 };
+    struct sockaddr_un address;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( more ); i++)
+    {
+        SOCKET listener = local_socket(), client = local_socket();
+
+        local_address( &address, path );
+        check_ok( bind( listener, (struct sockaddr *)&address, 2 + strlen( path ) + more[i] ) );
+        check_ok( listen( listener, 1 ) );
+        /* what stands behind the NUL is nobody's */
+        memset( address.sun_path + strlen( path ) + 1, 'x', sizeof(address.sun_path) - strlen( path ) - 1 );
+        check_ok( connect( client, (struct sockaddr *)&address, sizeof(address) ) );
+        closesocket( client );
+        closesocket( listener );
+        ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
+    }
+}
+
+/* One file, however it is written. */
+static void test_spellings( const char *directory )
+{
+    char absolute[MAX_PATH], slashes[MAX_PATH], rooted[MAX_PATH], upper[MAX_PATH];
+    const char *const spellings[] = { absolute, slashes, rooted, upper, "spelt.sk", ".\\spelt.sk", "./spelt.sk", "SPELT.SK" };
+    struct sockaddr_un address;
+
+    snprintf( absolute, sizeof(absolute), "%sspelt.sk", directory );
+    strcpy( slashes, absolute );
+    for (char *c = slashes; *c; c++)
+        if (*c == '\\') *c = '/';
+    strcpy( rooted, absolute + 2 ); /* of the current drive */
+    strcpy( upper, absolute );
+    CharUpperA( upper );
+    for (unsigned int i = 0; i < ARRAY_SIZE( spellings ); i++)
+    {
+        SOCKET listener = local_socket();
+
+        winetest_push_context( "%s", spellings[i] );
+        check_ok( bind( listener, (struct sockaddr *)&address, local_address( &address, spellings[i] ) ) );
+        check_ok( listen( listener, 8 ) );
+        ok( GetFileAttributesA( "spelt.sk" ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
+        for (unsigned int j = 0; j < ARRAY_SIZE( spellings ); j++)
+        {
+            SOCKET client = local_socket();
+
+            winetest_push_context( "%s", spellings[j] );
+            check_ok( connect( client, (struct sockaddr *)&address, local_address( &address, spellings[j] ) ) );
+            closesocket( client );
+            winetest_pop_context();
+        }
+        closesocket( listener );
+        ok( DeleteFileA( "spelt.sk" ), "error %lu\n", GetLastError() );
+        winetest_pop_context();
+    }
+}
+
+/* Paths of Windows are as long as sun_path lets them be, whatever the folder's own path on the system below. */
+static void test_long( const char *directory )
+{
+    char old[MAX_PATH], path[108], deep[32] = "";
+    WCHAR wide[108];
+
+    snprintf( deep, sizeof(deep), "%.30s", "a folder with a rather long name" );
+    GetCurrentDirectoryA( sizeof(old), old );
+    for (unsigned int i = 0; i < 4; i++)
+    {
+        CreateDirectoryA( deep, NULL );
+        ok( SetCurrentDirectoryA( deep ), "error %lu\n", GetLastError() );
+    }
+    memset( path, 'p', sizeof(path) );
+    path[107] = 0;
+    test_path( path );
+    memset( path, 0, sizeof(path) );
+    for (unsigned int i = 0; i + 3 <= sizeof(path) - 3; i += 3) memcpy( path + i, "\xe2\x98\x83", 3 );
+    MultiByteToWideChar( CP_UTF8, 0, path, -1, wide, ARRAY_SIZE( wide ) );
+    test_wide_path( path, wide );
+    for (unsigned int i = 0; i < 4; i++)
+    {
+        SetCurrentDirectoryA( ".." );
+        ok( RemoveDirectoryA( deep ), "error %lu\n", GetLastError() );
+    }
+    SetCurrentDirectoryA( directory );
+    SetCurrentDirectoryA( old );
+}
+
+/* Names that are no files. */
+static void test_abstract( void )
+{
+    SOCKET listener = local_socket(), client = local_socket(), server;
+    struct sockaddr_un address = { .sun_family = AF_UNIX }, found;
+    int length = sizeof(found), error;
+
+    snprintf( address.sun_path + 1, sizeof(address.sun_path) - 1, "ws2host test %lu", GetCurrentProcessId() );
+    check_fails( connect( client, (struct sockaddr *)&address, sizeof(address) ), WSAECONNREFUSED );
+    error = bind( listener, (struct sockaddr *)&address, sizeof(address) ) ? WSAGetLastError() : 0;
+    ok( !error || broken( error == WSAEINVAL ), "error %d\n", error ); /* documented, and not in every version */
+    if (!error)
+    {
+        check_ok( getsockname( listener, (struct sockaddr *)&found, &length ) );
+        ok( length == sizeof(found) && !memcmp( &found, &address, sizeof(found) ), "length %d, name %s\n", length,
+            found.sun_path + 1 );
+        check_ok( listen( listener, 1 ) );
+        ok( GetFileAttributesA( address.sun_path + 1 ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
+        closesocket( client );
+        client = local_socket();
+        check_fails( bind( client, (struct sockaddr *)&address, sizeof(address) ), WSAEADDRINUSE );
+        check_ok( connect( client, (struct sockaddr *)&address, sizeof(address) ) );
+        server = accept_one( listener );
+        check_flow( client, server );
+        check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
+        ok( !memcmp( &found, &address, sizeof(found) ), "name %s\n", found.sun_path + 1 );
+        closesocket( server );
+    }
+    closesocket( client );
+    closesocket( listener );
+}
+
+/* Streams are all there is. */
+static void test_creation( void )
+{
+    SOCKET s;
+
+    check_no_socket( socket( AF_UNIX, SOCK_DGRAM, 0 ), WSAEPROTONOSUPPORT );
+    check_no_socket( socket( AF_UNIX, SOCK_RAW, 0 ), WSAEPROTONOSUPPORT );
+    check_no_socket( socket( AF_UNIX, SOCK_SEQPACKET, 0 ), WSAESOCKTNOSUPPORT );
+    check_no_socket( socket( AF_UNIX, SOCK_STREAM, IPPROTO_TCP ), WSAEPROTONOSUPPORT );
+    s = WSASocketW( AF_UNIX, SOCK_STREAM, 0, NULL, 0, 0 );
+    ok( s != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    closesocket( s );
+    s = socket( AF_UNIX, 0, 0 );
+    ok( s != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    closesocket( s );
 }
 
 void func_localsockets( void )
@@ -102,12 +413,21 @@ void func_localsockets( void )
     }
     closesocket( s );
 
+    test_creation();
     GetTempPathA( sizeof(directory), directory );
     snprintf( path, sizeof(path), "%s%s", directory, "local.sk" );
     test_path( path );
+    test_replaced( path );
+    test_lengths( path );
     GetCurrentDirectoryA( sizeof(old), old );
     ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
     test_path( "relative.sk" );
+    test_wide_path( "gr\xc3\xbc\xc3\x9f\x65 \xe2\x98\x83.sk", L"gr\x00fc\x00df\x65 \x2603.sk" );
+    test_names( "listener.sk", "client.sk" );
+    test_refused();
+    test_spellings( directory );
+    test_long( directory );
+    test_abstract();
     SetCurrentDirectoryA( old );
     support_end();
 }
