@@ -3,6 +3,7 @@
 #include "completion.h"
 #include "hooks.h"
 #include "port_queue.h"
+#include "replacement.h"
 
 struct thread_basic_information /* not in the mingw-w64 headers */
 {
@@ -12,6 +13,15 @@ struct thread_basic_information /* not in the mingw-w64 headers */
     ULONG_PTR affinity;
     LONG priority, base_priority;
 };
+
+static BOOL is_this_process( HANDLE process )
+{
+    PROCESS_BASIC_INFORMATION info;
+
+    if (process == GetCurrentProcess()) return TRUE;
+    return !NtQueryInformationProcess( process, ProcessBasicInformation, &info, sizeof(info), NULL ) &&
+           info.UniqueProcessId == GetCurrentProcessId();
+}
 
 /* CloseHandle on a SOCKET ends its descriptor as closesocket does. */
 NTSTATUS NTAPI hook_NtClose( HANDLE handle )
@@ -27,20 +37,35 @@ NTSTATUS NTAPI hook_NtClose( HANDLE handle )
     return status;
 }
 
-NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
-                                       ACCESS_MASK access, ULONG attributes, ULONG options )
+/* The source is one of our SOCKETs. */
+static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, ULONG attributes,
+                                  ULONG options )
 {
     struct ws2_handle_params params = { .handle = (UINT_PTR)source & ~(UINT_PTR)3 };
+    HANDLE made_anew = replacement_handle( source );
     NTSTATUS status;
 
-    port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
-    if (!( options & DUPLICATE_CLOSE_SOURCE ) || source_process != GetCurrentProcess() || !hooks_is_socket( source ) ||
-        ws2_call( close_begin, &params ))
-        return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
-    status = nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+    if (made_anew)
+    {
+        status = replacement_duplicate( made_anew, source, target_process, target, access, attributes, options );
+        if (options & DUPLICATE_CLOSE_SOURCE) ws2_close( params.handle );
+        return status;
+    }
+    if (!( options & DUPLICATE_CLOSE_SOURCE ) || ws2_call( close_begin, &params ))
+        return nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+    status = nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
     ws2_call( close_end, &params );
     if (params.completions) completion_deliver();
     return status;
+}
+
+NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
+                                       ACCESS_MASK access, ULONG attributes, ULONG options )
+{
+    port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
+    if (hooks_is_socket( source ) && is_this_process( source_process ))
+        return duplicate_socket( source, target_process, target, access, attributes, options );
+    return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
 }
 
 /* The id of a thread of this process, else 0. */

@@ -51,6 +51,10 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtDuplicateObject, \
        ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, \
          ULONG attributes, ULONG options ) ) \
+    X( NtCreateUserProcess, \
+       ( HANDLE *process, HANDLE *thread, ACCESS_MASK process_access, ACCESS_MASK thread_access, void *process_attributes, \
+         void *thread_attributes, ULONG process_flags, ULONG thread_flags, void *parameters, void *info, \
+         void *attributes ) ) \
     X( NtReadFile, \
        ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, void *buffer, ULONG size, \
          LARGE_INTEGER *offset, ULONG *key ) ) \

@@ -19,10 +19,6 @@ static int io_poke = -1; /* in the epoll too, under a key that no descriptor has
 #define POKE_KEY 0
 static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll, and a socket's entering and leaving it */
 
-/* descriptor->local */
-#define LOCAL_WATCHED 0x1 /* in the epoll */
-#define LOCAL_INITIAL 0x2 /* the epoll owes an event that is no arrival: it tells what was ready at registration */
-
 #define WATCHED_EVENTS ( EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET )
 
 /* Records events (those in `fresh` even when they were seen, the others only once); the bits that the program is to be

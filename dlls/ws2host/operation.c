@@ -125,6 +125,12 @@ void operation_forget( struct descriptor *d )
     owner_lock_give( &exclusive_lock );
 }
 
+void operation_watch_again( struct descriptor *d )
+{
+    for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
+        if (operation_queued( d, queue )) watch( d, queue );
+}
+
 int operation_patience( void ) { return exclusive_first ? TICK : -1; }
 
 void operation_tick( void )
@@ -652,30 +658,6 @@ NTSTATUS unix_operation_fetch( void *args )
     ended_first = operation;
     owner_lock_give( &ended_lock );
     return 0;
-}
-
-/* --- another host socket under the same descriptor -----------------------------------------------------------------------*/
-
-void operation_replace_socket( struct descriptor *d, int fd )
-{
-    const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
-    int watched;
-
-    if (!own) owner_lock_take( &d->queues.lock );
-    operation_forget( d );
-    watched = events_forget( d );
-    afd_poll_forget( d );
-    notify_unwatch( d );
-    option_carry( d, d->fd, fd );
-    dup3( fd, d->fd, O_CLOEXEC );
-    close( fd );
-    atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
-    if (watched) events_watch_again( d );
-    afd_poll_watch_again( d );
-    notify_watch_again( d );
-    for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
-        if (operation_queued( d, queue )) watch( d, queue );
-    if (!own) owner_lock_give( &d->queues.lock );
 }
 
 /* --- the end of the process ---------------------------------------------------------------------------------------------*/

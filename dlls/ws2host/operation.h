@@ -120,7 +120,9 @@ struct ws2_port port_of( const struct descriptor *d );
 
 /* Sets on one host socket what the program has set on the other (option_carry.c). */
 void option_carry( const struct descriptor *d, int from, int to );
-/* Takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
+/* Puts what is queued into the epoll once more; the queues' lock is held. */
+void operation_watch_again( struct descriptor *d );
+/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
 void operation_replace_socket( struct descriptor *d, int fd );
 
 #endif

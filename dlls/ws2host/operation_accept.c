@@ -3,8 +3,7 @@
  * data with it, in the acceptor's for that.
  *
  * The acceptor exists before its connection does, so the accepted host socket takes the place of the acceptor's own under
- * the same descriptor. The loader's handle keeps the host socket that it was made of: a process that inherits the handle,
- * or gets it by DuplicateHandle, finds that one. WSADuplicateSocket hands over the connection.
+ * the same descriptor (replacement.c).
  */
 #include <errno.h>
 #include <fcntl.h>

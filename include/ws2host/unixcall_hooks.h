@@ -10,6 +10,8 @@
     X( wait_thread ) \
     X( wait_alert ) \
     X( wait_cancel ) \
+    X( socket_replaced ) \
+    X( fd_close ) \
     X( afd_poll )
 
 /* Where the descriptor table stands, for looking a handle up without a call (read only): chunks[handle / 4 / entries] is
@@ -31,6 +33,23 @@ struct ws2_thread_params
 {
     int32_t error;
     uint32_t thread; /* Windows thread id */
+};
+
+/* A SOCKET whose host socket is no longer the one that its handle was made of. next: the first such after handle (0 to begin),
+ * handle 0 at the end; else that handle itself, WSAEINVAL when it is none. fd is the caller's, for fd_close. */
+struct ws2_socket_replaced_params
+{
+    int32_t error;
+    int32_t fd; /* out */
+    uint64_t handle;
+    uint32_t next;
+    uint32_t reserved;
+};
+
+struct ws2_fd_params
+{
+    int32_t error;
+    int32_t fd;
 };
 
 /* What IOCTL_AFD_POLL takes and gives, as a 64-bit program lays it out. */
