@@ -5,11 +5,11 @@
  * fault; working memory belongs to the thread, so that nothing is lost then.
  */
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include "control.h"
 #include "operation.h"
 #include "transfer.h"
+#include "vectors.h"
 #include "wait.h"
 
 int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total )
@@ -29,8 +29,8 @@ int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, u
 
 #define STACK_VECTORS 16
 
-/* Leaves out the first `done` bytes of vectors; what is left of at most IOV_MAX of them, in place. */
-static uint32_t skip_vectors( struct iovec **vectors, uint32_t *count, uint64_t done )
+/* Leaves out the first `done` bytes of vectors, in place. */
+static void skip_vectors( struct iovec **vectors, uint32_t *count, uint64_t done )
 {
     while (*count && done >= ( *vectors )->iov_len)
     {
@@ -43,31 +43,6 @@ static uint32_t skip_vectors( struct iovec **vectors, uint32_t *count, uint64_t 
         ( *vectors )->iov_base = (char *)( *vectors )->iov_base + done;
         ( *vectors )->iov_len -= done;
     }
-    return *count < IOV_MAX ? *count : IOV_MAX;
-}
-
-#define LARGEST_DATAGRAM 65536
-
-/* One datagram is one system call: more buffers than the host takes become one, behind the vectors in the thread's
- * working memory. May fault. */
-static int put_together( struct iovec **vectors, uint32_t *count, uint32_t total )
-{
-    const size_t size = *count * sizeof(**vectors);
-    struct iovec *from;
-    char *memory, *to;
-
-    if (total > LARGEST_DATAGRAM || !(memory = wait_scratch_more( size, total + sizeof(**vectors) ))) return 0;
-    from = (struct iovec *)memory;
-    to = memory + size + sizeof(*from);
-    for (uint32_t i = 0; i < *count; i++)
-    {
-        memcpy( to, from[i].iov_base, from[i].iov_len );
-        to += from[i].iov_len;
-    }
-    *vectors = (struct iovec *)( memory + size );
-    **vectors = ( struct iovec ){ memory + size + sizeof(*from), total };
-    *count = 1;
-    return 1;
 }
 
 NTSTATUS unix_sendmsg( void *args )
@@ -110,11 +85,6 @@ NTSTATUS unix_sendmsg( void *args )
     message_buffers( params->buffers, params->count, vectors, &total );
     first = vectors;
     left = params->count;
-    if (left > IOV_MAX && type != SOCK_STREAM && !put_together( &first, &left, total ))
-    {
-        params->error = WSAEMSGSIZE;
-        return 0;
-    }
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
 
     skip_vectors( &first, &left, params->done );
@@ -124,8 +94,8 @@ NTSTATUS unix_sendmsg( void *args )
         ssize_t n;
 
         message.msg_iov = first;
-        message.msg_iovlen = left < IOV_MAX ? left : IOV_MAX;
-        n = transfer_queued_before( d, QUEUE_SEND ) ? -1 : sendmsg( d->fd, &message, flags );
+        message.msg_iovlen = vectors_count( left, type );
+        n = transfer_queued_before( d, QUEUE_SEND ) ? -1 : vectors_sendmsg( d->fd, &message, flags );
         if (n >= 0)
         {
             params->done += n;
@@ -182,7 +152,7 @@ NTSTATUS unix_recvmsg( void *args )
         ssize_t n;
 
         message.msg_iov = first;
-        message.msg_iovlen = left < IOV_MAX ? left : IOV_MAX;
+        message.msg_iovlen = vectors_count( left, type );
         message.msg_name = type != SOCK_STREAM ? &address : NULL;
         message.msg_namelen = type != SOCK_STREAM ? sizeof(address) : 0;
         if (params->width && control_wanted( d ))
@@ -190,7 +160,8 @@ NTSTATUS unix_recvmsg( void *args )
             message.msg_control = host_control;
             message.msg_controllen = sizeof(host_control);
         }
-        n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1 : recvmsg( d->fd, &message, flags );
+        n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1
+                                                                               : vectors_recvmsg( d->fd, &message, flags );
         if (n >= 0)
         {
             received = 1;

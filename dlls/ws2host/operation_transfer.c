@@ -4,13 +4,13 @@
  * An operation begins on the caller's stack and is copied to the heap only when it has to wait.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "control.h"
 #include "events.h"
 #include "operation.h"
 #include "transfer.h"
+#include "vectors.h"
 
 #define STACK_VECTORS 16
 #define WS_MSG_PEEK 0x2
@@ -149,9 +149,8 @@ static enum operation_result receive( struct operation *operation )
         {
             if (!t->first && !t->skip) vectors = t->vectors;
             header.msg_iov = vectors;
-            header.msg_iovlen = vectors == left    ? vectors_left( t, left, STACK_VECTORS )
-                                : t->count < IOV_MAX ? t->count
-                                                     : IOV_MAX;
+            header.msg_iovlen = vectors == left ? vectors_left( t, left, STACK_VECTORS )
+                                                : vectors_count( t->count, d->slot->type );
             if (!stream)
             {
                 header.msg_name = &t->address;
@@ -162,7 +161,7 @@ static enum operation_result receive( struct operation *operation )
                     header.msg_controllen = sizeof(t->message->host);
                 }
             }
-            n = recvmsg( d->fd, &header, flags );
+            n = vectors_recvmsg( d->fd, &header, flags );
         }
         if (n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) )) continue;
         if (n < 0 && errno == EAGAIN) return OPERATION_BLOCKED;
@@ -204,7 +203,7 @@ static enum operation_result transmit( struct operation *operation )
         if (!t->first && !t->skip)
         {
             header.msg_iov = t->vectors;
-            header.msg_iovlen = t->count < IOV_MAX ? t->count : IOV_MAX;
+            header.msg_iovlen = vectors_count( t->count, d->slot->type );
         }
         else header.msg_iovlen = vectors_left( t, left, STACK_VECTORS );
         if (t->address_size)
@@ -217,7 +216,7 @@ static enum operation_result transmit( struct operation *operation )
             header.msg_control = t->message->host;
             header.msg_controllen = t->message->host_size;
         }
-        n = sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
+        n = vectors_sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
         if (n < 0 && errno == EINTR) continue;
         /* an earlier datagram was answered by ICMP port unreachable: sending does not report that */
         if (n < 0 && errno == ECONNREFUSED && !stream && !refused++) continue;

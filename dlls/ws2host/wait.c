@@ -71,24 +71,20 @@ static struct waiter *get_waiter( void )
     return own_waiter = waiter;
 }
 
-void *wait_scratch_more( size_t kept, size_t more )
+void *wait_scratch( size_t size )
 {
     struct waiter *waiter = get_waiter();
-    size_t size = kept + more;
     void *scratch;
 
     if (!waiter) return NULL;
     if (waiter->scratch_size >= size) return waiter->scratch;
     if (size < 4096) size = 4096;
     if (!(scratch = malloc( size ))) return NULL;
-    if (kept) memcpy( scratch, waiter->scratch, kept );
     free( waiter->scratch );
     waiter->scratch = scratch;
     waiter->scratch_size = size;
     return scratch;
 }
-
-void *wait_scratch( size_t size ) { return wait_scratch_more( 0, size ); }
 
 void wait_wake( struct descriptor *d )
 {

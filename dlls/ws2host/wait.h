@@ -32,8 +32,6 @@ enum wait_result wait_one( struct descriptor *descriptor, short events, uint32_t
 
 /* Working memory of the calling thread, uninitialised, good until its next call; NULL when there is none to be had. */
 void *wait_scratch( size_t size );
-/* Makes it larger; the first `kept` bytes, which it has, stay. */
-void *wait_scratch_more( size_t kept, size_t more );
 
 /* Ends the waits on a descriptor: WAIT_CLOSED if its `closing` is set, else WAIT_READY so that the call looks again. */
 void wait_wake( struct descriptor *descriptor );

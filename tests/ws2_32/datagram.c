@@ -63,6 +63,9 @@ static void test_too_long( void )
     SOCKET s = udp_bound( AF_INET, &address );
     char *data = calloc( 1, 70000 );
     int size = 0, length = sizeof(size), receive = 0x20000;
+    WSABUF halves[] = { { 35000, data }, { 35000, data + 35000 } };
+    OVERLAPPED ov = { .hEvent = WSACreateEvent() };
+    DWORD done;
 
     check_ok( getsockopt( s, SOL_SOCKET, SO_MAX_MSG_SIZE, (char *)&size, &length ) );
     ok( size == 65507 || broken( size == 65527 ), "got %d\n", size );
@@ -72,6 +75,17 @@ static void test_too_long( void )
     check_result( recv( s, data, 70000, 0 ), 65507 );
     check_fails( sendto( s, data, 65508, 0, &address.any, sizeof(address.v4) ), WSAEMSGSIZE );
     check_fails( sendto( s, data, 70000, 0, &address.any, sizeof(address.v4) ), WSAEMSGSIZE );
+
+    /* connected, in one buffer and in two, overlapped */
+    check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+    check_fails( send( s, data, 65508, 0 ), WSAEMSGSIZE );
+    check_fails( WSASend( s, halves, 2, &done, 0, NULL, NULL ), WSAEMSGSIZE );
+    check_fails( WSASend( s, halves, 2, &done, 0, &ov, NULL ), WSAEMSGSIZE );
+    check_fails( WSASendTo( s, halves, 2, &done, 0, NULL, 0, &ov, NULL ), WSAEMSGSIZE );
+    check_result( send( s, data, 65507, 0 ), 65507 ); /* nothing of them is on its way */
+    ok( wait_readable( s, 5000 ), "nothing arrived\n" );
+    check_result( recv( s, data, 70000, 0 ), 65507 );
+    WSACloseEvent( ov.hEvent );
     closesocket( s );
     free( data );
 }
@@ -257,43 +271,113 @@ static void test_shutdown( void )
     closesocket( s );
 }
 
-/* As many buffers as a program likes: one datagram, and one stream in order. */
-static void test_many_buffers( void )
-{
-    enum { COUNT = 3000 };
-    static char data[COUNT * 2], got[COUNT * 2 + 1];
-    static WSABUF buffers[COUNT], targets[COUNT];
-    union address address;
-    SOCKET from = socket( AF_INET, SOCK_DGRAM, 0 ), to = udp_bound( AF_INET, &address ), client, server;
-    DWORD done, total, flags = 0;
-    int i;
+/* As many buffers as a program likes. */
+#define MANY 3000
+static char many_data[MANY * 2], many_got[MANY * 2 + 1];
+static WSABUF many_buffers[MANY], many_targets[MANY];
 
-    for (i = 0; i < COUNT * 2; i++) data[i] = i * 7;
-    for (i = 0; i < COUNT; i++)
+static void many_fill( void )
+{
+    for (int i = 0; i < MANY * 2; i++) many_data[i] = i * 7;
+    for (int i = 0; i < MANY; i++)
     {
-        buffers[i] = (WSABUF){ 2, data + 2 * i };
-        targets[i] = (WSABUF){ 2, got + 2 * i };
+        many_buffers[i] = (WSABUF){ 2, many_data + 2 * i };
+        many_targets[i] = (WSABUF){ 2, many_got + 2 * i };
     }
-    check_ok( WSASendTo( from, buffers, COUNT, &done, 0, &address.any, sizeof(address.v4), NULL, NULL ) );
-    ok( done == sizeof(data), "sent %lu\n", done );
-    check_result( recv( to, got, sizeof(got), 0 ), sizeof(data) );
-    ok( !memcmp( data, got, sizeof(data) ), "other bytes arrived\n" );
+    memset( many_got, 0, sizeof(many_got) );
+}
+
+/* One datagram each way, at once or overlapped; too long for its buffers; a buffer that is none. */
+static void test_many_buffers_datagram( BOOL overlapped )
+{
+    union address address, sender;
+    SOCKET from = socket( AF_INET, SOCK_DGRAM, 0 ), to = udp_bound( AF_INET, &address );
+    OVERLAPPED ov = { .hEvent = WSACreateEvent() }, *used = overlapped ? &ov : NULL;
+    int length = sizeof(sender);
+    DWORD done = 0, flags = 0;
+
+    winetest_push_context( overlapped ? "overlapped" : "at once" );
+    many_fill();
+    check_ok( WSASendTo( from, many_buffers, MANY, &done, 0, &address.any, sizeof(address.v4), used, NULL ) );
+    ok( done == sizeof(many_data), "sent %lu\n", done );
+    ok( wait_readable( to, 5000 ), "nothing arrived\n" );
+    check_ok( WSARecvFrom( to, many_targets, MANY, &done, &flags, &sender.any, &length, used, NULL ) );
+    ok( done == sizeof(many_data) && !memcmp( many_data, many_got, done ), "%lu bytes, or others, arrived\n", done );
+    ok( !flags && address_port( &sender ) == socket_port( from ), "flags %#lx, port %d\n", flags, address_port( &sender ) );
+
+    many_fill();
+    check_result( sendto( from, many_data, sizeof(many_data), 0, &address.any, sizeof(address.v4) ), sizeof(many_data) );
+    ok( wait_readable( to, 5000 ), "nothing arrived\n" );
+    check_fails( WSARecv( to, many_targets, MANY - 1, &done, &flags, used, NULL ), WSAEMSGSIZE );
+    ok( !memcmp( many_data, many_got, sizeof(many_data) - 2 ) && !many_got[sizeof(many_data) - 2], "other bytes arrived\n" );
+
+    if (overlapped)
+    {
+        many_fill();
+        flags = 0;
+        check_fails( WSARecv( to, many_targets, MANY, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
+        check_result( sendto( from, many_data, sizeof(many_data), 0, &address.any, sizeof(address.v4) ), sizeof(many_data) );
+        check_result( WSAGetOverlappedResult( to, &ov, &done, TRUE, &flags ), TRUE );
+        ok( done == sizeof(many_data) && !memcmp( many_data, many_got, done ), "%lu bytes, or others, arrived\n", done );
+    }
+
+    many_fill();
+    many_buffers[MANY - 1].buf = memory_unmapped();
+    check_fails( WSASendTo( from, many_buffers, MANY, &done, 0, &address.any, sizeof(address.v4), used, NULL ), WSAEFAULT );
+    set_nonblocking( to, TRUE );
+    check_fails( recv( to, many_got, sizeof(many_got), 0 ), WSAEWOULDBLOCK );
+    WSACloseEvent( ov.hEvent );
     closesocket( from );
     closesocket( to );
+    winetest_pop_context();
+}
 
-    memset( got, 0, sizeof(got) );
+static void test_many_buffers_stream( void )
+{
+    SOCKET client, server;
+    DWORD done, total, flags = 0;
+
+    many_fill();
     tcp_pair( &client, &server );
-    check_ok( WSASend( client, buffers, COUNT, &done, 0, NULL, NULL ) );
-    ok( done == sizeof(data), "sent %lu\n", done );
-    for (total = 0; total < sizeof(data); total += done)
+    check_ok( WSASend( client, many_buffers, MANY, &done, 0, NULL, NULL ) );
+    ok( done == sizeof(many_data), "sent %lu\n", done );
+    for (total = 0; total < sizeof(many_data); total += done)
     {
         if (!wait_readable( server, 5000 )) break;
-        if (!total) check_ok( WSARecv( server, targets, COUNT, &done, &flags, NULL, NULL ) );
-        else done = recv( server, got + total, sizeof(data) - total, 0 );
+        if (!total) check_ok( WSARecv( server, many_targets, MANY, &done, &flags, NULL, NULL ) );
+        else done = recv( server, many_got + total, sizeof(many_data) - total, 0 );
     }
-    ok( total == sizeof(data) && !memcmp( data, got, sizeof(data) ), "%lu bytes, or others, arrived\n", total );
+    ok( total == sizeof(many_data) && !memcmp( many_data, many_got, total ), "%lu bytes, or others, arrived\n", total );
     closesocket( client );
     closesocket( server );
+}
+
+/* A connected socket's destination: an address of no length is none given. */
+static void test_address_of_no_length( void )
+{
+    union address address, elsewhere;
+    SOCKET from = socket( AF_INET, SOCK_DGRAM, 0 ), to = udp_bound( AF_INET, &address ), other = udp_bound( AF_INET, &elsewhere );
+    OVERLAPPED ov = { .hEvent = WSACreateEvent() };
+    WSABUF buffer = { 3, (char *)"one" };
+    char got[8];
+    DWORD done;
+
+    check_ok( connect( from, &address.any, sizeof(address.v4) ) );
+    check_ok( WSASendTo( from, &buffer, 1, &done, 0, &elsewhere.any, 0, NULL, NULL ) );
+    ok( done == 3, "sent %lu\n", done );
+    check_ok( WSASendTo( from, &buffer, 1, &done, 0, &elsewhere.any, 0, &ov, NULL ) );
+    check_ok( WSASendTo( from, &buffer, 1, &done, 0, NULL, 0, NULL, NULL ) );
+    check_result( sendto( from, "one", 3, 0, &elsewhere.any, 0 ), 3 );
+    for (int i = 0; i < 4; i++)
+    {
+        ok( wait_readable( to, 5000 ), "datagram %d did not arrive\n", i );
+        check_result( recv( to, got, sizeof(got), 0 ), 3 );
+    }
+    ok( !wait_readable( other, 50 ), "it went elsewhere\n" );
+    WSACloseEvent( ov.hEvent );
+    closesocket( from );
+    closesocket( to );
+    closesocket( other );
 }
 
 START_TEST( datagram )
@@ -307,6 +391,9 @@ START_TEST( datagram )
     test_unreachable();
     test_messages();
     test_shutdown();
-    test_many_buffers();
+    test_many_buffers_datagram( FALSE );
+    test_many_buffers_datagram( TRUE );
+    test_many_buffers_stream();
+    test_address_of_no_length();
     support_end();
 }

@@ -256,6 +256,36 @@ static void test_keepalive( void )
     closesocket( s );
 }
 
+/* What is set before there is a connection holds for it. */
+static void test_keepalive_before_connect( void )
+{
+    union address address;
+    SOCKET listener = tcp_listener( AF_INET, &address ), client = socket( AF_INET, SOCK_STREAM, 0 ), server;
+    static const int names[] = { 3 /* TCP_KEEPALIVE */, 16 /* TCP_KEEPCNT */, 17 /* TCP_KEEPINTVL */ };
+    DWORD values[] = { 91, 4, 7 }, got;
+    BYTE on = 1;
+    int length = 1;
+
+    check_ok( setsockopt( client, SOL_SOCKET, SO_KEEPALIVE, (char *)&on, 1 ) );
+    for (unsigned int i = 0; i < ARRAY_SIZE( names ); i++) set_number( client, IPPROTO_TCP, names[i], values[i] );
+    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    server = accept_one( listener );
+    on = 0;
+    check_ok( getsockopt( client, SOL_SOCKET, SO_KEEPALIVE, (char *)&on, &length ) );
+    ok( on == 1, "SO_KEEPALIVE %d\n", on );
+    for (unsigned int i = 0; i < ARRAY_SIZE( names ); i++)
+    {
+        got = 0;
+        length = sizeof(got);
+        check_ok( getsockopt( client, IPPROTO_TCP, names[i], (char *)&got, &length ) );
+        ok( got == values[i], "option %d is %lu, not %lu\n", names[i], got, values[i] );
+    }
+    check_flow( client, server );
+    closesocket( client );
+    closesocket( server );
+    closesocket( listener );
+}
+
 static void test_states( void )
 {
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), client, server;
@@ -436,6 +466,7 @@ START_TEST( option_values )
     test_dontfragment();
     test_v6only();
     test_keepalive();
+    test_keepalive_before_connect();
     test_states();
     test_protection();
     test_opentype();

@@ -1,0 +1,30 @@
+/* Datagrams in more buffers than the host takes in one call. */
+#ifndef WS2HOST_VECTORS_H
+#define WS2HOST_VECTORS_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* As sendmsg and recvmsg, for one datagram in more than IOV_MAX buffers. */
+ssize_t vectors_send( int fd, const struct msghdr *message, int flags );
+ssize_t vectors_receive( int fd, struct msghdr *message, int flags );
+
+/* How many of the vectors one call takes: a stream's go in several, a datagram's all in one. */
+static inline size_t vectors_count( size_t count, uint32_t type )
+{
+    return count < IOV_MAX || type != SOCK_STREAM ? count : IOV_MAX;
+}
+
+static inline ssize_t vectors_sendmsg( int fd, const struct msghdr *message, int flags )
+{
+    return message->msg_iovlen <= IOV_MAX ? sendmsg( fd, message, flags ) : vectors_send( fd, message, flags );
+}
+
+static inline ssize_t vectors_recvmsg( int fd, struct msghdr *message, int flags )
+{
+    return message->msg_iovlen <= IOV_MAX ? recvmsg( fd, message, flags ) : vectors_receive( fd, message, flags );
+}
+
+#endif
