@@ -1,6 +1,7 @@
 /* Socket addresses as text, port and scope included: WSAAddressToString and WSAStringToAddress. No state. */
 #include "ws2_32_private.h"
 #include "ip_strings.h"
+#include "loader_dlls.h"
 #include "strings.h"
 
 #define TEXT_SIZE ( INET6_ADDRSTRLEN + 20 )
@@ -43,7 +44,6 @@ static int address_to_string( const void *address, DWORD size, void *buffer, DWO
     char narrow[TEXT_SIZE];
     int error, status;
 
-    if (!ws2_started) return WSANOTINITIALISED;
     if ((error = ws2_read( &room, length, sizeof(room) ))) return error;
     if ((error = format( address, size, text, &needed ))) return error;
     error = !buffer || room < needed ? WSAEFAULT : 0;
@@ -58,9 +58,9 @@ static int address_to_string( const void *address, DWORD size, void *buffer, DWO
  */
 INT WINAPI WSAAddressToStringA( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_INFOA info, LPSTR buffer, LPDWORD length )
 {
-    WS2_RETURN_STATUS( address_to_string( address, size, buffer, length, FALSE ), "address=%p size=%lu info=%p",
-                       address,
-                       size, info );
+    int error = names_started() ? address_to_string( address, size, buffer, length, FALSE ) : WSANOTINITIALISED;
+
+    WS2_RETURN_STATUS( error, "address=%p size=%lu info=%p", address, size, info );
 }
 
 /***********************************************************************
@@ -69,8 +69,9 @@ INT WINAPI WSAAddressToStringA( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_IN
 INT WINAPI WSAAddressToStringW( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_INFOW info, LPWSTR buffer,
                                 LPDWORD length )
 {
-    WS2_RETURN_STATUS( address_to_string( address, size, buffer, length, TRUE ), "address=%p size=%lu info=%p", address,
-                       size, info );
+    int error = names_started() ? address_to_string( address, size, buffer, length, TRUE ) : WSANOTINITIALISED;
+
+    WS2_RETURN_STATUS( error, "address=%p size=%lu info=%p", address, size, info );
 }
 
 static int string_to_address( const WCHAR *text, int family, void *address, int *length )

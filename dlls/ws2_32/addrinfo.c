@@ -1,6 +1,7 @@
 /* getaddrinfo and GetAddrInfoW, and what GetAddrInfoEx (addrinfoex.c) shares with them. No state; any thread. */
 #include "ws2_32_private.h"
 #include "addrinfo.h"
+#include "loader_dlls.h"
 #include "netdb.h"
 #include "strings.h"
 
@@ -286,10 +287,11 @@ int WINAPI getaddrinfo( const char *node, const char *service, const struct addr
     void *none = NULL;
     int error = ws2_write( result, &none, sizeof(none) );
 
-    if (!error && !ws2_started) error = WSANOTINITIALISED;
+    if (!error && !names_started()) error = WSANOTINITIALISED;
     if (!error) error = string_read_ansi( node, &node_copy );
     if (!error) error = string_read_ansi( service, &service_copy );
     if (!error) error = get( node_copy, service_copy, hints, (void **)result, ADDRINFO_A );
+    if (!error && !node_copy) loader_dll_order( __builtin_return_address( 0 ), result );
     if (ws2_tracing)
         ws2_trace( __func__, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
                    service_copy ? service_copy : L"(null)" );
@@ -308,7 +310,7 @@ int WINAPI GetAddrInfoW( const WCHAR *node, const WCHAR *service, const ADDRINFO
     void *none = NULL;
     int error = ws2_write( result, &none, sizeof(none) );
 
-    if (!error && !ws2_started) error = WSANOTINITIALISED;
+    if (!error && !names_started()) error = WSANOTINITIALISED;
     if (!error) error = string_read_wide( node, &node_copy );
     if (!error) error = string_read_wide( service, &service_copy );
     if (!error) error = get( node_copy, service_copy, hints, (void **)result, ADDRINFO_W );

@@ -9,6 +9,7 @@
 #include "ws2_32_private.h"
 #include "addrinfo.h"
 #include "header_types.h"
+#include "loader_dlls.h"
 #include "strings.h"
 #include "worker.h"
 
@@ -217,7 +218,7 @@ int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_spa
     void *none = NULL;
     int error = ws2_write( result, &none, sizeof(none) );
 
-    if (!error && !ws2_started) error = WSANOTINITIALISED;
+    if (!error && !names_started()) error = WSANOTINITIALISED;
     if (!error) error = string_read_ansi( node, &node_copy );
     if (!error && ( error = string_read_ansi( service, &service_copy ) )) free( node_copy );
     if (!error)
@@ -238,7 +239,7 @@ int WINAPI GetAddrInfoExW( const WCHAR *node, const WCHAR *service, DWORD name_s
     void *none = NULL;
     int error = ws2_write( result, &none, sizeof(none) );
 
-    if (!error && !ws2_started) error = WSANOTINITIALISED;
+    if (!error && !names_started()) error = WSANOTINITIALISED;
     if (!error) error = string_read_wide( node, &node_copy );
     if (!error && ( error = string_read_wide( service, &service_copy ) )) free( node_copy );
     if (!error)

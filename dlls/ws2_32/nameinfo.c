@@ -1,6 +1,7 @@
 /* getnameinfo and GetNameInfoW: a socket address to the names of its host and service. No state; any thread. */
 #include "ws2_32_private.h"
 #include "ip_strings.h"
+#include "loader_dlls.h"
 #include "netdb.h"
 #include "resolver.h"
 #include "strings.h"
@@ -97,7 +98,6 @@ static int get( const void *sockaddr, int length, void *host, DWORD host_size, v
     USHORT port = 0;
     int error;
 
-    if (!ws2_started) return WSANOTINITIALISED;
     if ((error = read_address( sockaddr, length, &address, &port ))) return error;
     if (!want_host && !want_service) return WSAHOST_NOT_FOUND;
     if (want_host) error = host_name( &address, flags, &host_text );
@@ -115,7 +115,8 @@ static int get( const void *sockaddr, int length, void *host, DWORD host_size, v
 int WINAPI getnameinfo( const SOCKADDR *address, socklen_t length, char *host, DWORD host_size, char *service,
                         DWORD service_size, int flags )
 {
-    int error = get( address, length, host, host_size, service, service_size, flags, FALSE );
+    int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, FALSE )
+                                : WSANOTINITIALISED;
 
     WS2_RETURN( error, error, "address=%p length=%d flags=%#x", address, length, flags );
 }
@@ -126,7 +127,8 @@ int WINAPI getnameinfo( const SOCKADDR *address, socklen_t length, char *host, D
 int WINAPI GetNameInfoW( const SOCKADDR *address, socklen_t length, WCHAR *host, DWORD host_size, WCHAR *service,
                          DWORD service_size, int flags )
 {
-    int error = get( address, length, host, host_size, service, service_size, flags, TRUE );
+    int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, TRUE )
+                                : WSANOTINITIALISED;
 
     WS2_RETURN( error, error, "address=%p length=%d flags=%#x", address, length, flags );
 }

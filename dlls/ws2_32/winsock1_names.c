@@ -1,5 +1,6 @@
 /* Winsock 1's look-ups, whose results lie in buffers of the calling thread. */
 #include "ws2_32_private.h"
+#include "loader_dlls.h"
 #include "records.h"
 #include "strings.h"
 #include "thread_data.h"
@@ -10,7 +11,7 @@
 int WINAPI gethostname( char *buffer, int size )
 {
     char name[RESOLVER_HOSTNAME_SIZE];
-    int error = ws2_started ? resolver_hostname( name ) : WSANOTINITIALISED;
+    int error = names_started() ? resolver_hostname( name ) : WSANOTINITIALISED;
 
     if (!error && ( !buffer || size <= (int)strlen( name ) )) error = WSAEFAULT;
     if (!error) error = ws2_write( buffer, name, strlen( name ) + 1 );
@@ -23,7 +24,7 @@ int WINAPI gethostname( char *buffer, int size )
 int WINAPI GetHostNameW( WCHAR *buffer, int size )
 {
     char name[RESOLVER_HOSTNAME_SIZE];
-    int error = ws2_started ? resolver_hostname( name ) : WSANOTINITIALISED;
+    int error = names_started() ? resolver_hostname( name ) : WSANOTINITIALISED;
     WCHAR *wide = error ? NULL : string_wide( CP_UTF8, name );
 
     if (!error && !wide) error = WSA_NOT_ENOUGH_MEMORY;
@@ -53,7 +54,7 @@ struct hostent *WINAPI gethostbyname( const char *name )
     struct resolver_answer answer = { 0 };
     struct hostent *result = NULL;
     char *copy = NULL;
-    int error = ws2_started ? string_read( name, &copy ) : WSANOTINITIALISED;
+    int error = names_started() ? string_read( name, &copy ) : WSANOTINITIALISED;
 
     if (!error) error = record_find_host( copy, &answer );
     if (!error) error = host_to_thread( &answer, AF_INET, &result );
@@ -71,7 +72,7 @@ struct hostent *WINAPI gethostbyaddr( const char *address, int length, int famil
 {
     struct resolver_answer answer = { 0 };
     struct hostent *result = NULL;
-    int error = ws2_started ? record_find_host_by_address( address, length, family, &answer ) : WSANOTINITIALISED;
+    int error = names_started() ? record_find_host_by_address( address, length, family, &answer ) : WSANOTINITIALISED;
 
     if (!error) error = host_to_thread( &answer, family, &result );
     resolver_free( &answer );
