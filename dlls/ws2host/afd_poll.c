@@ -103,15 +103,10 @@ static uint64_t deadline_of( int64_t timeout )
 static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
 {
     uint32_t conditions = poll_conditions( d, operation_any( d ) ? operation_filter( d, revents ) : revents );
-    char byte;
 
     if (d->slot->type != SOCK_STREAM)
         return conditions | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? POLL_CONNECT : 0 );
-    /* an end of stream alone is no data; the end shows although data are left */
-    if (( conditions & ( POLL_READ | POLL_HANGUP ) ) == ( POLL_READ | POLL_HANGUP ) &&
-        recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0)
-        conditions &= ~POLL_READ;
-    return conditions;
+    return poll_data( d, conditions );
 }
 
 static int32_t entry_status( struct descriptor *d, uint32_t flags )

@@ -22,5 +22,7 @@ enum poll_condition
 short poll_host_events( struct descriptor *descriptor, uint32_t wanted );
 /* The conditions that hold, given the host's revents. Takes down the outcome of a connect. */
 uint32_t poll_conditions( struct descriptor *descriptor, uint32_t revents );
+/* The same without POLL_READ for an end of stream alone, which is no data to those that are told of both. */
+uint32_t poll_data( struct descriptor *descriptor, uint32_t conditions );
 
 #endif

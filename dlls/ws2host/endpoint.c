@@ -182,6 +182,8 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
     if (!result)
     {
         connect_done( d );
+        events_look_again( d ); /* of a connection that is made at once the host tells nobody */
+        afd_poll_look( d );
         return 0;
     }
     if (errno == EINPROGRESS)

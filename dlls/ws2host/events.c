@@ -101,12 +101,7 @@ static uint32_t due_events( struct descriptor *d, uint32_t conditions )
         atomic_store( &d->slot->close_error, WSAECONNABORTED );
         bits &= ~WS2_FD_READ;
     }
-    /* an end of stream alone is no data */
-    if (( conditions & ( POLL_READ | POLL_HANGUP ) ) == ( POLL_READ | POLL_HANGUP ))
-    {
-        char byte;
-        if (recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0) bits &= ~WS2_FD_READ;
-    }
+    if (!( poll_data( d, conditions ) & POLL_READ )) bits &= ~WS2_FD_READ;
     return bits;
 }
 

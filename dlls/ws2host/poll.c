@@ -76,6 +76,14 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     return conditions;
 }
 
+uint32_t poll_data( struct descriptor *d, uint32_t conditions )
+{
+    char byte;
+
+    if (( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP )) return conditions;
+    return recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0 ? conditions & ~POLL_READ : conditions;
+}
+
 static void prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {
     fd->events = poll_host_events( d, wanted );
@@ -376,7 +384,9 @@ NTSTATUS unix_poll( void *args )
         for (uint32_t i = 0; i < used; i++)
         {
             struct windows_pollfd *entry = &copy[entries[i]];
-            entry->revents = poll_shows( poll_conditions( descriptors[i], fds[i].revents ), entry->events );
+            uint32_t conditions = poll_conditions( descriptors[i], fds[i].revents );
+
+            entry->revents = poll_shows( poll_data( descriptors[i], conditions ), entry->events );
             if (atomic_load( &descriptors[i]->closing )) entry->revents = WS_POLLNVAL;
         }
         for (uint32_t i = 0; i < count; i++) ready += copy[i].revents != 0;

@@ -498,7 +498,8 @@ static LONGLONG puppet_post( DWORD pid, HANDLE port )
 static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
 {
     int address_length = message->address.any.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                                    : sizeof(struct sockaddr_in);
+                         : message->address.any.sa_family == AF_UNIX ? 110 /* SOCKADDR_UN */
+                                                                     : sizeof(struct sockaddr_in);
     WSANETWORKEVENTS events = { 0 };
     LONGLONG result;
     DWORD count;
