@@ -57,6 +57,7 @@ static void give_block( uint32_t block, uint32_t owner )
     set_owner( block, owner + 1 );
     blocks[block].next = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK;
     owner_blocks[owner] = block + 1;
+    if (client_at( owner )) client_at( owner )->process->blocks++;
 }
 
 int32_t block_lease( uint32_t owner, uint32_t *first )
@@ -109,12 +110,12 @@ void block_free_slot( uint32_t index, uint32_t generation )
         free_slots[( free_first + free_count++ ) % free_size] = index;
 }
 
-void blocks_take_back( uint32_t owner )
+uint32_t blocks_take_back( uint32_t owner )
 {
-    uint32_t block = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK, next;
+    uint32_t block = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK, next, count = 0;
 
     owner_blocks[owner] = 0;
-    for (; block != NO_BLOCK; block = next)
+    for (; block != NO_BLOCK; block = next, count++)
     {
         next = blocks[block].next;
         blocks[block].owner = NO_OWNER;
@@ -130,6 +131,7 @@ void blocks_take_back( uint32_t owner )
         atomic_store( ws2_table_blocks( table_mapping() ) + block, blocks[block].shared ? WS2_BLOCK_PINNED : NO_OWNER );
         if (!blocks[block].shared) queue_block( block );
     }
+    return count;
 }
 
 uint32_t block_owner( uint32_t slot )

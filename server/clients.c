@@ -94,7 +94,13 @@ static struct client *client_create( int fd, pid_t pid )
 {
     struct client *client = calloc( 1, sizeof(*client) );
 
+    if (client && !(client->process = process_get( pid )))
+    {
+        free( client );
+        client = NULL;
+    }
     if (!client) return NULL;
+    client->process->connections++;
     client->source.ready = client_ready;
     client->fd = fd;
     client->pidfd = client->notice = -1;
@@ -104,16 +110,12 @@ static struct client *client_create( int fd, pid_t pid )
     return client;
 }
 
-static unsigned int connections_of( pid_t pid )
+/* The last of a client's record. */
+static void client_free( struct client *client )
 {
-    unsigned int count = 0;
-
-    for (unsigned int i = 0; i < PID_BUCKETS; i++)
-    {
-        struct client *client;
-        LIST_FOREACH( client, &by_windows_pid[i], in_pids ) count += client->unix_pid == pid;
-    }
-    return count;
+    client->process->connections--;
+    process_put( client->process );
+    free( client );
 }
 
 void client_accept( struct source *source, uint32_t events )
@@ -143,9 +145,9 @@ void client_accept( struct source *source, uint32_t events )
     }
     /* without an identity it is listed with the observers */
     LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
-    if (connections_of( peer.pid ) > CLIENT_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0)
+    if (client->process->connections > PROCESS_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0)
         client_drop( client );
-    if (client->dropped) free( client );
+    if (client->dropped) client_free( client );
 }
 
 static void set_record( struct client *client )
@@ -188,7 +190,7 @@ static void client_resume( struct client *client, struct client *before )
     loop_remove( before->pidfd );
     close( before->pidfd );
     connections--;
-    free( before );
+    client_free( before );
 }
 
 int32_t client_greet( struct client *client, uint32_t windows_pid )
@@ -230,7 +232,7 @@ static void death_ready( struct source *source, uint32_t events )
 
     (void)events;
     client_drop( client );
-    free( client );
+    client_free( client );
 }
 
 struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time )
@@ -244,7 +246,7 @@ struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_
     {
         if (client->pidfd >= 0) close( client->pidfd );
         connections--;
-        free( client );
+        client_free( client );
         return NULL;
     }
     client->index = index;
@@ -288,7 +290,7 @@ void client_drop( struct client *client )
     if (client->index != WS2_NO_INDEX)
     {
         clients[client->index] = NULL;
-        blocks_take_back( client->index );
+        client->process->blocks -= blocks_take_back( client->index );
         client_clear_record( client->index );
         takeover_client_done( client );
     }
@@ -300,7 +302,7 @@ static void client_ready( struct source *source, uint32_t events )
 
     if (events & EPOLLIN) request_receive( client );
     else client_drop( client );
-    if (client->dropped) free( client );
+    if (client->dropped) client_free( client );
 }
 
 /* The answer comes later, and nothing is read from the client until then: this is what slows guessing down. */
@@ -330,6 +332,15 @@ static void client_resume_reading( struct client *client )
     loop_change( &client->source, client->fd, WAIT_EVENTS );
 }
 
+/* 0 when it was dropped and is gone. */
+static int retry( struct client *client )
+{
+    if (request_retry( client )) return 1;
+    client_drop( client );
+    client_free( client );
+    return 0;
+}
+
 static void run_parked( void )
 {
     struct held_list parked = TAILQ_HEAD_INITIALIZER( parked );
@@ -349,12 +360,7 @@ static void run_parked( void )
 
         TAILQ_REMOVE( &parked, client, in_held );
         client_resume_reading( client );
-        if (!request_retry( client ))
-        {
-            client_drop( client );
-            free( client );
-        }
-        else if (client->parked) client->held_until = deadline; /* parked again */
+        if (retry( client ) && client->parked && !client->deferred) client->held_until = deadline; /* parked again */
     }
 }
 
@@ -372,8 +378,13 @@ void clients_run_deadlines( void )
         if (client->held_until > now) continue;
         TAILQ_REMOVE( &held, client, in_held );
         client_resume_reading( client );
+        if (client->deferred)
+        {
+            retry( client );
+            continue;
+        }
         client->parked = 0;
-        if (!request_reply( client, &client->held_reply, sizeof(client->held_reply), -1 )) free( client );
+        if (!request_reply( client, &client->held_reply, sizeof(client->held_reply), -1 )) client_free( client );
     }
 }
 
@@ -393,8 +404,8 @@ static void flush_ended( struct client *client )
 void client_tell_ended( struct client *client, uint32_t ticket )
 {
     if (client->notice < 0 || client->dropped) return;
-    if (!client->ended && !(client->ended = calloc( CLIENT_TICKETS, sizeof(*client->ended) ))) return;
-    if (client->ended_count == CLIENT_TICKETS) return;
+    if (!client->ended && !(client->ended = calloc( CLIENT_ENDED, sizeof(*client->ended) ))) return;
+    if (client->ended_count == CLIENT_ENDED) return;
     if (!client->ended_count) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
     client->ended[client->ended_count++] = ticket;
 }

@@ -12,8 +12,6 @@
 #include "ws2host/winsock_codes.h"
 
 #define REQUESTS_AT_ONCE 16 /* of one client before the others get their turn */
-#define FREE_GUESSES 4      /* programs do replay an info now and then */
-#define SLOWEST_GUESS 1000  /* ms */
 #define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
 
 /* Handlers fill in the reply, may take *fd (setting it to -1), and leave the descriptor to send in *send_fd (borrowed). */
@@ -22,6 +20,7 @@ struct exchange
     struct client *client;
     const struct ws2_request *request;
     struct ws2_reply reply;
+    uint64_t delay; /* ms before it is answered */
     struct ws2_row rows[WS2_LIST_ROWS];
     int fd;
     int send_fd;
@@ -67,7 +66,11 @@ static int32_t request_hello( struct exchange *e )
     return e->reply.error;
 }
 
-static int32_t request_lease( struct exchange *e ) { return block_lease( e->client->index, &e->reply.slot ); }
+static int32_t request_lease( struct exchange *e )
+{
+    if (e->client->process->blocks >= PROCESS_BLOCKS) return WSAEMFILE;
+    return block_lease( e->client->index, &e->reply.slot );
+}
 
 /* The share of a socket that the client says it has a descriptor of. */
 static int32_t share_of_client( struct exchange *e, struct share **result )
@@ -125,17 +128,26 @@ static int32_t request_watch( struct exchange *e )
 
 static int32_t request_redeem( struct exchange *e )
 {
-    struct ticket *ticket = ticket_find( e->request->ticket, e->client->windows_pid );
+    struct ticket *ticket;
 
+    /* not even looked at while an earlier one is paid for, or guessing on many connections would be fast */
+    if ((e->delay = guess_wait( e->client->windows_pid )))
+    {
+        e->client->parked = e->request->ticket;
+        e->client->deferred = 1;
+        return WSAEINVAL;
+    }
+    ticket = ticket_find( e->request->ticket, e->client->windows_pid );
     if (!ticket && takeover_running())
     {
         /* its source may not have come back yet */
         e->client->parked = e->request->ticket;
+        e->delay = TAKEOVER_PATIENCE;
         return WSAEINVAL;
     }
     if (!ticket)
     {
-        e->client->wrong_guesses++;
+        e->delay = guess_wrong( e->client->windows_pid );
         return WSAEINVAL;
     }
     if (!share_hold( ticket->share, e->client, 0 )) return WSAENOBUFS;
@@ -218,7 +230,7 @@ static int32_t request_publish( struct exchange *e )
 
 static int32_t request_spent( struct exchange *e )
 {
-    if (e->client->resuming) ticket_spent( e->request->ticket, e->client->windows_pid );
+    if (e->client->resuming) ticket_spent( e->client, e->request->ticket );
     return 0;
 }
 
@@ -371,16 +383,6 @@ static int take_fd( struct msghdr *header )
     return result;
 }
 
-/* A wrong guess costs more each time; a right one does not make up for it. */
-static uint64_t guess_delay( unsigned int wrong )
-{
-    uint64_t delay;
-
-    if (wrong <= FREE_GUESSES) return 0;
-    delay = 10ull << ( wrong - FREE_GUESSES - 1 < 7 ? wrong - FREE_GUESSES - 1 : 7 );
-    return delay < SLOWEST_GUESS ? delay : SLOWEST_GUESS;
-}
-
 /* 0 when the client breaks the protocol. */
 static int request_handle( struct client *client, const struct ws2_request *request, int fd, int truncated )
 {
@@ -392,20 +394,12 @@ static int request_handle( struct client *client, const struct ws2_request *requ
         ( requests[request->type].observer || client->windows_pid ))
     {
         const enum descriptor_rule rule = requests[request->type].fd;
-        uint64_t delay = 0;
 
         alive = 1;
         if (fd < 0 && truncated) e.reply.error = WSAENOBUFS;
         else if (( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 )) e.reply.error = WSAEINVAL;
-        else
-        {
-            const unsigned int wrong = client->wrong_guesses;
-
-            e.reply.error = requests[request->type].handle( &e );
-            if (client->parked) delay = TAKEOVER_PATIENCE;
-            else if (client->wrong_guesses != wrong) delay = guess_delay( client->wrong_guesses );
-        }
-        if (delay) client_hold( client, &e.reply, delay );
+        else e.reply.error = requests[request->type].handle( &e );
+        if (e.delay) client_hold( client, &e.reply, e.delay );
         else if (!requests[request->type].one_way)
         {
             /* the rows stand right behind the reply */
@@ -425,7 +419,7 @@ int request_retry( struct client *client )
 {
     const struct ws2_request request = { .type = WS2_REDEEM, .ticket = client->parked };
 
-    client->parked = 0;
+    client->parked = client->deferred = 0;
     return request_handle( client, &request, -1, 0 );
 }
 

@@ -43,7 +43,7 @@ int32_t block_lease( uint32_t owner, uint32_t *first );
  * pins it. */
 void block_restore( uint32_t block, uint32_t owner );
 void block_restore_slot( uint32_t slot ); /* a FREE slot of the server's own blocks */
-void blocks_take_back( uint32_t owner );
+uint32_t blocks_take_back( uint32_t owner ); /* how many they were */
 uint32_t block_owner( uint32_t slot ); /* client index of the slot's lessee, WS2_NO_INDEX for none */
 void block_pin( uint32_t slot );   /* a slot of the block is shared: the block stays when its lessee is gone */
 void block_unpin( uint32_t slot );
@@ -107,6 +107,7 @@ struct ticket
     LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
     struct share *share;
     struct client *issuer; /* NULL when it is gone */
+    struct process *process; /* that it is charged to */
     struct watch *watch;   /* NULL when the target had a connection */
     uint32_t number;
     uint32_t target;
@@ -123,14 +124,38 @@ int watch_find( struct client *client, uint32_t target );
 void tickets_client_gone( struct client *client );
 unsigned int tickets_open( void );
 /* SPENT: told by the target of a ticket while a take-over is going on. */
-void ticket_spent( uint32_t number, uint32_t target );
+void ticket_spent( struct client *target, uint32_t number );
 void tickets_forget_spent( void );
 
+/* --- processes.c: what the connections of one process hold together, and guesses */
+#define PROCESS_CONNECTIONS 8u
+#define PROCESS_TICKETS 1024u /* open, each with a descriptor, or fewer: a quarter of what there may be in all */
+#define PROCESS_WATCHES 512u  /* the same */
+#define PROCESS_BLOCKS ( WS2_BLOCK_COUNT / 4 )
+#define TICKET_PART 3 /* of the server's descriptors */
+#define WATCH_PART 6
+
+struct process
+{
+    LIST_ENTRY( process ) in_pids;
+    pid_t unix_pid;
+    unsigned int users; /* connections, tickets and watches */
+    unsigned int connections, tickets, watches, blocks;
+};
+
+struct process *process_get( pid_t pid );
+void process_put( struct process *process );
+/* The part-th part of the server's descriptors. */
+unsigned int process_descriptor_share( unsigned int part );
+/* ms until a ticket for this Windows process is looked up again. */
+uint64_t guess_wait( uint32_t windows_pid );
+/* One was wrong: ms until it is answered, which grow with each; a right one does not make up for it. */
+uint64_t guess_wrong( uint32_t windows_pid );
+
 /* --- clients.c: processes and their connections */
-#define CLIENT_TICKETS 1024u     /* open tickets, each with a descriptor, that one process may have issued */
-#define CLIENT_WATCHES 512u
 #define CLIENT_HOLDERS 0x40000u  /* descriptors of shared sockets */
-#define CLIENT_CONNECTIONS 8u    /* of one process */
+#define CLIENT_ENDED PROCESS_TICKETS /* tickets that it has not been told of */
+#define CLIENT_SPENT 256u /* what a client keeps, dlls/ws2host/tickets.c */
 
 struct client
 {
@@ -145,6 +170,7 @@ struct client
     uint32_t index;       /* WS2_NO_INDEX before HELLO and for an observer */
     uint32_t windows_pid; /* 0 for an observer */
     pid_t unix_pid;
+    struct process *process;
     uint64_t start_time;
     int fd;               /* -1: a process of the table that has not come back yet */
     int pidfd;
@@ -153,11 +179,11 @@ struct client
     unsigned int ended_count;
     unsigned int holder_count;
     unsigned int ticket_count;
-    unsigned int watch_count;
-    unsigned int wrong_guesses;
+    unsigned int spent_count;
     uint64_t held_until;  /* 0, or when the answer to a wrong guess is due */
     struct ws2_reply held_reply;
     uint32_t parked;      /* a ticket that it wants to redeem and that its source may yet publish, 0 for none */
+    unsigned char deferred; /* the parked one is looked at when held_until is over: guesses were wrong before it */
     unsigned char greeted;
     unsigned char resuming; /* it may publish what it holds */
     unsigned char missing;  /* the take-over waits for it */

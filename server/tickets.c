@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <poll.h>
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
 #define BUCKETS 4096u
-#define SPENT_KEPT 4096u
+#define QUARTER( part, most ) ( process_descriptor_share( part ) / 4 < most ? process_descriptor_share( part ) / 4 : most )
 
 struct watch
 {
@@ -24,17 +23,22 @@ struct watch
     LIST_ENTRY( watch ) in_client;
     LIST_HEAD( , ticket ) tickets;
     struct client *client; /* NULL when it is gone: the watch stays as long as it has tickets */
+    struct process *process; /* that it is charged to */
     uint32_t target;
     int fd;
 };
 
 LIST_HEAD( ticket_list, ticket );
 static struct ticket_list by_number[BUCKETS], by_target[BUCKETS];
-static unsigned int open_tickets;
+static unsigned int open_tickets, watches;
 
-/* numbers that their targets have redeemed from a server that died */
-static struct { uint32_t number, target; } spent[SPENT_KEPT];
-static unsigned int spent_count;
+/* numbers that their targets have redeemed from a server that died, kept until the take-over ends */
+struct spent
+{
+    SLIST_ENTRY( spent ) entry;
+    uint32_t number, target;
+};
+static SLIST_HEAD( , spent ) spent[BUCKETS];
 
 unsigned int tickets_open( void ) { return open_tickets; }
 
@@ -69,14 +73,13 @@ static struct watch *client_watch( struct client *client, uint32_t target )
 
 int watch_find( struct client *client, uint32_t target ) { return client_watch( client, target ) != NULL; }
 
-/* Tickets take at most a third of the descriptors the server may have, or two thirds while they are published again. */
-static unsigned int ticket_limit( void )
+static int is_spent( uint32_t number, uint32_t target )
 {
-    static unsigned int limit;
-    struct rlimit files;
+    const struct spent *entry;
 
-    if (!limit) limit = getrlimit( RLIMIT_NOFILE, &files ) ? 256 : files.rlim_cur / 3;
-    return limit;
+    SLIST_FOREACH( entry, &spent[number % BUCKETS], entry )
+        if (entry->number == number && entry->target == target) return 1;
+    return 0;
 }
 
 int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
@@ -88,11 +91,11 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
 
     if (!watch && !client_of_windows_pid( target )) return WSAEINVAL;
     if (number && (find_number( number ) || !takeover_running())) return WSAEINVAL;
-    for (unsigned int i = 0; number && i < spent_count; i++)
-        if (spent[i].number == number && spent[i].target == target) return WSAEINVAL;
+    if (number && is_spent( number, target )) return WSAEINVAL;
     /* among the tickets published again may be some that have ended without their source knowing yet */
     room = number ? 2 : 1;
-    if (issuer->ticket_count >= room * CLIENT_TICKETS || open_tickets >= room * ticket_limit()) return WSAENOBUFS;
+    if (issuer->process->tickets >= room * QUARTER( TICKET_PART, PROCESS_TICKETS ) ||
+        open_tickets >= room * process_descriptor_share( TICKET_PART )) return WSAENOBUFS;
     if (!(ticket = calloc( 1, sizeof(*ticket) ))) return WSAENOBUFS;
     ticket->share = share;
     ticket->issuer = issuer;
@@ -100,6 +103,8 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     ticket->number = number ? number : new_number();
     ticket->target = target;
     ticket->fd = fd;
+    ticket->process = process_get( issuer->unix_pid );
+    ticket->process->tickets++;
     LIST_INSERT_HEAD( &by_number[ticket->number % BUCKETS], ticket, in_numbers );
     LIST_INSERT_HEAD( &by_target[target % BUCKETS], ticket, in_targets );
     LIST_INSERT_HEAD( &share->tickets, ticket, in_share );
@@ -122,11 +127,10 @@ struct ticket *ticket_find( uint32_t number, uint32_t target )
 
 static void watch_free( struct watch *watch )
 {
-    if (watch->client)
-    {
-        LIST_REMOVE( watch, in_client );
-        watch->client->watch_count--;
-    }
+    if (watch->client) LIST_REMOVE( watch, in_client );
+    watch->process->watches--;
+    process_put( watch->process );
+    watches--;
     loop_remove( watch->fd );
     close( watch->fd );
     free( watch );
@@ -147,6 +151,8 @@ static void ticket_unlink( struct ticket *ticket )
         client_set_sharing( ticket->issuer );
     }
     if (ticket->fd >= 0) close( ticket->fd );
+    ticket->process->tickets--;
+    process_put( ticket->process );
     open_tickets--;
     share_count_ticket( ticket->share, -1 );
     share_check( ticket->share );
@@ -181,7 +187,8 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
         close( fd );
         return 0;
     }
-    if (client->watch_count >= CLIENT_WATCHES || !(watch = calloc( 1, sizeof(*watch) )))
+    if (client->process->watches >= QUARTER( WATCH_PART, PROCESS_WATCHES ) ||
+        watches >= process_descriptor_share( WATCH_PART ) || !(watch = calloc( 1, sizeof(*watch) )))
     {
         close( fd );
         return WSAENOBUFS;
@@ -198,7 +205,9 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
         return WSAEINVAL;
     }
     LIST_INSERT_HEAD( &client->watches, watch, in_client );
-    client->watch_count++;
+    watch->process = process_get( client->unix_pid );
+    watch->process->watches++;
+    watches++;
     return 0;
 }
 
@@ -221,7 +230,6 @@ void tickets_client_gone( struct client *client )
         watch->client = NULL;
         if (LIST_EMPTY( &watch->tickets )) watch_free( watch );
     }
-    client->watch_count = 0;
     if (!client->windows_pid || client_of_windows_pid( client->windows_pid )) return;
     for (ticket = LIST_FIRST( &by_target[client->windows_pid % BUCKETS] ); ticket; ticket = next)
     {
@@ -230,16 +238,28 @@ void tickets_client_gone( struct client *client )
     }
 }
 
-void ticket_spent( uint32_t number, uint32_t target )
+void ticket_spent( struct client *target, uint32_t number )
 {
-    struct ticket *ticket = ticket_find( number, target );
+    struct ticket *ticket = ticket_find( number, target->windows_pid );
+    struct spent *entry;
 
     if (ticket) ticket_end( ticket );
-    else if (spent_count < SPENT_KEPT)
+    else if (takeover_running() && target->spent_count < CLIENT_SPENT && (entry = malloc( sizeof(*entry) )))
     {
-        spent[spent_count].number = number;
-        spent[spent_count++].target = target;
+        entry->number = number;
+        entry->target = target->windows_pid;
+        target->spent_count++;
+        SLIST_INSERT_HEAD( &spent[number % BUCKETS], entry, entry );
     }
 }
 
-void tickets_forget_spent( void ) { spent_count = 0; }
+void tickets_forget_spent( void )
+{
+    for (unsigned int i = 0; i < BUCKETS; i++)
+        while (!SLIST_EMPTY( &spent[i] ))
+        {
+            struct spent *entry = SLIST_FIRST( &spent[i] );
+            SLIST_REMOVE_HEAD( &spent[i], entry );
+            free( entry );
+        }
+}

@@ -130,6 +130,48 @@ START_TEST( guessing_is_slow )
 }
 END_TEST
 
+static int guess( int fd, uint32_t ticket )
+{
+    const struct ws2_request redeem = { .type = WS2_REDEEM, .ticket = ticket };
+    struct ws2_reply reply;
+
+    return raw_request( fd, &redeem, -1, &reply, NULL );
+}
+
+/* Slow for whoever asks in the name of a process: by connections made anew, and by many at once. */
+START_TEST( guessing_is_slow_by_any_way )
+{
+    const struct ws2_request redeem = { .type = WS2_REDEEM, .ticket = 1 };
+    struct ws2_reply reply;
+    uint64_t begin;
+    int fds[4];
+
+    harness_begin();
+    harness_start_server();
+    begin = harness_now();
+    for (int i = 0; i < 14; i++)
+    {
+        fds[0] = raw_attach( TARGET, &reply, NULL );
+        ck_assert_int_eq( guess( fds[0], 1 ), WSAEINVAL );
+        close( fds[0] );
+    }
+    ck_assert_uint_gt( harness_now() - begin, 2000 );
+    for (int i = 0; i < 4; i++) fds[i] = raw_attach( TARGET, &reply, NULL );
+    begin = harness_now();
+    for (int i = 0; i < 4; i++) ck_assert_int_eq( raw_send( fds[i], &redeem, sizeof(redeem), NULL, 0 ), sizeof(redeem) );
+    /* one after the other: each costs the whole second */
+    for (int i = 0; i < 4; i++) ck_assert_int_eq( raw_receive( fds[i], &reply, sizeof(reply), NULL ), sizeof(reply) );
+    ck_assert_uint_gt( harness_now() - begin, 3000 );
+    for (int i = 0; i < 4; i++) close( fds[i] );
+    fds[0] = raw_attach( OTHER, &reply, NULL );
+    begin = harness_now();
+    ck_assert_int_eq( guess( fds[0], 1 ), WSAEINVAL );
+    ck_assert_uint_lt( harness_now() - begin, 500 );
+    close( fds[0] );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "tickets" );
@@ -140,6 +182,7 @@ int main( void )
     tcase_add_test( test, dies_with_its_target );
     tcase_add_test( test, outlives_its_source );
     tcase_add_test( test, guessing_is_slow );
+    tcase_add_test( test, guessing_is_slow_by_any_way );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

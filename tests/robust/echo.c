@@ -2,7 +2,7 @@
  * Echo traffic through sockets that are duplicated and closed all the time: what must go on while the server is killed.
  *
  * `echo.exe PROCESSES CONNECTIONS FILE` starts the other processes. Each process holds the two ends of its connections;
- * a round writes a numbered block through one end, which comes back through the other and is compared byte for byte. In
+ * a round writes a block through one end, overlapped or not, which comes out at the other and is compared byte for byte. In
  * between, an end is exchanged for a duplicate of itself: duplicated for the process itself or for its neighbour, which
  * opens the info, sends a block through its descriptor and closes it. FILE tells when to stop; it prints what was
  * done and every error, and ends with 0 only when there was none.
@@ -30,7 +30,7 @@ struct board
 {
     volatile LONG stop, ready;
     volatile LONG pids[MOST];
-    volatile LONG64 blocks, own, other, failures;
+    volatile LONG64 blocks, own, other, overlapped, failures;
     struct order orders[MOST];
 };
 
@@ -38,6 +38,7 @@ static struct board *board;
 static int self, processes, connections;
 static SOCKET (*ends)[2];
 static unsigned int seed;
+static WSAEVENT event[2];
 
 static unsigned int chance( unsigned int below )
 {
@@ -76,6 +77,31 @@ static void expect( SOCKET s, const char *block )
     else InterlockedIncrement64( &board->blocks );
 }
 
+/* The receive first, so that it waits. */
+static void overlapped_round( SOCKET from, SOCKET to )
+{
+    char block[BLOCK], received[BLOCK];
+    WSABUF out = { BLOCK, block }, in = { BLOCK, received };
+    WSAOVERLAPPED sending = { .hEvent = event[0] }, receiving = { .hEvent = event[1] };
+    DWORD count = 0, flags = 0;
+
+    fill( block );
+    if (WSARecv( to, &in, 1, NULL, &flags, &receiving, NULL ) && WSAGetLastError() != WSA_IO_PENDING)
+        failed( "overlapped WSARecv", WSAGetLastError() );
+    else if (( WSASend( from, &out, 1, NULL, 0, &sending, NULL ) && WSAGetLastError() != WSA_IO_PENDING ) ||
+             !WSAGetOverlappedResult( from, &sending, &count, TRUE, &flags ) || count != BLOCK)
+        failed( "overlapped WSASend", WSAGetLastError() );
+    else if (!WSAGetOverlappedResult( to, &receiving, &count, TRUE, &flags ) || !count)
+        failed( "the end of WSARecv", WSAGetLastError() );
+    else if (receive_all( to, received + count, BLOCK - count ) && memcmp( received, block, BLOCK ))
+        failed( "other bytes than were sent, overlapped", 0 );
+    else
+    {
+        InterlockedIncrement64( &board->blocks );
+        InterlockedIncrement64( &board->overlapped );
+    }
+}
+
 /* What the neighbour asked for. */
 static void serve( void )
 {
@@ -108,7 +134,7 @@ static void exchange_end( SOCKET *end )
     }
     /* the source closes first every other time */
     if (first && closesocket( *end )) failed( "closesocket", WSAGetLastError() );
-    other = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, 0 );
+    other = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
     if (other == INVALID_SOCKET)
     {
         failed( "WSASocket of an info", WSAGetLastError() );
@@ -172,6 +198,7 @@ static void work( void )
     seed = GetCurrentProcessId() * 77 + GetTickCount();
     if (WSAStartup( MAKEWORD( 2, 2 ), &data )) { failed( "WSAStartup", WSAGetLastError() ); return; }
     ends = calloc( connections, sizeof(*ends) );
+    for (int i = 0; i < 2; i++) event[i] = WSACreateEvent();
     board->pids[self] = GetCurrentProcessId();
     if (!connect_all()) failed( "making the connections", WSAGetLastError() );
     InterlockedIncrement( &board->ready );
@@ -186,6 +213,7 @@ static void work( void )
         {
         case 0: exchange_end( &pair[from] ); break;
         case 1: through_neighbour( pair[from], pair[!from] ); break;
+        case 2: overlapped_round( pair[from], pair[!from] ); break;
         default:
             fill( block );
             if (send( pair[from], block, BLOCK, 0 ) != BLOCK) failed( "send", WSAGetLastError() );
@@ -256,7 +284,7 @@ int main( int argc, char **argv )
     CloseHandle( CreateThread( NULL, 0, stages, argv[3], 0, NULL ) );
     work();
     for (int i = 1; i < processes; i++) WaitForSingleObject( children[i], 20000 );
-    printf( "echo: %lld blocks, %lld ends exchanged, %lld blocks through a neighbour, %lld failures\n", board->blocks, board->own,
-            board->other, board->failures );
+    printf( "echo: %lld blocks, %lld of them overlapped and %lld through a neighbour, %lld ends exchanged, %lld failures\n",
+            board->blocks, board->overlapped, board->other, board->own, board->failures );
     return board->failures != 0;
 }
