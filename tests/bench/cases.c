@@ -246,7 +246,16 @@ static void pass_end( void )
     pair_end();
 }
 
+static int conversation_begin( int argument )
+{
+    (void)argument;
+    return bench_failure = port_conversation_open();
+}
+
+static int conversation( void ) { return bench_failure = port_conversation(); }
+
 const struct bench_case bench_cases[] = {
+    { "conversation", conversation_begin, conversation, port_conversation_close, 0, 16, 1, NULL },
     { "send-recv", pair_begin, send_receive, pair_end, 0, 16, 1, NULL },
     { "recv-would-block", pair_begin, receive_nothing, pair_end, 1, 64, 1, NULL },
     { "select-1", select_begin, select_ready, many_end, 1, 64, 1, NULL },

@@ -65,6 +65,12 @@ int port_pass_target( int argc, char **argv ); /* main() of that process */
 #define PORT_ECHO_SIZE 64
 int port_echo_serve( SOCKET listener, unsigned int connections );
 
+/* One question to another process and its answer: to wineserver, or to a process at the other end of two pipes, in
+ * messages of the same size. It is the floor of what needs wineserver. */
+int port_conversation_open( void );
+int port_conversation( void );
+void port_conversation_close( void );
+
 /* Sends a whole file of `size` bytes. */
 int port_file_open( const char *path );
 int port_file_send( SOCKET s, uint64_t size );

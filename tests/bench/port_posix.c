@@ -202,3 +202,43 @@ int port_file_send( SOCKET s, uint64_t size )
 }
 
 void port_file_close( void ) { close( file ); }
+
+/* --- a conversation -----------------------------------------------------------------------------------------------------*/
+
+static int question[2] = { -1, -1 }, answer[2] = { -1, -1 };
+
+int port_conversation_open( void )
+{
+    char message[64];
+    pid_t pid;
+
+    if (pipe( question ) || pipe( answer ) || (pid = fork()) < 0) return errno;
+    if (!pid)
+    {
+        close( question[1] );
+        while (read( question[0], message, sizeof(message) ) == sizeof(message) &&
+               write( answer[1], message, sizeof(message) ) == sizeof(message))
+            continue;
+        _exit( 0 );
+    }
+    close( question[0] );
+    close( answer[1] );
+    return 0;
+}
+
+int port_conversation( void )
+{
+    char message[64] = { 0 };
+
+    return write( question[1], message, sizeof(message) ) == sizeof(message) &&
+                   read( answer[0], message, sizeof(message) ) == sizeof(message)
+               ? 0
+               : errno;
+}
+
+void port_conversation_close( void )
+{
+    close( question[1] );
+    close( answer[0] );
+    wait( NULL );
+}

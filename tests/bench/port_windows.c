@@ -334,3 +334,13 @@ int port_file_send( SOCKET s, uint64_t size )
 }
 
 void port_file_close( void ) { CloseHandle( file ); }
+
+/* --- a conversation: SetEvent is one, and does nothing else ---------------------------------------------------------------*/
+
+static HANDLE conversation;
+
+int port_conversation_open( void ) { return (conversation = CreateEventW( NULL, TRUE, TRUE, NULL )) ? 0 : GetLastError(); }
+
+int port_conversation( void ) { return SetEvent( conversation ) ? 0 : GetLastError(); }
+
+void port_conversation_close( void ) { CloseHandle( conversation ); }
