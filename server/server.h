@@ -130,6 +130,7 @@ void tickets_forget_spent( void );
 /* --- processes.c: what the connections of one process hold together, and guesses */
 #define PROCESS_CONNECTIONS 8u
 #define PROCESS_TICKETS 1024u /* open, each with a descriptor, or fewer: a quarter of what there may be in all */
+#define PROCESS_TICKETS_ALWAYS 32u /* even when there are as many as there may be in all */
 #define PROCESS_WATCHES 512u  /* the same */
 #define PROCESS_BLOCKS ( WS2_BLOCK_COUNT / 4 )
 #define TICKET_PART 3 /* of the server's descriptors */

@@ -95,7 +95,10 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     /* among the tickets published again may be some that have ended without their source knowing yet */
     room = number ? 2 : 1;
     if (issuer->process->tickets >= room * QUARTER( TICKET_PART, PROCESS_TICKETS ) ||
-        open_tickets >= room * process_descriptor_share( TICKET_PART )) return WSAENOBUFS;
+        open_tickets >= 2 * process_descriptor_share( TICKET_PART )) return WSAENOBUFS;
+    /* who asks for few is served though others hoard them */
+    if (open_tickets >= room * process_descriptor_share( TICKET_PART ) && issuer->process->tickets >= PROCESS_TICKETS_ALWAYS)
+        return WSAENOBUFS;
     if (!(ticket = calloc( 1, sizeof(*ticket) ))) return WSAENOBUFS;
     ticket->share = share;
     ticket->issuer = issuer;

@@ -17,6 +17,8 @@ void NTAPI RtlWakeAddressAll( const void *address );
 #define NT_ERROR_( status ) ( (ULONG)( status ) >> 30 == 3 )
 
 static SRWLOCK telling = SRWLOCK_INIT;
+/* what is being set, from before the status can be seen: a program that sees it may use the event again at once */
+static HANDLE volatile telling_event;
 
 static HANDLE plain( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
 
@@ -52,9 +54,11 @@ static void tell_completion( const struct ws2_completion *completion )
      * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if (!ordered) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+    InterlockedExchangePointer( (void *volatile *)&telling_event, plain( (HANDLE)(UINT_PTR)completion->target.event ) );
     tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
           completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
           FALSE );
+    InterlockedExchangePointer( (void *volatile *)&telling_event, NULL );
     if (!completion->target.event) file_signal( completion );
     if (ordered) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
 }
@@ -70,6 +74,13 @@ void completion_deliver( void )
         for (UINT32 i = 0; i < params.count; i++) tell_completion( &params.completions[i] );
     } while (params.count); /* the last one gives back what was told of */
     ReleaseSRWLockExclusive( &telling );
+}
+
+/* For an operation that begins: what ended before it does not set its event afterwards. */
+static void reset_event( HANDLE event )
+{
+    while (telling_event == event) SwitchToThread();
+    NtResetEvent( event, NULL );
 }
 
 /* A real handle of the calling thread, kept for its life. */
@@ -145,19 +156,19 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     {
         /* an operation that may end at once has its event reset only when it does not */
         if (code == ws2_call_operation_receive || code == ws2_call_operation_send) operation->how |= WS2_OPERATION_TRY;
-        else NtResetEvent( plain( request->event ), NULL );
+        else reset_event( plain( request->event ) );
     }
     error = ws2_call_( code, operation );
     if (error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ))
     {
         /* now it waits: the event is reset before anything can set it */
-        NtResetEvent( plain( request->event ), NULL );
+        reset_event( plain( request->event ) );
         operation->how &= ~WS2_OPERATION_TRY;
         error = ws2_call_( code, operation );
     }
     if (operation->held)
     {
-        NtResetEvent( plain( request->event ), NULL );
+        reset_event( plain( request->event ) );
         ws2_call( operation_release, operation );
     }
     if (operation->need_io_thread)

@@ -80,6 +80,34 @@ static void test_event( void )
     CloseHandle( event );
 }
 
+/* One event for one operation after the other, each begun as soon as the one before has its status: what is set for an
+ * operation that has ended does not tell that the next one has. */
+static void test_event_again( void )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    SOCKET client, server;
+    DWORD size, flags;
+    int early = 0, wrong = 0;
+    char data[16];
+    OVERLAPPED ov;
+
+    tcp_pair( &client, &server );
+    for (int i = 0; i < 2000 && !early && !wrong; i++)
+    {
+        prepare( &ov, event );
+        wrong += receive( server, data, sizeof(data), &ov, NULL ) != SOCKET_ERROR || WSAGetLastError() != WSA_IO_PENDING;
+        early += WaitForSingleObject( event, 0 ) != WAIT_TIMEOUT;
+        wrong += send( client, "again", 5, 0 ) != 5;
+        while (i % 2 && *(volatile ULONG_PTR *)&ov.Internal == STATUS_PENDING) continue;
+        wrong += !WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags ) || size != 5;
+    }
+    ok( !early, "the event was set while the operation waited\n" );
+    ok( !wrong, "an operation did not pend or did not end\n" );
+    closesocket( client );
+    closesocket( server );
+    CloseHandle( event );
+}
+
 static void test_order( void )
 {
     HANDLE events[2] = { CreateEventW( NULL, TRUE, FALSE, NULL ), CreateEventW( NULL, TRUE, FALSE, NULL ) };
@@ -554,6 +582,7 @@ START_TEST( overlapped )
 {
     if (support_begin()) return;
     test_event();
+    test_event_again();
     test_order();
     test_routine();
     test_reset();
