@@ -75,7 +75,8 @@ int port_event_wait( struct port_event *event )
 
 void port_event_close( struct port_event *event ) { WSACloseEvent( event->event ); }
 
-/* --- another process: infos go over a loopback connection, the last of a batch is answered -----------------------------*/
+/* --- another process: infos go over a connection of the native program's kind, or over TCP where there is none; the last of
+ * a batch is answered -------------------------------------------------------------------------------------------------*/
 
 struct pass_message
 {
@@ -94,28 +95,83 @@ static int read_whole( SOCKET s, void *buffer, int size )
     return 1;
 }
 
+/* A channel's address: AF_UNIX when `path` is one, else a port of 127.0.0.1. */
+union channel_address
+{
+    struct sockaddr any;
+    struct sockaddr_in inet;
+    struct
+    {
+        unsigned short family;
+        char path[108];
+    } local;
+};
+
+static int channel_address( union channel_address *address, const char *path )
+{
+    memset( address, 0, sizeof(*address) );
+    if (path[0] < '0' || path[0] > '9')
+    {
+        address->local.family = AF_UNIX;
+        snprintf( address->local.path, sizeof(address->local.path), "%s", path );
+        return sizeof(address->local);
+    }
+    address->inet.sin_family = AF_INET;
+    address->inet.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
+    address->inet.sin_port = htons( atoi( path ) );
+    return sizeof(address->inet);
+}
+
+/* path: MAX_PATH, where the other process is to connect */
+static SOCKET channel_listen( char *path )
+{
+    union channel_address address;
+    char folder[MAX_PATH - 32];
+    SOCKET s;
+    int size;
+
+    GetTempPathA( sizeof(folder), folder );
+    snprintf( path, MAX_PATH, "%sws2bench.%lu", folder, GetCurrentProcessId() );
+    if ((s = socket( AF_UNIX, SOCK_STREAM, 0 )) == INVALID_SOCKET)
+    {
+        strcpy( path, "0" );
+        s = socket( AF_INET, SOCK_STREAM, 0 );
+    }
+    size = channel_address( &address, path );
+    if (bind( s, &address.any, size ) || listen( s, 1 )) return INVALID_SOCKET;
+    if (address.any.sa_family == AF_INET)
+    {
+        if (getsockname( s, &address.any, &size )) return INVALID_SOCKET;
+        sprintf( path, "%u", ntohs( address.inet.sin_port ) );
+    }
+    return s;
+}
+
+static void channel_prompt( SOCKET s )
+{
+    int on = 1;
+
+    setsockopt( s, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) ); /* refused by AF_UNIX, which needs none */
+}
+
 int port_pass_open( void )
 {
-    struct sockaddr_in address = { .sin_family = AF_INET };
-    int size = sizeof(address), on = 1;
-    SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 );
-    char path[MAX_PATH], command[MAX_PATH + 32];
+    char program[MAX_PATH], path[MAX_PATH], command[2 * MAX_PATH + 32];
     STARTUPINFOA startup = { .cb = sizeof(startup) };
     PROCESS_INFORMATION process;
+    SOCKET listener;
 
-    address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
-    if (bind( listener, (struct sockaddr *)&address, size ) || listen( listener, 1 ) ||
-        getsockname( listener, (struct sockaddr *)&address, &size ))
-        return WSAGetLastError();
-    GetModuleFileNameA( NULL, path, sizeof(path) );
-    snprintf( command, sizeof(command), "\"%s\" pass-target %d", path, ntohs( address.sin_port ) );
-    if (!CreateProcessA( path, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process )) return GetLastError();
+    if ((listener = channel_listen( path )) == INVALID_SOCKET) return WSAGetLastError();
+    GetModuleFileNameA( NULL, program, sizeof(program) );
+    snprintf( command, sizeof(command), "\"%s\" pass-target \"%s\"", program, path );
+    if (!CreateProcessA( program, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process )) return GetLastError();
     CloseHandle( process.hThread );
     pass_process = process.hProcess;
     pass_pid = process.dwProcessId;
     if ((pass_channel = accept( listener, NULL, NULL )) == INVALID_SOCKET) return WSAGetLastError();
-    setsockopt( pass_channel, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+    channel_prompt( pass_channel );
     closesocket( listener );
+    DeleteFileA( path );
     return 0;
 }
 
@@ -142,19 +198,18 @@ void port_pass_close( void )
 
 int port_pass_target( int argc, char **argv )
 {
-    struct sockaddr_in address = { .sin_family = AF_INET };
+    union channel_address address;
     SOCKET channel;
     struct pass_message message;
     char answer = 0;
-    int on = 1;
+    int size;
 
     if (argc < 3) return 2;
     port_begin();
-    channel = socket( AF_INET, SOCK_STREAM, 0 );
-    address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
-    address.sin_port = htons( atoi( argv[2] ) );
-    if (connect( channel, (struct sockaddr *)&address, sizeof(address) )) return 1;
-    setsockopt( channel, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+    size = channel_address( &address, argv[2] );
+    channel = socket( address.any.sa_family, SOCK_STREAM, 0 );
+    if (connect( channel, &address.any, size )) return 1;
+    channel_prompt( channel );
     while (read_whole( channel, &message, sizeof(message) ))
     {
         SOCKET s = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &message.info, 0, 0 );
