@@ -281,6 +281,7 @@ static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
     struct share *share = share_of_slot( slot );
     struct client *client;
 
+    if (atomic_load( &record->flags ) & WS2_FLAG_HELPER) return 1;
     if (share)
     {
         struct holder *holder;

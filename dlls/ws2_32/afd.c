@@ -53,7 +53,7 @@ static NTSTATUS write_name( const struct afd_call *call, int length )
     SOCKADDR_STORAGE name;
     int capacity = sizeof(name);
     struct ws2_address_params params = { .handle = call->s, .address = ws2_pointer( &name ), .size = sizeof(name),
-                                         .size_pointer = ws2_pointer( &capacity ) };
+                                         .size_pointer = ws2_pointer( &capacity ), .by_code = 1 };
 
     if (ws2_call( getsockname, &params )) return STATUS_INVALID_PARAMETER;
     return ws2_write( call->out, &name, length ) ? STATUS_ACCESS_VIOLATION : 0;
@@ -66,7 +66,7 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     const struct sockaddr *address = (const struct sockaddr *)( input + 4 );
     struct ws2_local_address local;
     ULONG size = call->in_size < sizeof(input) ? call->in_size : sizeof(input);
-    struct ws2_address_params params = { .handle = call->s };
+    struct ws2_address_params params = { .handle = call->s, .by_code = 1 };
     NTSTATUS status;
     int length, host_length, error;
 

@@ -85,7 +85,7 @@ NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, con
     struct file_waiter waiter;
     NTSTATUS status;
 
-    if (!begin_wait( &waiter, handle )) return nt_NtWaitForSingleObject( handle, alertable, timeout );
+    if (!hooks_is_socket( handle ) || !begin_wait( &waiter, handle )) return nt_NtWaitForSingleObject( handle, alertable, timeout );
     status = nt_NtWaitForSingleObject( waiter.event, alertable, timeout );
     end_wait( &waiter );
     return status;

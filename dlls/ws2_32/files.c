@@ -169,6 +169,12 @@ static BOOL names_afd( const OBJECT_ATTRIBUTES *attributes )
     return name->Length == length * sizeof(WCHAR) || name->Buffer[length] == '\\';
 }
 
+/* A loader whose system calls have an unknown shape is found out here at the latest: it goes without. */
+static BOOL serves_afd( const OBJECT_ATTRIBUTES *attributes )
+{
+    return names_afd( attributes ) && !ws2_attach() && hooks_view.handles;
+}
+
 static NTSTATUS open_afd( HANDLE *handle, ULONG attributes, IO_STATUS_BLOCK *iosb )
 {
     IO_STATUS_BLOCK result = { { 0 }, FILE_OPENED };
@@ -184,7 +190,7 @@ NTSTATUS NTAPI hook_NtCreateFile( HANDLE *handle, ACCESS_MASK access, OBJECT_ATT
                                   LARGE_INTEGER *allocation, ULONG file_attributes, ULONG sharing, ULONG disposition,
                                   ULONG options, void *ea, ULONG ea_size )
 {
-    if (!ea_size && names_afd( attributes )) return open_afd( handle, attributes->Attributes, iosb );
+    if (!ea_size && serves_afd( attributes )) return open_afd( handle, attributes->Attributes, iosb );
     return nt_NtCreateFile( handle, access, attributes, iosb, allocation, file_attributes, sharing, disposition, options,
                             ea, ea_size );
 }
@@ -192,6 +198,6 @@ NTSTATUS NTAPI hook_NtCreateFile( HANDLE *handle, ACCESS_MASK access, OBJECT_ATT
 NTSTATUS NTAPI hook_NtOpenFile( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb,
                                 ULONG sharing, ULONG options )
 {
-    if (names_afd( attributes )) return open_afd( handle, attributes->Attributes, iosb );
+    if (serves_afd( attributes )) return open_afd( handle, attributes->Attributes, iosb );
     return nt_NtOpenFile( handle, access, attributes, iosb, sharing, options );
 }

@@ -1,6 +1,7 @@
 /* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "ws2_32_private.h"
 #include "completion.h"
+#include "handle_copies.h"
 #include "hooks.h"
 #include "port_queue.h"
 #include "replacement.h"
@@ -51,7 +52,13 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
         if (options & DUPLICATE_CLOSE_SOURCE) ws2_close( params.handle );
         return status;
     }
-    if (!( options & DUPLICATE_CLOSE_SOURCE ) || ws2_call( close_begin, &params ))
+    if (!( options & DUPLICATE_CLOSE_SOURCE ))
+    {
+        status = nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+        if (!status && is_this_process( target_process )) handle_copied( *target );
+        return status;
+    }
+    if (ws2_call( close_begin, &params ))
         return nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
     status = nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
     ws2_call( close_end, &params );

@@ -123,45 +123,81 @@ static BOOL read_view( void )
     return TRUE;
 }
 
-static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context )
+/* What a hook is for, and whether it was installed when the DLL was loaded. */
+static BOOL is_early( const struct hook *hook )
 {
-    HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" ), self;
-    unsigned char *thunks[HOOK_COUNT], *first = NULL, *last = NULL;
-    const char *unknown = NULL;
-    DWORD before, ignored;
+    return hook->stand_in == hook_NtCreateFile || hook->stand_in == hook_NtOpenFile;
+}
+static BOOL early_installed;
 
-    (void)once, (void)parameter, (void)context;
-    /* every thunk is looked at before any is touched: all or none */
+/* The thunks of those hooks that are early, or of those that are not and have not been; the name of one whose shape is
+ * unknown. */
+static const char *find_thunks( unsigned char *thunks[HOOK_COUNT], BOOL early )
+{
+    HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" );
+    const char *unknown = NULL;
+
     for (unsigned int i = 0; i < HOOK_COUNT; i++)
     {
+        thunks[i] = NULL;
+        if (early ? !is_early( &hooks[i] ) : early_installed && is_early( &hooks[i] )) continue;
         thunks[i] = (unsigned char *)(UINT_PTR)GetProcAddress( ntdll, hooks[i].name );
         *hooks[i].original = thunks[i];
+        if (thunks[i] && !unknown && !has_known_shape( thunks[i] )) unknown = hooks[i].name;
+    }
+    return unknown;
+}
+
+static void install_thunks( unsigned char *const thunks[HOOK_COUNT] )
+{
+    unsigned char *first = NULL, *last = NULL;
+    DWORD before, ignored;
+    HMODULE self;
+
+    for (unsigned int i = 0; i < HOOK_COUNT; i++)
+    {
         if (!thunks[i]) continue;
-        if (!unknown && !has_known_shape( thunks[i] )) unknown = hooks[i].name;
         if (!first || thunks[i] < first) first = thunks[i];
         if (thunks[i] > last) last = thunks[i];
     }
-    if (unknown)
-    {
-        ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
-                 "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
-                 unknown );
-        return TRUE;
-    }
-    if (!first || !read_view()) return TRUE;
-    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install_all,
+    if (!first) return;
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install_thunks,
                         &self );
     /* the thunks of all system calls stand on two pages: opened and closed once */
     if (!VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ))
     {
         ws2_log( "ntdll's code cannot be written: no standing in at its system calls" );
-        return TRUE;
+        return;
     }
     for (unsigned int i = 0; i < HOOK_COUNT; i++)
         if (thunks[i] && !install( &hooks[i], thunks[i] ))
             ws2_log( "no memory within reach of ntdll for standing in at %s", hooks[i].name );
     VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
+}
+
+static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context )
+{
+    unsigned char *thunks[HOOK_COUNT];
+    const char *unknown = find_thunks( thunks, FALSE );
+
+    (void)once, (void)parameter, (void)context;
+    /* every thunk has been looked at before any is touched: all or none */
+    if (unknown)
+        ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
+                 "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
+                 unknown );
+    else if (read_view()) install_thunks( thunks );
     return TRUE;
+}
+
+void hooks_install_early( void )
+{
+    unsigned char *thunks[HOOK_COUNT];
+
+    /* an unknown shape is told of when Winsock starts */
+    if (find_thunks( thunks, TRUE )) return;
+    install_thunks( thunks );
+    early_installed = TRUE;
 }
 
 void hooks_install( void )

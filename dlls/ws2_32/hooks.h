@@ -14,6 +14,8 @@
 /* Installs the stand-ins, once; they stay until the process ends. A loader whose ntdll they do not know goes without
  * them, with one line of the log. */
 void hooks_install( void );
+/* When the DLL is loaded: only those through which \Device\Afd is opened, which a program may do before WSAStartup. */
+void hooks_install_early( void );
 
 /* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without stand-ins it is empty. */
 struct hooks_view

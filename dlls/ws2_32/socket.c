@@ -7,6 +7,7 @@
 #include "catalogue.h"
 #include "completion.h"
 #include "duplicate.h"
+#include "handle_copies.h"
 #include "options.h"
 #include "ws2host/table.h"
 
@@ -46,21 +47,27 @@ BOOL ws2_adopt( UINT64 handle )
     return !ws2_call( socket_adopt, &adopt );
 }
 
-static SOCKET create( int family, int type, int protocol, DWORD flags, int *error )
+/* slot_flags: of enum ws2_slot_flag, besides */
+static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
 {
-    struct ws2_socket_create_params create = { .family = family, .type = type, .protocol = protocol };
+    struct ws2_socket_create_params create = { .family = family, .type = type, .protocol = protocol, .flags = slot_flags };
 
     if (flags & WSA_FLAG_OVERLAPPED) create.flags |= WS2_FLAG_OVERLAPPED;
     if ((*error = ws2_call( socket_create, &create ))) return INVALID_SOCKET;
     return ws2_install( create.fd, create.descriptor, flags, error );
 }
 
+static SOCKET create( int family, int type, int protocol, DWORD flags, int *error )
+{
+    return create_with( family, type, protocol, flags, 0, error );
+}
+
 SOCKET ws2_open_helper( BOOL inherited )
 {
     int error;
 
-    return create( AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ),
-                   &error );
+    return create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ),
+                        WS2_FLAG_HELPER, &error );
 }
 
 /* info: a copy of the program's, NULL for none */
@@ -124,9 +131,10 @@ SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFO
 int ws2_close( SOCKET s )
 {
     struct ws2_handle_params params = { .handle = s };
-    int error = ws2_call( close_begin, &params );
+    int error;
 
-    if (error) return error;
+    handle_copies( &params );
+    if ((error = ws2_call( close_begin, &params ))) return error;
     NtClose( (HANDLE)s );
     ws2_call( close_end, &params );
     if (params.completions) completion_deliver();

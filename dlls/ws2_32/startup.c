@@ -1,6 +1,7 @@
 /* Start-up, clean-up and the last error. */
 #include "ws2_32_private.h"
 #include "hooks.h"
+#include "ws2host/table.h"
 
 LONG ws2_started;
 WORD ws2_version;
@@ -55,12 +56,22 @@ int WINAPI WSAGetLastError( void ) { return GetLastError(); }
  */
 void WINAPI WSASetLastError( int error ) { SetLastError( error ); }
 
+int ws2_attach( void )
+{
+    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0 };
+    int error = ws2_call( attach, &attach );
+
+    if (error) return error;
+    ws2_tracing = attach.trace;
+    hooks_install();
+    return 0;
+}
+
 /***********************************************************************
  *      WSAStartup   (WS2_32.115)
  */
 int WINAPI WSAStartup( WORD version, LPWSADATA data )
 {
-    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0 };
     WSADATA result = { 0 };
     int error;
 
@@ -74,20 +85,23 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     strcpy( result.szSystemStatus, "Running" );
     if (LOBYTE( result.wVersion ) == 1) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
     if ((error = ws2_write( data, &result, sizeof(result) ))) return error;
-    if ((error = ws2_call( attach, &attach ))) return WSASYSNOTREADY;
-    ws2_tracing = attach.trace;
+    if (ws2_attach()) return WSASYSNOTREADY;
     if (!ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version )) ws2_version = result.wVersion;
-    hooks_install();
     InterlockedIncrement( &ws2_started );
     WS2_RETURN( 0, 0, "version=%#x", version );
 }
 
-/* The last clean-up closes every socket that the process still has. */
+/* The last clean-up closes every socket that the process still has; a handle of \Device\Afd is not Winsock's. */
 static void close_all( void )
 {
     struct ws2_handle_params next = { 0 };
 
-    while (!ws2_call( socket_next, &next ) && next.handle) ws2_close( (SOCKET)next.handle );
+    while (!ws2_call( socket_next, &next ) && next.handle)
+    {
+        struct ws2_socket_info_params info = { .handle = next.handle };
+
+        if (ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER )) ws2_close( (SOCKET)next.handle );
+    }
 }
 
 /***********************************************************************
@@ -128,7 +142,10 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
     switch (reason)
     {
-    case DLL_PROCESS_ATTACH: DisableThreadLibraryCalls( instance ); break;
+    case DLL_PROCESS_ATTACH:
+        DisableThreadLibraryCalls( instance );
+        hooks_install_early();
+        break;
     case DLL_PROCESS_DETACH:
         if (reserved) process_ends();
         break;

@@ -51,6 +51,10 @@ extern WORD ws2_version; /* the lowest version that was negotiated since the fir
 int ws2_call_( unsigned int code, void *params );
 #define ws2_call( name, params ) ws2_call_( ws2_call_##name, params )
 
+/* Connects the process to its server and installs the stand-ins, once: WSAStartup's part for the process, which may be
+ * wanted before it. */
+int ws2_attach( void );
+
 /* User APCs of the thread run now. */
 void ws2_alert( void );
 

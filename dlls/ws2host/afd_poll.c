@@ -279,7 +279,24 @@ void afd_poll_watch_again( struct descriptor *d )
     unlock( &before );
 }
 
-uint32_t afd_poll_close( struct descriptor *d, int last )
+/* What stands for the handle of a request whose handle has been closed: the socket must not stay open for that. */
+static struct ws2_slot no_slot;
+static struct descriptor nobody = { .users = 1, .fd = -1, .slot = &no_slot };
+
+/* The request goes on without d, of which it has two counts that become the caller's. */
+static void leave( struct afd_request *request, struct descriptor *d, struct descriptor *heir )
+{
+    if (!heir)
+    {
+        heir = &nobody;
+        request->operation.port = port_of( d );
+        request->operation.port_known = 1;
+    }
+    atomic_fetch_add( &heir->users, 2 );
+    request->operation.owner = request->operation.descriptor = heir;
+}
+
+uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int elsewhere )
 {
     struct afd_request *ended = NULL;
     struct afd_entry *entry;
@@ -293,22 +310,59 @@ uint32_t afd_poll_close( struct descriptor *d, int last )
     d->poll_watched = d->poll_events = 0;
     while ((entry = atomic_load( &d->polls )))
     {
-        const struct ws2_operation_target *target = &entry->request->operation.target;
+        struct afd_request *request = entry->request;
+        const struct ws2_operation_target *target = &request->operation.target;
 
-        if (last) end_request( entry->request, entry, POLL_CLOSE, 0, &ended );
+        if (heir)
+        {
+            atomic_store( &d->polls, entry->next );
+            atomic_fetch_add( &heir->users, 1 ); /* the caller holds it */
+            entry->descriptor = heir;
+            entry->next = atomic_load( &heir->polls );
+            atomic_store( &heir->polls, entry );
+        }
+        else if (!elsewhere)
+        {
+            end_request( request, entry, POLL_CLOSE, 0, &ended );
+            continue;
+        }
         /* the socket lives on in other processes: a request of the completion port kind is cancelled, others stay */
         else if (target->apc_context && !target->apc && !target->event)
-            end_request( entry->request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
+        {
+            end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
+            continue;
+        }
         else
         {
             atomic_store( &d->polls, entry->next );
             entry->descriptor = NULL;
-            detached++;
         }
+        detached++;
+        if (request->operation.owner != d) continue;
+        leave( request, d, heir );
+        detached += 2;
     }
     unlock( &before );
     while (detached--) descriptor_release( d );
+    if (heir)
+    {
+        afd_poll_forget( heir );
+        afd_poll_watch_again( heir );
+        afd_poll_look( heir );
+    }
     return tell_ended( ended );
+}
+
+NTSTATUS unix_afd_polled( void *args )
+{
+    struct ws2_handle_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if (!d) return status;
+    params->error = atomic_load( &d->polls ) ? 0 : WSAEINVAL;
+    descriptor_release( d );
+    return 0;
 }
 
 uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thread_id, uint32_t keep_ports )
@@ -323,7 +377,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
         next = request->next;
         if (( owner && request->operation.owner != owner ) || ( iosb && request->operation.target.iosb != iosb ) ||
             ( thread_id && request->operation.target.thread_id != thread_id ) ||
-            ( keep_ports && port_of( request->operation.owner ).handle ))
+            ( keep_ports && operation_port( &request->operation ).handle ))
             continue;
         end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
     }

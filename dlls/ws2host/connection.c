@@ -584,3 +584,12 @@ void connection_close( uint32_t slot, uint32_t generation, uint32_t handle )
 
     connection_request( &request, -1, &reply, NULL );
 }
+
+void connection_settle( void )
+{
+    /* requests are answered in order; this one asks for nothing */
+    struct ws2_request request = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}

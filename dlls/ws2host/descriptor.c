@@ -193,7 +193,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         atomic_store( &old->closing, 1 );
         events_forget( old );
         notify_forget( old );
-        if (operation_close( old )) operation_wake_io();
+        if (operation_close( old, NULL, 0 )) operation_wake_io();
         wait_wake( old );
         descriptor_release( old );
     }
@@ -238,16 +238,19 @@ static void discard_deferred( struct descriptor *listener )
 NTSTATUS unix_close_begin( void *args )
 {
     struct ws2_handle_params *params = args;
-    struct descriptor *d = take_out( params->handle );
+    struct descriptor *d = take_out( params->handle ), *heir;
+    NTSTATUS status;
 
     if (!d) return WS2_STATUS_ADOPT;
     if (d == CLOSING) return WS2_STATUS_CLOSED;
+    heir = params->heir ? descriptor_acquire( params->heir, &status ) : NULL;
 
     atomic_store( &d->closing, 1 );
     events_forget( d );
     notify_forget( d );
     discard_deferred( d );
-    params->completions = operation_close( d );
+    params->completions = operation_close( d, heir, params->copies );
+    if (heir) descriptor_release( heir );
     if (atomic_load( &d->users ) > 1) wait_wake( d );
     descriptor_release( d );
     params->error = 0;

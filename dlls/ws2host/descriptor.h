@@ -26,7 +26,8 @@ enum descriptor_local
 {
     LOCAL_WATCHED = 0x1, /* network events: in the epoll */
     LOCAL_INITIAL = 0x2, /* that owes an event that is no arrival: it tells what was ready at registration */
-    LOCAL_REPLACED = 0x4 /* the handle was made of another host socket (replacement.c) */
+    LOCAL_REPLACED = 0x4, /* the handle was made of another host socket (replacement.c) */
+    LOCAL_BOUND_BY_CODE = 0x8 /* and not by Winsock's bind */
 };
 
 struct operation;

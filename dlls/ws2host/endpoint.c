@@ -454,6 +454,13 @@ NTSTATUS unix_shutdown( void *args )
     return 0;
 }
 
+/* Winsock keeps its own record of what is bound, and that has not heard of a bind by a control code. */
+static int is_unknown( const struct ws2_address_params *params, const struct descriptor *d )
+{
+    return !params->by_code && ( atomic_load( &d->local ) & LOCAL_BOUND_BY_CODE ) &&
+           !( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING ) );
+}
+
 /* The name of one end. A socket that is not in the state that gives it one has the error `without`, before any pointer is
  * looked at. */
 static NTSTATUS end_name( struct ws2_address_params *params, uint32_t state, int32_t without,
@@ -467,7 +474,7 @@ static NTSTATUS end_name( struct ws2_address_params *params, uint32_t state, int
     if (!d) return status;
     /* a connection under way may be made by now; whether the socket is bound does not depend on that */
     if (state == WS2_FLAG_CONNECTED) connect_check( d );
-    params->error = !( descriptor_flags( d ) & state )      ? without
+    params->error = !( descriptor_flags( d ) & state ) || is_unknown( params, d ) ? without
                     : name( d->fd, &address.any, &size ) ? winsock_error( errno )
                                                          : 0;
     descriptor_release( d );

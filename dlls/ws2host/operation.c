@@ -167,6 +167,11 @@ struct ws2_port port_of( const struct descriptor *d )
     return port;
 }
 
+struct ws2_port operation_port( const struct operation *operation )
+{
+    return operation->port_known ? operation->port : port_of( operation->owner );
+}
+
 static void append( struct descriptor *d, struct operation *operation )
 {
     struct operation_queues *queues = &d->queues;
@@ -210,7 +215,7 @@ static void end( struct operation *operation )
         return;
     }
     if (operation->detach) operation->detach( operation );
-    operation->port = port_of( operation->owner );
+    operation->port = operation_port( operation );
     operation->busy = atomic_load( &operation->owner->busy );
     operation->next = NULL;
     owner_lock_take( &ended_lock );
@@ -555,7 +560,7 @@ static uint32_t cancel_everywhere( const struct match *match )
     return count;
 }
 
-uint32_t operation_close( struct descriptor *d )
+uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies )
 {
     struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL );
     const struct match all = { 0 }, of_listener = { .owner = d };
@@ -565,7 +570,8 @@ uint32_t operation_close( struct descriptor *d )
     count = cancel_in( d, &all );
     if (descriptor_flags( d ) & WS2_FLAG_LISTENING) count += cancel_everywhere( &of_listener );
     if (listener) count += operation_cancel_accept( listener, d );
-    return count + afd_poll_close( d, !is_shared( d ) || atomic_load( &d->slot->descriptors ) <= 1 );
+    if (atomic_load( &d->polls ) && is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1) connection_settle();
+    return count + afd_poll_close( d, heir, copies || ( is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 ) );
 }
 
 NTSTATUS unix_operation_cancel( void *args )

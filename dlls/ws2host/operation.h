@@ -42,6 +42,7 @@ struct operation
     uint8_t write_count;
     uint8_t held;     /* the program may not be told before operation_release */
     uint8_t finished; /* and it has ended meanwhile */
+    uint8_t port_known; /* port is filled in: its owner's handle has been closed */
     uint32_t busy;    /* of the owner when it ended */
     struct
     {
@@ -89,8 +90,9 @@ int operation_patience( void ); /* ms to the next tick, -1 for none */
 int operation_ended( void );
 void operation_wake_io( void );
 
-/* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. */
-uint32_t operation_close( struct descriptor *d );
+/* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. heir, copies: as in
+ * afd_poll_close. */
+uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies );
 /* shutdown( SD_SEND ) while sends are queued: it follows them. 0 when there are none. */
 int operation_shut_send( struct descriptor *d );
 /* Ends the AcceptEx that waits for a connection with this acceptor. */
@@ -115,8 +117,9 @@ static inline int operation_any( const struct descriptor *d )
 int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
                              uint32_t *need_io_thread );
 
-/* The port of its socket. */
+/* The port of its socket, and the one that an operation completes to. */
 struct ws2_port port_of( const struct descriptor *d );
+struct ws2_port operation_port( const struct operation *operation );
 
 /* Sets on one host socket what the program has set on the other (option_carry.c). */
 void option_carry( const struct descriptor *d, int from, int to );

@@ -79,6 +79,7 @@ enum ws2_slot_flag
     WS2_FLAG_NETRESET = 0x00400000,
     WS2_FLAG_HAS_PORT = 0x00800000,      /* associated with a completion port */
     WS2_FLAG_SEND_BLOCKED = 0x01000000,  /* a send met WSAEWOULDBLOCK: FD_WRITE is due when there is room */
+    WS2_FLAG_HELPER = 0x02000000,        /* stands for \Device\Afd and is no socket to anybody */
     WS2_FLAG_DISCONNECTED = 0x04000000,  /* DisconnectEx */
     WS2_FLAG_V6ONLY = 0x08000000,        /* IPV6_V6ONLY as it was when the socket was bound */
     WS2_FLAG_ENDPOINT = 0x10000000,      /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */

@@ -57,6 +57,9 @@ struct ws2_handle_params
     int32_t error;
     uint32_t completions; /* out of close_begin: overlapped operations ended by it */
     uint64_t handle;
+    uint64_t heir;   /* into close_begin: another SOCKET of the same handle's object, for the polls that watch; 0 for none */
+    uint32_t copies; /* into close_begin: other handles of that object exist somewhere */
+    uint32_t reserved;
 };
 
 /* A new host socket with its slot. The caller makes a handle of fd (which stays the host half's) and installs the
@@ -154,6 +157,9 @@ struct ws2_address_params
     uint64_t address;
     uint64_t size_pointer; /* int32_t * */
     struct ws2_wait wait;
+    uint32_t by_code; /* bind, getsockname: by a control code. What that binds Winsock's getsockname has no name of until it
+                       * is connected or listens. */
+    uint32_t reserved;
 };
 
 struct ws2_listen_params

@@ -191,6 +191,37 @@ START_TEST( adoption )
 }
 END_TEST
 
+static uint32_t listed_rows( void )
+{
+    struct ws2_request list = { .type = WS2_LIST };
+    char message[sizeof(struct ws2_reply) + WS2_LIST_ROWS * sizeof(struct ws2_row)];
+    struct ws2_reply reply;
+    int memfd, fd = raw_attach( 0, &reply, &memfd );
+
+    ck_assert_int_eq( raw_send( fd, &list, sizeof(list), NULL, 0 ), sizeof(list) );
+    ck_assert_int_ge( raw_receive( fd, message, sizeof(message), NULL ), (ssize_t)sizeof(reply) );
+    memcpy( &reply, message, sizeof(reply) );
+    close( fd );
+    close( memfd );
+    return reply.count;
+}
+
+/* What stands for \\Device\\Afd is in the table and in no list of sockets, private or shared. */
+START_TEST( helpers )
+{
+    uint32_t slot, generation;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( SELF ), 0 );
+    ck_assert_int_eq( lease_take( &slot, &generation ), 0 );
+    ck_assert_uint_eq( listed_rows(), 1 );
+    atomic_store( &ws2_table_slot( connection_table(), slot )->flags, WS2_FLAG_HELPER );
+    ck_assert_uint_eq( listed_rows(), 0 );
+    ck_assert_int_eq( lease_give_back( slot, generation ), 1 );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "table" );
@@ -201,6 +232,7 @@ int main( void )
     tcase_add_test( test, leases );
     tcase_add_test( test, shared_slots_return );
     tcase_add_loop_test( test, adoption, 0, 3 );
+    tcase_add_test( test, helpers );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -178,6 +178,7 @@ static void test_bind( int family )
     struct afd_bind bind = { 0 };
     union address out, again;
     IO_STATUS_BLOCK iosb;
+    int length = sizeof(again);
 
     winetest_push_context( "family %d", family );
     address_loopback( &bind.address, family, 0 );
@@ -208,6 +209,8 @@ static void test_bind( int family )
     check_status( control( s, &iosb, IOCTL_AFD_GETSOCKNAME, NULL, 0, &again, size ), 0 );
     check_iosb( &iosb, 0, size );
     ok( !memcmp( &again, &out, size ), "another name\n" );
+    /* Winsock's own record has not heard of it */
+    check_fails( getsockname( s, &again.any, &length ), WSAEINVAL );
     check_status( TRY( 4 + size, size ), NT_ALREADY_ASSOCIATED );
 
     bind.address = out;
