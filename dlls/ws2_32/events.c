@@ -34,6 +34,8 @@ static const struct
 } message_order[] = {
     { FD_CONNECT, FD_CONNECT_BIT }, { FD_ACCEPT, FD_ACCEPT_BIT }, { FD_OOB, FD_OOB_BIT }, { FD_READ, FD_READ_BIT },
     { FD_WRITE, FD_WRITE_BIT },     { FD_CLOSE, FD_CLOSE_BIT },
+    { FD_ROUTING_INTERFACE_CHANGE, FD_ROUTING_INTERFACE_CHANGE_BIT },
+    { FD_ADDRESS_LIST_CHANGE, FD_ADDRESS_LIST_CHANGE_BIT },
 };
 
 static void tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )

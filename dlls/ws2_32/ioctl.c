@@ -38,7 +38,10 @@ static int get_extension( struct ws2_ioctl_params *params )
 
 static int run( struct ws2_ioctl_params *params )
 {
-    return params->code == SIO_GET_EXTENSION_FUNCTION_POINTER ? get_extension( params ) : ws2_call( ioctl, params );
+    int error = params->code == SIO_GET_EXTENSION_FUNCTION_POINTER ? get_extension( params ) : ws2_call( ioctl, params );
+
+    if (params->need_io_thread && !ws2_start_io_thread()) return WSAENOBUFS;
+    return error;
 }
 
 /* --- completions ------------------------------------------------------------------------------------------------------*/

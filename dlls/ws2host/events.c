@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "afd_poll.h"
+#include "changes.h"
 #include "connection.h"
 #include "events.h"
 #include "notify.h"
@@ -195,6 +196,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
     if ((error = watch( d, generation ))) return error;
     evaluate_now( d );
     if (message && slot->type != SOCK_STREAM) record( d, WS2_FD_WRITE, 0, 0 );
+    changes_registered( d );
     *due = ws2_events_recorded( atomic_load( &slot->events ) ) & mask;
     fill_codes( d, *due, codes );
     if (message) mark_posted( d, *due );
@@ -391,6 +393,18 @@ static int look( struct descriptor *d, uint32_t revents, uint32_t arrivals, stru
     return bits != 0;
 }
 
+int events_arrived( struct descriptor *d, uint32_t events, struct ws2_io_action *action )
+{
+    action->target = atomic_load( &d->slot->event_target );
+    action->message = atomic_load( &d->slot->event_message );
+    action->handle = d->handle;
+    action->events = record( d, events, events, 0 );
+    if (!action->events || atomic_load( &d->slot->event_owner ) != connection_client_index()) return 0;
+    if (action->message) mark_posted( d, action->events );
+    fill_codes( d, action->events, action->codes );
+    return 1;
+}
+
 /* One event of the epoll. */
 static int next_action( const struct epoll_event *event, struct ws2_io_action *action )
 {
@@ -429,7 +443,10 @@ static int poked( const struct poke *poke, struct ws2_io_action *action )
         fd.fd = d->fd;
         if (d->slot_index == poke->slot && d->generation == poke->generation &&
             ( atomic_load( &d->local ) & LOCAL_WATCHED ) && poll( &fd, 1, 0 ) >= 0)
+        {
+            changes_registered( d );
             due = look( d, fd.revents, 0, action );
+        }
         descriptor_release( d );
     }
     return due;
@@ -465,6 +482,7 @@ NTSTATUS unix_io_wait( void *args )
     params->count = 0;
     params->completions = params->notifications = params->outstanding = 0;
     if ((params->error = operation_epoll( &params->completions, &epoll ))) return 0;
+    changes_tell( params ); /* of the turn before */
     while (!params->count && !operation_ended() && !params->notifications && !params->outstanding)
     {
         const int patience = notify_outstanding() ? OUTSTANDING_MS : operation_patience();
@@ -474,12 +492,13 @@ NTSTATUS unix_io_wait( void *args )
         {
             if (events[i].data.u64 == OPERATION_KEY_EVENTS) network = 1;
             else if (events[i].data.u64 == OPERATION_KEY_POLLS) polls = 1;
-            else if (events[i].data.u64 == OPERATION_KEY_ADDRESSES || events[i].data.u64 == OPERATION_KEY_ROUTES)
-                operation_changed( events[i].data.u64 );
             else if (events[i].data.u64 == NOTIFY_KEY) params->notifications = 1;
+            else if (events[i].data.u64 >= OPERATION_KEY_CHANGES && events[i].data.u64 <= OPERATION_KEY_LAST)
+                changes_seen( events[i].data.u64 );
             else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
         /* the operations come first: what they take is no event */
+        changes_tell( params );
         if (network) take_events( params );
         if (polls) afd_poll_serve();
         if (!count || !++turns) operation_tick();

@@ -17,7 +17,9 @@ enum network_event
     WS2_FD_OOB = 0x4,
     WS2_FD_ACCEPT = 0x8,
     WS2_FD_CONNECT = 0x10,
-    WS2_FD_CLOSE = 0x20
+    WS2_FD_CLOSE = 0x20,
+    WS2_FD_ROUTING_INTERFACE_CHANGE = 0x100,
+    WS2_FD_ADDRESS_LIST_CHANGE = 0x200
 };
 
 void events_reenable_slow( struct descriptor *descriptor, uint32_t event );
@@ -34,6 +36,10 @@ void events_send_blocked( struct descriptor *descriptor );
 
 /* Something that no epoll tells of has changed: what holds now is recorded. */
 void events_look_again( struct descriptor *descriptor );
+
+/* Events that no poll shows have come: they are recorded. The I/O thread's; what to tell in action, 0 when that is nothing. */
+struct ws2_io_action;
+int events_arrived( struct descriptor *descriptor, uint32_t events, struct ws2_io_action *action );
 
 /* A connection has been begun: what was recorded of an earlier one does not count. */
 void events_connect_begins( struct descriptor *descriptor );

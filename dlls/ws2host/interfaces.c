@@ -1,8 +1,6 @@
 /* The host's network interfaces as Winsock's ioctls show them. Asked anew each time; no state. */
 #include <errno.h>
 #include <ifaddrs.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <unistd.h>
@@ -137,19 +135,4 @@ int32_t ioctl_interface_list( struct descriptor *d, struct ioctl_request *reques
     }
     freeifaddrs( list );
     return 0;
-}
-
-int interfaces_watch( int routes )
-{
-    struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-                                   .nl_groups = routes ? RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
-                                                       : RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
-    int fd = socket( AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE );
-
-    if (fd >= 0 && bind( fd, (struct sockaddr *)&address, sizeof(address) ))
-    {
-        close( fd );
-        return -1;
-    }
-    return fd;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "changes.h"
 #include "connect.h"
 #include "connection.h"
 #include "ioctl.h"
@@ -148,18 +149,17 @@ static int32_t receive_all( struct descriptor *d, struct ioctl_request *request 
     return ioctl_in_number( request ) ? WSAEACCES : 0;
 }
 
-/* The wait is done by unix_ioctl, which finds these functions in the table. */
+/* The wait, or what takes its place on a non-blocking socket, is begun by carry_out, which finds these functions in the
+ * table. */
 static int32_t address_change( struct descriptor *d, struct ioctl_request *request )
 {
-    (void)request;
-    option_set_bit( d->slot, BIT_ADDRESS_CHANGE_ARMED, 1 );
+    (void)d, (void)request;
     return WSAEWOULDBLOCK;
 }
 
 static int32_t routing_change( struct descriptor *d, struct ioctl_request *request )
 {
-    (void)request;
-    option_set_bit( d->slot, BIT_ROUTING_CHANGE_ARMED, 1 );
+    (void)d, (void)request;
     return WSAEWOULDBLOCK;
 }
 
@@ -238,12 +238,12 @@ static int32_t run( struct descriptor *d, uint32_t code, struct ioctl_request *r
 }
 
 /* The blocking form of the two codes that report a change: waits for what `fd` tells. */
-static NTSTATUS wait_for_change( struct descriptor *d, struct ws2_ioctl_params *params )
+static NTSTATUS wait_for_change( struct descriptor *d, uint32_t kind, struct ws2_ioctl_params *params )
 {
     struct pollfd fds[2] = { { .events = POLLIN } };
     enum wait_result result;
 
-    if (params->change_fd < 0 && (params->change_fd = interfaces_watch( params->code == 0x88000015 )) < 0)
+    if (params->change_fd < 0 && (params->change_fd = changes_open( kind )) < 0)
     {
         params->error = WSAENOBUFS;
         return 0;
@@ -263,7 +263,7 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
 
     if (!d) return status;
     descriptor_release( d );
-    params->store_count = 0;
+    params->store_count = params->need_io_thread = 0;
     if (!params->has_count)
     {
         params->error = WSAEFAULT;
@@ -279,11 +279,14 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
 
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
     params->error = run( d, params->code, &request, &row );
-    if (params->error == WSAEWOULDBLOCK && !( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+    if (params->error == WSAEWOULDBLOCK)
     {
-        option_set_bit( d->slot, row->function == routing_change ? BIT_ROUTING_CHANGE_ARMED : BIT_ADDRESS_CHANGE_ARMED,
-                        0 );
-        status = wait_for_change( d, params );
+        const int routes = row->function == routing_change;
+        int32_t error;
+
+        if (!( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+            status = wait_for_change( d, changes_kind( d, routes ), params );
+        else if ((error = changes_arm( d, routes, &params->need_io_thread ))) params->error = error;
     }
     descriptor_release( d );
     params->count = request.count;

@@ -26,8 +26,6 @@ typedef int32_t ioctl_function( struct descriptor *descriptor, struct ioctl_requ
 ioctl_function ioctl_routing_interface;
 ioctl_function ioctl_address_list;
 ioctl_function ioctl_interface_list;
-/* A host descriptor that becomes readable when addresses (or routes) change. */
-int interfaces_watch( int routes );
 
 /* tcp_info.c */
 ioctl_function ioctl_tcp_info;

@@ -78,12 +78,9 @@ int32_t operation_epoll( uint32_t *made, int *epoll ); /* made: the PE side is t
 #define OPERATION_KEY_EVENTS 1 /* keys that no descriptor has */
 #define OPERATION_KEY_WAKE 2
 #define OPERATION_KEY_POLLS 3
-#define OPERATION_KEY_ADDRESSES 4
-#define OPERATION_KEY_ROUTES 5
+#define OPERATION_KEY_CHANGES 8 /* and the three behind it (changes.c) */
 #define OPERATION_KEY_LAST 15
 void operation_edge( uint64_t key );
-/* operation_idle.c: addresses or routes have changed. */
-void operation_changed( uint64_t key );
 void operation_tick( void );
 int operation_patience( void ); /* ms to the next tick, -1 for none */
 /* Operations have ended that nobody was told of. */

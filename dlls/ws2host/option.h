@@ -138,7 +138,7 @@ extern const uint32_t option_level_count;
 /* --- options.c */
 uint32_t option_type( const struct descriptor *descriptor ); /* enum option_types */
 int option_bit( const struct ws2_slot *slot, enum option_bit bit );
-void option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value );
+int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value ); /* what it was */
 /* An option of the kernel with an int for a value. Winsock codes. */
 int32_t option_kernel_get( struct descriptor *descriptor, uint32_t where, uint32_t *value );
 int32_t option_kernel_set( struct descriptor *descriptor, uint32_t where, uint32_t value );

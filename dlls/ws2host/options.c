@@ -51,12 +51,13 @@ int option_bit( const struct ws2_slot *slot, enum option_bit bit )
     return atomic_load_explicit( &slot->option_set, memory_order_relaxed ) >> ( bit - 32 ) & 1;
 }
 
-void option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value )
+int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value )
 {
-    if (bit < 32 && value) atomic_fetch_or( &slot->option_bits, 1u << bit );
-    else if (bit < 32) atomic_fetch_and( &slot->option_bits, ~( 1u << bit ) );
-    else if (value) atomic_fetch_or( &slot->option_set, 1u << ( bit - 32 ) );
-    else atomic_fetch_and( &slot->option_set, ~( 1u << ( bit - 32 ) ) );
+    const uint32_t one = 1u << bit % 32;
+
+    if (bit < 32) return !!( one & ( value ? atomic_fetch_or( &slot->option_bits, one )
+                                           : atomic_fetch_and( &slot->option_bits, ~one ) ) );
+    return !!( one & ( value ? atomic_fetch_or( &slot->option_set, one ) : atomic_fetch_and( &slot->option_set, ~one ) ) );
 }
 
 int32_t option_kernel_get( struct descriptor *d, uint32_t where, uint32_t *value )

@@ -38,7 +38,7 @@ struct ws2_ioctl_params
     uint32_t store_count; /* out: it is to be stored; always so on success */
     struct ws2_wait wait;
     int32_t change_fd;    /* what the host half waits on, -1 to begin with */
-    uint32_t reserved;
+    uint32_t need_io_thread; /* out: the PE side is to start it */
 };
 
 /* What SO_BSP_STATE and SO_PROTOCOL_INFO tell. Addresses are as Windows has them; size 0: there is none. */
