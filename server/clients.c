@@ -17,6 +17,7 @@
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
+#define LISTEN_AGAIN 100 /* ms */
 #define TELL_AGAIN 50 /* ms, when a client is slow to read which tickets ended */
 #define PID_BUCKETS 1024u
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
@@ -31,6 +32,8 @@ static unsigned int connections, next_index;
 static unsigned int absent; /* processes of the table that have not come back yet */
 static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
+static struct source *listener;
+static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
 static int retry_parked;
 static int server_directory = -1; /* borrowed */
 
@@ -125,7 +128,6 @@ void client_accept( struct source *source, uint32_t events )
     struct client *client;
     int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
 
-    (void)source;
     (void)events;
     if (fd < 0)
     {
@@ -135,6 +137,10 @@ void client_accept( struct source *source, uint32_t events )
             if ((fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC )) >= 0) close( fd );
             spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
         }
+        if (spare_fd >= 0 || errno == EAGAIN) return;
+        listener = source;
+        listen_at = loop_now() + LISTEN_AGAIN;
+        loop_change( source, listener_fd, 0 );
         return;
     }
     if (getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
@@ -319,6 +325,7 @@ uint64_t clients_deadline( void )
     struct client *client;
     uint64_t deadline = TAILQ_EMPTY( &to_tell ) ? 0 : loop_now() + TELL_AGAIN;
 
+    if (listen_at && ( !deadline || listen_at < deadline )) deadline = listen_at;
     TAILQ_FOREACH( client, &held, in_held )
         if (!deadline || client->held_until < deadline) deadline = client->held_until;
     return deadline;
@@ -370,8 +377,14 @@ void clients_run_deadlines( void )
     uint64_t now;
 
     if (retry_parked) run_parked();
-    if (TAILQ_EMPTY( &held )) return;
+    if (!listen_at && TAILQ_EMPTY( &held )) return;
     now = loop_now();
+    if (listen_at && now >= listen_at)
+    {
+        listen_at = 0;
+        if (spare_fd < 0) spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
+        loop_change( listener, listener_fd, EPOLLIN );
+    }
     for (client = TAILQ_FIRST( &held ); client; client = next)
     {
         next = TAILQ_NEXT( client, in_held );

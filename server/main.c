@@ -34,7 +34,8 @@ static int fail( const char *format, ... )
     va_start( args, format );
     vfprintf( stderr, format, args );
     va_end( args );
-    fprintf( stderr, error ? ": %s\n" : "\n", strerror( error ) );
+    fprintf( stderr, error ? ": %s" : "", strerror( error ) );
+    fprintf( stderr, error == ENOSPC || error == EDQUOT ? "; make room there or set WS2HOST_DIR\n" : "\n" );
     return -1;
 }
 

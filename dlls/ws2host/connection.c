@@ -89,6 +89,25 @@ static void complain( const char *format, ... )
     while (write( 2, line, length ) < 0 && errno == EINTR) continue;
 }
 
+/* What a person can do about it. */
+static const char *advice( int error )
+{
+    switch (error)
+    {
+    case EMFILE:
+    case ENFILE: return "raise the limit of open files (ulimit -n) or end some programs";
+    case ENOMEM: return "raise the memory limit (ulimit -v) or end some programs";
+    case ENOSPC:
+    case EDQUOT: return "make room there or set WS2HOST_DIR";
+    default: return "set WS2HOST_DIR to a directory of this user's";
+    }
+}
+
+void connection_out_of_descriptors( void )
+{
+    complain( "this program has as many open files as it may have, and gets no more sockets; %s", advice( EMFILE ) );
+}
+
 static uint64_t now_ms( void )
 {
     struct timespec now;
@@ -243,7 +262,7 @@ static int start_server( const char *directory )
     /* killed while starting up is no reason to give up: the next attempt starts another */
     if (WIFSIGNALED( status ) || ( WIFEXITED( status ) && WEXITSTATUS( status ) == WS2_SERVER_KILLED )) return 0;
     if (WIFEXITED( status ) && !WEXITSTATUS( status )) return 0;
-    complain( "%s failed in %s; run it there by hand (ws2server --foreground DIRECTORY) to see why", path, directory );
+    complain( "%s failed in %s: see above, or run it there by hand (ws2server --foreground DIRECTORY)", path, directory );
     return -1;
 }
 
@@ -289,7 +308,8 @@ static enum greeting greet( int fd, const char *directory )
                   "program again", directory );
     }
     else if (!connection.table && ( memfd < 0 || map_table( memfd, reply.instance ) < 0 ))
-        complain( "the server of %s did not hand over its table (%s); end it and try again", directory, strerror( errno ) );
+        complain( "the server of %s did not hand over its table: %s; %s", directory, strerror( errno ),
+                  errno == ENOMEM ? advice( errno ) : "end it and try again" );
     else
     {
         if (connection.memfd < 0) connection.memfd = memfd;
@@ -374,7 +394,7 @@ static int32_t establish( void )
     if ((directory = directory_open( 1, path, sizeof(path) )) < 0)
     {
         if (errno == EPERM) complain( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
-        else complain( "cannot make the server directory %s: %s; set WS2HOST_DIR", path, strerror( errno ) );
+        else complain( "cannot make the server directory %s: %s; %s", path, strerror( errno ), advice( errno ) );
         return WSAENETDOWN;
     }
     while (now_ms() < deadline)
@@ -386,7 +406,7 @@ static int32_t establish( void )
         {
             if (errno != ECONNREFUSED && errno != ENOENT)
             {
-                complain( "cannot connect to the server in %s: %s", path, strerror( errno ) );
+                complain( "cannot connect to the server in %s: %s; %s", path, strerror( errno ), advice( errno ) );
                 break;
             }
             if (start_server( path ) < 0) break;
@@ -470,6 +490,17 @@ void connection_mend( uint64_t serial )
     connection_unlock( &before );
 }
 
+/* Limits that a program meets in the server are told to a person too. */
+static void complain_of_limit( uint32_t type, uint32_t error )
+{
+    if (error == WSAEMFILE && ( type == WS2_LEASE || type == WS2_ADOPT ))
+        complain( "there is no room for more sockets: all programs have %u together, one of them a quarter of that; end some "
+                  "Windows programs", WS2_SLOT_COUNT );
+    if (error == WSAENOBUFS && type == WS2_DUPLICATE)
+        complain( "there is no room for more infos of WSADuplicateSocket that nobody has opened (or for the server's open files: "
+                  "ulimit -n); end some Windows programs" );
+}
+
 /* Mutex held. A request whose reply was lost is sent again: to a server that takes over, it is as if it had not been sent,
  * for what the first one did is only what we publish. */
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
@@ -487,6 +518,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         {
             if (received_fd) *received_fd = received;
             else if (received >= 0) close( received );
+            complain_of_limit( request->type, reply->error );
             return reply->error;
         }
         hang_up();

@@ -18,6 +18,9 @@
 /* Connects, starting a server if there is none, and maps the table. Does nothing when attached already. */
 int32_t connection_attach( uint32_t windows_pid );
 
+/* Tells a person, once. */
+void connection_out_of_descriptors( void );
+
 /* The process is ending, its other threads are gone: the server drops what it holds. */
 void connection_end( void );
 

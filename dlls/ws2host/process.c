@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +11,18 @@
 #include "unix_private.h"
 
 static int log_fd = 2;
+
+/* The log is to be had no more, or never was: said once, on stderr. */
+static void log_fails( const char *what )
+{
+    static _Atomic int said;
+    char line[256];
+    int length = snprintf( line, sizeof(line), "ws2host: cannot %s WS2DEBUG_FILE: %s; make room or name another file\n", what,
+                           strerror( errno ) );
+
+    if (atomic_exchange( &said, 1 )) return;
+    if (write( 2, line, length < (int)sizeof(line) ? length : (int)sizeof(line) - 1 ) < 0) return;
+}
 
 NTSTATUS unix_log( void *args )
 {
@@ -20,6 +34,7 @@ NTSTATUS unix_log( void *args )
     {
         ssize_t n = write( log_fd, text + done, params->size - done );
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && log_fd != 2) log_fails( "write to" );
         if (n <= 0) break;
         done += n;
     }
@@ -42,6 +57,7 @@ static void open_log( void )
     int fd = file && *file ? open( file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) : -1;
 
     if (fd >= 0) log_fd = fd;
+    else if (file && *file) log_fails( "open" );
 }
 
 NTSTATUS unix_attach( void *args )

@@ -77,6 +77,7 @@ NTSTATUS unix_socket_create( void *args )
     if (fd < 0)
     {
         params->error = winsock_error( errno );
+        if (errno == EMFILE) connection_out_of_descriptors();
         return 0;
     }
     params->error = socket_wrap( fd, params->family, params->type, params->protocol, params->flags, &d );

@@ -65,6 +65,7 @@ int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, in
     if (*fd >= 0) close( *fd );
     *fd = -1;
     connection_close( *slot, *generation, 0 );
+    connection_out_of_descriptors();
     return WSAEMFILE;
 }
 

@@ -2,7 +2,7 @@
  * The server's own life: one per directory however many processes start it at once, away when nobody needs it, and clear
  * words when there can be none.
  */
-#include "harness.h"
+#include "complaint.h"
 
 static int attach_and_report( void *context )
 {
@@ -77,45 +77,18 @@ START_TEST( leaving_and_coming )
 }
 END_TEST
 
-static int attach_complaining( void *context )
-{
-    if (dup2( *(int *)context, 2 ) < 0) return 1;
-    return connection_attach( 0x20 ) == WSAENETDOWN ? 0 : 2;
-}
-
-/* WSAENETDOWN, at once, and one line that says what to do. */
-static void check_complaint( const char *expected )
-{
-    const uint64_t begin = harness_now();
-    char text[2048];
-    int ends[2], count = 0;
-    ssize_t size;
-
-    ck_assert( !pipe( ends ) );
-    ck_assert_int_eq( process_wait( process_start( attach_complaining, &ends[1] ) ), 0 );
-    ck_assert_uint_lt( harness_now() - begin, 5000 );
-    size = read( ends[0], text, sizeof(text) - 1 );
-    ck_assert_int_gt( size, 0 );
-    text[size] = 0;
-    ck_assert_msg( strstr( text, expected ), "%s: %s", expected, text );
-    for (char *line = strstr( text, "ws2host: " ); line; line = strstr( line + 1, "ws2host: " )) count++;
-    ck_assert_int_eq( count, 1 );
-    close( ends[0] );
-    close( ends[1] );
-}
-
 START_TEST( no_server_to_be_had )
 {
     harness_begin();
     setenv( "WS2SERVER", "/nonexistent/ws2server", 1 );
-    check_complaint( "WS2SERVER" );
+    check_complaint( NULL, "WS2SERVER", 5000 );
     setenv( "WS2SERVER", "/bin/false", 1 );
-    check_complaint( "/bin/false failed" );
+    check_complaint( NULL, "/bin/false failed", 5000 );
     chmod( harness_directory, 0755 );
-    check_complaint( "chmod 700" );
+    check_complaint( NULL, "chmod 700", 5000 );
     chmod( harness_directory, 0700 );
     setenv( "WS2HOST_DIR", "/nonexistent/directory", 1 );
-    check_complaint( "WS2HOST_DIR" );
+    check_complaint( NULL, "WS2HOST_DIR", 5000 );
     setenv( "WS2HOST_DIR", harness_directory, 1 );
     harness_end();
 }

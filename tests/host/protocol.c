@@ -292,6 +292,49 @@ START_TEST( scribbled_table )
 }
 END_TEST
 
+/* The directories and the first slots written over, and then the server killed: the next one takes that table over. */
+START_TEST( scribbled_table_taken_over )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    unsigned int seed = getpid();
+    struct ws2_reply reply;
+    int fd, memfd;
+    void *table;
+
+    harness_begin();
+    harness_start_server();
+    fd = raw_attach( PID, &reply, &memfd );
+    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+    ck_assert_ptr_ne( table, MAP_FAILED );
+    for (int round = 0; round < 30; round++)
+    {
+        uint32_t *words = (uint32_t *)ws2_table_slot( table, 0 ), *clients = (uint32_t *)ws2_table_clients( table );
+        const pid_t server = harness_server();
+
+        for (int i = 0; i < 1000; i++)
+        {
+            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 * 16 )] = rand_r( &seed );
+            /* states that are ones, too */
+            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 16 ) * 32] = rand_r( &seed ) % 4;
+            clients[rand_r( &seed ) % ( WS2_CLIENT_COUNT * 8 )] = rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : (uint32_t)getpid();
+            ws2_table_blocks( table )[rand_r( &seed ) % WS2_BLOCK_COUNT] =
+                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : rand_r( &seed ) % ( WS2_CLIENT_COUNT + 4 );
+        }
+        kill( server, SIGKILL );
+        eventually( !harness_server_quiet() );
+        harness_start_server();
+        close( fd );
+        fd = raw_attach( PID, &reply, NULL );
+        ck_assert_int_ge( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
+        ck_assert_int_gt( harness_server(), 0 );
+    }
+    munmap( table, WS2_TABLE_SIZE );
+    close( memfd );
+    close( fd );
+    harness_end();
+}
+END_TEST
+
 START_TEST( floods )
 {
     struct ws2_request request = { .type = WS2_LIST };
@@ -312,40 +355,49 @@ START_TEST( floods )
     eventually( server_fds() < before + 16 );
     for (int i = 0; i < 64; i++) close( fds[i] );
     check_unharmed( before );
-    /* so are leases: a table may be taken by one process, but the next is told so and serves again afterwards */
     close( keeper );
     harness_end();
 }
 END_TEST
 
-START_TEST( limits_of_a_client )
+struct door
 {
-    uint32_t slot, generation, ticket = 0;
-    int fd, unknown, issued = 0;
-    int32_t error;
+    int open;
+    pid_t server, client;
+};
 
-    harness_begin();
-    ck_assert_int_eq( connection_attach( PID ), 0 );
-    fd = socket_make( 4, &slot, &generation );
-    while (!(error = ticket_issue( slot, generation, 4, fd, PID, &ticket, &unknown )) && issued < 5000) issued++;
-    ck_assert_int_eq( error, WSAENOBUFS );
-    ck_assert_int_eq( issued, 1024 );
-    ck_assert_uint_eq( harness_table().tickets, 1024 );
-    harness_end();
+/* Neither a descriptor of the process (the table, sockets, tickets) nor its memory. */
+static int reaches_into( pid_t pid )
+{
+    char path[64];
+    int reached = 0;
+
+    for (int i = 0; i < 64; i++)
+    {
+        snprintf( path, sizeof(path), "/proc/%d/fd/%d", (int)pid, i );
+        reached += open( path, O_RDONLY | O_CLOEXEC ) >= 0;
+    }
+    for (int i = 0; i < 3; i++)
+    {
+        snprintf( path, sizeof(path), "/proc/%d/%s", (int)pid, (const char *[]){ "fd", "map_files", "mem" }[i] );
+        reached += open( path, O_RDONLY | O_CLOEXEC ) >= 0;
+    }
+    return reached;
 }
-END_TEST
 
 static int other_user( void *context )
 {
     const struct passwd *nobody = getpwnam( "nobody" );
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), open_door = *(int *)context;
+    const struct door *door = context;
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
     char path[128];
 
     if (!nobody || setgid( nobody->pw_gid ) || setuid( nobody->pw_uid )) return 1;
     snprintf( address.sun_path, sizeof(address.sun_path), "%s/" WS2_SERVER_SOCKET, harness_directory );
     snprintf( path, sizeof(path), "%s/" WS2_SERVER_LOCK, harness_directory );
-    if (!open_door)
+    if (reaches_into( door->server ) || reaches_into( door->client )) return 7;
+    if (!door->open)
     {
         if (open( path, O_RDONLY ) >= 0 || errno != EACCES) return 2;
         if (!connect( fd, (struct sockaddr *)&address, sizeof(address) ) || errno != EACCES) return 3;
@@ -356,13 +408,28 @@ static int other_user( void *context )
     return hangs_up( fd ) ? 0 : 6;
 }
 
+/* Holds the table, a shared socket and a ticket, until it is killed. */
+static int sharing_client( void *context )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown;
+
+    if (connection_attach( PID ) || (fd = socket_make( 4, &slot, &generation )) < 0 ||
+        ticket_issue( slot, generation, 4, fd, PID, &ticket, &unknown ) || write( *(int *)context, "", 1 ) != 1) return 1;
+    for (;;) pause();
+}
+
 START_TEST( other_users )
 {
+    struct door door = { 0 };
     char path[128];
-    int open_door = 0;
+    int ready[2];
 
     harness_begin();
-    harness_start_server();
+    ck_assert( !pipe( ready ) );
+    door.client = process_start( sharing_client, &ready[1] );
+    ck_assert_int_eq( read( ready[0], path, 1 ), 1 );
+    door.server = harness_server();
     if (geteuid())
     {
         /* who cannot become another user can still see that the door is shut */
@@ -372,14 +439,18 @@ START_TEST( other_users )
     }
     else
     {
-        ck_assert_int_eq( process_wait( process_start( other_user, &open_door ) ), 0 );
+        ck_assert_int_gt( reaches_into( door.server ), 3 ); /* what it looks for is there */
+        ck_assert_int_eq( process_wait( process_start( other_user, &door ) ), 0 );
         snprintf( path, sizeof(path), "%s/" WS2_SERVER_SOCKET, harness_directory );
         chmod( harness_directory, 0777 );
         chmod( path, 0777 );
-        open_door = 1;
-        ck_assert_int_eq( process_wait( process_start( other_user, &open_door ) ), 0 );
+        door.open = 1;
+        ck_assert_int_eq( process_wait( process_start( other_user, &door ) ), 0 );
         chmod( harness_directory, 0700 );
     }
+    ck_assert_uint_eq( harness_table().tickets, 1 );
+    kill( door.client, SIGKILL );
+    process_wait( door.client );
     harness_end();
 }
 END_TEST
@@ -396,8 +467,8 @@ int main( void )
     tcase_add_test( test, wrong_indexes );
     tcase_add_test( test, random_bytes );
     tcase_add_test( test, scribbled_table );
+    tcase_add_test( test, scribbled_table_taken_over );
     tcase_add_test( test, floods );
-    tcase_add_test( test, limits_of_a_client );
     tcase_add_test( test, other_users );
     suite_add_tcase( suite, test );
     return harness_main( suite );

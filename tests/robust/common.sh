@@ -3,12 +3,14 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$source/tools/prefix.sh"
 programs=$build/tests/robust
 work=$(mktemp -d "${TMPDIR:-/tmp}/ws2host-robust.XXXXXX")
+# prefix and server directory: spaces and more than ASCII in their paths
+room="$work/a room $(printf '\303\244 \346\227\245\346\234\254')"
 ours= # ids of what runs in the background
 cleanup()
 {
     # shellcheck disable=SC2086
     [ -z "$ours" ] || kill $ours 2>/dev/null
-    room_end "$work/room"
+    room_end "$room"
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -28,7 +30,7 @@ check() # TEXT COMMAND...
 named()
 {
     local pid
-    for pid in $(room_processes "$work/room"); do
+    for pid in $(room_processes "$room"); do
         [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
     done
 }
@@ -131,7 +133,7 @@ kill_all_churn()
 
 robust_begin()
 {
-    room_enter "$work/room"
+    room_enter "$room"
     "$build/tools/ws2run" --prepare || { echo "robust: no prefix"; echo "robust: 0 passed, 1 failed"; exit 1; }
 }
 

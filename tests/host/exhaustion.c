@@ -1,0 +1,428 @@
+/*
+ * Exhaustion, in the server and in a client: no room in the table, no descriptors, no memory, no room on the disk, no right
+ * to the directory. Each gives the documented Winsock error and a line that says what to do; what is open goes on, and
+ * there is service again as soon as there is room.
+ */
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include "complaint.h"
+
+#define PID 0x20
+#define HANDLE 0x100
+#define HOARDERS 5
+
+struct hoard
+{
+    _Atomic uint32_t blocks[HOARDERS], errors[HOARDERS], done;
+    int hold[2];
+    int number;
+};
+
+/* Leases all it gets, and holds it until killed. */
+static int hoarder( void *context )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    struct hoard *hoard = context;
+    struct ws2_reply reply;
+    int fd = raw_attach( PID + 4 + 4 * hoard->number, &reply, NULL );
+
+    while (!raw_request( fd, &lease, -1, &reply, NULL )) hoard->blocks[hoard->number]++;
+    hoard->errors[hoard->number] = reply.error;
+    hoard->done++;
+    for (;;) pause();
+    return 0;
+}
+
+static struct hoard *hoard_begin( pid_t *pids, int count )
+{
+    struct hoard *hoard = mmap( NULL, sizeof(*hoard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+
+    ck_assert_ptr_ne( hoard, MAP_FAILED );
+    for (int i = 0; i < count; i++)
+    {
+        hoard->number = i;
+        pids[i] = process_start( hoarder, hoard );
+        eventually( hoard->done == (uint32_t)i + 1 );
+    }
+    return hoard;
+}
+
+static int client_of_full_table( void *context )
+{
+    const int *go = context;
+    uint32_t slot, generation;
+    char byte;
+    int new_slot, fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+
+    if (dup2( go[2], 2 ) < 0 || connection_attach( PID )) return 1;
+    if (lease_take( &slot, &generation ) != WSAEMFILE) return 2;
+    if (connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ) != WSAEMFILE) return 3;
+    if (write( go[1], "", 1 ) != 1 || read( go[0], &byte, 1 ) != 1) return 4;
+    if (connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot )) return 5;
+    return lease_take( &slot, &generation ) ? 6 : 0;
+}
+
+/* One process gets a quarter; when four have taken it all, the others are told so, until one of them ends. */
+START_TEST( table_full )
+{
+    pid_t hoarders[HOARDERS], client;
+    int go[2], full[2], said[2];
+    struct hoard *hoard;
+    uint32_t sum = 0;
+    char text[1024] = "";
+
+    harness_begin();
+    harness_start_server();
+    hoard = hoard_begin( hoarders, HOARDERS );
+    for (int i = 0; i < HOARDERS; i++)
+    {
+        ck_assert_uint_eq( hoard->errors[i], WSAEMFILE );
+        ck_assert_uint_le( hoard->blocks[i], WS2_BLOCK_COUNT / 4 );
+        sum += hoard->blocks[i];
+    }
+    ck_assert_uint_eq( hoard->blocks[0], WS2_BLOCK_COUNT / 4 );
+    ck_assert_uint_eq( sum, WS2_BLOCK_COUNT );
+    ck_assert( !pipe( go ) && !pipe( full ) && !pipe( said ) );
+    client = process_start( client_of_full_table, (int[]){ go[0], full[1], said[1] } );
+    ck_assert_int_eq( read( full[0], text, 1 ), 1 );
+    ck_assert_int_gt( read( said[0], text, sizeof(text) - 1 ), 0 );
+    ck_assert_msg( strstr( text, "end some Windows programs" ), "%s", text );
+    kill( hoarders[0], SIGKILL );
+    process_wait( hoarders[0] );
+    eventually( harness_table().leased < WS2_BLOCK_COUNT );
+    ck_assert_int_eq( write( go[1], "", 1 ), 1 );
+    ck_assert_int_eq( process_wait( client ), 0 );
+    for (int i = 1; i < HOARDERS; i++)
+    {
+        kill( hoarders[i], SIGKILL );
+        process_wait( hoarders[i] );
+    }
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+/* Tickets are charged to the process, whatever connection they came by, and as long as they are open. */
+START_TEST( tickets_of_a_process )
+{
+    struct ws2_request lease = { .type = WS2_LEASE }, duplicate;
+    uint32_t slot, generation, index, ticket = 0;
+    int fd, unknown, issued = 0, raw, memfd;
+    struct ws2_reply reply;
+    struct ws2_slot *record;
+    int32_t error;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( PID ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    while (!(error = ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) && issued < 5000) issued++;
+    ck_assert_int_eq( error, WSAENOBUFS );
+    ck_assert_int_le( issued, 1024 );
+    ck_assert_uint_eq( harness_table().tickets, issued );
+    /* nor by another connection */
+    raw = raw_attach( PID + 4, &reply, &memfd );
+    index = reply.index;
+    duplicate = (struct ws2_request){ .type = WS2_DUPLICATE, .handle = HANDLE, .windows_pid = PID };
+    ck_assert_int_eq( raw_request( raw, &lease, -1, &reply, NULL ), 0 );
+    duplicate.slot = reply.slot;
+    record = ws2_table_slot( connection_table(), reply.slot );
+    record->word = ws2_word( ws2_word_generation( record->word ), index, WS2_SLOT_PRIVATE );
+    duplicate.generation = ws2_word_generation( record->word );
+    ck_assert_int_eq( raw_request( raw, &duplicate, fd, &reply, NULL ), WSAENOBUFS );
+    close( raw );
+    close( memfd );
+    harness_end();
+}
+END_TEST
+
+static void limit_soft( pid_t pid, int resource, rlim_t soft )
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq( prlimit( pid, resource, NULL, &limit ), 0 );
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    ck_assert_int_eq( prlimit( pid, resource, &limit, NULL ), 0 );
+}
+
+/* ms of the processor that a process takes in so many ms */
+static int processor_time( pid_t pid, unsigned int ms )
+{
+    unsigned long ticks[2];
+
+    for (int i = 0; i < 2; i++)
+    {
+        unsigned long user = 0, system = 0;
+        char path[32];
+        FILE *file;
+
+        if (i) usleep( ms * 1000 );
+        snprintf( path, sizeof(path), "/proc/%d/stat", (int)pid );
+        ck_assert_ptr_nonnull( (file = fopen( path, "r" )) );
+        ck_assert_int_eq( fscanf( file, "%*d (ws2server) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system ), 2 );
+        fclose( file );
+        ticks[i] = user + system;
+    }
+    return ( ticks[1] - ticks[0] ) * 1000 / sysconf( _SC_CLK_TCK );
+}
+
+static int attach_now( void *unused )
+{
+    (void)unused;
+    return connection_attach( PID + 8 ) ? 1 : 0;
+}
+
+static int highest_descriptor( pid_t pid )
+{
+    const struct dirent *entry;
+    int highest = -1;
+    char path[32];
+    DIR *directory;
+
+    snprintf( path, sizeof(path), "/proc/%d/fd", (int)pid );
+    ck_assert_ptr_nonnull( (directory = opendir( path )) );
+    while ((entry = readdir( directory )))
+        if (atoi( entry->d_name ) > highest) highest = atoi( entry->d_name );
+    closedir( directory );
+    return highest;
+}
+
+/* Connects until no more are accepted. */
+static int fill_connections( int *fds, int most )
+{
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
+    struct ws2_reply reply;
+
+    for (int i = 0; i < most; i++)
+    {
+        ck_assert_int_ge( (fds[i] = raw_connect()), 0 );
+        if (!raw_request( fds[i], &hello, -1, &reply, NULL )) continue;
+        close( fds[i] );
+        return i;
+    }
+    return most;
+}
+
+START_TEST( server_without_descriptors )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown, fds[8], filled;
+    pid_t server;
+
+    harness_begin();
+    harness_start_server();
+    server = harness_server();
+    /* refused by hanging up: a client tries for a while */
+    limit_soft( server, RLIMIT_NOFILE, highest_descriptor( server ) + 1 );
+    filled = fill_connections( fds, 8 );
+    ck_assert_int_lt( filled, 8 );
+    check_complaint( NULL, "no server answers", 25000 );
+    /* not even refused: it looks again now and then, without turning round and round */
+    limit_soft( server, RLIMIT_NOFILE, 3 );
+    fd = raw_connect();
+    usleep( 200000 );
+    ck_assert_int_lt( processor_time( server, 1000 ), 500 );
+    limit_soft( server, RLIMIT_NOFILE, RLIM_INFINITY );
+    close( fd );
+    while (filled) close( fds[--filled] );
+    ck_assert_int_eq( process_wait( process_start( attach_now, NULL ) ), 0 );
+
+    ck_assert_int_eq( connection_attach( PID ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ), 0 );
+    limit_soft( server, RLIMIT_NOFILE, 3 );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ), WSAENOBUFS );
+    limit_soft( server, RLIMIT_NOFILE, RLIM_INFINITY );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ), 0 );
+    ck_assert_uint_eq( harness_table().tickets, 2 );
+    ck_assert_int_eq( harness_server(), server );
+    harness_end();
+}
+END_TEST
+
+static rlim_t address_space( pid_t pid )
+{
+    unsigned long pages = 0;
+    char path[32];
+    FILE *file;
+
+    snprintf( path, sizeof(path), "/proc/%d/statm", (int)pid );
+    ck_assert_ptr_nonnull( (file = fopen( path, "r" )) );
+    ck_assert_int_eq( fscanf( file, "%lu", &pages ), 1 );
+    fclose( file );
+    return (rlim_t)pages * sysconf( _SC_PAGESIZE );
+}
+
+START_TEST( server_without_memory )
+{
+    uint32_t slot, generation;
+    int fd, new_slot, adopted = 0;
+    pid_t server;
+    int32_t error = 0;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( PID ), 0 );
+    server = harness_server();
+    fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    limit_soft( server, RLIMIT_AS, address_space( server ) );
+    while (!error && adopted < 200000)
+    {
+        error = connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE + 4 * adopted, &slot, &generation, &new_slot );
+        adopted += !error;
+    }
+    ck_assert_int_eq( error, WSAENOBUFS );
+    /* what it holds is given back without any */
+    for (int i = 0; i < adopted / 2; i++) connection_close( slot, generation, HANDLE + 4 * i );
+    ck_assert_int_eq( connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ), 0 );
+    limit_soft( server, RLIMIT_AS, RLIM_INFINITY );
+    ck_assert_int_eq( harness_table().descriptors, adopted - adopted / 2 + 1 );
+    ck_assert_int_eq( harness_server(), server );
+    harness_end();
+}
+END_TEST
+
+/* --- a client without ---------------------------------------------------------------------------------------------------*/
+
+static void without_memory( void ) { limit_soft( 0, RLIMIT_AS, address_space( getpid() ) + 0x1000000 ); }
+static void without_descriptors( void ) { limit_soft( 0, RLIMIT_NOFILE, 3 ); }
+
+static int redeemer_without_descriptors( void *unused )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown, redeemed = -1;
+    int32_t error;
+
+    (void)unused;
+    if (connection_attach( PID )) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if (ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) return 2;
+    limit_soft( 0, RLIMIT_NOFILE, 3 );
+    error = ticket_redeem( ticket, &slot, &generation, &redeemed );
+    limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
+    if (error != WSAEMFILE || redeemed != -1) return 3;
+    /* it was not counted */
+    if (harness_table().descriptors != 1) return 4;
+    if (ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) return 5;
+    return ticket_redeem( ticket, &slot, &generation, &redeemed ) ? 6 : 0;
+}
+
+START_TEST( client_without )
+{
+    harness_begin();
+    harness_start_server();
+    check_complaint( without_memory, "memory", 5000 );
+    check_complaint( without_descriptors, "ulimit -n", 5000 );
+    ck_assert_int_eq( process_wait( process_start( redeemer_without_descriptors, NULL ) ), 0 );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+/* --- directories ----------------------------------------------------------------------------------------------------------*/
+
+static void as_nobody( void )
+{
+    const struct passwd *nobody = getpwnam( "nobody" );
+
+    ck_assert( nobody && !setgid( nobody->pw_gid ) && !setuid( nobody->pw_uid ) );
+}
+
+/* A disk with room for two names, in a name space of its own: the directory itself, and no file in it. */
+static void on_a_full_disk( void )
+{
+    char path[128];
+
+    ck_assert_int_eq( unshare( CLONE_NEWNS ), 0 );
+    ck_assert_int_eq( mount( NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL ), 0 );
+    ck_assert_int_eq( mount( "none", harness_directory, "tmpfs", 0, "size=4k,nr_inodes=2,mode=700" ), 0 );
+    snprintf( path, sizeof(path), "%s/directory", harness_directory );
+    setenv( "WS2HOST_DIR", path, 1 );
+}
+
+static void on_a_read_only_disk( void )
+{
+    on_a_full_disk();
+    ck_assert_int_eq( mount( NULL, harness_directory, NULL, MS_REMOUNT | MS_RDONLY, NULL ), 0 );
+}
+
+START_TEST( no_place_for_a_server )
+{
+    harness_begin();
+    if (geteuid()) printf( "exhaustion: not root: another user's, full and read-only directories are not tried\n" );
+    else
+    {
+        check_complaint( as_nobody, "Permission denied; set WS2HOST_DIR", 5000 );
+        check_complaint( on_a_full_disk, "No space left on device", 5000 );
+        check_complaint( on_a_full_disk, "make room", 5000 );
+        check_complaint( on_a_read_only_disk, "Read-only file system; set WS2HOST_DIR", 5000 );
+    }
+    /* where it cannot be made, for anybody */
+    setenv( "WS2HOST_DIR", "/proc/nowhere", 1 );
+    check_complaint( NULL, "set WS2HOST_DIR", 5000 );
+    setenv( "WS2HOST_DIR", harness_directory, 1 );
+    harness_end();
+}
+END_TEST
+
+static int attach_and_tell( void *context )
+{
+    const pid_t server = connection_attach( 0x20 ) ? 0 : (pid_t)ws2_table_header( connection_table() )->server_pid;
+
+    return write( *(int *)context, &server, sizeof(server) ) != sizeof(server);
+}
+
+static pid_t server_of_prefix( const char *name )
+{
+    char path[256];
+    pid_t server;
+    int ends[2];
+
+    snprintf( path, sizeof(path), "%s/%s", harness_directory, name );
+    mkdir( path, 0700 );
+    setenv( "WINEPREFIX", path, 1 );
+    ck_assert( !pipe( ends ) );
+    ck_assert_int_eq( process_wait( process_start( attach_and_tell, &ends[1] ) ), 0 );
+    ck_assert_int_eq( read( ends[0], &server, sizeof(server) ), sizeof(server) );
+    ck_assert_int_gt( server, 1 );
+    close( ends[0] );
+    close( ends[1] );
+    return server;
+}
+
+/* Prefixes beside each other, one with spaces in its name and one beyond ASCII, have a server each. */
+START_TEST( prefixes )
+{
+    pid_t one, other;
+
+    harness_begin();
+    unsetenv( "WS2HOST_DIR" );
+    setenv( "XDG_RUNTIME_DIR", harness_directory, 1 );
+    one = server_of_prefix( "a prefix with spaces" );
+    other = server_of_prefix( "Pr\xc3\xa4""fix \xe6\x97\xa5\xe6\x9c\xac" );
+    ck_assert_int_ne( one, other );
+    ck_assert_int_eq( server_of_prefix( "a prefix with spaces" ), one );
+    kill( other, SIGKILL );
+    ck_assert_int_eq( server_of_prefix( "a prefix with spaces" ), one );
+    kill( one, SIGTERM );
+    harness_end();
+}
+END_TEST
+
+int main( void )
+{
+    Suite *suite = suite_create( "exhaustion" );
+    TCase *test = tcase_create( "exhaustion" );
+
+    tcase_set_timeout( test, 120 );
+    tcase_add_test( test, table_full );
+    tcase_add_test( test, tickets_of_a_process );
+    tcase_add_test( test, server_without_descriptors );
+    tcase_add_test( test, server_without_memory );
+    tcase_add_test( test, client_without );
+    tcase_add_test( test, no_place_for_a_server );
+    tcase_add_test( test, prefixes );
+    suite_add_tcase( suite, test );
+    return harness_main( suite );
+}
