@@ -7,6 +7,7 @@
 #include "completion.h"
 #include "file_wait.h"
 #include "ports.h"
+#include "registered_io.h"
 #include "thread_data.h"
 
 NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
@@ -50,6 +51,12 @@ static void tell_completion( const struct ws2_completion *completion )
     for (UINT32 i = 0; i < completion->write_count; i++)
         ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
                    completion->writes[i].size );
+    if (completion->target.options & TARGET_REGISTERED)
+    {
+        registered_ended( completion );
+        InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+        return;
+    }
     /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
      * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
@@ -204,7 +211,8 @@ void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTST
 NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )
 {
     struct ws2_operation_cancel_params params = { .handle = ws2_pointer( s ), .iosb = ws2_pointer( iosb ),
-                                                  .thread_id = only_this_thread ? GetCurrentThreadId() : 0 };
+                                                  .thread_id = only_this_thread ? GetCurrentThreadId() : 0,
+                                                  .spared = TARGET_REGISTERED };
     int error;
 
     if ((error = ws2_call( operation_cancel, &params ))) return status_of_error( error );

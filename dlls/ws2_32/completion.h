@@ -9,6 +9,8 @@
 #define TARGET_STORE_FLAGS 1
 /* Its thread waits for it inside the call that began it. */
 #define TARGET_SYNCHRONOUS 2
+/* A request of registered I/O: its iosb is the request, and only the closing of its socket cancels it. */
+#define TARGET_REGISTERED 4
 
 /* Starts what params, which begin with operation, say; code is that of the call. The status is as overlapped.h has it. */
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,

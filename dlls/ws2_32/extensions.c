@@ -1,9 +1,10 @@
-/* Functions by GUID. Constant. */
+/* Functions by GUID, one at a time and as a table. Constant. */
 #include "ws2_32_private.h"
 #include <mswsock.h>
 #include "connection_ex.h"
 #include "extensions.h"
 #include "message.h"
+#include "registered.h"
 
 static const struct
 {
@@ -26,4 +27,29 @@ void *extensions_find( const GUID *guid )
     for (unsigned int i = 0; i < ARRAYSIZE( extensions ); i++)
         if (!memcmp( &extensions[i].guid, guid, sizeof(*guid) )) return extensions[i].function;
     return NULL;
+}
+
+static const GUID registered_io_guid = WSAID_MULTIPLE_RIO;
+static const RIO_EXTENSION_FUNCTION_TABLE registered_io = {
+    .cbSize = sizeof(registered_io),
+    .RIOReceive = registered_receive,
+    .RIOReceiveEx = registered_receive_ex,
+    .RIOSend = registered_send,
+    .RIOSendEx = registered_send_ex,
+    .RIOCloseCompletionQueue = registered_close_completions,
+    .RIOCreateCompletionQueue = registered_create_completions,
+    .RIOCreateRequestQueue = registered_create_requests,
+    .RIODequeueCompletion = registered_dequeue,
+    .RIODeregisterBuffer = registered_deregister_buffer,
+    .RIONotify = registered_notify,
+    .RIORegisterBuffer = registered_register_buffer,
+    .RIOResizeCompletionQueue = registered_resize_completions,
+    .RIOResizeRequestQueue = registered_resize_requests,
+};
+
+const void *extensions_find_table( const GUID *guid, DWORD *size )
+{
+    if (memcmp( guid, &registered_io_guid, sizeof(*guid) )) return NULL;
+    *size = sizeof(registered_io);
+    return &registered_io;
 }

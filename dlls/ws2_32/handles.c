@@ -4,6 +4,7 @@
 #include "handle_copies.h"
 #include "hooks.h"
 #include "port_queue.h"
+#include "registered_io.h"
 #include "replacement.h"
 
 struct thread_basic_information /* not in the mingw-w64 headers */
@@ -60,6 +61,7 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
     }
     if (ws2_call( close_begin, &params ))
         return nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+    registered_closing( (SOCKET)params.handle );
     status = nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
     ws2_call( close_end, &params );
     if (params.completions) completion_deliver();

@@ -12,33 +12,45 @@
 #include <mstcpip.h>
 #include "extensions.h"
 #include "overlapped.h"
+#include "ws2host/registered_io.h"
+
+static BOOL gets_functions( DWORD code )
+{
+    return code == SIO_GET_EXTENSION_FUNCTION_POINTER || code == SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER;
+}
 
 static BOOL handled_in_dll( DWORD code )
 {
-    return code == (DWORD)FIONBIO || code == SIO_GET_EXTENSION_FUNCTION_POINTER || code == SIO_ROUTING_INTERFACE_QUERY ||
+    return code == (DWORD)FIONBIO || gets_functions( code ) || code == SIO_ROUTING_INTERFACE_QUERY ||
            code == SIO_ADDRESS_LIST_QUERY;
 }
 
-static int get_extension( struct ws2_ioctl_params *params )
+static int get_functions( struct ws2_ioctl_params *params )
 {
     struct ws2_socket_state_params state = { .handle = params->handle };
+    DWORD size = sizeof(void *);
+    const void *functions;
     void *function;
     GUID guid;
     int error;
 
     if ((error = ws2_call( socket_state, &state ))) return error;
-    if (!params->has_count || params->in_size < sizeof(guid) || params->out_size < sizeof(function)) return WSAEFAULT;
+    if (!params->has_count || params->in_size < sizeof(guid) || params->out_size < size) return WSAEFAULT;
     if ((error = ws2_read( &guid, (void *)(UINT_PTR)params->in, sizeof(guid) ))) return error;
-    if (!(function = extensions_find( &guid ))) return WSAEINVAL;
-    if ((error = ws2_write( (void *)(UINT_PTR)params->out, &function, sizeof(function) ))) return error;
-    params->count = sizeof(function);
+    if (params->code == SIO_GET_EXTENSION_FUNCTION_POINTER)
+        functions = (function = extensions_find( &guid )) ? &function : NULL;
+    else functions = extensions_find_table( &guid, &size );
+    if (!functions) return WSAEINVAL;
+    if (params->out_size < size) return WSAEFAULT;
+    if ((error = ws2_write( (void *)(UINT_PTR)params->out, functions, size ))) return error;
+    params->count = size;
     params->store_count = 1;
     return 0;
 }
 
 static int run( struct ws2_ioctl_params *params )
 {
-    int error = params->code == SIO_GET_EXTENSION_FUNCTION_POINTER ? get_extension( params ) : ws2_call( ioctl, params );
+    int error = gets_functions( params->code ) ? get_functions( params ) : ws2_call( ioctl, params );
 
     if (params->need_io_thread && !ws2_start_io_thread()) return WSAENOBUFS;
     return error;

@@ -9,6 +9,7 @@
 #include "duplicate.h"
 #include "handle_copies.h"
 #include "options.h"
+#include "registered_io.h"
 #include "ws2host/table.h"
 
 #ifndef OBJ_INHERIT /* some headers have it */
@@ -53,6 +54,7 @@ static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT
     struct ws2_socket_create_params create = { .family = family, .type = type, .protocol = protocol, .flags = slot_flags };
 
     if (flags & WSA_FLAG_OVERLAPPED) create.flags |= WS2_FLAG_OVERLAPPED;
+    if (flags & WSA_FLAG_REGISTERED_IO) create.flags |= WS2_FLAG_REGISTERED_IO;
     if ((*error = ws2_call( socket_create, &create ))) return INVALID_SOCKET;
     return ws2_install( create.fd, create.descriptor, flags, error );
 }
@@ -135,6 +137,7 @@ int ws2_close( SOCKET s )
 
     handle_copies( &params );
     if ((error = ws2_call( close_begin, &params ))) return error;
+    registered_closing( s );
     NtClose( (HANDLE)s );
     ws2_call( close_end, &params );
     if (params.completions) completion_deliver();

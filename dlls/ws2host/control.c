@@ -27,8 +27,12 @@ static const enum option_bit packet_bits[] = { BIT_PKTINFO, BIT_RECVIF, BIT_RECV
 
 static uint32_t bits_of( const struct ws2_slot *slot ) { return atomic_load( &slot->option_bits ); }
 
-static int wants_packet( uint32_t bits )
+/* What asks for the packet's destination: registered I/O tells it without an option. */
+static int wants_packet( const struct ws2_slot *slot )
 {
+    uint32_t bits = bits_of( slot );
+
+    if (atomic_load( &slot->flags ) & WS2_FLAG_REGISTERED_IO) return 1;
     for (unsigned int i = 0; i < sizeof(packet_bits) / sizeof(packet_bits[0]); i++)
         if (bits >> packet_bits[i] & 1) return 1;
     return 0;
@@ -38,12 +42,12 @@ int control_wanted( const struct descriptor *d )
 {
     uint32_t bits = bits_of( d->slot );
 
-    return wants_packet( bits ) || ( bits & ( 1u << BIT_TTL | 1u << BIT_TOS | 1u << BIT_ECN ) );
+    return wants_packet( d->slot ) || ( bits & ( 1u << BIT_TTL | 1u << BIT_TOS | 1u << BIT_ECN ) );
 }
 
 int32_t control_enable( struct descriptor *d )
 {
-    uint32_t bits = bits_of( d->slot ), packet = wants_packet( bits ), ttl = bits >> BIT_TTL & 1;
+    uint32_t bits = bits_of( d->slot ), packet = wants_packet( d->slot ), ttl = bits >> BIT_TTL & 1;
     uint32_t tos = ( bits >> BIT_TOS | bits >> BIT_ECN ) & 1;
     int32_t error;
 
@@ -244,4 +248,36 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
     }
     *truncated = receiver.truncated;
     return receiver.used;
+}
+
+uint32_t control_destination( const struct descriptor *d, struct msghdr *header, union host_address *address )
+{
+    uint16_t port = htons( atomic_load( &d->slot->local_port ) );
+
+    memset( address, 0, sizeof(*address) );
+    for (struct cmsghdr *cmsg = CMSG_FIRSTHDR( header ); cmsg; cmsg = CMSG_NXTHDR( header, cmsg ))
+    {
+        if (d->slot->family == WS_AF_INET6 && cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO)
+        {
+            struct in6_pktinfo info;
+
+            memcpy( &info, CMSG_DATA( cmsg ), sizeof(info) );
+            address->in6.sin6_family = WS_AF_INET6;
+            address->in6.sin6_port = port;
+            address->in6.sin6_addr = info.ipi6_addr;
+            if (IN6_IS_ADDR_LINKLOCAL( &info.ipi6_addr )) address->in6.sin6_scope_id = info.ipi6_ifindex;
+            return sizeof(address->in6);
+        }
+        if (d->slot->family == WS_AF_INET && cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
+        {
+            struct in_pktinfo info;
+
+            memcpy( &info, CMSG_DATA( cmsg ), sizeof(info) );
+            address->in.sin_family = WS_AF_INET;
+            address->in.sin_port = port;
+            address->in.sin_addr = info.ipi_addr;
+            return sizeof(address->in);
+        }
+    }
+    return 0;
 }

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 #include <sys/socket.h>
-#include "descriptor.h"
+#include "socket.h"
 
 /* Enough for what control_to_host makes of any list that it accepts, and for all that a datagram can bring. */
 #define CONTROL_HOST_SIZE 512
@@ -29,5 +29,8 @@ int32_t control_to_host( const void *user, uint32_t size, uint32_t width, void *
  * used; *truncated says that some did not fit (MSG_CTRUNC, WSAEMSGSIZE). */
 uint32_t control_from_host( const struct descriptor *descriptor, struct msghdr *header, uint32_t width, void *user,
                             uint32_t capacity, int *truncated );
+
+/* The address that a datagram was sent to, in Windows' form, with the socket's port; its size, 0 if the host has not told. */
+uint32_t control_destination( const struct descriptor *descriptor, struct msghdr *header, union host_address *address );
 
 #endif

@@ -299,7 +299,7 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
 
 #define INHERITED_FLAGS \
     ( WS2_FLAG_NONBLOCKING | WS2_FLAG_OVERLAPPED | WS2_FLAG_SNDBUF_SET | WS2_FLAG_RCVBUF_SET | WS2_FLAG_REUSEADDR | \
-      WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE )
+      WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE | WS2_FLAG_REGISTERED_IO )
 
 /* One of the connections put off: the list is taken as a whole, and what is left of it goes back. */
 struct descriptor *endpoint_take_deferred( struct descriptor *listener )

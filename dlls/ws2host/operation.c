@@ -494,6 +494,7 @@ struct match
     uint32_t thread_id;
     uint32_t keep_ports;
     uint32_t options;
+    uint32_t spared;
 };
 
 static int matches( const struct match *match, const struct operation *operation )
@@ -502,6 +503,7 @@ static int matches( const struct match *match, const struct operation *operation
            ( !match->iosb || operation->target.iosb == match->iosb ) &&
            ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
            ( operation->target.options & match->options ) == match->options &&
+           !( operation->target.options & match->spared ) &&
            ( !match->keep_ports || !port_of( operation->owner ).handle );
 }
 
@@ -578,7 +580,7 @@ NTSTATUS unix_operation_cancel( void *args )
 {
     struct ws2_operation_cancel_params *params = args;
     struct match match = { .iosb = params->iosb, .thread_id = params->thread_id, .keep_ports = params->keep_ports,
-                           .options = params->options };
+                           .options = params->options, .spared = params->spared };
     NTSTATUS status;
 
     params->error = 0;

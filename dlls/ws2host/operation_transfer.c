@@ -42,6 +42,8 @@ struct message
     uint32_t used;
     uint32_t flags;
     uint32_t reserved;
+    uint64_t local_user; /* registered I/O: where to put the address that a datagram was sent to, or 0 */
+    union host_address local;
     size_t host_size;
     _Alignas( 8 ) char host[CONTROL_HOST_SIZE];
     char control[CONTROL_USER_SIZE];
@@ -108,7 +110,7 @@ static void give_address( struct transfer *t, struct msghdr *header )
         }
     }
     if (!t->message) return;
-    t->message->used = t->message->capacity || control_wanted( d )
+    t->message->used = t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
                            ? control_from_host( d, header, 8, t->message->control, t->message->capacity, &truncated )
                            : 0;
     if (truncated)
@@ -117,6 +119,9 @@ static void give_address( struct transfer *t, struct msghdr *header )
         operation->error = WSAEMSGSIZE;
     }
     t->message->flags = operation->flags_out;
+    if (t->message->local_user)
+        operation_write( operation, t->message->local_user, &t->message->local,
+                         control_destination( d, header, &t->message->local ) );
     operation_write( operation, t->message->control_user, t->message->control, t->message->used );
     operation_write( operation, t->message->user + offsetof( struct windows_message, control.size ), &t->message->used,
                      sizeof(uint32_t) );
@@ -297,6 +302,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         t.capacity = message.name_size;
         memset( &extra, 0, offsetof( struct message, host ) );
         extra.user = params->message;
+        extra.local_user = params->local;
         extra.control_user = message.control.pointer;
         extra.capacity = message.control.pointer ? message.control.size : 0;
         if (sending)

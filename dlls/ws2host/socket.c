@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 #include "connection.h"
+#include "control.h"
 #include "local.h"
 #include "socket.h"
 
@@ -81,6 +82,8 @@ NTSTATUS unix_socket_create( void *args )
         return 0;
     }
     params->error = socket_wrap( fd, params->family, params->type, params->protocol, params->flags, &d );
+    /* datagrams tell whom they were sent to */
+    if (!params->error && ( params->flags & WS2_FLAG_REGISTERED_IO ) && params->type != SOCK_STREAM) control_enable( d );
     params->fd = fd;
     params->descriptor = (uintptr_t)d;
     return 0;

@@ -84,7 +84,8 @@ enum ws2_slot_flag
     WS2_FLAG_V6ONLY = 0x08000000,        /* IPV6_V6ONLY as it was when the socket was bound */
     WS2_FLAG_ENDPOINT = 0x10000000,      /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
     WS2_FLAG_ACCEPTED = 0x20000000,      /* came from accept, was never connecting */
-    WS2_FLAG_URGENT_TAKEN = 0x40000000   /* an urgent byte was received by MSG_OOB and may lie in the stream still */
+    WS2_FLAG_URGENT_TAKEN = 0x40000000,  /* an urgent byte was received by MSG_OOB and may lie in the stream still */
+    WS2_FLAG_REGISTERED_IO = (int)0x80000000 /* made with WSA_FLAG_REGISTERED_IO */
 };
 
 /*

@@ -70,7 +70,8 @@ struct ws2_operation
 };
 
 /* operation_receive, operation_send. buffers: WSABUF[count]; address and size_pointer as in ws2_message_params;
- * message: WSAMSG whose name, control and flags are read and written, or 0. */
+ * message: WSAMSG whose name, control and flags are read and written, or 0. local: with a message, where to put the address
+ * that a datagram was sent to, on a socket for registered I/O; or 0. */
 struct ws2_operation_transfer_params
 {
     struct ws2_operation operation;
@@ -82,6 +83,7 @@ struct ws2_operation_transfer_params
     uint64_t message;
     uint32_t size;
     uint32_t reserved;
+    uint64_t local;
 };
 
 /* AcceptEx; handle is the listener's. */
@@ -148,7 +150,7 @@ struct ws2_operation_cancel_params
     uint32_t count; /* out */
     uint32_t keep_ports; /* not those on sockets with a completion port */
     uint32_t options;    /* those whose target has all of these (0: any) */
-    uint32_t reserved;
+    uint32_t spared;     /* not those whose target has any of these */
 };
 
 #define WS2_COMPLETION_WRITES 6
