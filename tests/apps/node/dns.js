@@ -41,11 +41,6 @@ main(async () => {
     equal('100 at once', many.filter(list => list.some(a => a.address === '127.0.0.1')).length, 100);
     equal('service', (await dns.promises.lookupService('127.0.0.1', 80)).service, 'http');
 
-    const datagrams = dgram.createSocket('udp4');
-    datagrams.on('message', (query, from) => datagrams.send(answer(query, false), from.port, from.address));
-    datagrams.bind(0, '127.0.0.1');
-    await once(datagrams, 'listening');
-    const { port } = datagrams.address();
     const streams = net.createServer(socket => {
         let got = Buffer.alloc(0);
         socket.on('error', () => {});
@@ -58,7 +53,18 @@ main(async () => {
             }
         });
     });
-    await listen(streams, port, '127.0.0.1');
+    // one port of both kinds: where something else on the computer has the number, another is tried
+    let datagrams, port;
+    for (let turn = 0; turn < 20; turn++) {
+        datagrams = dgram.createSocket('udp4');
+        datagrams.bind(0, '127.0.0.1');
+        await once(datagrams, 'listening');
+        port = datagrams.address().port;
+        const error = await listen(streams, port, '127.0.0.1').catch(e => e);
+        if (error.code !== 'EADDRINUSE') break;
+        await close(datagrams);
+    }
+    datagrams.on('message', (query, from) => datagrams.send(answer(query, false), from.port, from.address));
     const resolver = new dns.promises.Resolver();
     resolver.setServers(['127.0.0.1:' + port]);
     equal('resolve4', (await resolver.resolve4('ws2host.test')).join(), '10.1.2.3');
