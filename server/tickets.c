@@ -6,9 +6,11 @@
  * redeemed, or with its target: by the watch that it was issued under, or, issued to a connected process, with the last
  * connection of that process. Tickets and watches are charged to the process that made them.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <poll.h>
 #include "server.h"
@@ -180,10 +182,19 @@ static void watch_ready( struct source *source, uint32_t events )
     watch_free( watch );
 }
 
+/* The reading end of a pipe: nothing else hangs up for certain when the process that has the other end is gone. One that was
+ * opened for writing too would be its own other end. */
+static int hangs_up( int fd )
+{
+    struct pollfd state = { .fd = fd };
+    struct stat st;
+
+    return !fstat( fd, &st ) && S_ISFIFO( st.st_mode ) && ( fcntl( fd, F_GETFL ) & O_ACCMODE ) == O_RDONLY && !poll( &state, 1, 0 );
+}
+
 int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
 {
     struct watch *watch;
-    struct pollfd state = { .fd = fd };
 
     if (client_watch( client, target ))
     {
@@ -200,8 +211,7 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
     watch->target = target;
     watch->fd = fd;
     watch->client = client;
-    /* a descriptor that has hung up already is no process's, one that epoll refuses never will */
-    if (poll( &state, 1, 0 ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0)
+    if (!hangs_up( fd ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0)
     {
         free( watch );
         close( fd );

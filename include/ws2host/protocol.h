@@ -33,7 +33,7 @@ enum ws2_request_type
      *   WSAEINVAL with detail WS2_DETAIL_UNKNOWN_TARGET: send WATCH first. */
     WS2_DUPLICATE,
     /* WATCH                windows_pid
-     *   + a descriptor that hangs up when that process ends. Serves the tickets of this client only. */
+     *   + the reading end of a pipe that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
     /* REDEEM               ticket                                      slot, generation  + the host socket
      *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. */

@@ -143,6 +143,42 @@ START_TEST( descriptors_where_none_belong )
 }
 END_TEST
 
+/* What never hangs up would keep a ticket, and its socket, for ever. */
+START_TEST( watches )
+{
+    struct ws2_request watch = { .type = WS2_WATCH, .windows_pid = PID + 4 };
+    struct ws2_reply reply;
+    int before, keeper, fd, pair[2], ends[2], dead[2];
+    char path[64];
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds_at_rest();
+    fd = raw_attach( PID, &reply, NULL );
+    ck_assert( !pipe2( ends, O_CLOEXEC ) && !pipe2( dead, O_CLOEXEC ) && !socketpair( AF_UNIX, SOCK_STREAM, 0, pair ) );
+    close( dead[1] );
+    snprintf( path, sizeof(path), "/proc/self/fd/%d", ends[0] );
+    {
+        const int wrong[] = { socket( AF_INET, SOCK_DGRAM, 0 ), socket( AF_INET, SOCK_STREAM, 0 ), pair[0], dead[0], ends[1],
+                              socket( AF_UNIX, SOCK_DGRAM, 0 ), memfd_create( "watch", 0 ), open( "/dev/zero", O_RDONLY ),
+                              open( path, O_RDWR ) };
+
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        {
+            ck_assert_int_ge( wrong[i], 0 );
+            ck_assert_msg( raw_request( fd, &watch, wrong[i], &reply, NULL ) == WSAEINVAL, "descriptor %zu", i );
+            if (wrong[i] != ends[1]) close( wrong[i] );
+        }
+    }
+    ck_assert_int_eq( raw_request( fd, &watch, ends[0], &reply, NULL ), 0 );
+    close( fd );
+    check_unharmed( before );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
 START_TEST( wrong_indexes )
 {
     static const uint32_t values[] = { 0, 1, 63, 64, WS2_SLOT_COUNT - 1, WS2_SLOT_COUNT, 0x7fffffff, 0x80000000, 0xffffffff };
@@ -464,6 +500,7 @@ int main( void )
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, descriptors_where_none_belong );
+    tcase_add_test( test, watches );
     tcase_add_test( test, wrong_indexes );
     tcase_add_test( test, random_bytes );
     tcase_add_test( test, scribbled_table );
