@@ -30,8 +30,8 @@ void file_signal( const struct ws2_completion *completion )
 {
     UINT32 before = completion->busy_before;
 
-    /* an operation that began after this one's end has it busy still */
-    if (!( before & 1 ) ||
+    /* an operation that began after this one's end has it busy still, and so has any where the program wants no signal */
+    if (!( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->busy, &before, before & ~1u, 0, __ATOMIC_SEQ_CST,
                                       __ATOMIC_SEQ_CST ) ||
         !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ))

@@ -35,8 +35,13 @@ static int winsock_transfer( unsigned int code, struct ws2_operation_transfer_pa
 
     if ((error = completion_request( &request, overlapped, routine ))) return error;
     status = completion_start( code, &params->operation, &request, OVERLAPPED_NORMAL,
-                               code == ws2_call_operation_receive ? TARGET_STORE_FLAGS : 0 );
+                               code == ws2_call_operation_receive && !params->message ? TARGET_STORE_FLAGS : 0 );
     if (status == STATUS_PENDING) return WSA_IO_PENDING;
+    /* a warning (what came was cut short) is told once: not here when a routine or a packet tells of it */
+    if ((ULONG)status >> 30 == 2 &&
+        ( request.apc || ( request.apc_context && params->operation.port.handle &&
+                           !( params->operation.port.modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) ) ))
+        return WSA_IO_PENDING;
     if ((ULONG)status >> 30 == 3)
         /* errors that no status stands for come back as they were */
         return params->operation.error ? params->operation.error : status_to_error( status );
@@ -115,8 +120,13 @@ static int get_result( SOCKET s, OVERLAPPED *overlapped, DWORD *size, BOOL wait,
     }
     status = (NTSTATUS)copy.Internal;
     if (ws2_write( size, &(DWORD){ (DWORD)copy.InternalHigh }, sizeof(*size) )) return WSAEFAULT;
-    if (flags && ws2_write( flags, &copy.Offset, sizeof(*flags) )) return WSAEFAULT;
     *done = status >= 0;
+    /* a failure leaves the flags as they were */
+    if (*done && flags && ws2_write( flags, &copy.Offset, sizeof(*flags) ))
+    {
+        *done = FALSE;
+        return WSAEFAULT;
+    }
     return status >= 0 ? (int)RtlNtStatusToDosError( status ) : status_to_error( status );
 }
 

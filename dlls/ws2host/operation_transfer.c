@@ -119,7 +119,8 @@ static void give_address( struct transfer *t, struct msghdr *header )
         operation->error = WSAEMSGSIZE;
     }
     t->message->flags = operation->flags_out;
-    if (t->message->local_user)
+    if (!t->message->local_user) operation->flags_out = 0; /* the WSAMSG has them, and no completion */
+    else
         operation_write( operation, t->message->local_user, &t->message->local,
                          control_destination( d, header, &t->message->local ) );
     operation_write( operation, t->message->control_user, t->message->control, t->message->used );

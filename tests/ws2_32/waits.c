@@ -97,14 +97,17 @@ enum blocking_call
     CALL_ACCEPT,
     CALL_SEND,
     CALL_READ_FILE,
+    CALL_SELECT,
+    CALL_CONNECT,
     CALL_COUNT
 };
-static const char *const names[CALL_COUNT] = { "recv", "WSARecv", "accept", "send", "ReadFile" };
+static const char *const names[CALL_COUNT] = { "recv", "WSARecv", "accept", "send", "ReadFile", "select", "connect" };
 
 struct blocked
 {
     enum blocking_call call;
     SOCKET s;
+    union address address; /* of connect */
     LONGLONG result;
     DWORD error;
 };
@@ -115,7 +118,10 @@ static DWORD CALLBACK block( void *argument )
     static char data[1 << 16];
     WSABUF buffer = { 1, data };
     DWORD done, flags = 0;
+    fd_set set;
 
+    FD_ZERO( &set );
+    FD_SET( blocked->s, &set );
     WSASetLastError( ERROR_UNTOUCHED );
     switch (blocked->call)
     {
@@ -124,6 +130,10 @@ static DWORD CALLBACK block( void *argument )
     case CALL_ACCEPT: blocked->result = (LONGLONG)accept( blocked->s, NULL, NULL ); break;
     case CALL_SEND: while ((blocked->result = send( blocked->s, data, sizeof(data), 0 )) > 0) continue; break;
     case CALL_READ_FILE: blocked->result = ReadFile( (HANDLE)blocked->s, data, 1, &done, NULL ) ? 0 : -1; break;
+    case CALL_SELECT: blocked->result = select( 0, &set, NULL, NULL, NULL ); break;
+    case CALL_CONNECT:
+        blocked->result = connect( blocked->s, &blocked->address.any, sizeof(blocked->address.v4) );
+        break;
     case CALL_COUNT: break;
     }
     blocked->error = GetLastError();
@@ -158,6 +168,53 @@ static void test_cancel( enum blocking_call call )
     closesocket( client );
     closesocket( server );
     if (listener != INVALID_SOCKET) closesocket( listener );
+    winetest_pop_context();
+}
+
+#define FILLERS 64
+
+/* A listener that has no room for another connection: the host lets the next one wait, Windows refuses it. Cancelled, or the
+ * socket closed, it ends at once. */
+static void test_connect( BOOL closes )
+{
+    struct blocked blocked = { .call = CALL_CONNECT };
+    SOCKET listener = tcp_bound( AF_INET, &blocked.address ), fillers[FILLERS];
+    unsigned int count = 0;
+    HANDLE thread;
+
+    winetest_push_context( "connect, closes %d", closes );
+    check_ok( listen( listener, 1 ) );
+    for (BOOL room = TRUE; room && count < FILLERS; count++)
+    {
+        struct timeval timeout = { 0, 300000 };
+        fd_set write;
+
+        fillers[count] = socket( AF_INET, SOCK_STREAM, 0 );
+        set_nonblocking( fillers[count], TRUE );
+        check_fails( connect( fillers[count], &blocked.address.any, sizeof(blocked.address.v4) ), WSAEWOULDBLOCK );
+        FD_ZERO( &write );
+        FD_SET( fillers[count], &write );
+        room = select( 0, NULL, &write, NULL, &timeout ) == 1;
+    }
+    ok( count < FILLERS, "%u connections that nobody accepts\n", count );
+    blocked.s = socket( AF_INET, SOCK_STREAM, 0 );
+    thread = CreateThread( NULL, 0, block, &blocked, 0, NULL );
+    if (WaitForSingleObject( thread, 500 ) == WAIT_TIMEOUT)
+    {
+        if (closes) check_ok( closesocket( blocked.s ) );
+        else check_result( CancelSynchronousIo( thread ), TRUE );
+        ok( !WaitForSingleObject( thread, 5000 ), "still blocked\n" );
+        if (closes)
+            ok( blocked.error == WSAEINTR || blocked.error == WSAECONNABORTED || blocked.error == WSAENOTSOCK, "error %lu\n",
+                blocked.error );
+        else ok( blocked.error == WSA_OPERATION_ABORTED, "error %lu\n", blocked.error );
+    }
+    else ok( blocked.error == WSAECONNREFUSED || blocked.error == WSAETIMEDOUT, "error %lu\n", blocked.error );
+    ok( blocked.result == -1, "result %lld\n", blocked.result );
+    CloseHandle( thread );
+    if (!closes) closesocket( blocked.s );
+    while (count--) closesocket( fillers[count] );
+    closesocket( listener );
     winetest_pop_context();
 }
 
@@ -215,7 +272,9 @@ START_TEST( waits )
     if (support_begin()) return;
     test_result( FALSE );
     test_result( TRUE );
-    for (enum blocking_call call = 0; call < CALL_COUNT; call++) test_cancel( call );
+    for (enum blocking_call call = 0; call < CALL_CONNECT; call++) test_cancel( call );
+    test_connect( FALSE );
+    test_connect( TRUE );
     test_cancel_always();
     support_end();
 }
