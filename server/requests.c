@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "server.h"
+#include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
 #define REQUESTS_AT_ONCE 16 /* of one client before the others get their turn */
@@ -343,23 +344,7 @@ static const struct
 /* 0 when the client was dropped, because it does not read or is gone. */
 int request_reply( struct client *client, const void *message, size_t size, int fd )
 {
-    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
-    struct iovec data = { (void *)message, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-
-    if (fd >= 0)
-    {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control;
-        header.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR( &header );
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), &fd, sizeof(int) );
-    }
-    if (sendmsg( client->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL ) == (ssize_t)size) return 1;
+    if (message_send( client->fd, message, size, &fd, fd >= 0, MSG_DONTWAIT ) == (ssize_t)size) return 1;
     client_drop( client );
     return 0;
 }

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "connection.h"
+#include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
 extern char **environ;
@@ -127,25 +128,7 @@ static void sleep_ms( unsigned int ms )
 
 static int send_message( int fd, const void *message, size_t size, int send_fd )
 {
-    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
-    struct iovec data = { (void *)message, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-    ssize_t sent;
-
-    if (send_fd >= 0)
-    {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control;
-        header.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR( &header );
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), &send_fd, sizeof(int) );
-    }
-    while ((sent = sendmsg( fd, &header, MSG_NOSIGNAL )) < 0 && errno == EINTR) continue;
-    return sent == (ssize_t)size ? 0 : -1;
+    return message_send( fd, message, size, &send_fd, send_fd >= 0, 0 ) == (ssize_t)size ? 0 : -1;
 }
 
 /* A reply of exactly size bytes; the descriptor that comes with it, or -1. */

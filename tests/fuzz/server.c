@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "server.h"
+#include "ws2host/message.h"
 
 #define CLIENTS 3
 #define RECORD 42
@@ -85,27 +86,6 @@ static void step( void )
     clients_tell_ended();
 }
 
-static void send_request( int fd, const void *request, size_t size, int send_fd )
-{
-    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
-    struct iovec data = { (void *)request, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-
-    if (send_fd >= 0)
-    {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control;
-        header.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR( &header );
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), &send_fd, sizeof(int) );
-    }
-    sendmsg( fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL );
-}
-
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
 {
     char drain[8192];
@@ -122,7 +102,7 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
             ends[client] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
             if (connect( ends[client], (struct sockaddr *)&address, address_size )) abort();
             client_accept( NULL, 0 );
-            if (action != 7) send_request( ends[client], &hello, sizeof(hello), -1 );
+            if (action != 7) message_send( ends[client], &hello, sizeof(hello), NULL, 0, MSG_DONTWAIT );
             step();
         }
         if (action == 0 && table_mapping())
@@ -139,7 +119,7 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
         }
         if (action == 2) fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
         if (action == 3) fd = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-        send_request( ends[client], data + 2, data[1] == 255 ? 39 : sizeof(struct ws2_request), fd );
+        message_send( ends[client], data + 2, data[1] == 255 ? 39 : sizeof(struct ws2_request), &fd, fd >= 0, MSG_DONTWAIT );
         if (fd >= 0) close( fd );
         step();
         while (recv( ends[client], drain, sizeof(drain), MSG_DONTWAIT ) > 0) continue;

@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "connection.h"
+#include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
 static char harness_directory[64];
@@ -73,23 +74,7 @@ static inline int raw_connect( void )
 
 static inline ssize_t raw_send( int fd, const void *message, size_t size, const int *fds, int fd_count )
 {
-    char control[CMSG_SPACE( 16 * sizeof(int) )] = { 0 };
-    struct iovec data = { (void *)message, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-
-    if (fd_count)
-    {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control;
-        header.msg_controllen = CMSG_SPACE( fd_count * sizeof(int) );
-        cmsg = CMSG_FIRSTHDR( &header );
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( fd_count * sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), fds, fd_count * sizeof(int) );
-    }
-    return sendmsg( fd, &header, MSG_NOSIGNAL );
+    return message_send( fd, message, size, fds, fd_count, 0 );
 }
 
 /* The number of bytes; 0 or less when the server hung up. */

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "ws2host/message.h"
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
 
@@ -26,24 +27,8 @@ static void end( int number )
 
 static int say( int fd, const void *message, size_t size, int send_fd )
 {
-    char control[CMSG_SPACE( sizeof(int) )] = { 0 };
-    struct iovec data = { (void *)message, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-
-    if (send_fd >= 0)
-    {
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control;
-        header.msg_controllen = sizeof(control);
-        cmsg = CMSG_FIRSTHDR( &header );
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), &send_fd, sizeof(int) );
-    }
     messages++;
-    return sendmsg( fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT ) == (ssize_t)size;
+    return message_send( fd, message, size, &send_fd, send_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size;
 }
 
 static int hear( int fd, struct ws2_reply *reply, int *memfd )
