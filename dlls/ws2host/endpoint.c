@@ -398,7 +398,7 @@ NTSTATUS unix_accept( void *args )
             params->error = WSAEWOULDBLOCK;
             goto done;
         }
-        if ((result = wait_one( d, POLLIN, 0, &params->wait )) != WAIT_READY)
+        if ((result = wait_connection( d, &params->wait )) != WAIT_READY)
         {
             status = wait_status( result, &params->error );
             goto done;

@@ -524,7 +524,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
             if (matches( match, operation ) && !operation->finished)
             {
                 operation->error = WSA_OPERATION_ABORTED;
-                operation->information = 0;
+                if (queue != QUEUE_SEND) operation->information = 0; /* of a send that much has gone */
                 operation->write_count = 0;
                 if ((operation->finished = operation->held))
                 {

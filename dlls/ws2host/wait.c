@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ struct waiter
     _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
     _Atomic uint32_t cancelled; /* that wait is to end */
     int wake_fd;          /* -1 before the first wait */
+    int epoll;            /* for waiting exclusively, made on first need */
     void *scratch;        /* the thread's working memory, kept from call to call */
     size_t scratch_size;
     struct waiter *next;
@@ -62,7 +64,7 @@ static struct waiter *get_waiter( void )
     if (!waiter)
     {
         if (!(waiter = calloc( 1, sizeof(*waiter) ))) return NULL;
-        waiter->wake_fd = -1;
+        waiter->wake_fd = waiter->epoll = -1;
         waiter->in_use = 1;
         waiter->next = atomic_load( &waiters );
         while (!atomic_compare_exchange_weak( &waiters, &waiter->next, waiter )) continue;
@@ -169,8 +171,33 @@ static uint64_t now_ns( void )
 #define FIRST_SLICE 10
 #define LAST_SLICE 80
 
-enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
-                            struct ws2_wait *wait )
+/* The waiter's epoll with its wake-up descriptor and, exclusively, a listener; 0 when there is none to be had. */
+static int begin_exclusive( struct waiter *waiter, int listener )
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = 1 };
+
+    if (waiter->epoll < 0)
+    {
+        if ((waiter->epoll = epoll_create1( EPOLL_CLOEXEC )) < 0) return 0;
+        epoll_ctl( waiter->epoll, EPOLL_CTL_ADD, waiter->wake_fd, &event );
+    }
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.u32 = 0;
+    return !epoll_ctl( waiter->epoll, EPOLL_CTL_ADD, listener, &event );
+}
+
+static int poll_exclusive( struct waiter *waiter, struct pollfd fds[2], const struct timespec *left )
+{
+    struct epoll_event events[2];
+    int ready = epoll_wait( waiter->epoll, events, 2, left->tv_sec * 1000 + ( left->tv_nsec + 999999 ) / 1000000 );
+
+    for (int i = 0; i < ready; i++) fds[events[i].data.u32 & 1].revents = events[i].events & 0xffff;
+    return ready;
+}
+
+/* exclusively: of the threads that wait for a listener, in whatever process, a connection wakes one */
+static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
+                                 struct ws2_wait *wait, int exclusively )
 {
     struct waiter *waiter = get_waiter();
     enum wait_result result = WAIT_READY;
@@ -193,6 +220,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
 
     for (uint32_t i = 0; i < count; i++) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
+    exclusively = exclusively && begin_exclusive( waiter, fds[0].fd );
     atomic_store( &waiter->blocking, 1 );
     atomic_store( &waiter->set, set );
     for (;;)
@@ -225,7 +253,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
         }
         left.tv_sec = ( until - now ) / 1000000000;
         left.tv_nsec = ( until - now ) % 1000000000;
-        ready = ppoll( fds, count + 1, &left, NULL );
+        ready = exclusively ? poll_exclusive( waiter, fds, &left ) : ppoll( fds, count + 1, &left, NULL );
         if (ready > 0)
         {
             if (fds[count].revents)
@@ -246,10 +274,25 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
         }
         now = now_ns();
     }
+    if (exclusively) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
     atomic_store( &waiter->set, 0 );
     if (result != WAIT_ALERT) atomic_store( &waiter->blocking, 0 );
     if (result == WAIT_ALERT && wait->slice < LAST_SLICE) wait->slice *= 2;
     return result;
+}
+
+enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
+                            struct ws2_wait *wait )
+{
+    return wait_on( descriptors, fds, count, timeout_us, wait, 0 );
+}
+
+enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait )
+{
+    struct pollfd fds[2] = { { .fd = listener->fd, .events = POLLIN } };
+    const int shared = ws2_word_state( atomic_load( &listener->slot->word ) ) == WS2_SLOT_SHARED;
+
+    return wait_on( &listener, fds, 1, WAIT_FOREVER_US, wait, shared );
 }
 
 enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_ms, struct ws2_wait *wait )

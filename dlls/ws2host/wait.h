@@ -30,6 +30,10 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
 /* One socket, timeout in ms, 0 for none. *revents may be NULL. */
 enum wait_result wait_one( struct descriptor *descriptor, short events, uint32_t timeout_ms, struct ws2_wait *wait );
 
+/* A connection to accept. With a listener that other processes have too, it wakes one of all that wait. Should that one die
+ * with it, another finds it when its slice is over. */
+enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait );
+
 /* Working memory of the calling thread, uninitialised, good until its next call; NULL when there is none to be had. */
 void *wait_scratch( size_t size );
 

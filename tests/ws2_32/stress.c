@@ -1,9 +1,10 @@
 /*
- * Everything at once: three processes, eight threads in each, several hundred connections between them. Senders send
- * pieces of random size in random ways, and go on through duplicates of their sockets; receivers take them with several
- * overlapped receives at a time on a completion port, cancel at random, hand connections to another process half way,
- * and end with a close or a cancel while a receive waits. Every byte has its value by connection and position, so that a
- * lost, doubled or moved one is seen; every receive gives exactly one packet.
+ * Everything at once: three processes, eight threads in each, first 504 connections between them that are all open at one
+ * time, then hundreds more. Senders send pieces of random size in random ways, go on through duplicates of their sockets, and
+ * cancel sends that wait; receivers take them with several overlapped receives at a time on a completion port, cancel at
+ * random, hand connections to another process half way, and end with a close or a cancel while a receive waits. Every byte
+ * has its value by connection and position, so that a lost, doubled or moved one is seen, and of a cancelled send as many
+ * arrive as its end reports; every receive gives exactly one packet.
  *
  * Some seconds in the ordinary run; WS2HOST_STRESS=20 makes it that many.
  */
@@ -12,7 +13,10 @@
 #define PROCESSES 3
 #define SENDERS 4
 #define RECEIVERS 4
-#define CONNECTIONS 500 /* at least, in all */
+#define AT_ONCE 42      /* connections of each sender to begin with: more than 500 in all */
+#define CONNECTIONS 700 /* at least, in all */
+#define CUT_SENDS 3     /* at a time, of which some are cancelled */
+#define CUT_SIZE 3000000
 #define RECEIVES 3      /* at a time */
 #define MAILBOX 16
 #define PATIENCE 20000
@@ -20,6 +24,12 @@
 struct header
 {
     DWORD seed, length;
+};
+
+/* What the receiver has taken, when it has all, or when the stream ended before. */
+struct answer
+{
+    DWORD seed, position;
 };
 
 /* A connection on its way to another process: the header has been read, and `position` bytes after it. */
@@ -33,7 +43,7 @@ struct letter
 struct shared
 {
     volatile LONG ports[PROCESSES], pids[PROCESSES], ready, stop, senders;
-    volatile LONG begun, ended, handed_over, cancelled, reopened, packets, aborted, errors;
+    volatile LONG open, cut, cancelled_sends, begun, ended, handed_over, cancelled, reopened, packets, aborted, errors;
     volatile LONGLONG sent, received;
     volatile LONG mailbox_lock[PROCESSES];
     struct letter mailbox[PROCESSES][MAILBOX];
@@ -92,53 +102,151 @@ static BOOL send_piece( SOCKET s, char *data, DWORD size, BOOL overlapped, HANDL
     return done == size;
 }
 
-static void send_one( DWORD *state, char *data, HANDLE event )
+struct stream
 {
-    struct header header = { next_random( state ), next_random( state ) % 60000 };
+    SOCKET s;
+    struct header header;
+    DWORD position;
+};
+
+static BOOL stream_open( struct stream *stream, DWORD *state )
+{
     union address address;
-    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-    DWORD answer = 0, size;
     int result;
 
+    stream->header.seed = next_random( state );
+    stream->header.length = next_random( state ) % 60000;
+    stream->position = 0;
+    stream->s = socket( AF_INET, SOCK_STREAM, 0 );
     address_loopback( &address, AF_INET, shared->ports[next_random( state ) % PROCESSES] );
-    result = connect( s, &address.any, sizeof(address.v4) );
+    result = connect( stream->s, &address.any, sizeof(address.v4) );
     expect( !result, "connect failed, error %d\n", WSAGetLastError() );
-    if (result)
+    if (!result)
     {
-        closesocket( s );
-        return;
+        InterlockedIncrement( &shared->begun );
+        return TRUE;
     }
-    InterlockedIncrement( &shared->begun );
-    if (!send_piece( s, (char *)&header, sizeof(header), FALSE, event )) goto done;
-    for (DWORD position = 0; position < header.length; position += size)
+    closesocket( stream->s );
+    stream->s = INVALID_SOCKET;
+    return FALSE;
+}
+
+static BOOL stream_send( struct stream *stream, DWORD *state, char *data, HANDLE event )
+{
+    DWORD size = next_random( state ) % 16000 + 1;
+
+    if (size > stream->header.length - stream->position) size = stream->header.length - stream->position;
+    for (DWORD i = 0; i < size; i++) data[i] = value_at( stream->header.seed, stream->position + i );
+    if (!send_piece( stream->s, data, size, next_random( state ) & 1, event )) return FALSE;
+    stream->position += size;
+    InterlockedExchangeAdd64( &shared->sent, size );
+    if (!( next_random( state ) % 8 )) stream->s = reopen( stream->s );
+    return TRUE;
+}
+
+static void stream_end( struct stream *stream )
+{
+    struct answer answer = { 0 };
+    int result;
+
+    set_receive_timeout( stream->s, PATIENCE );
+    result = recv( stream->s, (char *)&answer, sizeof(answer), MSG_WAITALL );
+    expect( result == sizeof(answer) && answer.seed == stream->header.seed, "answer of %d bytes, error %d\n", result,
+            WSAGetLastError() );
+    expect( answer.position == stream->position, "%lu bytes arrived, %lu were sent\n", answer.position, stream->position );
+    closesocket( stream->s );
+}
+
+/* Several streams, a piece of each in turn. */
+static void send_streams( DWORD *state, unsigned int count, BOOL all_at_once, char *data, HANDLE event )
+{
+    struct stream streams[AT_ONCE];
+    unsigned int open = 0;
+
+    while (open < count && stream_open( &streams[open], state )) open++;
+    if (all_at_once)
     {
-        size = next_random( state ) % 16000 + 1;
-        if (size > header.length - position) size = header.length - position;
-        for (DWORD i = 0; i < size; i++) data[i] = value_at( header.seed, position + i );
-        if (!send_piece( s, data, size, next_random( state ) & 1, event )) goto done;
-        InterlockedExchangeAdd64( &shared->sent, size );
-        if (!( next_random( state ) % 8 )) s = reopen( s );
+        InterlockedExchangeAdd( &shared->open, open );
+        for (int i = 0; i < 6000 && shared->open < PROCESSES * SENDERS * AT_ONCE; i++) Sleep( 5 );
+        expect( shared->open == PROCESSES * SENDERS * AT_ONCE, "%ld connections at once\n", shared->open );
     }
-    set_receive_timeout( s, PATIENCE );
-    result = recv( s, (char *)&answer, sizeof(answer), MSG_WAITALL );
-    expect( result == sizeof(answer) && answer == header.seed, "answer of %d bytes, error %d\n", result, WSAGetLastError() );
-done:
-    closesocket( s );
+    for (unsigned int i = 0; i < open; i++)
+        send_piece( streams[i].s, (char *)&streams[i].header, sizeof(streams[i].header), FALSE, event );
+    for (BOOL more = TRUE; more;)
+    {
+        more = FALSE;
+        for (unsigned int i = 0; i < open; i++)
+            if (streams[i].position < streams[i].header.length) more |= stream_send( &streams[i], state, data, event );
+    }
+    for (unsigned int i = 0; i < open; i++) stream_end( &streams[i] );
+}
+
+/* Sends that wait, cancelled: all, or the last. The stream ends before its length. */
+static void send_cut( DWORD *state, char *data, HANDLE events[CUT_SENDS] )
+{
+    OVERLAPPED ovs[CUT_SENDS] = { { 0 } };
+    const BOOL all = next_random( state ) & 1;
+    const int room = 8192;
+    DWORD sizes[CUT_SENDS], total = 0, done, flags;
+    struct stream stream;
+    BOOL cut = FALSE;
+
+    if (!stream_open( &stream, state )) return;
+    setsockopt( stream.s, SOL_SOCKET, SO_SNDBUF, (const char *)&room, sizeof(room) );
+    for (unsigned int i = 0; i < CUT_SENDS; i++) total += sizes[i] = next_random( state ) % CUT_SIZE + 1;
+    stream.header.length = total + 1;
+    for (DWORD i = 0; i < total; i++) data[i] = value_at( stream.header.seed, i );
+    send_piece( stream.s, (char *)&stream.header, sizeof(stream.header), FALSE, events[0] );
+    for (unsigned int i = 0; i < CUT_SENDS; i++)
+    {
+        WSABUF buffer = { sizes[i], data };
+
+        data += sizes[i];
+        ovs[i].hEvent = events[i];
+        if (WSASend( stream.s, &buffer, 1, NULL, 0, &ovs[i], NULL ))
+            expect( WSAGetLastError() == WSA_IO_PENDING, "WSASend failed, error %d\n", WSAGetLastError() );
+    }
+    if (next_random( state ) & 1) Sleep( next_random( state ) % 4 );
+    if (!CancelIoEx( (HANDLE)stream.s, all ? NULL : &ovs[CUT_SENDS - 1] ))
+        expect( GetLastError() == ERROR_NOT_FOUND, "error %lu\n", GetLastError() );
+    for (unsigned int i = 0; i < CUT_SENDS; i++)
+    {
+        done = 0;
+        if (WSAGetOverlappedResult( stream.s, &ovs[i], &done, TRUE, &flags ))
+        {
+            expect( !cut && done == sizes[i], "%lu of %lu bytes after a cancelled send\n", done, sizes[i] );
+        }
+        else
+        {
+            expect( WSAGetLastError() == WSA_OPERATION_ABORTED, "error %d\n", WSAGetLastError() );
+            expect( done < sizes[i] && ( !cut || !done ), "%lu of %lu bytes of a cancelled send\n", done, sizes[i] );
+            cut = TRUE;
+            InterlockedIncrement( &shared->cancelled_sends );
+        }
+        stream.position += done;
+    }
+    InterlockedExchangeAdd64( &shared->sent, stream.position );
+    InterlockedIncrement( &shared->cut );
+    shutdown( stream.s, SD_SEND );
+    stream_end( &stream );
 }
 
 static DWORD CALLBACK sender( void *argument )
 {
     DWORD state = (DWORD)(ULONG_PTR)argument * 7919 + own * 104729 + 1;
-    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
-    char *data = malloc( 16000 );
+    char *data = malloc( CUT_SENDS * CUT_SIZE );
+    HANDLE events[CUT_SENDS];
 
+    for (unsigned int i = 0; i < CUT_SENDS; i++) events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
+    send_streams( &state, AT_ONCE, TRUE, data, events[0] );
     while (!shared->stop || shared->begun < CONNECTIONS)
     {
         if (shared->errors > 20) break;
-        send_one( &state, data, event );
+        if (next_random( &state ) % 8) send_streams( &state, next_random( &state ) % 3 + 1, FALSE, data, events[0] );
+        else send_cut( &state, data, events );
     }
     free( data );
-    CloseHandle( event );
+    for (unsigned int i = 0; i < CUT_SENDS; i++) CloseHandle( events[i] );
     InterlockedDecrement( &shared->senders );
     return 0;
 }
@@ -234,6 +342,14 @@ static struct receive *next_packet( HANDLE port, DWORD *size, BOOL *success )
     return receive;
 }
 
+static void send_answer( SOCKET s, const struct header *header, DWORD position )
+{
+    const struct answer answer = { header->seed, position };
+    const int size = send( s, (const char *)&answer, sizeof(answer), 0 );
+
+    expect( size == sizeof(answer), "answer not sent, error %d\n", WSAGetLastError() );
+}
+
 /* Takes what the connection still brings. Receives end in the order in which they began: so do the packets of one socket. */
 static void take_all( struct receiver *r, SOCKET s, const struct header *header, DWORD position )
 {
@@ -242,11 +358,11 @@ static void take_all( struct receiver *r, SOCKET s, const struct header *header,
     struct receive *receive;
     OVERLAPPED *ov = NULL;
     ULONG_PTR key;
-    BOOL success;
+    BOOL success, end = FALSE;
 
     expect( port != NULL, "no port, error %lu\n", GetLastError() );
     if (!port) goto done;
-    while (position < header->length)
+    while (position < header->length && !end)
     {
         for (unsigned int i = 0; i < RECEIVES; i++)
             if (!r->receives[i].pending)
@@ -261,30 +377,27 @@ static void take_all( struct receiver *r, SOCKET s, const struct header *header,
         expect( receive->order == expected, "packet %lu came as %lu\n", receive->order, expected );
         expected++;
         if (!success) InterlockedIncrement( &shared->aborted );
+        else if (!size) end = TRUE; /* cut: the sender will say whether it was here */
         else
         {
-            expect( size, "the stream ended at %lu of %lu\n", position, header->length );
-            if (!size) goto done;
             for (DWORD i = 0; i < size; i++) wrong += receive->data[i] != value_at( header->seed, position + i );
             expect( !wrong, "%lu wrong bytes after %lu of %lu\n", wrong, position, header->length );
             position += size;
             InterlockedExchangeAdd64( &shared->received, size );
         }
     }
-    expect( position == header->length, "%lu bytes for %lu\n", position, header->length );
+    expect( end || position == header->length, "%lu bytes for %lu\n", position, header->length );
     if (!pending && begin_receive( s, &r->receives[0], order, 1 )) pending++;
     /* the peer goes when it has its answer; what waits here ends before, by one of two ways */
     if (next_random( &r->random ) & 1)
     {
         /* what waits may have been cancelled already, and its packet not taken */
         if (!CancelIoEx( (HANDLE)s, NULL )) expect( GetLastError() == ERROR_NOT_FOUND, "error %lu\n", GetLastError() );
-        size = send( s, (char *)&header->seed, sizeof(header->seed), 0 );
-        expect( size == sizeof(header->seed), "answer not sent, error %d\n", WSAGetLastError() );
+        send_answer( s, header, position );
     }
     else
     {
-        size = send( s, (char *)&header->seed, sizeof(header->seed), 0 );
-        expect( size == sizeof(header->seed), "answer not sent, error %d\n", WSAGetLastError() );
+        send_answer( s, header, position );
         closesocket( s );
         s = INVALID_SOCKET;
     }
@@ -318,6 +431,7 @@ static void serve( struct receiver *r, SOCKET s )
     while (position < header.length && next_random( &r->random ) % 8)
     {
         n = recv( s, &byte, 1, 0 );
+        if (!n) break; /* cut: take_all sees it again */
         expect( n == 1 && byte == value_at( header.seed, position ), "wrong byte at %lu, error %d\n", position,
                 WSAGetLastError() );
         if (n != 1) goto done;
@@ -415,12 +529,13 @@ START_TEST( stress )
         winetest_wait_child_process( children[i] );
         CloseHandle( children[i] );
     }
-    trace( "%ld connections, %lld bytes, %ld packets, %ld of them cancelled; %ld reopened, %ld handed over\n", shared->begun,
-           shared->received, shared->packets, shared->aborted, shared->reopened, shared->handed_over );
+    trace( "%ld connections, %lld bytes, %ld packets, %ld of them cancelled; %ld sends cancelled; %ld reopened, %ld handed over\n",
+           shared->begun, shared->received, shared->packets, shared->aborted, shared->cancelled_sends, shared->reopened,
+           shared->handed_over );
     ok( shared->begun >= CONNECTIONS, "%ld connections\n", shared->begun );
     ok( shared->ended == shared->begun, "%ld of %ld connections ended\n", shared->ended, shared->begun );
     ok( shared->received == shared->sent, "%lld of %lld bytes arrived\n", shared->received, shared->sent );
-    ok( shared->cancelled && shared->aborted && shared->reopened && shared->handed_over, "something was never done\n" );
+    ok( shared->cancelled && shared->aborted && shared->cut && shared->cancelled_sends && shared->reopened && shared->handed_over, "something was never done\n" );
     UnmapViewOfFile( shared );
     CloseHandle( mapping );
     support_end();
