@@ -217,7 +217,7 @@ static void test_association( void )
     WSAPROTOCOL_INFOA info;
     OVERLAPPED ov = { 0 };
     char data[16];
-    HANDLE port;
+    HANDLE port, copy;
 
     tcp_pair( &client, &server );
     port = CreateIoCompletionPort( (HANDLE)server, NULL, KEY, 0 );
@@ -226,7 +226,16 @@ static void test_association( void )
     duplicate = WSASocketA( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
     ok( duplicate != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
     check_error( CreateIoCompletionPort( (HANDLE)duplicate, port, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
+    /* through a copy of the handle, and to another port */
+    check_result( DuplicateHandle( GetCurrentProcess(), (HANDLE)server, GetCurrentProcess(), &copy, 0, FALSE,
+                                   DUPLICATE_SAME_ACCESS ), TRUE );
+    check_error( CreateIoCompletionPort( copy, port, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
+    check_error( CreateIoCompletionPort( copy, NULL, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
     closesocket( server );
+    check_pends( receive( (SOCKET)copy, data, sizeof(data), &ov, NULL ) );
+    check_result( send( client, "first", 5, 0 ), 5 );
+    check_packet( port, &ov, TRUE, 0, 5 );
+    CloseHandle( copy );
     check_pends( receive( duplicate, data, sizeof(data), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
