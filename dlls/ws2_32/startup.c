@@ -1,5 +1,6 @@
 /* Start-up, clean-up and the last error. */
 #include "ws2_32_private.h"
+#include "blocking.h"
 #include "hooks.h"
 #include "ws2host/table.h"
 
@@ -21,11 +22,15 @@ int ws2_call_( unsigned int code, void *params )
 {
     int32_t status;
 
+    if (blocking_turns && blocking_inside()) return WSAEINPROGRESS;
     while ((status = ws2host_call( code, params )))
     {
         switch (status)
         {
-        case WS2_STATUS_ALERT: ws2_alert(); break;
+        case WS2_STATUS_ALERT:
+            ws2_alert();
+            if (blocking_hooks) blocking_turn();
+            break;
         case WS2_STATUS_ADOPT:
             if (!ws2_adopt( ( (struct ws2_handle_params *)params )->handle )) return WSAENOTSOCK;
             break;
@@ -33,7 +38,7 @@ int ws2_call_( unsigned int code, void *params )
         default: return WSAEFAULT;
         }
     }
-    return *(int32_t *)params;
+    return blocking_hooks ? blocking_error( *(int32_t *)params ) : *(int32_t *)params;
 }
 
 static int copy( const void *target, const void *source, size_t size )
@@ -111,6 +116,7 @@ int WINAPI WSACleanup( void )
 {
     LONG count = ws2_started;
 
+    if (blocking_turns && blocking_inside()) WS2_RETURN_STATUS( WSAEINPROGRESS, "inside a blocking hook" );
     do
     {
         if (!count) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );

@@ -27,7 +27,9 @@ enum descriptor_local
     LOCAL_WATCHED = 0x1, /* network events: in the epoll */
     LOCAL_INITIAL = 0x2, /* that owes an event that is no arrival: it tells what was ready at registration */
     LOCAL_REPLACED = 0x4, /* the handle was made of another host socket (replacement.c) */
-    LOCAL_BOUND_BY_CODE = 0x8 /* and not by Winsock's bind */
+    LOCAL_BOUND_BY_CODE = 0x8, /* and not by Winsock's bind */
+    LOCAL_MARK_WATCHED = 0x10, /* SIOCATMARK was asked: urgent.h */
+    LOCAL_URGENT_KEPT = 0x20   /* `urgent` is a byte that the program has not fetched */
 };
 
 struct operation;
@@ -58,6 +60,7 @@ struct descriptor
     uint64_t handle;
     _Atomic uint32_t closing; /* taken out of the table: waits end with WSAENOTSOCK */
     _Atomic uint32_t local;   /* bits of this descriptor, not of the socket: enum descriptor_local */
+    _Atomic uint8_t urgent;
     struct descriptor *next_free;
     _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
     struct descriptor *next_deferred;

@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "ioctl.h"
 #include "option.h"
+#include "urgent.h"
 #include "wait.h"
 
 static int32_t set_nonblocking( struct descriptor *d, struct ioctl_request *request )
@@ -35,13 +36,9 @@ static int32_t readable_bytes( struct descriptor *d, struct ioctl_request *reque
     return 0;
 }
 
-/* Windows tells whether no urgent byte is outstanding. */
 static int32_t at_mark( struct descriptor *d, struct ioctl_request *request )
 {
-    struct pollfd poll_fd = { .fd = d->fd, .events = POLLPRI };
-
-    poll( &poll_fd, 1, 0 );
-    ioctl_out_number( request, !( poll_fd.revents & POLLPRI ) );
+    ioctl_out_number( request, urgent_at_mark( d ) );
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "operation.h"
 #include "transfer.h"
 #include "vectors.h"
+#include "urgent.h"
 #include "wait.h"
 
 int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total )
@@ -130,7 +131,8 @@ NTSTATUS unix_recvmsg( void *args )
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t type = 0, left, total = 0;
-    int flags, received = 0;
+    int flags, received = 0, urgent;
+    uint8_t kept;
 
     if (params->size_pointer) (void)*(volatile int32_t *)(uintptr_t)params->size_pointer;
     if (params->count > STACK_VECTORS && !(vectors = wait_scratch( params->count * sizeof(*vectors) )))
@@ -147,6 +149,13 @@ NTSTATUS unix_recvmsg( void *args )
     left = params->count;
     skip_vectors( &first, &left, params->done );
     flags = transfer_receive_flags( params->flags );
+    if (( params->flags & WS_MSG_OOB ) && left && first->iov_len && urgent_fetch( d, params->flags, &kept ))
+    {
+        descriptor_release( d );
+        *(uint8_t *)first->iov_base = kept;
+        params->done = 1;
+        return 0;
+    }
     for (;;)
     {
         ssize_t n;
@@ -160,10 +169,12 @@ NTSTATUS unix_recvmsg( void *args )
             message.msg_control = host_control;
             message.msg_controllen = sizeof(host_control);
         }
+        urgent = urgent_look( d, params->flags );
         n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1
                                                                                : vectors_recvmsg( d->fd, &message, flags );
         if (n >= 0)
         {
+            urgent_passed( d, urgent );
             received = 1;
             params->done += n;
             if (params->width)

@@ -12,6 +12,7 @@
 #include "events.h"
 #include "operation.h"
 #include "transfer.h"
+#include "urgent.h"
 #include "wait.h"
 
 #define SEND_FLAGS ( WS_MSG_OOB | WS_MSG_DONTROUTE | WS_MSG_PARTIAL )
@@ -178,13 +179,22 @@ NTSTATUS unix_recv( void *args )
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     int stream, flags;
+    uint8_t kept;
 
     if (!d) return status;
     if ((params->error = transfer_check_receive( d, params->flags ))) goto done;
     stream = d->slot->type == SOCK_STREAM;
     flags = transfer_receive_flags( params->flags ) | ( stream ? 0 : MSG_TRUNC );
+    if (( params->flags & WS_MSG_OOB ) && params->size && urgent_fetch( d, params->flags, &kept ))
+    {
+        descriptor_release( d );
+        *(uint8_t *)(uintptr_t)params->buffer = kept;
+        params->done = 1;
+        return 0;
+    }
     for (;;)
     {
+        const int urgent = urgent_look( d, params->flags );
         uint32_t left = params->size - params->done;
         ssize_t n = transfer_queued_before( d, transfer_receive_queue( params->flags ) )
                         ? -1
@@ -192,6 +202,7 @@ NTSTATUS unix_recv( void *args )
 
         if (n >= 0)
         {
+            urgent_passed( d, urgent );
             if ((size_t)n > left)
             {
                 params->error = WSAEMSGSIZE;

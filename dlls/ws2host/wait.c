@@ -158,6 +158,16 @@ NTSTATUS unix_wait_cancel( void *args )
     return 0;
 }
 
+NTSTATUS unix_wait_cancel_self( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = get_waiter();
+
+    if (waiter) atomic_store( &waiter->cancelled, 1 );
+    params->error = 0;
+    return 0;
+}
+
 static uint64_t now_ns( void )
 {
     struct timespec now;

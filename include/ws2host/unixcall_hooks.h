@@ -10,6 +10,7 @@
     X( wait_thread ) \
     X( wait_alert ) \
     X( wait_cancel ) \
+    X( wait_cancel_self ) \
     X( socket_replaced ) \
     X( fd_close ) \
     X( afd_polled ) \
@@ -29,7 +30,8 @@ struct ws2_table_view_params
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been
  * queued to this thread; a wait of its ends with WS2_STATUS_ALERT. wait_cancel: the wait of this thread ends with
- * WSA_OPERATION_ABORTED; WSAEINVAL when it waits for no socket. */
+ * WSA_OPERATION_ABORTED; WSAEINVAL when it waits for no socket. wait_cancel_self: the calling thread's, which has come out of
+ * it for WS2_STATUS_ALERT. */
 struct ws2_thread_params
 {
     int32_t error;

@@ -1,6 +1,6 @@
 /*
  * Winsock 1's look-ups that end in a window message (facts: names-and-protocols 5), their cancelling, and the blocking
- * hooks. The windows are message-only, so that no display is needed.
+ * hooks: when they are called, what they may do, and that they can end the call. The windows are message-only, so that no display is needed.
  */
 #include "support.h"
 
@@ -138,6 +138,116 @@ static void test_cancel( void )
 
 static INT_PTR CALLBACK hook( void ) { return FALSE; }
 
+static struct
+{
+    LONG calls, busy;
+    BOOL cancel, inside;
+    int other_error, cleanup_error, name_error;
+    SOCKET other;
+} hooked;
+
+/* Once it has found that nothing else may be done, it lets the call go on, or ends it. */
+static INT_PTR CALLBACK busy_hook( void )
+{
+    char byte, name[64];
+
+    hooked.calls++;
+    hooked.inside = WSAIsBlocking();
+    hooked.other_error = recv( hooked.other, &byte, 1, 0 ) == SOCKET_ERROR ? WSAGetLastError() : 0;
+    hooked.name_error = gethostname( name, sizeof(name) ) ? WSAGetLastError() : 0;
+    hooked.cleanup_error = WSACleanup() ? WSAGetLastError() : 0;
+    if (hooked.cancel && hooked.calls > 1 && WSACancelBlockingCall()) hooked.busy = -1;
+    return hooked.calls < 4; /* there was a message: call again at once */
+}
+
+static DWORD WINAPI send_later( void *s )
+{
+    Sleep( 300 );
+    send( (SOCKET)s, "x", 1, 0 );
+    return 0;
+}
+
+/* A thread without a hook of its own is not called. */
+static DWORD WINAPI receive_elsewhere( void *s )
+{
+    char byte;
+
+    return recv( (SOCKET)s, &byte, 1, 0 ) == 1;
+}
+
+/* What a waiting call of version 1 does with the thread's hook. */
+static void test_hook_called( void )
+{
+    SOCKET client, server, listener;
+    union address address;
+    HANDLE thread;
+    DWORD code;
+    char byte;
+
+    tcp_pair( &client, &server );
+    set_receive_timeout( server, 20000 );
+    memset( &hooked, 0, sizeof(hooked) );
+    hooked.other = client;
+    ok( WSASetBlockingHook( (FARPROC)busy_hook ) != NULL, "no previous hook\n" );
+
+    /* what is there at once calls nothing */
+    check_result( send( client, "x", 1, 0 ), 1 );
+    ok( wait_readable( server, 10000 ), "nothing arrived\n" );
+    hooked.calls = 0;
+    check_result( recv( server, &byte, 1, 0 ), 1 );
+    ok( !hooked.calls, "%ld calls\n", hooked.calls );
+
+    thread = CreateThread( NULL, 0, send_later, (void *)client, 0, NULL );
+    check_result( recv( server, &byte, 1, 0 ), 1 );
+    ok( hooked.calls >= 4, "%ld calls\n", hooked.calls );
+    ok( hooked.inside, "was not blocking inside the hook\n" );
+    ok( hooked.other_error == WSAEINPROGRESS, "another call: error %d\n", hooked.other_error );
+    ok( hooked.name_error == WSAEINPROGRESS, "gethostname: error %d\n", hooked.name_error );
+    ok( hooked.cleanup_error == WSAEINPROGRESS, "WSACleanup: error %d\n", hooked.cleanup_error );
+    ok( !WSAIsBlocking(), "blocking\n" );
+    WaitForSingleObject( thread, INFINITE );
+    CloseHandle( thread );
+
+    /* cancelled: receive, select and accept end, and the socket is good for more */
+    hooked.cancel = TRUE;
+    hooked.calls = hooked.busy = 0;
+    check_fails( recv( server, &byte, 1, 0 ), WSAEINTR );
+    ok( hooked.calls == 2 && !hooked.busy, "%ld calls\n", hooked.calls );
+    listener = tcp_listener( AF_INET, &address );
+    hooked.calls = 0;
+    check_no_socket( accept( listener, NULL, NULL ), WSAEINTR );
+    hooked.calls = 0;
+    {
+        struct timeval timeout = { 20, 0 };
+        fd_set set;
+
+        FD_ZERO( &set );
+        FD_SET( server, &set );
+        check_fails( select( 0, &set, NULL, NULL, &timeout ), WSAEINTR );
+    }
+    check_fails( WSACancelBlockingCall(), WSAEINVAL );
+    hooked.cancel = FALSE;
+    check_flow( client, server );
+
+    /* another thread has no hook */
+    hooked.calls = 0;
+    thread = CreateThread( NULL, 0, receive_elsewhere, (void *)server, 0, NULL );
+    Sleep( 200 );
+    check_result( send( client, "x", 1, 0 ), 1 );
+    WaitForSingleObject( thread, INFINITE );
+    ok( GetExitCodeThread( thread, &code ) && code && !hooked.calls, "a hook was called for another thread\n" );
+    CloseHandle( thread );
+
+    check_ok( WSAUnhookBlockingHook() );
+    hooked.calls = 0;
+    set_receive_timeout( server, 200 );
+    check_fails( recv( server, &byte, 1, 0 ), WSAETIMEDOUT );
+    ok( !hooked.calls, "called after it was taken away\n" );
+    check_ok( closesocket( listener ) );
+    check_ok( closesocket( client ) );
+    check_ok( closesocket( server ) );
+}
+
 /* Version 2 has no hooks; a program of version 1 gets its own back. */
 static void test_hooks( void )
 {
@@ -158,6 +268,7 @@ static void test_hooks( void )
     check_ok( WSAUnhookBlockingHook() );
     check_fails( WSACancelBlockingCall(), WSAEINVAL );
     ok( !WSAIsBlocking(), "blocking\n" );
+    test_hook_called();
     check_ok( WSACleanup() );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "no version 2.2\n" );
 }

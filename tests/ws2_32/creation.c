@@ -233,6 +233,51 @@ static void test_protocol_info( void )
     }
 }
 
+static USHORT internet_sum( const USHORT *words, unsigned int count )
+{
+    ULONG sum = 0;
+
+    while (count--) sum += *words++;
+    while (sum >> 16) sum = ( sum & 0xffff ) + ( sum >> 16 );
+    return ~sum;
+}
+
+/* An echo to loopback and its answer, which comes with its IP header; the request is seen as well. */
+static void test_echo( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_RAW, IPPROTO_ICMP );
+    BYTE packet[40] = { 8 }, answer[128];
+    union address to, from;
+    BOOL echoed = FALSE;
+    int length, got;
+
+    if (s == INVALID_SOCKET)
+    {
+        ok( WSAGetLastError() == WSAEACCES, "got error %d\n", WSAGetLastError() );
+        skip( "raw sockets are not for this user\n" );
+        return;
+    }
+    *(USHORT *)( packet + 4 ) = GetCurrentProcessId();
+    packet[7] = 1;
+    for (unsigned int i = 8; i < sizeof(packet); i++) packet[i] = i;
+    *(USHORT *)( packet + 2 ) = internet_sum( (USHORT *)packet, sizeof(packet) / 2 );
+    length = address_loopback( &to, AF_INET, 0 );
+    check_result( sendto( s, (char *)packet, sizeof(packet), 0, &to.any, length ), sizeof(packet) );
+    set_receive_timeout( s, 10000 );
+    while (!echoed && (length = sizeof(from),
+                       got = recvfrom( s, (char *)answer, sizeof(answer), 0, &from.any, &length )) > 0)
+    {
+        ok( answer[0] == 0x45, "no IP header: %#x\n", answer[0] );
+        if (got != 20 + sizeof(packet) || answer[20] || memcmp( answer + 24, packet + 4, 4 )) continue;
+        echoed = TRUE;
+        ok( !memcmp( answer + 28, packet + 8, sizeof(packet) - 8 ), "other data\n" );
+        ok( from.v4.sin_family == AF_INET && from.v4.sin_addr.s_addr == to.v4.sin_addr.s_addr && !from.v4.sin_port,
+            "another sender\n" );
+    }
+    ok( echoed, "no answer, error %d\n", WSAGetLastError() );
+    check_ok( closesocket( s ) );
+}
+
 /* Raw sockets take a privilege: without it they fail when they are made. */
 static void test_raw( void )
 {
@@ -354,6 +399,7 @@ START_TEST( creation )
     test_catalogue();
     test_protocol_info();
     test_raw();
+    test_echo();
     test_handle();
     test_opentype();
     support_end();

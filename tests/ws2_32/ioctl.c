@@ -178,6 +178,42 @@ static void test_fionread( void )
     closesocket( sender );
 }
 
+/* An urgent byte that nobody fetches stays: the mark is not reached though all ordinary data is read, and the end of the
+ * stream with it; MSG_OOB still gives it. */
+static void test_mark_passed( BOOL with_wsarecv )
+{
+    SOCKET client, server;
+    u_long value = 7;
+    char buffer[256];
+    int got, total = 0;
+
+    tcp_pair( &client, &server );
+    check_clears( ioctlsocket( server, SIOCATMARK, &value ), 0 );
+    ok( value == 1, "after accept: %lu\n", value );
+    check_result( send( client, "ordinary", 8, 0 ), 8 );
+    check_result( recv( server, buffer, 8, MSG_WAITALL ), 8 );
+    memset( buffer, 'u', sizeof(buffer) );
+    for (int i = 0; i < 16; i++) check_result( send( client, buffer, 128, MSG_OOB ), 128 );
+    check_ok( shutdown( client, SD_SEND ) );
+    do
+    {
+        WSABUF wsabuf = { sizeof(buffer), buffer };
+        DWORD count = 0, flags = 0;
+
+        if (with_wsarecv) got = WSARecv( server, &wsabuf, 1, &count, &flags, NULL, NULL ) ? -1 : (int)count;
+        else got = recv( server, buffer, sizeof(buffer), 0 );
+        if (got > 0) total += got;
+    } while (got > 0);
+    ok( !got && total > 0 && total < 2048, "%d bytes, then %d, error %d\n", total, got, WSAGetLastError() );
+    check_clears( ioctlsocket( server, SIOCATMARK, &value ), 0 );
+    ok( !value, "with an urgent byte unread: %lu\n", value );
+    check_result( recv( server, buffer, 1, MSG_OOB | MSG_PEEK ), 1 );
+    check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
+    ok( buffer[0] == 'u', "another byte\n" );
+    closesocket( client );
+    closesocket( server );
+}
+
 static void test_atmark( void )
 {
     SOCKET client, server;
@@ -488,6 +524,8 @@ START_TEST( ioctl )
     test_fionbio();
     test_fionread();
     test_atmark();
+    test_mark_passed( FALSE );
+    test_mark_passed( TRUE );
     test_unsupported();
     test_extension();
     test_base_handle();
