@@ -209,6 +209,14 @@ static void put_class( struct receiver *receiver, uint32_t bits, int32_t level, 
     if (bits >> BIT_ECN & 1) put_user( receiver, level, WS_ECN, &ecn, sizeof(ecn) );
 }
 
+/* The data of a message of the host's, if it is of that kind and whole. */
+static int take( const struct cmsghdr *cmsg, int level, int type, void *data, size_t size )
+{
+    if (cmsg->cmsg_level != level || cmsg->cmsg_type != type || cmsg->cmsg_len < CMSG_LEN( size )) return 0;
+    memcpy( data, CMSG_DATA( cmsg ), size );
+    return 1;
+}
+
 uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, uint32_t width, void *user,
                             uint32_t capacity, int *truncated )
 {
@@ -217,34 +225,27 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
 
     for (struct cmsghdr *cmsg = CMSG_FIRSTHDR( header ); cmsg; cmsg = CMSG_NXTHDR( header, cmsg ))
     {
-        int number = 0;
+        struct in_pktinfo info;
+        struct in6_pktinfo info6;
+        unsigned char class;
+        int number;
 
-        if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
-        {
-            struct in_pktinfo info;
-            memcpy( &info, CMSG_DATA( cmsg ), sizeof(info) );
+        if (take( cmsg, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info) ))
             put_packet( &receiver, bits, IPPROTO_IP, &info.ipi_addr, 4, info.ipi_ifindex );
-        }
-        else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO)
+        else if (take( cmsg, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6) ))
         {
-            struct in6_pktinfo info;
-            memcpy( &info, CMSG_DATA( cmsg ), sizeof(info) );
             /* a mapped destination has come as IP_PKTINFO too */
-            if (!IN6_IS_ADDR_V4MAPPED( &info.ipi6_addr ))
-                put_packet( &receiver, bits, IPPROTO_IPV6, &info.ipi6_addr, 16, info.ipi6_ifindex );
+            if (!IN6_IS_ADDR_V4MAPPED( &info6.ipi6_addr ))
+                put_packet( &receiver, bits, IPPROTO_IPV6, &info6.ipi6_addr, 16, info6.ipi6_ifindex );
         }
-        else if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TOS)
-            put_class( &receiver, bits, IPPROTO_IP, WS_IP_TOS, *CMSG_DATA( cmsg ) ); /* one byte */
-        else
-        {
-            memcpy( &number, CMSG_DATA( cmsg ), sizeof(number) );
-            if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_TTL)
-                put_user( &receiver, IPPROTO_IP, WS_IP_TTL, &number, sizeof(number) );
-            else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_HOPLIMIT)
-                put_user( &receiver, IPPROTO_IPV6, WS_HOPLIMIT, &number, sizeof(number) );
-            else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_TCLASS)
-                put_class( &receiver, bits, IPPROTO_IPV6, WS_TCLASS, number );
-        }
+        else if (take( cmsg, IPPROTO_IP, IP_TOS, &class, sizeof(class) ))
+            put_class( &receiver, bits, IPPROTO_IP, WS_IP_TOS, class );
+        else if (take( cmsg, IPPROTO_IP, IP_TTL, &number, sizeof(number) ))
+            put_user( &receiver, IPPROTO_IP, WS_IP_TTL, &number, sizeof(number) );
+        else if (take( cmsg, IPPROTO_IPV6, IPV6_HOPLIMIT, &number, sizeof(number) ))
+            put_user( &receiver, IPPROTO_IPV6, WS_HOPLIMIT, &number, sizeof(number) );
+        else if (take( cmsg, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof(number) ))
+            put_class( &receiver, bits, IPPROTO_IPV6, WS_TCLASS, number );
     }
     *truncated = receiver.truncated;
     return receiver.used;

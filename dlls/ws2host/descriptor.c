@@ -15,6 +15,7 @@
 #include "connection.h"
 #include "descriptor.h"
 #include "events.h"
+#include "linger.h"
 #include "notify.h"
 #include "operation.h"
 #include "wait.h"
@@ -252,6 +253,7 @@ NTSTATUS unix_close_begin( void *args )
     params->completions = operation_close( d, heir, params->copies );
     if (heir) descriptor_release( heir );
     if (atomic_load( &d->users ) > 1) wait_wake( d );
+    linger_close( d );
     descriptor_release( d );
     params->error = 0;
     return 0;

@@ -95,9 +95,11 @@ OPTION_SETTER( option_set_sharing )
 }
 
 /* The slot keeps both halves as they were given; the host gets what changes the way of closing. */
+/* The host is told of a hard close only. A time would have whoever closes the last descriptor sleep through it: the loader's
+ * server as a rule, and every process of the prefix with it. Closing waits instead (linger.c). */
 static int32_t apply_linger( struct descriptor *d, uint32_t onoff, uint32_t seconds )
 {
-    struct linger linger = { .l_onoff = onoff != 0, .l_linger = seconds };
+    struct linger linger = { .l_onoff = onoff && !seconds };
 
     if (setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger) )) return winsock_error( errno );
     atomic_store( &d->slot->linger_onoff, onoff );

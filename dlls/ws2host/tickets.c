@@ -57,7 +57,11 @@ int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, in
     int32_t error;
 
     if (!ticket) return WSAEINVAL;
-    if ((error = connection_request( &request, -1, &reply, fd ))) return error;
+    if ((error = connection_request( &request, -1, &reply, fd )))
+    {
+        if (*fd >= 0) close( *fd );
+        return error;
+    }
     *slot = reply.slot;
     *generation = reply.generation;
     if (*fd >= 0 && *slot < WS2_SLOT_COUNT) return 0;
