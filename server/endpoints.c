@@ -27,7 +27,7 @@ static struct endpoint endpoint_of( const struct ws2_slot *slot )
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff }, any[16];
     struct endpoint e = { ONE_ADDRESS, slot->family == FAMILY_INET, { 0 } };
 
-    memcpy( e.address, slot->local_address, e.inet ? 4 : 16 );
+    ws2_slot_address( slot, e.address, e.inet ? 4 : 16 );
     if (!e.inet && !memcmp( e.address, mapped, sizeof(mapped) ))
     {
         memmove( e.address, e.address + 12, 4 );

@@ -57,9 +57,11 @@ struct afd_request
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct afd_request *pending;
+static _Atomic uint32_t pending_count;
 static uint64_t last_serial;
 static uint64_t timer_at = NO_DEADLINE;
-static int poll_epoll = -1, timer = -1;
+static _Atomic int poll_epoll = -1;
+static int timer = -1;
 
 /* The loader ends threads by signals, and none may end with the mutex. */
 static void lock( sigset_t *before )
@@ -150,6 +152,7 @@ static void unlink_entry( struct afd_entry *entry )
 
 static void unlink_request( struct afd_request *request )
 {
+    atomic_fetch_sub( &pending_count, 1 );
     if ((*request->link = request->next)) request->next->link = request->link;
     for (uint32_t i = 0; i < request->count; i++)
         if (request->entries[i].descriptor) unlink_entry( &request->entries[i] );
@@ -370,7 +373,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
     struct afd_request *request, *next, *ended = NULL;
     sigset_t before;
 
-    if (!__atomic_load_n( &pending, __ATOMIC_RELAXED )) return 0;
+    if (!atomic_load( &pending_count )) return 0;
     lock( &before );
     for (request = pending; request; request = next)
     {
@@ -525,6 +528,7 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
     if ((request->next = pending)) pending->link = &request->next;
     request->link = &pending;
     pending = request;
+    atomic_fetch_add( &pending_count, 1 );
     for (uint32_t i = 0; i < request->count; i++)
     {
         struct afd_entry *entry = &request->entries[i], *other;
@@ -554,6 +558,20 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
         if (atomic_load( &request->entries[i].descriptor->closing )) return WSAENOTSOCK;
     if (request->deadline < timer_at) set_timer( request->deadline );
     return 0;
+}
+
+/* Who closed a descriptor looked at its list before the request was in it: what link_request left in the epoll goes. The
+ * mutex is held. */
+static void unwatch_closed( struct afd_request *request )
+{
+    for (uint32_t i = 0; i < request->count; i++)
+    {
+        struct descriptor *d = request->entries[i].descriptor;
+
+        if (!d || !atomic_load( &d->closing ) || !d->poll_watched) continue;
+        epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+        d->poll_watched = d->poll_events = 0;
+    }
 }
 
 static void discard( struct afd_request *request )
@@ -604,7 +622,10 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     }
     lock( &before );
     if (!(error = make_epoll( &params->operation.need_io_thread )) && (error = link_request( request, &settled, &ended )))
+    {
         unlink_request( request );
+        unwatch_closed( request );
+    }
     serial = request->serial;
     unlock( &before );
     if (tell_ended( ended )) operation_wake_io();

@@ -19,12 +19,12 @@ static void remember_local( struct descriptor *d, const union host_address *addr
 {
     if (address->any.sa_family == AF_INET6)
     {
-        memcpy( d->slot->local_address, &address->in6.sin6_addr, 16 );
+        ws2_slot_set_address( d->slot, &address->in6.sin6_addr, 16 );
         atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
     }
     else if (address->any.sa_family == AF_INET)
     {
-        memcpy( d->slot->local_address, &address->in.sin_addr, 4 );
+        ws2_slot_set_address( d->slot, &address->in.sin_addr, 4 );
         atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
     }
 }
@@ -41,7 +41,7 @@ void endpoint_remember( struct descriptor *d )
 static void forget_local( struct descriptor *d )
 {
     descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
-    memset( d->slot->local_address, 0, sizeof(d->slot->local_address) );
+    ws2_slot_set_address( d->slot, &in6addr_any, 16 );
     atomic_store( &d->slot->local_port, 0 );
 }
 

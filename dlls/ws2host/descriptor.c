@@ -6,7 +6,6 @@
  * which it gives back at once.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +17,7 @@
 #include "linger.h"
 #include "notify.h"
 #include "operation.h"
+#include "owner_lock.h"
 #include "wait.h"
 
 #define DESCRIPTOR_FREE 0x80000000u
@@ -31,7 +31,7 @@ static _Atomic( entry * ) chunks[CHUNK_COUNT];
 static struct descriptor closing_mark;
 #define CLOSING ( &closing_mark )
 
-static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint32_t pool_lock;
 static struct descriptor *pool_free;
 static _Atomic uint32_t highest_chunk;
 
@@ -61,14 +61,14 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
 {
     struct descriptor *d;
 
-    pthread_mutex_lock( &pool_mutex );
+    owner_lock_take( &pool_lock );
     if (!pool_free)
     {
         struct descriptor *pool = mmap( NULL, POOL_STRUCTS * sizeof(*pool), PROT_READ | PROT_WRITE,
                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
         if (pool == MAP_FAILED)
         {
-            pthread_mutex_unlock( &pool_mutex );
+            owner_lock_give( &pool_lock );
             return NULL;
         }
         for (unsigned int i = 0; i < POOL_STRUCTS; i++)
@@ -80,7 +80,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     }
     d = pool_free;
     pool_free = d->next_free;
-    pthread_mutex_unlock( &pool_mutex );
+    owner_lock_give( &pool_lock );
 
     d->fd = fd;
     d->slot_index = slot_index;
@@ -110,10 +110,10 @@ static void give_up_slot( struct descriptor *d )
 {
     if (!lease_give_back( d->slot_index, d->generation ))
         connection_close( d->slot_index, d->generation, d->handle );
-    pthread_mutex_lock( &pool_mutex );
+    owner_lock_take( &pool_lock );
     d->next_free = pool_free;
     pool_free = d;
-    pthread_mutex_unlock( &pool_mutex );
+    owner_lock_give( &pool_lock );
 }
 
 static void say_unsaid( void )

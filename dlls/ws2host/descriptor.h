@@ -71,8 +71,8 @@ struct descriptor
                                * handle, as a file's, is not signalled; counts up with each start */
     struct operation_queues queues;
     _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
-    uint32_t poll_watched;
-    uint32_t poll_events;
+    _Atomic uint32_t poll_watched;
+    _Atomic uint32_t poll_events;
 };
 
 

@@ -94,14 +94,14 @@ static void connect_reset( struct descriptor *d )
     {
         address.in6.sin6_family = AF_INET6;
         address.in6.sin6_port = port;
-        memcpy( &address.in6.sin6_addr, d->slot->local_address, 16 );
+        ws2_slot_address( d->slot, &address.in6.sin6_addr, 16 );
         bind( d->fd, &address.any, sizeof(address.in6) );
     }
     else
     {
         address.in.sin_family = AF_INET;
         address.in.sin_port = port;
-        memcpy( &address.in.sin_addr, d->slot->local_address, 4 );
+        ws2_slot_address( d->slot, &address.in.sin_addr, 4 );
         bind( d->fd, &address.any, sizeof(address.in) );
     }
 }
@@ -293,7 +293,8 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
     to->option_set = atomic_load( &from->option_set );
     to->option_bits = atomic_load( &from->option_bits );
     to->connect_time = monotonic_seconds();
-    memcpy( to->local_address, from->local_address, sizeof(to->local_address) );
+    for (unsigned int i = 0; i < sizeof(to->local_address) / sizeof(to->local_address[0]); i++)
+        to->local_address[i] = atomic_load( &from->local_address[i] );
     to->local_port = atomic_load( &from->local_port );
 }
 

@@ -1,7 +1,6 @@
 /* Network events: see events.h. Every change of a record is one compare-and-swap of the slot's events word. */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,13 +11,14 @@
 #include "events.h"
 #include "notify.h"
 #include "operation.h"
+#include "owner_lock.h"
 #include "poke.h"
 #include "conditions.h"
 
-static int io_epoll = -1;
-static int io_poke = -1; /* in the epoll too, under a key that no descriptor has */
+static _Atomic int io_epoll = -1;
+static _Atomic int io_poke = -1; /* in the epoll too, under a key that no descriptor has */
 #define POKE_KEY 0
-static pthread_mutex_t io_mutex = PTHREAD_MUTEX_INITIALIZER; /* making the epoll, and a socket's entering and leaving it */
+static _Atomic uint32_t io_lock; /* making the epoll, and a socket's entering and leaving it */
 
 #define WATCHED_EVENTS ( EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET )
 
@@ -141,18 +141,18 @@ static int32_t watch( struct descriptor *d, uint32_t generation )
     struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
     int32_t error = 0;
 
-    pthread_mutex_lock( &io_mutex );
+    owner_lock_take( &io_lock );
     atomic_store( &d->event_generation, generation );
     /* what is ready now comes back from the epoll at once, without having arrived */
     if (poll( &fd, 1, 0 ) > 0) atomic_fetch_or( &d->local, LOCAL_INITIAL );
     if (!epoll_ctl( io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ))
         atomic_fetch_or( &d->local, LOCAL_WATCHED );
     else error = winsock_error( errno );
-    pthread_mutex_unlock( &io_mutex );
+    owner_lock_give( &io_lock );
     return error;
 }
 
-/* Takes the socket out of the process's epoll. The mutex is held. */
+/* Takes the socket out of the process's epoll. The lock is held. */
 static void unwatch( struct descriptor *d )
 {
     if (atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED) epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
@@ -209,7 +209,7 @@ static int32_t make_epoll( uint32_t *made )
     int outer;
 
     if (io_epoll >= 0) return 0;
-    pthread_mutex_lock( &io_mutex );
+    owner_lock_take( &io_lock );
     if (io_epoll < 0)
     {
         int fd = epoll_create1( EPOLL_CLOEXEC );
@@ -226,7 +226,7 @@ static int32_t make_epoll( uint32_t *made )
             else io_epoll = fd;
         }
     }
-    pthread_mutex_unlock( &io_mutex );
+    owner_lock_give( &io_lock );
     return error;
 }
 
@@ -355,9 +355,9 @@ void events_connect_begins( struct descriptor *d )
 int events_forget( struct descriptor *d )
 {
     if (!( atomic_load( &d->local ) & LOCAL_WATCHED )) return 0;
-    pthread_mutex_lock( &io_mutex );
+    owner_lock_take( &io_lock );
     unwatch( d );
-    pthread_mutex_unlock( &io_mutex );
+    owner_lock_give( &io_lock );
     return 1;
 }
 
@@ -367,9 +367,9 @@ void events_watch_again( struct descriptor *d ) { watch( d, atomic_load( &d->eve
  * the entry its own generation, or it will make a new one. */
 static void forget_superseded( struct descriptor *d, uint32_t generation )
 {
-    pthread_mutex_lock( &io_mutex );
+    owner_lock_take( &io_lock );
     if (atomic_load( &d->event_generation ) == generation) unwatch( d );
-    pthread_mutex_unlock( &io_mutex );
+    owner_lock_give( &io_lock );
 }
 
 /* Records what holds, of an arrival or not; what to tell the program in action, 0 when it is nothing. */

@@ -45,7 +45,7 @@ struct notification
 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static volatile int notify_epoll = -1;
+static _Atomic int notify_epoll = -1;
 static struct notification_list outstanding = TAILQ_HEAD_INITIALIZER( outstanding );
 static struct notification_list taken = TAILQ_HEAD_INITIALIZER( taken ); /* the program has the packet */
 static struct notification_list due = TAILQ_HEAD_INITIALIZER( due );
@@ -83,15 +83,17 @@ static int32_t make_epoll( uint32_t *need_io_thread )
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = NOTIFY_KEY };
     int32_t error;
-    int outer;
+    int outer, inner;
 
     if (notify_epoll >= 0) return 0;
     if ((error = operation_epoll( need_io_thread, &outer ))) return error;
-    if ((notify_epoll = epoll_create1( EPOLL_CLOEXEC )) >= 0 && !epoll_ctl( outer, EPOLL_CTL_ADD, notify_epoll, &event ))
+    if ((inner = epoll_create1( EPOLL_CLOEXEC )) >= 0 && !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ))
+    {
+        notify_epoll = inner;
         return 0;
+    }
     error = winsock_error( errno );
-    if (notify_epoll >= 0) close( notify_epoll );
-    notify_epoll = -1;
+    if (inner >= 0) close( inner );
     return error;
 }
 
@@ -168,9 +170,19 @@ static uint32_t events_of( struct descriptor *d, uint32_t revents )
 
 /* --- what is due: for one thread at a time, the only one that frees ---------------------------------------------------*/
 
-/* The events to tell of now, 0 for none. edge: the epoll's word that something has changed. The mutex is not held while the
+/* The mutex is held. */
+static void put( struct ws2_notify_fetch_params *params, const struct notification *n, uint32_t events )
+{
+    if (!events) return;
+    params->packets[params->count].key = n->key;
+    params->packets[params->count].handle = n->handle;
+    params->packets[params->count].port = n->port;
+    params->packets[params->count++].events = events;
+}
+
+/* Tells of the events of now, if there are any. edge: the epoll's word that something has changed. The mutex is not held while the
  * socket is looked at, which may take the lock of its queues. */
-static uint32_t evaluate( struct notification *n, int edge )
+static void evaluate( struct ws2_notify_fetch_params *params, struct notification *n, int edge )
 {
     struct pollfd fd = { .events = POLLIN | POLLOUT | POLLRDHUP };
     NTSTATUS status;
@@ -178,7 +190,7 @@ static uint32_t evaluate( struct notification *n, int edge )
     uint32_t events = 0;
     sigset_t before;
 
-    if (!d) return 0; /* it is being closed */
+    if (!d) return; /* it is being closed */
     fd.fd = d->fd;
     if (poll( &fd, 1, 0 ) >= 0) events = events_of( d, fd.revents );
     lock( &before );
@@ -193,27 +205,23 @@ static uint32_t evaluate( struct notification *n, int edge )
     }
     if (events && ( n->trigger & TRIGGER_ONESHOT )) n->enabled = 0;
     else if (events && ( n->trigger & TRIGGER_LEVEL )) move_to( n, &outstanding );
+    put( params, n, events );
     unlock( &before );
     descriptor_release( d );
-    return events;
 }
 
-static void put( struct ws2_notify_fetch_params *params, const struct notification *n, uint32_t events )
-{
-    if (!events) return;
-    params->packets[params->count].key = n->key;
-    params->packets[params->count].handle = n->handle;
-    params->packets[params->count].port = n->port;
-    params->packets[params->count++].events = events;
-}
-
-static struct notification *pop_due( void )
+/* The next one that is due; a removed one has been told of, and nobody else knows it. */
+static struct notification *pop_due( struct ws2_notify_fetch_params *params, int *removed )
 {
     struct notification *n;
     sigset_t before;
 
     lock( &before );
-    if ((n = TAILQ_FIRST( &due ))) move_to( n, NULL );
+    if ((n = TAILQ_FIRST( &due )))
+    {
+        move_to( n, NULL );
+        if ((*removed = n->removed)) put( params, n, EVENT_REMOVE );
+    }
     unlock( &before );
     return n;
 }
@@ -221,12 +229,11 @@ static struct notification *pop_due( void )
 static void take_due( struct ws2_notify_fetch_params *params )
 {
     struct notification *n;
+    int removed;
 
-    while (params->count < WS2_NOTIFICATIONS && (n = pop_due()))
-    {
-        put( params, n, n->removed ? EVENT_REMOVE : evaluate( n, 0 ) );
-        if (n->removed && !n->list) free( n );
-    }
+    while (params->count < WS2_NOTIFICATIONS && (n = pop_due( params, &removed )))
+        if (removed) free( n );
+        else evaluate( params, n, 0 );
 }
 
 static void take_edges( struct ws2_notify_fetch_params *params )
@@ -237,7 +244,7 @@ static void take_edges( struct ws2_notify_fetch_params *params )
     /* a change that is no packet does not end the loop: count 0 would say that there is nothing more */
     while (params->count < WS2_NOTIFICATIONS &&
            (count = epoll_wait( notify_epoll, events, WS2_NOTIFICATIONS - params->count, 0 )) > 0)
-        for (int i = 0; i < count; i++) put( params, events[i].data.ptr, evaluate( events[i].data.ptr, 1 ) );
+        for (int i = 0; i < count; i++) evaluate( params, events[i].data.ptr, 1 );
 }
 
 /* --- calls --------------------------------------------------------------------------------------------------------------*/

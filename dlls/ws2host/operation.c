@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +18,9 @@
 
 #define TICK 200 /* ms between two looks at listeners whose wake-up another process may have taken to its grave */
 
-static int io_epoll = -1;
-static int wake_fd = -1;
-static pthread_mutex_t epoll_mutex = PTHREAD_MUTEX_INITIALIZER; /* making them */
+static _Atomic int io_epoll = -1;
+static _Atomic int wake_fd = -1;
+static _Atomic uint32_t epoll_lock; /* making them */
 
 /* What has ended, in order, and what the PE side is telling the program of. */
 static _Atomic uint32_t ended_lock;
@@ -40,7 +39,7 @@ int32_t operation_epoll( uint32_t *made, int *epoll )
     int32_t error = 0;
 
     if ((*epoll = io_epoll) >= 0) return 0;
-    pthread_mutex_lock( &epoll_mutex );
+    owner_lock_take( &epoll_lock );
     if (io_epoll < 0)
     {
         struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = OPERATION_KEY_WAKE };
@@ -60,7 +59,7 @@ int32_t operation_epoll( uint32_t *made, int *epoll )
         }
     }
     *epoll = io_epoll;
-    pthread_mutex_unlock( &epoll_mutex );
+    owner_lock_give( &epoll_lock );
     return error;
 }
 

@@ -132,7 +132,7 @@ struct ws2_slot
     _Atomic uint64_t port_key;      /*  80: completion key */
     _Atomic uint32_t port_owner;    /*  88: client index of the process that associated a completion port */
     _Atomic uint32_t port_handle;   /*  92: the port's handle there */
-    uint8_t local_address[16];      /*  96: bound address, network order; IPv4 in the first 4 bytes */
+    _Atomic uint32_t local_address[4]; /* 96: bound address, network order; IPv4 in the first */
     _Atomic uint16_t local_port;    /* 112: bound port, host order, 0 when unbound */
     _Atomic uint16_t linger_onoff;  /* 114 */
     _Atomic uint16_t linger_seconds; /* 116 */
@@ -155,6 +155,24 @@ struct ws2_client_record
 };
 
 _Static_assert( sizeof(struct ws2_client_record) == 32, "the client directory has fixed records" );
+
+/* 4 or 16 bytes of the bound address. */
+static inline void ws2_slot_set_address( struct ws2_slot *slot, const void *bytes, size_t size )
+{
+    uint32_t words[4];
+
+    __builtin_memcpy( words, bytes, size );
+    for (size_t i = 0; i < size / sizeof(words[0]); i++)
+        atomic_store_explicit( &slot->local_address[i], words[i], memory_order_relaxed );
+}
+static inline void ws2_slot_address( const struct ws2_slot *slot, void *bytes, size_t size )
+{
+    uint32_t words[4];
+
+    for (size_t i = 0; i < size / sizeof(words[0]); i++)
+        words[i] = atomic_load_explicit( &slot->local_address[i], memory_order_relaxed );
+    __builtin_memcpy( bytes, words, size );
+}
 
 struct ws2_table_header
 {
