@@ -40,6 +40,15 @@ static inline uint64_t harness_now( void )
     return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* How much of a long test is made: all, or a HOST_TEST_PART-th of it where that is set, for builds that are slow. */
+static inline int harness_part( int whole )
+{
+    const char *text = getenv( "HOST_TEST_PART" );
+    const int part = text ? atoi( text ) : 1;
+
+    return part > 1 ? ( whole + part - 1 ) / part : whole;
+}
+
 static inline void harness_begin( void )
 {
     static char server[4096];

@@ -4,8 +4,8 @@
  * redeem, in all combinations; their handle values are used again at once. Nobody hangs, no call returns what it cannot,
  * and nothing is left: no host descriptor and no slot.
  *
- * The real host half and the real server; `make check-races` builds both with ThreadSanitizer. RACES_SECONDS (2) is the
- * time of each mix of threads.
+ * The real host half and the real server; `make check-races` builds both with ThreadSanitizer. RACES_SECONDS (0.5) is
+ * the time of each mix of threads.
  */
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -362,7 +362,7 @@ static unsigned int milliseconds( void )
 {
     const char *text = getenv( "RACES_SECONDS" );
 
-    return text ? (unsigned int)( atof( text ) * 1000 ) : 1000;
+    return text ? (unsigned int)( atof( text ) * 1000 ) : 500;
 }
 
 static int listen_there( void )
