@@ -206,7 +206,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
 static int32_t make_epoll( uint32_t *made )
 {
     int32_t error = 0;
-    int outer;
+    int outer, poke;
 
     if (io_epoll >= 0) return 0;
     owner_lock_take( &io_lock );
@@ -219,7 +219,8 @@ static int32_t make_epoll( uint32_t *made )
             struct epoll_event event = { .events = EPOLLIN, .data.u64 = POKE_KEY };
 
             /* without it only re-enabling calls of other processes go unnoticed */
-            if ((io_poke = poke_open()) >= 0) epoll_ctl( fd, EPOLL_CTL_ADD, io_poke, &event );
+            if ((poke = poke_open()) >= 0) epoll_ctl( fd, EPOLL_CTL_ADD, poke, &event );
+            io_poke = poke;
             event.data.u64 = OPERATION_KEY_EVENTS;
             if ((error = operation_epoll( made, &outer ))) close( fd );
             else if (epoll_ctl( outer, EPOLL_CTL_ADD, fd, &event ) < 0) error = winsock_error( errno ), close( fd );
