@@ -9,6 +9,7 @@
  * An input is records of 24 bytes: struct record.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
@@ -94,8 +95,10 @@ static void answer( int fd, int memfd )
         struct iovec out = { &reply, sizeof(reply) };
         int received = -1, given = -1;
         struct cmsghdr *cmsg;
+        ssize_t size;
 
-        if (recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) != sizeof(request)) abort(); /* nothing makes the client hang up */
+        while ((size = recvmsg( fd, &header, MSG_CMSG_CLOEXEC )) < 0 && errno == EINTR) continue; /* libFuzzer's timer */
+        if (size != sizeof(request)) abort(); /* nothing makes the client hang up */
         if ((cmsg = CMSG_FIRSTHDR( &header ))) memcpy( &received, CMSG_DATA( cmsg ), sizeof(int) );
         switch (request.type)
         {
