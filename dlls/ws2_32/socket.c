@@ -45,7 +45,11 @@ BOOL ws2_adopt( UINT64 handle )
 
     if (!handle || handle > 0x7fffffff) return FALSE;
     if (ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd )) return FALSE;
-    return !ws2_call( socket_adopt, &adopt );
+    if (ws2_call( socket_adopt, &adopt )) return FALSE;
+    /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is
+     * another object's by now. Who closes it from here on finds the descriptor. */
+    if (ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd )) adopt.fd = -1;
+    return !ws2_call( socket_adopted, &adopt );
 }
 
 /* slot_flags: of enum ws2_slot_flag, besides */

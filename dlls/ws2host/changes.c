@@ -3,7 +3,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,12 +11,13 @@
 #include "events.h"
 #include "operation.h"
 #include "option.h"
+#include "owner_lock.h"
 #include "poke.h"
 
 static const uint32_t groups[] = { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE };
 #define KINDS ( sizeof(groups) / sizeof(groups[0]) )
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* making the sockets */
+static _Atomic uint32_t making; /* lock: making the sockets */
 static _Atomic int fds[KINDS];                            /* of the watched kinds, 0 for the others */
 static _Atomic uint32_t counts[KINDS];
 static _Atomic uint32_t untold; /* a bit per kind whose change has not been told to every socket yet; the I/O thread's */
@@ -75,7 +75,7 @@ int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
         return 0;
     }
     connection_block_signals( &before );
-    pthread_mutex_lock( &mutex );
+    owner_lock_take( &making );
     if (!atomic_load( &fds[kind] ))
     {
         if ((fd = changes_open( kind )) < 0) error = WSAENOBUFS;
@@ -86,7 +86,7 @@ int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
         }
         else atomic_store( &fds[kind], fd );
     }
-    pthread_mutex_unlock( &mutex );
+    owner_lock_give( &making );
     connection_restore_signals( &before );
     return error;
 }

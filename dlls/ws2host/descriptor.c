@@ -18,6 +18,7 @@
 #include "notify.h"
 #include "operation.h"
 #include "owner_lock.h"
+#include "socket.h"
 #include "wait.h"
 
 #define DESCRIPTOR_FREE 0x80000000u
@@ -176,6 +177,17 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     return NULL;
 }
 
+/* A descriptor whose handle is gone, out of the table already. */
+static void end_lost( struct descriptor *d )
+{
+    atomic_store( &d->closing, 1 );
+    events_forget( d );
+    notify_forget( d );
+    if (operation_close( d, NULL, 0 )) operation_wake_io();
+    wait_wake( d );
+    descriptor_release( d );
+}
+
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 {
     entry *entry = find_entry( handle, 1 );
@@ -188,17 +200,42 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         connection_name( d->slot_index, d->generation, handle );
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
-    if (old && old != CLOSING)
-    {
-        /* its handle was closed behind our back, and the loader has used the value again */
-        atomic_store( &old->closing, 1 );
-        events_forget( old );
-        notify_forget( old );
-        if (operation_close( old, NULL, 0 )) operation_wake_io();
-        wait_wake( old );
-        descriptor_release( old );
-    }
+    if (old && old != CLOSING) end_lost( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
+}
+
+int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
+{
+    entry *entry = find_entry( handle, 1 );
+    struct descriptor *old = NULL;
+
+    if (!entry)
+    {
+        descriptor_release( d );
+        return WSAENOBUFS;
+    }
+    d->handle = handle;
+    if (atomic_compare_exchange_strong( entry, &old, d )) return 0;
+    /* another thread has found it too; or, meanwhile, the value is a new socket's */
+    descriptor_release( d );
+    return old == CLOSING ? WSAENOTSOCK : 0;
+}
+
+int32_t descriptor_confirm( uint64_t handle, int fd )
+{
+    entry *entry = find_entry( handle, 0 );
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( handle, &status ), *expected = d;
+    int32_t error = 0;
+
+    if (!d) return WSAENOTSOCK;
+    if (fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ))
+    {
+        error = WSAENOTSOCK;
+        if (atomic_compare_exchange_strong( entry, &expected, NULL )) end_lost( d );
+    }
+    descriptor_release( d );
+    return error;
 }
 
 void descriptor_discard( struct descriptor *d )

@@ -86,6 +86,11 @@ int descriptor_hold( struct descriptor *descriptor );
 struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );
 /* Puts it into the table under its handle; the user that descriptor_create gave stands for the table from now on. */
 int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
+/* The same for a handle that was found, not made: 0 and another descriptor if one stands there by now; WSAENOTSOCK when the
+ * handle is being closed. The descriptor is taken over, also when it fails. */
+int32_t descriptor_install_found( struct descriptor *descriptor, uint64_t handle );
+/* Is fd (-1: none) a descriptor of the socket under that handle? If not, what stands there goes. */
+int32_t descriptor_confirm( uint64_t handle, int fd );
 /* Takes a live descriptor out of the table without ending it; its user is the caller's from now on. NULL: not there. */
 struct descriptor *descriptor_remove( uint64_t handle );
 /* The end of a descriptor that was never installed. */

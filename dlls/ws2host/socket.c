@@ -158,7 +158,16 @@ NTSTATUS unix_socket_adopt( void *args )
         params->error = WSAENOBUFS;
         return 0;
     }
-    if ((params->error = descriptor_install( d, params->handle ))) descriptor_discard( d );
+    params->error = descriptor_install_found( d, params->handle );
+    return 0;
+}
+
+NTSTATUS unix_socket_adopted( void *args )
+{
+    struct ws2_socket_adopt_params *params = args;
+
+    params->error = descriptor_confirm( params->handle, params->fd );
+    if (params->fd >= 0) close( params->fd );
     return 0;
 }
 

@@ -14,6 +14,7 @@
     X( socket_install ) \
     X( socket_discard ) \
     X( socket_adopt ) \
+    X( socket_adopted ) \
     X( socket_info ) \
     X( socket_next ) \
     X( process_end ) \
@@ -83,7 +84,9 @@ struct ws2_socket_install_params
     uint64_t descriptor;
 };
 
-/* fd: a host descriptor of the handle's object, taken over. WSAENOTSOCK when that is no socket of ours. */
+/* socket_adopt: fd, taken over, is a host descriptor of the handle's object. WSAENOTSOCK when that is no socket of ours.
+ * socket_adopted: the same again (-1 when the handle has none any more), afterwards. WSAENOTSOCK when what was adopted is not
+ * the handle's object any more; then it is nobody's. */
 struct ws2_socket_adopt_params
 {
     int32_t error;
