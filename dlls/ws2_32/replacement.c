@@ -6,8 +6,8 @@
  * process the descriptor table knows better. Whoever gets a copy of the handle, by DuplicateHandle or by inheriting it, gets
  * one that is made anew. A copy in another process that is older than the connection keeps the host socket of its time.
  *
- * A child's copies are put right while it stands before its first instruction: its table of handles is
- * quiet then, the server gives the lowest free value, and so a handle that was closed can be made under the same value again.
+ * A child's copies are put right while it stands before its first instruction: its table of handles is quiet then, the server
+ * gives the lowest free value, and so a handle that was closed can be made under the same value again.
  */
 #include "ws2_32_private.h"
 #include "replacement.h"
