@@ -9,7 +9,9 @@
 #include "ws2_32_private.h"
 #include "catalogue.h"
 #include "completion.h"
+#include "handle_copies.h"
 #include "options.h"
+#include "registered_io.h"
 
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size );
 
@@ -38,6 +40,8 @@ int ws2_read( void *target, const void *user, size_t size ) { return memcpy( tar
 int ws2_write( void *user, const void *source, size_t size ) { return memcpy( user, source, size ), 0; }
 DWORD options_opentype( void ) { return 0; }
 void completion_deliver( void ) {}
+void handle_copies( struct ws2_handle_params *params ) { (void)params; }
+void registered_closing( SOCKET s ) { (void)s; }
 NTSTATUS NtClose( HANDLE handle ) { return (void)handle, 0; }
 int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle )
 {
