@@ -42,19 +42,23 @@ int32_t ioctl_routing_interface( struct descriptor *d, struct ioctl_request *req
     return error;
 }
 
+static int is_listed( const struct ifaddrs *interface, int family )
+{
+    return interface->ifa_addr && interface->ifa_addr->sa_family == family && interface->ifa_flags & IFF_UP &&
+           !( interface->ifa_flags & IFF_LOOPBACK );
+}
+
 /* SOCKET_ADDRESS_LIST: INT iAddressCount, then { LPSOCKADDR, INT }[], then the addresses that these point to. */
 int32_t ioctl_address_list( struct descriptor *d, struct ioctl_request *request )
 {
     int family = d->slot->family == WS_AF_INET6 ? AF_INET6 : AF_INET;
     uint32_t size = address_size( family == AF_INET6 ? WS_AF_INET6 : WS_AF_INET );
     uint32_t width = request->width, header = width, entry = 2 * width, count = 0, i = 0;
+    int turn = 0;
     struct ifaddrs *list, *next;
 
     if (getifaddrs( &list )) return winsock_error( errno );
-    for (next = list; next; next = next->ifa_next)
-        if (next->ifa_addr && next->ifa_addr->sa_family == family && next->ifa_flags & IFF_UP &&
-            !( next->ifa_flags & IFF_LOOPBACK ))
-            count++;
+    for (next = list; next; next = next->ifa_next) count += is_listed( next, family );
     if (header + count * ( entry + size ) > IOCTL_OUT_BYTES) count = ( IOCTL_OUT_BYTES - header ) / ( entry + size );
 
     request->count = header + count * ( entry + size );
@@ -68,21 +72,21 @@ int32_t ioctl_address_list( struct descriptor *d, struct ioctl_request *request 
     }
     memset( request->out, 0, request->count );
     memcpy( request->out, &count, 4 );
-    for (next = list; next && i < count; next = next->ifa_next)
+    /* those of a default route come first */
+    for (next = list; i < count && turn < 2; next = next->ifa_next ? next->ifa_next : (turn++, list))
     {
         uint32_t offset = header + count * entry + i * size;
         uint64_t pointer = request->out_address + offset;
         uint16_t windows_family = d->slot->family;
 
-        if (!next->ifa_addr || next->ifa_addr->sa_family != family || !( next->ifa_flags & IFF_UP ) ||
-            next->ifa_flags & IFF_LOOPBACK)
-            continue;
+        if (!is_listed( next, family ) || interface_carries_default_route( next->ifa_name, family ) == turn) continue;
         memcpy( request->out + header + i * entry, &pointer, width );
         memcpy( request->out + header + i * entry + width, &size, 4 );
         memcpy( request->out + offset, next->ifa_addr, size );
         memcpy( request->out + offset, &windows_family, 2 );
         i++;
     }
+    memcpy( request->out, &i, 4 ); /* routes may have changed meanwhile */
     freeifaddrs( list );
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "ioctl.h"
 #include "unix_private.h"
 
 NTSTATUS unix_etc_file( void *args )
@@ -38,8 +39,8 @@ NTSTATUS unix_etc_file( void *args )
     return 0;
 }
 
-/* Names of the adapters with a default route: destination and mask (or prefix length) of zero. */
-static int carries_default_route( const char *interface, int family )
+/* Destination and mask (or prefix length) of zero. */
+int interface_carries_default_route( const char *interface, int family )
 {
     FILE *file = fopen( family == AF_INET ? "/proc/net/route" : "/proc/net/ipv6_route", "re" );
     char line[512], name[64], destination[40];
@@ -82,7 +83,7 @@ static int describe( const struct ifaddrs *interface, struct ws2_address *addres
         return 0;
     address->adapter = if_nametoindex( interface->ifa_name );
     if (interface->ifa_flags & IFF_LOOPBACK) address->flags |= WS2_ADDRESS_LOOPBACK;
-    else if (carries_default_route( interface->ifa_name, interface->ifa_addr->sa_family ))
+    else if (interface_carries_default_route( interface->ifa_name, interface->ifa_addr->sa_family ))
         address->flags |= WS2_ADDRESS_DEFAULT_ROUTE;
     return 1;
 }

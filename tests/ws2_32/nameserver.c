@@ -251,6 +251,31 @@ static void test_hosts( void )
     ok( !strcmp( name, "192.0.2.99" ), "named %s\n", name );
 }
 
+/* This computer's addresses: the one by which the default route goes is the first, whatever order the adapters have. */
+static void test_own_addresses( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
+    ULONG first = inet_addr( "192.0.2.1" );
+    char buffer[1024];
+    SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)buffer;
+    const struct hostent *host;
+    DWORD size;
+    int count = 0;
+
+    ip( "address add 203.0.113.1/24 dev ws2peer" );
+    host = gethostbyname( "" );
+    ok( host != NULL, "error %d\n", WSAGetLastError() );
+    while (host && host->h_addr_list[count]) count++;
+    ok( count == 2 && !memcmp( host->h_addr_list[0], &first, 4 ), "%d addresses, another first\n", count );
+    check_ok( WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, list, sizeof(buffer), &size, NULL, NULL ) );
+    ok( list->iAddressCount == 2, "%d addresses\n", list->iAddressCount );
+    ok( ( (struct sockaddr_in *)list->Address[0].lpSockaddr )->sin_addr.s_addr == first, "another first\n" );
+    ok( ( (struct sockaddr_in *)list->Address[1].lpSockaddr )->sin_addr.s_addr == inet_addr( "203.0.113.1" ),
+        "another second\n" );
+    ip( "address del 203.0.113.1/24 dev ws2peer" );
+    check_ok( closesocket( s ) );
+}
+
 static void test_lookup_service( void )
 {
     GUID class = SVCID_INET_HOSTADDRBYNAME;
@@ -402,6 +427,7 @@ START_TEST( nameserver )
         test_lists();
         test_international();
         test_hosts();
+        test_own_addresses();
         test_lookup_service();
         test_connect();
         test_pending();

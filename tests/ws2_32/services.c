@@ -113,10 +113,68 @@ static void test_services( void )
     CloseHandle( start );
 }
 
+/* The prefix's own file of services or protocols, put in the place of what is there; FALSE where it is the
+ * administrator's. */
+static BOOL moved;
+static WCHAR path[MAX_PATH], aside[MAX_PATH];
+
+static BOOL write_file( const WCHAR *name, const char *lines )
+{
+    HANDLE file;
+    DWORD written;
+
+    GetSystemDirectoryW( path, MAX_PATH - 32 );
+    wcscat( path, L"\\drivers\\etc\\" );
+    wcscat( path, name );
+    wcscpy( aside, path );
+    wcscat( aside, L".aside" );
+    moved = MoveFileW( path, aside );
+    file = CreateFileW( path, GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_NEW, 0, NULL );
+    if (file == INVALID_HANDLE_VALUE)
+    {
+        skip( "no new file of %ls, error %lu\n", name, GetLastError() );
+        return FALSE;
+    }
+    WriteFile( file, lines, strlen( lines ), &written, NULL );
+    CloseHandle( file );
+    return TRUE;
+}
+
+static void restore_file( void )
+{
+    DeleteFileW( path );
+    if (moved) ok( MoveFileW( aside, path ), "error %lu\n", GetLastError() );
+}
+
+static void test_files( void )
+{
+    struct protoent *protocol;
+    struct servent *service;
+
+    if (write_file( L"services", "# ours\r\nws2test  4321/udp  ws2alias # a comment\r\n" ))
+    {
+        service = getservbyname( "ws2alias", "udp" );
+        ok( service && service->s_port == (short)htons( 4321 ) && !strcmp( service->s_name, "ws2test" ), "not found\n" );
+        service = getservbyport( htons( 4321 ), NULL );
+        ok( service && !strcmp( service->s_name, "ws2test" ) && !strcmp( service->s_proto, "udp" ), "not found\n" );
+        check_error( (ULONG_PTR)getservbyname( "ws2test", "tcp" ), 0, WSANO_DATA );
+        restore_file();
+    }
+    if (write_file( L"protocol", "ws2proto 253 WS2-PROTO\r\n" ))
+    {
+        protocol = getprotobyname( "ws2-proto" );
+        ok( protocol && protocol->p_proto == 253 && !strcmp( protocol->p_name, "ws2proto" ), "not found\n" );
+        protocol = getprotobynumber( 253 );
+        ok( protocol && !strcmp( protocol->p_name, "ws2proto" ), "not found\n" );
+        restore_file();
+    }
+}
+
 START_TEST( services )
 {
     if (support_begin()) return;
     test_protocols();
     test_services();
+    test_files();
     support_end();
 }
