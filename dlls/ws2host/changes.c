@@ -54,7 +54,7 @@ static void settle( uint32_t kind )
 {
     struct pollfd change = { .fd = atomic_load( &fds[kind] ), .events = POLLIN };
 
-    for (int i = 0; i < 100 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &untold ) & 1u << kind ) ); i++)
+    for (int i = 0; i < 2000 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &untold ) & 1u << kind ) ); i++)
     {
         operation_wake_io();
         usleep( 500 );

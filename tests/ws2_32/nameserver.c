@@ -191,6 +191,9 @@ static void test_lists( void )
     }
 
     ip( "-6 address add 2001:db8::1/64 dev ws2test nodad" );
+    /* it may take the system a moment to use it */
+    hints = ( struct addrinfo ){ .ai_family = AF_INET6 };
+    for (int i = 0; i < 100 && getaddrinfo( "host.ws2.test", NULL, &hints, &list ) == WSANO_DATA; i++) Sleep( 50 );
     check_list( "host.ws2.test", AF_INET6, 0, 0, "2001:db8::10" );
     check_list( "four.ws2.test", AF_INET6, 0, WSANO_DATA, "" );
     check_list( "six.ws2.test", AF_INET, 0, WSANO_DATA, "" );
