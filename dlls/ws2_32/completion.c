@@ -2,7 +2,8 @@
  * The ends of overlapped operations: status block, event, APC, completion packet.
  *
  * One thread at a time tells the program of what the host half's queues have ended, under a lock, so that packets come in
- * the order in which the operations ended: the I/O thread, or who closes and cancels, before its call returns.
+ * the order in which the operations ended: the I/O thread, who waits at a completion port, or who closes and cancels, before
+ * its call returns.
  */
 #include "completion.h"
 #include "file_wait.h"

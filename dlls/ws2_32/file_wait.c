@@ -21,7 +21,7 @@ static struct file_waiter *waiters;
 
 static BOOL is_busy( UINT64 handle )
 {
-    struct ws2_port_params params = { .handle = handle };
+    struct ws2_port_params params = { .handle = handle, .wait = 1 };
 
     return !ws2host_call( ws2_call_port_query, &params ) && !params.error && params.busy;
 }

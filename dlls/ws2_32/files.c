@@ -141,10 +141,7 @@ NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information
 {
     NTSTATUS status = nt_NtQueryObject( handle, class, information, size, needed );
     struct object_basic_information *basic = information;
-    struct
-    {
-        BOOLEAN inherited, protected;
-    } flags;
+    struct object_handle_flags flags;
 
     if (status || class != OBJECT_BASIC_INFORMATION || size < sizeof(*basic) || !hooks_is_socket( handle )) return status;
     if (!nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof(flags), NULL ))

@@ -6,6 +6,7 @@
 #include "port_queue.h"
 #include "registered_io.h"
 #include "replacement.h"
+#include "nt_codes.h"
 
 struct thread_basic_information /* not in the mingw-w64 headers */
 {
@@ -75,6 +76,16 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
     if (hooks_is_socket( source ) && is_this_process( source_process ))
         return duplicate_socket( source, target_process, target, access, attributes, options );
     return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+}
+
+NTSTATUS NTAPI hook_NtSetInformationObject( HANDLE handle, ULONG class, void *information, ULONG size )
+{
+    struct object_handle_flags flags;
+
+    if (class == OBJECT_DATA_INFORMATION && size >= sizeof(flags) && !ws2_read( &flags, information, sizeof(flags) ) &&
+        flags.inherited)
+        port_queue_inheriting( handle );
+    return nt_NtSetInformationObject( handle, class, information, size );
 }
 
 /* The id of a thread of this process, else 0. */

@@ -71,6 +71,7 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtWaitForSingleObject, ( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtWaitForMultipleObjects, \
        ( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
+    X( NtSetInformationObject, ( HANDLE handle, ULONG class, void *information, ULONG size ) ) \
     X( NtQueryObject, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtCreateFile, \
        ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, \
@@ -86,6 +87,7 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
        ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, ULONG concurrency ) ) \
     X( NtSetIoCompletion, \
        ( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information ) ) \
+    X( NtQueryIoCompletion, ( HANDLE port, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtRemoveIoCompletion, \
        ( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb, LARGE_INTEGER *timeout ) ) \
     X( NtRemoveIoCompletionEx, \

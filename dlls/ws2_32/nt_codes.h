@@ -35,6 +35,10 @@
 
 #define OBJECT_BASIC_INFORMATION 0
 #define OBJECT_DATA_INFORMATION 4
+struct object_handle_flags
+{
+    BOOLEAN inherited, protected;
+};
 
 #define DUPLICATE_SAME_ATTRIBUTES 4
 

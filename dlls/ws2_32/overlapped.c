@@ -92,7 +92,7 @@ int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWOR
 
 static int get_result( SOCKET s, OVERLAPPED *overlapped, DWORD *size, BOOL wait, DWORD *flags, BOOL *done )
 {
-    struct ws2_port_params known = { .handle = s };
+    struct ws2_port_params known = { .handle = s, .wait = wait };
     OVERLAPPED copy;
     NTSTATUS status;
     HANDLE event;

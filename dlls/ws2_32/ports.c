@@ -11,7 +11,7 @@
 #include "port_queue.h"
 #include "ports.h"
 
-NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, int class, void *info, ULONG size, ULONG *result );
+NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, ULONG class, void *info, ULONG size, ULONG *result );
 
 struct port
 {
@@ -64,35 +64,46 @@ static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
     }
     port->theirs = theirs;
     port->owner = owner;
-    port->queue = owner ? NULL : port_queue_find( theirs );
+    if (!owner && !(port->queue = port_queue_find( theirs ))) port->queue = port_queue_adopt( theirs );
     port->next = ports;
     ports = port;
     count_ports();
     return port;
 }
 
+/* The lock is held. */
+static struct port *find_or_add( HANDLE theirs )
+{
+    struct port *port = find( theirs, 0 );
+
+    return port ? port : add( theirs, 0, GetCurrentProcess() );
+}
+
 NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
 {
+    struct port_queue *queue = NULL;
     struct port *port;
     NTSTATUS status;
     ULONG depth;
 
     if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
     AcquireSRWLockExclusive( &lock );
-    if (!(port = find( theirs, 0 ))) port = add( theirs, 0, GetCurrentProcess() );
-    if (port)
+    if ((port = find_or_add( theirs )))
     {
         port->kept = TRUE;
-        if (port->queue) port_queue_share( port->queue ); /* whether packets are taken is asked of wineserver */
+        if ((queue = port->queue)) port_queue_hold( queue );
         *ours = port->ours;
     }
     ReleaseSRWLockExclusive( &lock );
+    if (queue) port_queue_share( queue ); /* whether packets are taken is asked of wineserver */
+    port_queue_release( queue );
     return port ? 0 : status_of_error( WSAENOBUFS );
 }
 
 NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
 {
     struct ws2_port_params params = { .handle = ws2_pointer( s ), .port = { .key = key } };
+    struct port_queue *queue = NULL;
     struct port *port;
     NTSTATUS status;
     ULONG depth;
@@ -100,15 +111,20 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
 
     if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
     AcquireSRWLockExclusive( &lock );
-    if (!(port = find( theirs, 0 ))) port = add( theirs, 0, GetCurrentProcess() );
-    if (!port) error = WSAENOBUFS;
+    if ((port = find_or_add( theirs )) && (queue = port->queue)) port_queue_hold( queue );
+    ReleaseSRWLockExclusive( &lock );
+    /* which may start threads: no lock is held */
+    if (queue) params.queue = port_queue_begin( queue );
+
+    AcquireSRWLockExclusive( &lock );
+    if (!(port = find_or_add( theirs ))) error = WSAENOBUFS;
     else
     {
         params.port.handle = (UINT32)(UINT_PTR)port->ours;
         error = ws2_call( port_associate, &params );
-        if (!error && port->queue) port_queue_begin( port->queue );
     }
     ReleaseSRWLockExclusive( &lock );
+    port_queue_release( queue );
     if (error == WSA_INVALID_PARAMETER) return STATUS_INVALID_PARAMETER;
     return status_of_error( error );
 }

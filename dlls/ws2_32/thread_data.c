@@ -14,6 +14,7 @@ static void WINAPI release( void *value )
 
     if (!data) return;
     completion_thread_ends( data );
+    port_user_ends( &data->port_user );
     free( data->host.memory );
     free( data->service.memory );
     free( data->protocol.memory );

@@ -4,6 +4,7 @@
 #define THREAD_DATA_H
 
 #include <windows.h>
+#include "port_queue.h"
 
 struct thread_buffer
 {
@@ -20,6 +21,7 @@ struct thread_data
     BOOL blocking_cancelled; /* the call that waits is to end with WSAEINTR */
     HANDLE thread;         /* for APCs, NULL before the first */
     BOOL pended;           /* it has begun operations that waited */
+    struct port_user port_user;
 };
 
 /* The calling thread's own; NULL without memory. Freed when the thread ends. */

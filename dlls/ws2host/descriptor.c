@@ -19,6 +19,7 @@
 #include "operation.h"
 #include "owner_lock.h"
 #include "socket.h"
+#include "port.h"
 #include "wait.h"
 
 #define DESCRIPTOR_FREE 0x80000000u
@@ -138,6 +139,7 @@ void descriptor_release( struct descriptor *d )
     /* of several that count it down to nothing, one destroys it */
     if (!atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE )) return;
     operation_forget( d );
+    port_release( d->queues.port );
     close( d->fd );
     d->fd = -1;
     if (publishing)

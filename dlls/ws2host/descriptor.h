@@ -44,6 +44,8 @@ struct operation_queues
     _Atomic( struct operation * ) first[QUEUE_COUNT];
     struct operation *last[QUEUE_COUNT];
     uint32_t watched;       /* events in the epoll */
+    int epoll;              /* in which, when there are any */
+    struct port *port;      /* counted: whose epoll that is to be (port.h); NULL: the I/O thread's */
     uint32_t exclusive;     /* a shared listener: in the epoll only while something is queued */
     struct descriptor *next_exclusive;
     uint32_t shut_send;     /* shutdown when the send queue is empty */

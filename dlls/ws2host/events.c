@@ -12,6 +12,7 @@
 #include "notify.h"
 #include "operation.h"
 #include "owner_lock.h"
+#include "port.h"
 #include "poke.h"
 #include "conditions.h"
 
@@ -473,6 +474,8 @@ static void take_events( struct ws2_io_wait_params *params )
 /* How soon it is noticed that a program takes packets without calling ProcessSocketNotifications. */
 #define OUTSTANDING_MS 10
 
+static int shorter( int a, int b ) { return a < 0 ? b : b < 0 || a < b ? a : b; }
+
 NTSTATUS unix_io_wait( void *args )
 {
     struct ws2_io_wait_params *params = args;
@@ -486,7 +489,7 @@ NTSTATUS unix_io_wait( void *args )
     changes_tell( params ); /* of the turn before */
     while (!params->count && !operation_ended() && !params->notifications && !params->outstanding)
     {
-        const int patience = notify_outstanding() ? OUTSTANDING_MS : operation_patience();
+        const int patience = shorter( notify_outstanding() ? OUTSTANDING_MS : operation_patience(), port_patience() );
         int count = epoll_wait( epoll, events, WS2_IO_ACTIONS, patience ), network = 0, polls = 0;
 
         for (int i = 0; i < count; i++)
@@ -496,12 +499,14 @@ NTSTATUS unix_io_wait( void *args )
             else if (events[i].data.u64 == NOTIFY_KEY) params->notifications = 1;
             else if (events[i].data.u64 >= OPERATION_KEY_CHANGES && events[i].data.u64 <= OPERATION_KEY_LAST)
                 changes_seen( events[i].data.u64 );
+            else if (port_is_key( events[i].data.u64 )) port_fired( events[i].data.u64 );
             else if (events[i].data.u64 != OPERATION_KEY_WAKE) operation_edge( events[i].data.u64 );
         }
         /* the operations come first: what they take is no event */
         changes_tell( params );
         if (network) take_events( params );
         if (polls) afd_poll_serve();
+        port_tick();
         if (!count || !++turns) operation_tick();
         if (notify_due()) params->notifications = 1;
         params->outstanding = !count && notify_outstanding();

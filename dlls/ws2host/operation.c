@@ -15,6 +15,7 @@
 #include "notify.h"
 #include "operation.h"
 #include "owner_lock.h"
+#include "port.h"
 
 #define TICK 200 /* ms between two looks at listeners whose wake-up another process may have taken to its grave */
 
@@ -89,6 +90,7 @@ static int32_t watch( struct descriptor *d, enum operation_queue queue )
     if (( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && is_shared( d ))
     {
         event.events = EPOLLIN | EPOLLEXCLUSIVE;
+        queues->epoll = io_epoll;
         if (epoll_ctl( io_epoll, EPOLL_CTL_ADD, d->fd, &event ) < 0) return winsock_error( errno );
         queues->exclusive = 1;
         owner_lock_take( &exclusive_lock );
@@ -100,7 +102,8 @@ static int32_t watch( struct descriptor *d, enum operation_queue queue )
     else
     {
         event.events = wanted | EPOLLET;
-        if (epoll_ctl( io_epoll, queues->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) < 0)
+        if (!queues->watched) queues->epoll = queues->port ? port_epoll( queues->port ) : io_epoll;
+        if (epoll_ctl( queues->epoll, queues->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) < 0)
             return winsock_error( errno );
     }
     queues->watched = wanted;
@@ -113,7 +116,7 @@ void operation_forget( struct descriptor *d )
 
     if (!queues->watched) return;
     queues->watched = 0;
-    epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    epoll_ctl( queues->epoll, EPOLL_CTL_DEL, d->fd, NULL );
     if (!queues->exclusive) return;
     queues->exclusive = 0;
     owner_lock_take( &exclusive_lock );
@@ -126,6 +129,7 @@ void operation_forget( struct descriptor *d )
 
 void operation_watch_again( struct descriptor *d )
 {
+    operation_forget( d );
     for (enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++)
         if (operation_queued( d, queue )) watch( d, queue );
 }
@@ -438,7 +442,9 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
     descriptor_hold( d );
     descriptor_hold( d );
     queued->descriptor = queued->owner = d;
+    /* who waits for an event need not come to the port */
     if (!params->target.event) operation_busy( d );
+    else if (queues->port) port_detach( d );
     if (params->how & WS2_OPERATION_TRY)
     {
         queued->held = 1;
@@ -681,8 +687,9 @@ NTSTATUS unix_operation_flush( void *args )
         int count = epoll_wait( io_epoll, events, 16, 0 );
 
         for (int i = 0; i < count; i++)
-            if (events[i].data.u64 > OPERATION_KEY_LAST)
+            if (events[i].data.u64 > OPERATION_KEY_LAST && !port_is_key( events[i].data.u64 ))
                 operation_edge( events[i].data.u64 );
+        port_serve_all();
         if (!count) nanosleep( &nap, NULL );
     }
     return 0;

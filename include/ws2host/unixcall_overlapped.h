@@ -24,7 +24,12 @@
     X( operation_flush ) \
     X( port_associate ) \
     X( port_modes ) \
-    X( port_query )
+    X( port_query ) \
+    X( port_open ) \
+    X( port_close ) \
+    X( port_wait ) \
+    X( port_wake ) \
+    X( port_thread )
 
 /* How the program is told of the end: carried through the host half, which looks at iosb and thread_id only. */
 struct ws2_operation_target
@@ -196,6 +201,40 @@ struct ws2_port_params
     uint32_t busy; /* out */
     uint64_t handle;
     struct ws2_port port;
+    uint64_t queue; /* port_associate: 0, or what port_open made: the port's waiters serve the socket */
+    uint32_t wait;  /* port_query: the caller waits for the end of an operation, and not at the port */
+    uint32_t reserved;
+};
+
+/* port_open: for a port that this process has made. port_close gives it back. port_wake ends one thread's port_wait; when
+ * none is in it, that of the next. */
+struct ws2_port_open_params
+{
+    int32_t error;
+    uint32_t need_io_thread; /* out */
+    uint64_t port;
+};
+
+/* Waits until sockets of the port are ready or it is woken, and performs what they were ready for. May return early. */
+struct ws2_port_wait_params
+{
+    int32_t error;
+    int32_t timeout;    /* ms, -1: for ever */
+    uint64_t port;
+    uint32_t most;      /* sockets */
+    uint32_t alertable; /* WS2_STATUS_ALERT when the thread is to look for APCs */
+    uint32_t ended;     /* out: operations have ended that are to be told of */
+    uint32_t reserved;
+    struct ws2_wait wait;
+};
+
+/* thread 0: out, the host's number of the calling thread. Else whether that thread runs, and waits for nothing. */
+struct ws2_port_thread_params
+{
+    int32_t error;
+    uint32_t thread;
+    uint32_t running; /* out */
+    uint32_t reserved;
 };
 
 #endif
