@@ -51,6 +51,8 @@ static const struct
     { "NtOpenFile", A_NOTHING, A_NOTHING, A_ATTRIBUTES, 0 },
     { "NtDeviceIoControlFile", A_HANDLE, A_NOTHING, A_NOTHING, 0x2d1080 },
     { "NtSetIoCompletion", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
+    { "NtQueryIoCompletion", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
+    { "NtSetInformationObject", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
     { "NtRemoveIoCompletion", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
     { "NtRemoveIoCompletionEx", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
     { "NtQueueApcThread", A_HANDLE, A_NOTHING, A_NOTHING, 0 },
