@@ -11,7 +11,6 @@
 
 #define WOKEN_MS 50  /* a thread that has not come by then was ended */
 #define CHECK_MS 50  /* the same of one that is held back */
-#define LYING_MS 100 /* packets that nobody asked for for so long may be another process's to take */
 
 #define BUCKETS 256
 static struct port_queue *volatile buckets[BUCKETS];
@@ -199,8 +198,8 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
     else if ((taken = port_queue_append( queue, &packet )))
     {
         wake = port_queue_to_wake( queue );
-        if (queue->waiting <= 0 && !queue->asked && GetTickCount() - queue->visited >= LYING_MS)
-            look = queue->asked = TRUE;
+        /* nobody is there or on the way: it may be another process's to take, which the courier sees when it is left lying */
+        if (queue->waiting <= 0 && !queue->woken && !queue->asked) look = queue->asked = TRUE;
     }
     ReleaseSRWLockExclusive( &queue->lock );
     if (wake) port_queue_wake( queue );

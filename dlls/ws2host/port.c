@@ -261,6 +261,14 @@ static NTSTATUS wait_alertable( struct port *port, struct ws2_port_wait_params *
     return wait_status( wait_many( &descriptors, fds, 1, timeout, &params->wait ), &params->error );
 }
 
+/* Whether the loader is about to end the calling thread, which has that signal blocked. */
+static int is_ended( void )
+{
+    sigset_t pending;
+
+    return !sigpending( &pending ) && sigismember( &pending, SIGQUIT );
+}
+
 NTSTATUS unix_port_wait( void *args )
 {
     struct ws2_port_wait_params *params = args;
@@ -293,6 +301,12 @@ NTSTATUS unix_port_wait( void *args )
     if (place) atomic_store( place, 0 );
     for (int i = 0; i < count; i++)
         if (events[i].data.u64 != WAKE_KEY) operation_edge( events[i].data.u64 );
+    if (count > 0 && is_ended())
+    {
+        /* this thread goes no further: what it was woken for, and is to tell, is others' now */
+        raise_wake( port );
+        if (operation_ended()) operation_wake_io();
+    }
     pthread_sigmask( SIG_SETMASK, &before, NULL );
     params->ended = operation_ended();
     visit( port );
