@@ -267,8 +267,9 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
         return 0;
     }
     request.in_size = params->in ? params->in_size : 0;
-    memcpy( request.in, (const void *)(uintptr_t)params->in,
-            request.in_size < IOCTL_IN_BYTES ? request.in_size : IOCTL_IN_BYTES );
+    if (request.in_size)
+        memcpy( request.in, (const void *)(uintptr_t)params->in,
+                request.in_size < IOCTL_IN_BYTES ? request.in_size : IOCTL_IN_BYTES );
     request.out_address = params->out;
     request.out_size = params->out ? params->out_size : 0;
     request.width = params->width;
@@ -290,7 +291,7 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
     if (!params->error)
     {
         params->store_count = 1;
-        memcpy( (void *)(uintptr_t)params->out, request.out, request.count );
+        if (request.count) memcpy( (void *)(uintptr_t)params->out, request.out, request.count );
     }
     else params->store_count = request.store_count;
     return status;
