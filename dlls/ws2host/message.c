@@ -131,7 +131,7 @@ NTSTATUS unix_recvmsg( void *args )
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t type = 0, left, total = 0;
-    int flags, received = 0, urgent;
+    int flags, received = 0, urgent, touched = 0;
     uint8_t kept;
 
     if (params->size_pointer) (void)*(volatile int32_t *)(uintptr_t)params->size_pointer;
@@ -142,6 +142,13 @@ NTSTATUS unix_recvmsg( void *args )
     }
     message_buffers( params->buffers, params->count, vectors, &total );
     if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    if (d->slot->type != SOCK_STREAM && !params->wait.deadline)
+    {
+        descriptor_release( d );
+        transfer_touch( vectors, params->count, TOUCH_DATAGRAM );
+        if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    }
+again:
     if ((params->error = transfer_check_receive( d, params->flags ))) goto done;
     type = d->slot->type;
 
@@ -195,6 +202,14 @@ NTSTATUS unix_recvmsg( void *args )
             }
             transfer_receive_ends( d, params->flags );
             break;
+        }
+        if (errno == EFAULT && !touched++)
+        {
+            descriptor_release( d );
+            message_buffers( params->buffers, params->count, vectors, &total ); /* whole again */
+            transfer_touch( vectors, params->count, total );
+            if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+            goto again;
         }
         if (!transfer_receive_blocked( d, params->flags, params->done, &params->wait, &params->error, &status )) break;
     }

@@ -29,6 +29,7 @@ struct accept
     uint64_t buffer;
     uint32_t receive_size, local_size, remote_size;
     int has_connection;
+    char *data; /* NULL unless the host could not write to the buffer, whose writes the loader watches */
     struct stored_address local, remote;
 };
 
@@ -48,6 +49,7 @@ static void detach( struct operation *operation )
 static void dispose( struct operation *operation )
 {
     if (operation->next_descriptor) descriptor_release( operation->next_descriptor );
+    free( ( (struct accept *)operation )->data );
 }
 
 static void store_address( struct stored_address *stored, const union host_address *address, socklen_t size )
@@ -79,10 +81,14 @@ static enum operation_result first_data( struct operation *operation )
     struct descriptor *acceptor = operation->descriptor;
     ssize_t n;
 
-    while ((n = recv( acceptor->fd, (void *)(uintptr_t)accept->buffer, accept->receive_size, MSG_DONTWAIT )) < 0 &&
-           errno == EINTR)
-        continue;
+    while ((n = recv( acceptor->fd, accept->data ? accept->data : (char *)(uintptr_t)accept->buffer, accept->receive_size,
+                      MSG_DONTWAIT )) < 0)
+    {
+        if (errno == EINTR) continue;
+        if (errno != EFAULT || accept->data || !(accept->data = malloc( accept->receive_size ))) break;
+    }
     if (n < 0 && errno == EAGAIN) return OPERATION_BLOCKED;
+    if (n > 0 && accept->data) operation_write( operation, accept->buffer, accept->data, n );
     if (n < 0) operation->error = winsock_error( errno );
     else operation->information = n;
     return finish( accept, acceptor );
@@ -179,8 +185,12 @@ static int32_t start( struct ws2_operation_accept_params *params, struct descrip
 NTSTATUS unix_operation_accept( void *args )
 {
     struct ws2_operation_accept_params *params = args;
+    const struct iovec data = { (char *)(uintptr_t)params->buffer, params->buffer ? params->receive_size : 0 };
     NTSTATUS status;
-    struct descriptor *listener = descriptor_acquire( params->operation.handle, &status );
+    struct descriptor *listener;
+
+    transfer_touch( &data, 1, TOUCH_OPERATION );
+    listener = descriptor_acquire( params->operation.handle, &status );
 
     if (!listener) return status;
     params->operation.error = start( params, listener );

@@ -65,6 +65,16 @@ struct transfer
     union host_address address;
     socklen_t address_size; /* sends: 0 for none */
     struct message *message; /* NULL for all but the Msg functions */
+    struct detour *detour;   /* receives: NULL unless the host could not write to the caller's memory */
+};
+
+/* Memory whose writes the loader has begun to watch while the receive was waiting is written by the caller, who is given
+ * the data with the end: the vectors are in `data` then. */
+struct detour
+{
+    uint64_t begins; /* so much has been received before */
+    char *data;
+    struct iovec vectors[]; /* the caller's */
 };
 
 /* The vectors that are left, at most `room` of them. */
@@ -130,6 +140,41 @@ static void give_address( struct transfer *t, struct msghdr *header )
                      sizeof(uint32_t) );
 }
 
+static int make_detour( struct transfer *t )
+{
+    char *data;
+
+    if (t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 )) return 0;
+    if (!(t->detour = malloc( sizeof(*t->detour) + t->count * sizeof(struct iovec) + t->total ))) return 0;
+    t->detour->begins = t->operation.information;
+    data = t->detour->data = (char *)( t->detour->vectors + t->count );
+    for (uint32_t i = 0; i < t->count; i++)
+    {
+        t->detour->vectors[i] = t->vectors[i];
+        t->vectors[i].iov_base = data;
+        data += t->vectors[i].iov_len;
+    }
+    return 1;
+}
+
+static void end_detour( struct transfer *t )
+{
+    const struct detour *detour = t->detour;
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < t->count && at < t->operation.information; i++)
+    {
+        const uint64_t begin = detour->begins > at ? detour->begins : at;
+        uint64_t end = at + detour->vectors[i].iov_len;
+
+        if (end > t->operation.information) end = t->operation.information;
+        if (end > begin)
+            operation_write( &t->operation, (uintptr_t)detour->vectors[i].iov_base + begin - at, detour->data + begin,
+                             end - begin );
+        at += detour->vectors[i].iov_len;
+    }
+}
+
 static enum operation_result receive( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
@@ -171,10 +216,12 @@ static enum operation_result receive( struct operation *operation )
         }
         if (n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) )) continue;
         if (n < 0 && errno == EAGAIN) return OPERATION_BLOCKED;
+        if (n < 0 && errno == EFAULT && !t->detour && make_detour( t )) continue;
         if (n < 0)
         {
             operation->error = transfer_error( d, errno );
             if (operation->information) operation->error = 0; /* what came is told first */
+            if (t->detour) end_detour( t );
             return OPERATION_DONE;
         }
         if (t->flags & WS_MSG_PEEK) operation->information = n;
@@ -187,6 +234,7 @@ static enum operation_result receive( struct operation *operation )
             operation->flags_out |= WS_MSG_TRUNC;
         }
         if (!stream) give_address( t, &header );
+        if (t->detour) end_detour( t );
         return OPERATION_DONE;
     }
 }
@@ -240,7 +288,13 @@ static enum operation_result transmit( struct operation *operation )
 
 /* --- starting ---------------------------------------------------------------------------------------------------------*/
 
-static void dispose( struct operation *operation ) { free( ( (struct transfer *)operation )->message ); }
+static void dispose( struct operation *operation )
+{
+    struct transfer *t = (struct transfer *)operation;
+
+    free( t->message );
+    free( t->detour );
+}
 
 static struct operation *clone( const struct operation *operation )
 {
@@ -333,6 +387,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         return 0;
     }
     message_buffers( params->buffers, t.count, t.vectors, &t.total );
+    if (!sending) transfer_touch( t.vectors, t.count, TOUCH_OPERATION );
     if ((d = descriptor_acquire( params->operation.handle, &status )))
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
@@ -346,7 +401,11 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         descriptor_release( d );
     }
     if (t.vectors != stack) free( t.vectors );
-    if (d && params->operation.error != WSA_IO_PENDING) write_now( &t.operation );
+    if (d && params->operation.error != WSA_IO_PENDING)
+    {
+        write_now( &t.operation );
+        free( t.detour );
+    }
     return status;
 }
 

@@ -173,15 +173,44 @@ int transfer_send_blocked( struct descriptor *d, uint32_t flags, int addressed, 
     return !( *error = transfer_check_send( d, flags, addressed ) );
 }
 
+static void touch_page( char *byte )
+{
+    char value = *(volatile char *)byte;
+
+    /* a write whatever it finds, and no other thread's is lost */
+    __atomic_compare_exchange_n( byte, &value, value, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED );
+}
+
+void transfer_touch( const struct iovec *vectors, uint32_t count, uint64_t limit )
+{
+    for (uint32_t i = 0; i < count && limit; i++)
+    {
+        char *bytes = vectors[i].iov_base;
+        const uint64_t size = vectors[i].iov_len < limit ? vectors[i].iov_len : limit;
+
+        /* the first byte, and the first of each page that follows */
+        for (uint64_t at = 0; at < size; at += 0x1000 - ( (uintptr_t)bytes + at ) % 0x1000) touch_page( bytes + at );
+        limit -= size;
+    }
+}
+
 NTSTATUS unix_recv( void *args )
 {
     struct ws2_transfer_params *params = args;
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
-    int stream, flags;
+    const struct iovec whole = { (char *)(uintptr_t)params->buffer, params->size };
+    int stream, flags, touched = 0;
     uint8_t kept;
 
     if (!d) return status;
+    if (d->slot->type != SOCK_STREAM && !params->wait.deadline)
+    {
+        descriptor_release( d );
+        transfer_touch( &whole, 1, TOUCH_DATAGRAM );
+        if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    }
+again:
     if ((params->error = transfer_check_receive( d, params->flags ))) goto done;
     stream = d->slot->type == SOCK_STREAM;
     flags = transfer_receive_flags( params->flags ) | ( stream ? 0 : MSG_TRUNC );
@@ -214,6 +243,13 @@ NTSTATUS unix_recv( void *args )
                 continue;
             transfer_receive_ends( d, params->flags );
             break;
+        }
+        if (errno == EFAULT && !touched++)
+        {
+            descriptor_release( d );
+            transfer_touch( &whole, 1, params->size );
+            if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+            goto again;
         }
         if (!transfer_receive_blocked( d, params->flags, params->done, &params->wait, &params->error, &status )) break;
     }

@@ -48,6 +48,11 @@ void transfer_receive_ends( struct descriptor *descriptor, uint32_t flags );
 /* SO_OOBINLINE has been turned on: the host gives an urgent byte that was fetched by MSG_OOB before once more, Windows
  * does not. */
 void transfer_urgent_inline( struct descriptor *descriptor );
+/* Writes to each page of what is to be received into, of `limit` bytes at most, without changing it; may fault. The loader
+ * watches the writes to some memory by taking the right to write away, of which the host's calls say EFAULT. */
+void transfer_touch( const struct iovec *vectors, uint32_t count, uint64_t limit );
+#define TOUCH_DATAGRAM 0x10000 /* the host drops a datagram that it cannot deliver */
+#define TOUCH_OPERATION 0x100000
 /* Copies the caller's WSABUFs; may fault (message.c). */
 int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total );
 

@@ -158,7 +158,7 @@ struct ws2_operation_cancel_params
     uint32_t spared;     /* not those whose target has any of these */
 };
 
-#define WS2_COMPLETION_WRITES 6
+#define WS2_COMPLETION_WRITES 8
 struct ws2_completion
 {
     struct ws2_operation_target target;
