@@ -63,7 +63,7 @@ void WINAPI WSASetLastError( int error ) { SetLastError( error ); }
 
 int ws2_attach( void )
 {
-    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0 };
+    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
     int error = ws2_call( attach, &attach );
 
     if (error) return error;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "connection.h"
 #include "unix_private.h"
+#include "ws2host/winsock_codes.h"
 
 static int log_fd = 2;
 
@@ -67,6 +68,13 @@ NTSTATUS unix_attach( void *args )
     const char *debug = getenv( "WS2DEBUG" );
 
     pthread_once( &once, open_log );
+    params->error = WSAVERNOTSUPPORTED;
+    if (params->build != WS2_INTERFACE)
+    {
+        fprintf( stderr, "ws2host: this program's ws2_32.dll (%08x) and ws2host.so (%08x) are of different builds; start it with "
+                         "ws2run, or run \"ws2ctl enable\" for its prefix again\n", params->build, WS2_INTERFACE );
+        return 0;
+    }
     params->trace = debug && !strcmp( debug, "trace" );
     params->error = connection_attach( params->windows_pid );
     return 0;
