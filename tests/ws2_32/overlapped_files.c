@@ -146,8 +146,10 @@ static void test_close_handle( BOOL by_port )
         if (which >= ov && which < ov + 3) ended |= 1u << ( which - ov );
     }
     ok( ended == 7, "ended: %#x\n", ended );
+    /* how much of the send had gone is not said of Windows */
     for (int i = 0; i < 3; i++)
-        ok( ov[i].Internal == 0xc0000120 && !ov[i].InternalHigh, "%d: status %#lx\n", i, (DWORD)ov[i].Internal );
+        ok( ov[i].Internal == 0xc0000120 && ( i == 2 || !ov[i].InternalHigh ), "%d: status %#lx\n", i,
+            (DWORD)ov[i].Internal );
     check_fails( recv( server, data[0], 1, 0 ), WSAENOTSOCK );
     closesocket( client );
     for (int i = 0; i < 3; i++) CloseHandle( events[i] );
