@@ -223,7 +223,7 @@ static void begin( void )
 {
     static char directory[] = "/tmp/ws2host-fuzz-XXXXXX";
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    struct ws2_attach_params attach = { .windows_pid = 0x20 };
+    struct ws2_attach_params attach = { .windows_pid = 0x20, .build = WS2_INTERFACE };
     struct ws2_thread_params self = { .thread = 0x24 };
     pthread_t thread;
     int listener;

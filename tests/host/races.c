@@ -381,7 +381,7 @@ static int listen_there( void )
 static int run_mix( void *context )
 {
     const uint32_t mix = *(const int *)context;
-    struct ws2_attach_params attach = { .windows_pid = PID };
+    struct ws2_attach_params attach = { .windows_pid = PID, .build = WS2_INTERFACE };
     struct worker *workers = calloc( WORKERS, sizeof(*workers) );
     pthread_t io;
     uint64_t deadline;
