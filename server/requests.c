@@ -422,7 +422,8 @@ void request_receive( struct client *client )
         int fd;
 
         if (size < 0 && ( errno == EAGAIN || errno == EINTR )) return;
-        if (size <= 0) goto drop;
+        if (size < 0) goto drop;
+        /* a message of no bytes, which is also how the end looks, may carry some */
         fd = take_fd( &header );
         if (size != sizeof(request[0]))
         {
