@@ -53,6 +53,25 @@ static void test_inet_addr( void )
         { "1.1.1.0x", FALSE, { 0 } },
         { "3.4.5.6.7", FALSE, { 0 } },
         { "127.127.127.256", FALSE, { 0 } },
+        { "256.1.1.1", FALSE, { 0 } },
+        { "1.256.1.1", FALSE, { 0 } },
+        { "1.2.65536", FALSE, { 0 } },
+        { "1.16777216", FALSE, { 0 } },
+        { "4294967296", FALSE, { 0 } },
+        { "1.2.65535", TRUE, { 1, 2, 255, 255 } },
+        { "1.16777215", TRUE, { 1, 255, 255, 255 } },
+        { "4294967294", TRUE, { 255, 255, 255, 254 } },
+        { "0xFfFfFfFe", TRUE, { 255, 255, 255, 254 } },
+        { "0x7f.1", TRUE, { 127, 0, 0, 1 } },
+        { "010.0x10.020.1", TRUE, { 8, 16, 16, 1 } },
+        { "3.4.5.6\v7", TRUE, { 3, 4, 5, 6 } },
+        { "3.4.5.6\f.7", TRUE, { 3, 4, 5, 6 } },
+        { "1..2", FALSE, { 0 } },
+        { "1.2.3.", FALSE, { 0 } },
+        { "0x", FALSE, { 0 } },
+        { "08", FALSE, { 0 } },
+        { "+1", FALSE, { 0 } },
+        { "-1", FALSE, { 0 } },
         { "a", FALSE, { 0 } },
         { "1234BEEF", FALSE, { 0 } },
         { "1.2.3.0a", FALSE, { 0 } },
@@ -120,6 +139,24 @@ static void test_inet_ntoa( void )
         ok( !strcmp( inet_ntoa( address ), rows[i].text ), "got %s\n", inet_ntoa( address ) );
         ok( inet_ntop( AF_INET, &address, buffer, sizeof(buffer) ) == buffer, "inet_ntop failed\n" );
         ok( !strcmp( buffer, rows[i].text ), "got %s\n", buffer );
+    }
+    /* the text of an IPv4 address takes as many characters, and one for the NUL */
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        WCHAR wide[32];
+        char buffer[32];
+        int length = strlen( rows[i].text );
+
+        address.s_addr = htonl( rows[i].address );
+        check_error( (ULONG_PTR)inet_ntop( AF_INET, &address, buffer, length ), 0, STATUS_BAD_PARAMETER );
+        check_error( (ULONG_PTR)inet_ntop( AF_INET, &address, buffer, 0 ), 0, STATUS_BAD_PARAMETER );
+        check_error( (ULONG_PTR)inet_ntop( AF_INET, &address, NULL, 32 ), 0, STATUS_BAD_PARAMETER );
+        check_error( (ULONG_PTR)inet_ntop( 1, &address, buffer, 32 ), 0, WSAEAFNOSUPPORT );
+        check_error( (ULONG_PTR)InetNtopW( AF_INET, &address, wide, length ), 0, STATUS_BAD_PARAMETER );
+        check_error( (ULONG_PTR)InetNtopW( AF_INET, &address, NULL, 32 ), 0, STATUS_BAD_PARAMETER );
+        ok( inet_ntop( AF_INET, &address, buffer, length + 1 ) == buffer, "failed\n" );
+        ok( inet_ntop( AF_INET, &address, buffer, 0x7fffffff ) == buffer, "failed\n" );
+        ok( InetNtopW( AF_INET, &address, wide, length + 1 ) == wide, "failed\n" );
     }
     mine = inet_ntoa( address );
     thread = CreateThread( NULL, 0, ntoa_thread, &other, 0, NULL );
@@ -267,8 +304,20 @@ static void test_address_to_string( void )
         length = needed - 1;
         check_fails( WSAAddressToStringA( &address.any, size, NULL, text, &length ), WSAEFAULT );
         ok( length == needed, "got %lu\n", length );
+        length = needed - 1;
+        check_fails( WSAAddressToStringW( &address.any, size, NULL, wide, &length ), WSAEFAULT );
+        ok( length == needed, "got %lu\n", length );
         length = 0;
         check_fails( WSAAddressToStringW( &address.any, size, NULL, NULL, &length ), WSAEFAULT );
+        ok( length == needed, "got %lu\n", length );
+        length = 0;
+        check_fails( WSAAddressToStringA( &address.any, size, NULL, NULL, &length ), WSAEFAULT );
+        ok( length == needed, "got %lu\n", length );
+        length = needed;
+        check_ok( WSAAddressToStringA( &address.any, size, NULL, text, &length ) );
+        ok( length == needed, "got %lu\n", length );
+        length = needed;
+        check_ok( WSAAddressToStringW( &address.any, size, NULL, wide, &length ) );
         ok( length == needed, "got %lu\n", length );
 
         parsed_size = sizeof(parsed);

@@ -38,7 +38,9 @@ static void test_services( void )
     } rows[] = {
         { 80, NULL, NULL, TRUE, TRUE }, { 0, "http", "tcp", TRUE, TRUE }, { 0, NULL, NULL, TRUE, FALSE },
         { 80, NULL, NULL, FALSE, FALSE }, { 0, "", "tcp", TRUE, FALSE }, { 0, "", "", FALSE, FALSE },
-        { 0, "nosuchservice", NULL, TRUE, FALSE },
+        { 0, "nosuchservice", NULL, TRUE, FALSE }, { 0, "http", NULL, TRUE, TRUE }, { 80, NULL, "tcp", TRUE, TRUE },
+        { 0, NULL, NULL, FALSE, FALSE }, { 0, "", NULL, TRUE, FALSE }, { 0, "", NULL, FALSE, FALSE },
+        { 0, "http", "tcp", FALSE, FALSE },
     };
     char buffer[MAXGETHOSTSTRUCT];
 
@@ -75,6 +77,32 @@ static void test_services( void )
         }
         else
             Sleep( 20 ); /* the buffer is the request's until it is done, and nobody says when */
+        winetest_pop_context();
+    }
+}
+
+/* No argument is looked at when the call is made; with a window and without, with a message and without. */
+static void test_unchecked( void )
+{
+    static const struct
+    {
+        const char *name, *protocol; /* no name: by port */
+        int port;
+    } rows[] = { { NULL, NULL, 0 }, { NULL, NULL, 80 }, { NULL, "", 80 }, { NULL, "tcp", 0 },
+                 { "", NULL, 0 }, { "", "", 0 }, { "http", "", 0 } };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 4; i++)
+    {
+        unsigned int r = i / 4;
+        HWND target = i & 1 ? window : NULL;
+        UINT message = i & 2 ? WM_DONE : 0;
+        HANDLE task;
+
+        winetest_push_context( "row %u window %p message %#x", r, target, message );
+        if (rows[r].name) task = WSAAsyncGetServByName( target, message, rows[r].name, rows[r].protocol, NULL, 0 );
+        else task = WSAAsyncGetServByPort( target, message, htons( rows[r].port ), rows[r].protocol, NULL, 0 );
+        ok( task != NULL, "no task, error %d\n", WSAGetLastError() );
+        if (target && message) ok( WSAGETASYNCERROR( wait_message( task ) ) != 0, "no error\n" );
         winetest_pop_context();
     }
 }
@@ -279,6 +307,7 @@ START_TEST( async )
     window = CreateWindowExW( 0, L"Message", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL );
     ok( window != NULL, "no window, error %lu\n", GetLastError() );
     test_services();
+    test_unchecked();
     test_others();
     test_cancel();
     test_hooks();

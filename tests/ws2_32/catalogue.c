@@ -34,6 +34,9 @@ static void test_calls( void )
     length = 0;
     check_fails( WSAEnumProtocolsW( NULL, NULL, &length ), WSAENOBUFS );
     ok( length == count * sizeof(*w), "got %lu bytes\n", length );
+    length = 0;
+    check_fails( WSAEnumProtocolsW( NULL, (WSAPROTOCOL_INFOW *)&length, &length ), WSAENOBUFS );
+    ok( length == count * sizeof(*w), "got %lu bytes\n", length );
     w = malloc( length );
     check_result( WSAEnumProtocolsW( NULL, w, &length ), count );
     free( w );
@@ -41,10 +44,16 @@ static void test_calls( void )
     /* a NULL buffer counts as too small, whatever the length says */
     length = 0x10000;
     check_fails( WSAEnumProtocolsW( tcp_only, NULL, &length ), WSAENOBUFS );
-    ok( length && length < needed * 2 && length % sizeof(*w) == 0, "got %lu bytes\n", length );
+    ok( length && length < count * sizeof(*w) && length % sizeof(*w) == 0, "got %lu bytes\n", length );
+    w = malloc( length );
+    check_result( WSAEnumProtocolsW( tcp_only, w, &length ), length / sizeof(*w) );
+    free( w );
     length = 0x10000;
     check_fails( WSAEnumProtocolsA( tcp_only, NULL, &length ), WSAENOBUFS );
-    ok( length && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+    ok( length && length < needed && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+    a = malloc( length );
+    check_result( WSAEnumProtocolsA( tcp_only, a, &length ), length / sizeof(*a) );
+    free( a );
 
     check_fails( guarded( WSAEnumProtocolsA( NULL, NULL, NULL ) ), WSAEFAULT );
 }
@@ -53,15 +62,19 @@ static void test_list( void )
 {
     static int list[] = { 0xdead, IPPROTO_TCP, 0xcafe, IPPROTO_UDP, 0xbeef, 0 };
     WSAPROTOCOL_INFOW entries[32];
-    DWORD length = sizeof(entries);
+    WSAPROTOCOL_INFOA ansi[32];
+    DWORD length = sizeof(entries), ansi_length = sizeof(ansi);
     int count = WSAEnumProtocolsW( list, entries, &length );
     BOOL tcp = FALSE, udp = FALSE;
 
     ok( count >= 2, "got %d entries\n", count );
+    check_result( WSAEnumProtocolsA( list, ansi, &ansi_length ), count );
     for (int i = 0; i < count; i++)
     {
         ok( entries[i].iProtocol == IPPROTO_TCP || entries[i].iProtocol == IPPROTO_UDP, "entry %d has protocol %d\n", i,
             entries[i].iProtocol );
+        ok( ansi[i].iProtocol == entries[i].iProtocol && ansi[i].iAddressFamily == entries[i].iAddressFamily,
+            "entry %d differs between the two forms\n", i );
         tcp = tcp || entries[i].iProtocol == IPPROTO_TCP;
         udp = udp || entries[i].iProtocol == IPPROTO_UDP;
     }
@@ -136,6 +149,73 @@ static void test_entries( void )
     }
 }
 
+/* Where programs that build or read an info by hand find its fields, in both widths of pointer. */
+static void test_layout( void )
+{
+#define FIELD( field, at ) { #field, offsetof( WSAPROTOCOL_INFOW, field ), offsetof( WSAPROTOCOL_INFOA, field ), at }
+    static const struct
+    {
+        const char *name;
+        size_t wide, ansi, expected;
+    } rows[] = {
+        FIELD( dwServiceFlags1, 0 ), FIELD( dwServiceFlags2, 4 ), FIELD( dwServiceFlags3, 8 ),
+        FIELD( dwServiceFlags4, 12 ), FIELD( dwProviderFlags, 16 ), FIELD( ProviderId, 20 ),
+        FIELD( dwCatalogEntryId, 36 ), FIELD( ProtocolChain, 40 ), FIELD( iVersion, 72 ), FIELD( iAddressFamily, 76 ),
+        FIELD( iMaxSockAddr, 80 ), FIELD( iMinSockAddr, 84 ), FIELD( iSocketType, 88 ), FIELD( iProtocol, 92 ),
+        FIELD( iProtocolMaxOffset, 96 ), FIELD( iNetworkByteOrder, 100 ), FIELD( iSecurityScheme, 104 ),
+        FIELD( dwMessageSize, 108 ), FIELD( dwProviderReserved, 112 ), FIELD( szProtocol, 116 ),
+    };
+#undef FIELD
+
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+        ok( rows[i].wide == rows[i].expected && rows[i].ansi == rows[i].expected, "%s at %d and %d\n", rows[i].name,
+            (int)rows[i].wide, (int)rows[i].ansi );
+}
+
+/* The six entries of the two base providers as the catalogue has them, the hidden ones too. */
+static void test_base_entries( void )
+{
+    static const struct
+    {
+        int family, type, protocol, address;
+        const WCHAR *name;
+    } rows[] = {
+        { AF_INET, SOCK_STREAM, IPPROTO_TCP, 16, L"MSAFD Tcpip [TCP/IP]" },
+        { AF_INET, SOCK_DGRAM, IPPROTO_UDP, 16, L"MSAFD Tcpip [UDP/IP]" },
+        { AF_INET, SOCK_RAW, 0, 16, L"MSAFD Tcpip [RAW/IP]" },
+        { AF_INET6, SOCK_STREAM, IPPROTO_TCP, 28, L"MSAFD Tcpip [TCP/IPv6]" },
+        { AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 28, L"MSAFD Tcpip [UDP/IPv6]" },
+        { AF_INET6, SOCK_RAW, 0, 28, L"MSAFD Tcpip [RAW/IPv6]" },
+    };
+    WSAPROTOCOL_INFOW entries[32];
+    DWORD length = sizeof(entries), first = 0;
+    int error = 0, count = WSCEnumProtocols( NULL, entries, &length, &error );
+
+    for (unsigned int r = 0; r < ARRAY_SIZE( rows ); r++)
+    {
+        const WSAPROTOCOL_INFOW *entry = NULL;
+
+        winetest_push_context( "%ls", rows[r].name );
+        for (int i = 0; i < count && !entry; i++)
+            if (!wcscmp( entries[i].szProtocol, rows[r].name )) entry = &entries[i];
+        ok( entry != NULL, "no entry\n" );
+        if (entry)
+        {
+            if (!r) first = entry->dwCatalogEntryId;
+            ok( entry->iAddressFamily == rows[r].family && entry->iSocketType == rows[r].type &&
+                entry->iProtocol == rows[r].protocol, "family %d, type %d, protocol %d\n", entry->iAddressFamily,
+                entry->iSocketType, entry->iProtocol );
+            ok( entry->iMaxSockAddr == rows[r].address && entry->iMinSockAddr == rows[r].address, "sizes %d, %d\n",
+                entry->iMaxSockAddr, entry->iMinSockAddr );
+            ok( ( entry->dwServiceFlags1 & ~XP1_QOS ) == ( rows[r].type == SOCK_STREAM ? 0x20066 : 0x20609 ),
+                "services %#lx\n", entry->dwServiceFlags1 );
+            ok( entry->ProtocolChain.ChainLen == BASE_PROTOCOL, "chain %d\n", entry->ProtocolChain.ChainLen );
+            ok( entry->dwCatalogEntryId == first + r, "id %lu, the first has %lu\n", entry->dwCatalogEntryId, first );
+        }
+        winetest_pop_context();
+    }
+}
+
 /* The provider's view has the hidden entries too and gives its error through a pointer. */
 static void test_provider_view( void )
 {
@@ -167,6 +247,8 @@ START_TEST( catalogue )
     test_calls();
     test_list();
     test_entries();
+    test_layout();
+    test_base_entries();
     test_provider_view();
     support_end();
 }

@@ -201,6 +201,53 @@ static void test_lists( void )
     ip( "-6 address del 2001:db8::1/64 dev ws2test" );
 }
 
+/* Without hints, or with any that do not ask for IPv6, a name with addresses of both families has the IPv4 one alone as long
+ * as this computer has no global IPv6 address; and what the request's flags were is not in the entries. */
+static void test_filter( void )
+{
+    static const struct
+    {
+        int type, protocol, flags;
+    } rows[] = {
+        { 0, 0, 0 }, { SOCK_STREAM, 0, 0 }, { SOCK_DGRAM, 0, 0 }, { 0, IPPROTO_TCP, 0 }, { 0, IPPROTO_UDP, 0 },
+        { SOCK_STREAM, IPPROTO_TCP, 0 }, { SOCK_DGRAM, IPPROTO_UDP, 0 }, { SOCK_STREAM, IPPROTO_UDP, 0 },
+        { SOCK_DGRAM, IPPROTO_TCP, 0 }, { SOCK_STREAM, IPPROTO_TCP, AI_ALL | 0x10 /* AI_DNS_ONLY */ },
+    };
+    struct addrinfo *list;
+
+    for (int i = -1; i < (int)ARRAY_SIZE( rows ); i++)
+    {
+        struct addrinfo hints = { 0 };
+
+        winetest_push_context( "row %d", i );
+        if (i >= 0)
+        {
+            hints.ai_socktype = rows[i].type;
+            hints.ai_protocol = rows[i].protocol;
+            hints.ai_flags = rows[i].flags;
+        }
+        list = NULL;
+        check_clears( getaddrinfo( "host.ws2.test", NULL, i >= 0 ? &hints : NULL, &list ), 0 );
+        if (list)
+        {
+            ok( !strcmp( list_text( list ), "192.0.2.10" ), "got %s\n", list_text( list ) );
+            ok( !list->ai_flags && list->ai_family == AF_INET && list->ai_socktype == hints.ai_socktype &&
+                list->ai_protocol == hints.ai_protocol, "another entry\n" );
+            ok( !list->ai_canonname && list->ai_addrlen == 16, "a name, or length %d\n", (int)list->ai_addrlen );
+            ok( !( (struct sockaddr_in *)list->ai_addr )->sin_port, "a port\n" );
+            freeaddrinfo( list );
+        }
+        hints.ai_family = AF_INET6;
+        if (!hints.ai_flags)
+        {
+            list = (struct addrinfo *)1;
+            check_error( getaddrinfo( "host.ws2.test", NULL, &hints, &list ), WSANO_DATA, WSANO_DATA );
+            ok( !list, "a list\n" );
+        }
+        winetest_pop_context();
+    }
+}
+
 static void test_international( void )
 {
     static const WCHAR name[] = L"b\u00fccher.ws2.test";
@@ -428,6 +475,7 @@ START_TEST( nameserver )
         check_ok( bind( server_socket, &address.any, address_loopback( &address, AF_INET, 53 ) ) );
         thread = CreateThread( NULL, 0, server, NULL, 0, NULL );
         test_lists();
+        test_filter();
         test_international();
         test_hosts();
         test_own_addresses();

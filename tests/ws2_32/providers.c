@@ -33,6 +33,8 @@ static void test_namespaces( void )
             (char *)info->lpszIdentifier < buffer + needed,
             "entry %d: the identifier is elsewhere\n", i );
         ok( *info->lpszIdentifier, "entry %d has no identifier\n", i );
+        ok( memcmp( &info->NSProviderId, &zero, sizeof(GUID) ), "entry %d has no id\n", i );
+        if (info->dwNameSpace == NS_DNS) ok( info->fActive, "DNS is not active\n" );
     }
     ok( dns && nla, "DNS %d, NLA %d\n", dns, nla );
     free( buffer );

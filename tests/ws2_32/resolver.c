@@ -22,7 +22,42 @@ static BOOL same_list( const struct addrinfo *a, const struct addrinfo *b )
     return !a && !b;
 }
 
-/* getaddrinfo, with what it promises of every result. */
+/* GetAddrInfoW answers as getaddrinfo did: the same error or list. */
+static void check_wide( int line, const char *node, const char *service, const struct addrinfo *hints, int expected,
+                        const struct addrinfo *list )
+{
+    WCHAR wide_node[256], wide_service[64], name[256];
+    ADDRINFOW wide_hints, *wide = (ADDRINFOW *)0xdeadbeef, *info;
+    int result;
+
+    if (node) MultiByteToWideChar( CP_ACP, 0, node, -1, wide_node, ARRAY_SIZE( wide_node ) );
+    if (service) MultiByteToWideChar( CP_ACP, 0, service, -1, wide_service, ARRAY_SIZE( wide_service ) );
+    if (hints) memcpy( &wide_hints, hints, sizeof(wide_hints) );
+    WSASetLastError( ERROR_UNTOUCHED );
+    result = GetAddrInfoW( node ? wide_node : NULL, service ? wide_service : NULL, hints ? &wide_hints : NULL, &wide );
+    ok_( __FILE__, line )( result == expected, "GetAddrInfoW returned %d, expected %d\n", result, expected );
+    ok_( __FILE__, line )( WSAGetLastError() == result, "last error of GetAddrInfoW %d\n", WSAGetLastError() );
+    ok_( __FILE__, line )( !wide == !!result, "result of GetAddrInfoW %p\n", wide );
+    if (result) return;
+    for (info = wide; info && list; info = info->ai_next, list = list->ai_next)
+    {
+        ok_( __FILE__, line )( info->ai_flags == list->ai_flags && info->ai_family == list->ai_family &&
+                               info->ai_socktype == list->ai_socktype && info->ai_protocol == list->ai_protocol &&
+                               info->ai_addrlen == list->ai_addrlen, "another entry in the wide list\n" );
+        ok_( __FILE__, line )( info->ai_addrlen == list->ai_addrlen &&
+                               !memcmp( info->ai_addr, list->ai_addr, list->ai_addrlen ),
+                               "another address in the wide list\n" );
+        *name = 0;
+        if (list->ai_canonname) MultiByteToWideChar( CP_ACP, 0, list->ai_canonname, -1, name, ARRAY_SIZE( name ) );
+        ok_( __FILE__, line )( !info->ai_canonname == !list->ai_canonname &&
+                               ( !info->ai_canonname || !wcscmp( info->ai_canonname, name ) ),
+                               "another name in the wide list\n" );
+    }
+    ok_( __FILE__, line )( !info && !list, "the wide list has another length\n" );
+    FreeAddrInfoW( wide );
+}
+
+/* getaddrinfo, with what it promises of every result, and GetAddrInfoW beside it. */
 #define lookup( ... ) lookup_( __LINE__, __VA_ARGS__ )
 static struct addrinfo *lookup_( int line, const char *node, const char *service, const struct addrinfo *hints,
                                  int expected )
@@ -50,7 +85,9 @@ static struct addrinfo *lookup_( int line, const char *node, const char *service
         ok_( __FILE__, line )( info->ai_protocol == ( hints ? hints->ai_protocol : 0 ), "protocol %d\n",
                                info->ai_protocol );
         if (hints && hints->ai_family) ok_( __FILE__, line )( family == hints->ai_family, "family %d\n", family );
+        if (!hints) ok_( __FILE__, line )( !info->ai_flags, "flags %#x\n", info->ai_flags );
     }
+    check_wide( line, node, service, hints, expected, result ? NULL : list );
     return result ? NULL : list;
 }
 
@@ -76,6 +113,13 @@ static void test_combinations( void )
     static const char *const services[] = { NULL, "", "0", "80" };
     struct addrinfo zero = { 0 };
 
+    ok( sizeof(zero) == ( sizeof(void *) == 8 ? 48 : 32 ), "size %d\n", (int)sizeof(zero) );
+    ok( offsetof( struct addrinfo, ai_family ) == 4 && offsetof( struct addrinfo, ai_socktype ) == 8 &&
+        offsetof( struct addrinfo, ai_protocol ) == 12 && offsetof( struct addrinfo, ai_addrlen ) == 16,
+        "another layout\n" );
+    ok( offsetof( struct addrinfo, ai_canonname ) == 16 + sizeof(void *) &&
+        offsetof( struct addrinfo, ai_addr ) == 16 + 2 * sizeof(void *) &&
+        offsetof( struct addrinfo, ai_next ) == 16 + 3 * sizeof(void *), "another layout\n" );
     check_fails_with( NULL, NULL, NULL, WSAHOST_NOT_FOUND );
     freeaddrinfo( lookup( "", NULL, NULL, 0 ) );
     check_same( NULL, "0", NULL, "" );
@@ -125,10 +169,11 @@ static void test_literals( void )
     for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
     {
         struct addrinfo hints = { .ai_flags = rows[i].flags, .ai_family = rows[i].family }, *list;
+        /* such a literal is no name of a host where there is no IPv6 at all */
+        int error = rows[i].result_family == AF_INET6 && !have_ipv6() ? WSAHOST_NOT_FOUND : rows[i].error;
 
-        if (rows[i].result_family == AF_INET6 && !have_ipv6()) continue;
         winetest_push_context( "%s", rows[i].node );
-        list = lookup( rows[i].node, rows[i].service, rows[i].flags || rows[i].family ? &hints : NULL, rows[i].error );
+        list = lookup( rows[i].node, rows[i].service, rows[i].flags || rows[i].family ? &hints : NULL, error );
         if (list)
         {
             const union address *address = (const union address *)list->ai_addr;
@@ -284,6 +329,10 @@ static void check_layout( const struct hostent *host )
     char **p = (char **)( host + 1 );
 
     ok( sizeof(*host) == ( sizeof(void *) == 8 ? 32 : 16 ), "size %d\n", (int)sizeof(*host) );
+    ok( !offsetof( struct hostent, h_name ) && offsetof( struct hostent, h_aliases ) == sizeof(void *) &&
+        offsetof( struct hostent, h_addrtype ) == 2 * sizeof(void *) &&
+        offsetof( struct hostent, h_length ) == 2 * sizeof(void *) + 2 &&
+        offsetof( struct hostent, h_addr_list ) == 3 * sizeof(void *), "another layout\n" );
     ok( host->h_aliases == p, "aliases at %p, expected %p\n", host->h_aliases, p );
     while (*p) p++;
     p++;

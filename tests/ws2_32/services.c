@@ -19,6 +19,9 @@ static void test_protocols( void )
     };
 
     ok( sizeof(struct protoent) == ( sizeof(void *) == 8 ? 24 : 12 ), "size %d\n", (int)sizeof(struct protoent) );
+    ok( !offsetof( struct protoent, p_name ) && offsetof( struct protoent, p_aliases ) == sizeof(void *) &&
+        offsetof( struct protoent, p_proto ) == 2 * sizeof(void *), "another layout\n" );
+    ok( sizeof(( (struct protoent *)0 )->p_proto) == 2, "p_proto is not 16 bits wide\n" );
     for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
     {
         char upper[32];
@@ -91,6 +94,9 @@ static void test_services( void )
 
     ok( offsetof( struct servent, s_port ) == ( sizeof(void *) == 8 ? 24 : 8 ), "s_port at %d\n",
         (int)offsetof( struct servent, s_port ) );
+    ok( !offsetof( struct servent, s_name ) && offsetof( struct servent, s_aliases ) == sizeof(void *) &&
+        offsetof( struct servent, s_proto ) == ( sizeof(void *) == 8 ? 16 : 12 ), "another layout\n" );
+    ok( sizeof(( (struct servent *)0 )->s_port) == 2, "s_port is not 16 bits wide\n" );
     ok( sizeof(struct servent) == ( sizeof(void *) == 8 ? 32 : 16 ), "size %d\n", (int)sizeof(struct servent) );
     for (unsigned int i = 0; i < ARRAY_SIZE( services ); i++)
         check_service( getservbyname( services[i].name, services[i].protocol ), i );
