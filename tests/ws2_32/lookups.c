@@ -20,8 +20,11 @@ static void test_arguments( void )
     check_fails( guarded( WSALookupServiceBeginW( NULL, 0, &handle ) ), WSAEFAULT );
     check_fails( guarded( WSALookupServiceBeginW( &query, 0, NULL ) ), WSAEFAULT );
     check_fails( WSALookupServiceBeginW( &query, 0, &handle ), WSAEINVAL );
+    check_fails( guarded( WSALookupServiceBeginW( NULL, LUP_RETURN_ALL | LUP_DEEP, &handle ) ), WSAEFAULT );
+    check_fails( guarded( WSALookupServiceBeginA( NULL, 0, &handle ) ), WSAEFAULT );
     check_fails( WSALookupServiceEnd( NULL ), ERROR_INVALID_HANDLE );
     query.dwSize = sizeof(query);
+    check_fails( guarded( WSALookupServiceBeginW( &query, LUP_RETURN_ALL | LUP_DEEP, NULL ) ), WSAEFAULT );
     query.dwNameSpace = 0xdead;
     ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL, &handle ) == SOCKET_ERROR,
         "an unknown name space succeeded\n" );

@@ -131,6 +131,38 @@ static void ip( const char *arguments )
     CloseHandle( process.hThread );
 }
 
+/* What ip does may be done after it is said to have ended: waits until names have their IPv6 addresses, or have not. */
+static void wait_global( BOOL there )
+{
+    struct addrinfo hints = { .ai_family = AF_INET6 }, *list;
+    int result = 0;
+
+    for (int i = 0; i < 200; i++)
+    {
+        if (!(result = getaddrinfo( "host.ws2.test", NULL, &hints, &list ))) freeaddrinfo( list );
+        if (result == ( there ? 0 : WSANO_DATA )) return;
+        Sleep( 50 );
+    }
+    ok( 0, "returned %d, with a global address: %d\n", result, there );
+}
+
+/* This computer's IPv4 addresses, once there are so many. */
+static const struct hostent *wait_addresses( int wanted )
+{
+    const struct hostent *host = NULL;
+    int count = 0;
+
+    for (int i = 0; i < 200; i++)
+    {
+        host = gethostbyname( "" );
+        for (count = 0; host && host->h_addr_list[count];) count++;
+        if (count == wanted) return host;
+        Sleep( 50 );
+    }
+    ok( 0, "%d addresses, expected %d\n", count, wanted );
+    return NULL;
+}
+
 /* The addresses of a list as text, in one string. */
 static const char *list_text( const struct addrinfo *list )
 {
@@ -191,14 +223,13 @@ static void test_lists( void )
     }
 
     ip( "-6 address add 2001:db8::1/64 dev ws2test nodad" );
-    /* it may take the system a moment to use it */
-    hints = ( struct addrinfo ){ .ai_family = AF_INET6 };
-    for (int i = 0; i < 100 && getaddrinfo( "host.ws2.test", NULL, &hints, &list ) == WSANO_DATA; i++) Sleep( 50 );
+    wait_global( TRUE );
     check_list( "host.ws2.test", AF_INET6, 0, 0, "2001:db8::10" );
     check_list( "four.ws2.test", AF_INET6, 0, WSANO_DATA, "" );
     check_list( "six.ws2.test", AF_INET, 0, WSANO_DATA, "" );
     check_list( "host.ws2.test", AF_UNSPEC, 0, 0, "2001:db8::10 192.0.2.10" );
     ip( "-6 address del 2001:db8::1/64 dev ws2test" );
+    wait_global( FALSE );
 }
 
 /* Without hints, or with any that do not ask for IPv6, a name with addresses of both families has the IPv4 one alone as long
@@ -310,20 +341,66 @@ static void test_own_addresses( void )
     SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)buffer;
     const struct hostent *host;
     DWORD size;
-    int count = 0;
 
     ip( "address add 203.0.113.1/24 dev ws2peer" );
-    host = gethostbyname( "" );
-    ok( host != NULL, "error %d\n", WSAGetLastError() );
-    while (host && host->h_addr_list[count]) count++;
-    ok( count == 2 && !memcmp( host->h_addr_list[0], &first, 4 ), "%d addresses, another first\n", count );
+    host = wait_addresses( 2 );
+    ok( host && !memcmp( host->h_addr_list[0], &first, 4 ), "another first\n" );
     check_ok( WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, list, sizeof(buffer), &size, NULL, NULL ) );
     ok( list->iAddressCount == 2, "%d addresses\n", list->iAddressCount );
-    ok( ( (struct sockaddr_in *)list->Address[0].lpSockaddr )->sin_addr.s_addr == first, "another first\n" );
-    ok( ( (struct sockaddr_in *)list->Address[1].lpSockaddr )->sin_addr.s_addr == inet_addr( "203.0.113.1" ),
-        "another second\n" );
+    if (list->iAddressCount == 2)
+    {
+        ok( ( (struct sockaddr_in *)list->Address[0].lpSockaddr )->sin_addr.s_addr == first, "another first\n" );
+        ok( ( (struct sockaddr_in *)list->Address[1].lpSockaddr )->sin_addr.s_addr == inet_addr( "203.0.113.1" ),
+            "another second\n" );
+    }
     ip( "address del 203.0.113.1/24 dev ws2peer" );
+    wait_addresses( 1 );
     check_ok( closesocket( s ) );
+}
+
+/* Without any IPv6 address there are no IPv6 literals; without any but the loopback address, that one is alone. */
+static void test_bare( void )
+{
+    static const struct
+    {
+        const char *node;
+        int flags, family;
+    } rows[] = { { "2a00:2039:dead:beef:cafe::6666", 0, 0 }, { "[beef::cafe]", 0, 0 }, { "[beef::cafe]:10239", 0, 0 },
+                 { "[beef::cafe]", AI_NUMERICHOST, AF_INET6 }, { "::1", 0, AF_INET6 } };
+    ULONG loopback = htonl( INADDR_LOOPBACK );
+    struct addrinfo *list = NULL;
+    const struct hostent *host = NULL;
+
+    if (have_ipv6())
+    {
+        ip( "-6 address flush dev ws2test" );
+        ip( "-6 address flush dev ws2peer" );
+        ip( "-6 address del ::1/128 dev lo" );
+    }
+    for (int i = 0; i < 200 && !getaddrinfo( "::1", NULL, NULL, &list ); i++)
+    {
+        freeaddrinfo( list );
+        Sleep( 50 );
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    {
+        struct addrinfo hints = { .ai_flags = rows[i].flags, .ai_family = rows[i].family };
+
+        winetest_push_context( "%s", rows[i].node );
+        list = (struct addrinfo *)1;
+        check_error( getaddrinfo( rows[i].node, NULL, rows[i].flags || rows[i].family ? &hints : NULL, &list ),
+                     WSAHOST_NOT_FOUND, WSAHOST_NOT_FOUND );
+        ok( !list, "a list\n" );
+        winetest_pop_context();
+    }
+
+    ip( "address del 192.0.2.1/24 dev ws2test" );
+    for (int i = 0; i < 200; i++)
+    {
+        if ((host = gethostbyname( "" )) && !memcmp( host->h_addr_list[0], &loopback, 4 )) break;
+        Sleep( 50 );
+    }
+    ok( host && !memcmp( host->h_addr_list[0], &loopback, 4 ) && !host->h_addr_list[1], "not loopback alone\n" );
 }
 
 static void test_lookup_service( void )
@@ -483,6 +560,7 @@ START_TEST( nameserver )
         test_connect();
         test_pending();
         test_limit();
+        test_bare(); /* the last: the network is of no more use then */
         check_ok( closesocket( server_socket ) );
         server_socket = INVALID_SOCKET;
         ok( !WaitForSingleObject( thread, 10000 ), "the server does not end\n" );

@@ -70,6 +70,12 @@ static void test_path( void )
     ok( guarded( WSCGetProviderPath( NULL, NULL, &length, NULL ) ) == SOCKET_ERROR && length == -1, "length %d\n",
         length );
     ok( guarded( WSCGetProviderPath( NULL, path, NULL, NULL ) ) == SOCKET_ERROR, "succeeded\n" );
+    /* whatever fails, a caller that wants no code gets none */
+    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, NULL ) ) == SOCKET_ERROR, "succeeded\n" );
+    length = 256;
+    ok( guarded( WSCGetProviderPath( &zero, path, &length, NULL ) ) == SOCKET_ERROR && length == 256, "length %d\n",
+        length );
+    length = -1;
     error = 0;
     ok( WSCGetProviderPath( &zero, NULL, &length, &error ) == SOCKET_ERROR && error == WSAEINVAL && length == -1,
         "error %d, length %d\n", error, length );
