@@ -245,6 +245,52 @@ static void test_association( void )
     CloseHandle( port );
 }
 
+/* It is refused through another process's descriptor, too, before and after the one that made it has closed, and whichever
+ * of the two processes made it. */
+static void test_association_elsewhere( void )
+{
+    struct puppet puppet;
+    SOCKET client, server, other;
+    WSAPROTOCOL_INFOA info;
+    OVERLAPPED ov = { 0 };
+    char data[16];
+    HANDLE port;
+
+    puppet_create( &puppet, 0 );
+    tcp_pair( &client, &server );
+    port = CreateIoCompletionPort( (HANDLE)server, NULL, KEY, 0 );
+    check_ok( WSADuplicateSocketA( server, puppet.pid, &info ) );
+    other = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
+    ok( other != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    check_error( puppet_do_on( &puppet, PUPPET_ASSOCIATE, other ), 0, ERROR_INVALID_PARAMETER );
+    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_result( send( client, "hello", 5, 0 ), 5 );
+    check_packet( port, &ov, TRUE, 0, 5 );
+    closesocket( server );
+    check_error( puppet_do_on( &puppet, PUPPET_ASSOCIATE, other ), 0, ERROR_INVALID_PARAMETER );
+    /* neither does it end with the program's last handle of the port */
+    CloseHandle( port );
+    check_error( puppet_do_on( &puppet, PUPPET_ASSOCIATE, other ), 0, ERROR_INVALID_PARAMETER );
+    check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, other ) );
+    closesocket( client );
+
+    tcp_pair( &client, &server );
+    check_ok( WSADuplicateSocketA( server, puppet.pid, &info ) );
+    other = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
+    ok( other != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    check_result( puppet_do_on( &puppet, PUPPET_ASSOCIATE, other ), 1 );
+    port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
+    check_error( CreateIoCompletionPort( (HANDLE)server, port, KEY, 0 ), 0, ERROR_INVALID_PARAMETER );
+    check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, other ) );
+    check_error( CreateIoCompletionPort( (HANDLE)server, port, KEY, 0 ), 0, ERROR_INVALID_PARAMETER );
+    /* a socket of its own has none */
+    ok( CreateIoCompletionPort( (HANDLE)client, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
+    closesocket( server );
+    closesocket( client );
+    CloseHandle( port );
+    puppet_destroy( &puppet );
+}
+
 /* Pending through A while B, in this process or another, receives and closes. */
 static void test_shared( void )
 {
@@ -463,6 +509,7 @@ START_TEST( completion )
     test_cut_short();
     test_cancel();
     test_association();
+    test_association_elsewhere();
     test_shared();
     test_ioctls();
     test_stress();

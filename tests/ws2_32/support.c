@@ -552,6 +552,7 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
         return ReadFile( (HANDLE)message->s, message->data, sizeof(message->data), &count, NULL ) ? (LONGLONG)count : -1;
     case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)message->s, &message->value );
     case PUPPET_POST: return puppet_post( message->value, (HANDLE)message->s );
+    case PUPPET_ASSOCIATE: return CreateIoCompletionPort( (HANDLE)message->s, NULL, 0, 0 ) != NULL;
     case PUPPET_EXIT: ExitProcess( 0 );
     }
     return -1;

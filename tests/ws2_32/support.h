@@ -162,6 +162,7 @@ enum puppet_call
     PUPPET_READ_FILE,
     PUPPET_HANDLE_FLAGS, /* GetHandleInformation: value */
     PUPPET_POST,       /* a packet with key 42 to the completion port s of process `value` */
+    PUPPET_ASSOCIATE,  /* s with a new completion port, which stays; result 1 when done */
     PUPPET_EXIT,       /* without closing anything */
 };
 
