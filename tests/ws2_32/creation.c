@@ -3,6 +3,7 @@
  * protocol info, what SO_PROTOCOL_INFO tells of the result, raw sockets, and the handle's inherit flag.
  */
 #include "support.h"
+#include <wsipx.h>
 
 struct triple
 {
@@ -45,6 +46,7 @@ static void test_arguments( void )
         { AF_INET, SOCK_STREAM, IPPROTO_UDP, WSAEPROTONOSUPPORT, { 0 } },
         { AF_INET, SOCK_DGRAM, IPPROTO_TCP, WSAEPROTONOSUPPORT, { 0 } },
         { AF_INET, 0, BAD, WSAEPROTONOSUPPORT, { 0 } },
+        { AF_IPX, SOCK_DGRAM, NSPROTO_IPX, WSAEAFNOSUPPORT, { 0 } }, /* as where IPX is not installed */
         { AF_INET, SOCK_STREAM, 0, 0, { AF_INET, SOCK_STREAM, IPPROTO_TCP } },
         { AF_INET, SOCK_DGRAM, 0, 0, { AF_INET, SOCK_DGRAM, IPPROTO_UDP } },
         { AF_INET, SOCK_STREAM, IPPROTO_TCP, 0, { AF_INET, SOCK_STREAM, IPPROTO_TCP } },

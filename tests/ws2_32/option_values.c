@@ -74,6 +74,29 @@ static void test_buffers( void )
     ok( total == 3 * sizeof(data), "received %d\n", total );
     closesocket( client );
     closesocket( server );
+
+    /* each overlapped receive has what it asks for, which is more than the buffer holds */
+    tcp_pair( &client, &server );
+    set_number( client, SOL_SOCKET, SO_SNDBUF, 0 );
+    set_number( server, SOL_SOCKET, SO_RCVBUF, 1024 );
+    set_nonblocking( client, TRUE );
+    set_nonblocking( server, TRUE );
+    for (int i = 0; i < 3; i++) check_result( send( client, data, sizeof(data), 0 ), sizeof(data) );
+    for (int i = 0; i < 3; i++)
+    {
+        OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+        WSABUF buffer = { sizeof(data), data };
+        DWORD size = 0, flags = 0;
+
+        n = WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL );
+        ok( !n || WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
+        ok( !WaitForSingleObject( ov.hEvent, 10000 ), "receive %d does not end\n", i );
+        check_result( WSAGetOverlappedResult( server, &ov, &size, FALSE, &flags ), TRUE );
+        ok( size == sizeof(data), "receive %d has %lu bytes\n", i, size );
+        CloseHandle( ov.hEvent );
+    }
+    closesocket( client );
+    closesocket( server );
 }
 
 static void test_linger( void )
