@@ -7,6 +7,7 @@
  * those of this prefix can join it; it is bound with it only beside one of them, so that nobody else's port is joined.
  */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
 #include "connection.h"
@@ -81,7 +82,25 @@ static void remember_v6only( struct descriptor *d )
     else descriptor_clear_flags( d, WS2_FLAG_V6ONLY );
 }
 
-static int32_t bind_checked( struct descriptor *d, const union host_address *address, socklen_t size )
+/* The zone of a link-local address of this computer, which Windows finds by itself; 0: it is not one. */
+static uint32_t zone_of( const struct in6_addr *address )
+{
+    struct ifaddrs *list;
+    uint32_t zone = 0;
+
+    if (getifaddrs( &list )) return 0;
+    for (struct ifaddrs *next = list; next && !zone; next = next->ifa_next)
+    {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)next->ifa_addr;
+
+        if (in6 && in6->sin6_family == AF_INET6 && IN6_ARE_ADDR_EQUAL( &in6->sin6_addr, address ))
+            zone = in6->sin6_scope_id;
+    }
+    freeifaddrs( list );
+    return zone;
+}
+
+static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
 {
     int32_t error;
 
@@ -91,6 +110,9 @@ static int32_t bind_checked( struct descriptor *d, const union host_address *add
         char name[IF_NAMESIZE];
 
         if (address->in6.sin6_scope_id && !if_indextoname( address->in6.sin6_scope_id, name )) return WSAEADDRNOTAVAIL;
+        if (!address->in6.sin6_scope_id && IN6_IS_ADDR_LINKLOCAL( &address->in6.sin6_addr ) &&
+            !(address->in6.sin6_scope_id = zone_of( &address->in6.sin6_addr )))
+            return WSAEADDRNOTAVAIL;
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */

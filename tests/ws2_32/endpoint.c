@@ -66,6 +66,71 @@ static void test_bind( void )
     else skip( "no IPv6 loopback\n" );
 }
 
+static BOOL is_listed( const SOCKET_ADDRESS_LIST *list, const union address *name )
+{
+    for (int i = 0; i < list->iAddressCount; i++)
+    {
+        const union address *address = (const union address *)list->Address[i].lpSockaddr;
+
+        if (address->any.sa_family != name->any.sa_family) continue;
+        if (name->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == name->v4.sin_addr.s_addr
+            : IN6_ARE_ADDR_EQUAL( &address->v6.sin6_addr, &name->v6.sin6_addr ) &&
+                  address->v6.sin6_scope_id == name->v6.sin6_scope_id)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Every address of every adapter can be bound; a link-local one without its scope id, too, which then has the adapter's. */
+static void test_adapters( int family )
+{
+    static char buffer[16384];
+    SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)buffer;
+    unsigned int link_local = 0;
+    union address address, name;
+    DWORD size;
+    SOCKET s = socket( family, SOCK_DGRAM, 0 );
+
+    check_ok( WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, buffer, sizeof(buffer), &size, NULL, NULL ) );
+    closesocket( s );
+    for (int i = 0; i < 4 * list->iAddressCount; i++)
+    {
+        const BOOL unscoped = i & 2;
+        int length = list->Address[i / 4].iSockaddrLength;
+
+        memset( &address, 0, sizeof(address) );
+        memcpy( &address, list->Address[i / 4].lpSockaddr, length );
+        address.v4.sin_port = 0; /* at the same place in both */
+        if (unscoped && ( family == AF_INET || !IN6_IS_ADDR_LINKLOCAL( &address.v6.sin6_addr ) )) continue;
+        winetest_push_context( "family %d, address %d, %s%s", family, i / 4, i & 1 ? "UDP" : "TCP",
+                               unscoped ? ", no scope id" : "" );
+        if (unscoped)
+        {
+            address.v6.sin6_scope_id = 0;
+            link_local++;
+        }
+        s = socket( family, i & 1 ? SOCK_DGRAM : SOCK_STREAM, 0 );
+        check_clears( bind( s, &address.any, length ), 0 );
+        memset( &name, 0xcc, sizeof(name) );
+        length = sizeof(name);
+        check_clears( getsockname( s, &name.any, &length ), 0 );
+        ok( is_listed( list, &name ), "bound to another address, or scope id\n" );
+        ok( address_port( &name ), "no port\n" );
+        closesocket( s );
+        winetest_pop_context();
+    }
+    if (family == AF_INET6)
+    {
+        if (!link_local) skip( "no link-local address\n" );
+        /* one that no adapter has */
+        s = socket( AF_INET6, SOCK_STREAM, 0 );
+        address_loopback( &address, AF_INET6, 0 );
+        inet_pton( AF_INET6, "fe80::dead:beef:dead:beef", &address.v6.sin6_addr );
+        check_fails( bind( s, &address.any, sizeof(address.v6) ), WSAEADDRNOTAVAIL );
+        closesocket( s );
+    }
+}
+
 static void test_getsockname( void )
 {
     union address address, name;
@@ -180,6 +245,8 @@ START_TEST( endpoint )
 {
     support_begin();
     test_bind();
+    test_adapters( AF_INET );
+    if (have_ipv6()) test_adapters( AF_INET6 );
     test_getsockname();
     test_getpeername();
     test_connect();
