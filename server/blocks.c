@@ -36,7 +36,7 @@ static void set_owner( uint32_t block, uint32_t owner )
 static void queue_block( uint32_t block )
 {
     blocks[block].next = NO_BLOCK;
-    if (queue_tail == NO_BLOCK) queue_head = block;
+    if ( queue_tail == NO_BLOCK ) queue_head = block;
     else blocks[queue_tail].next = block;
     queue_tail = block;
     queue_length++;
@@ -47,7 +47,7 @@ static uint32_t unqueue_block( void )
     const uint32_t block = queue_head;
 
     queue_head = blocks[block].next;
-    if (queue_head == NO_BLOCK) queue_tail = NO_BLOCK;
+    if ( queue_head == NO_BLOCK ) queue_tail = NO_BLOCK;
     queue_length--;
     return block;
 }
@@ -57,15 +57,15 @@ static void give_block( uint32_t block, uint32_t owner )
     set_owner( block, owner + 1 );
     blocks[block].next = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK;
     owner_blocks[owner] = block + 1;
-    if (client_at( owner )) client_at( owner )->process->blocks++;
+    if ( client_at( owner ) ) client_at( owner )->process->blocks++;
 }
 
 int32_t block_lease( uint32_t owner, uint32_t *first )
 {
     uint32_t block;
 
-    if (queue_length > BLOCKS_KEPT || (used == WS2_BLOCK_COUNT && queue_length)) block = unqueue_block();
-    else if (used < WS2_BLOCK_COUNT) block = used++;
+    if ( queue_length > BLOCKS_KEPT || ( used == WS2_BLOCK_COUNT && queue_length ) ) block = unqueue_block();
+    else if ( used < WS2_BLOCK_COUNT ) block = used++;
     else return WSAEMFILE;
     give_block( block, owner );
     *first = block * WS2_BLOCK_SLOTS;
@@ -75,10 +75,10 @@ int32_t block_lease( uint32_t owner, uint32_t *first )
 /* A ring with room for all slots of the server's blocks. */
 static int grow_free_slots( uint32_t size )
 {
-    uint32_t *slots = malloc( size * sizeof(*slots) );
+    uint32_t *slots = malloc( size * sizeof( *slots ) );
 
-    if (!slots) return 0;
-    for (uint32_t i = 0; i < free_count; i++) slots[i] = free_slots[( free_first + i ) % free_size];
+    if ( !slots ) return 0;
+    for ( uint32_t i = 0; i < free_count; i++ ) slots[i] = free_slots[( free_first + i ) % free_size];
     free( free_slots );
     free_slots = slots;
     free_first = 0;
@@ -88,15 +88,15 @@ static int grow_free_slots( uint32_t size )
 
 void block_restore( uint32_t block, uint32_t owner )
 {
-    if (block < used || block >= WS2_BLOCK_COUNT) return;
-    while (used < block) queue_block( used++ );
+    if ( block < used || block >= WS2_BLOCK_COUNT ) return;
+    while ( used < block ) queue_block( used++ );
     used++;
-    if (owner != WS2_NO_INDEX) give_block( block, owner );
+    if ( owner != WS2_NO_INDEX ) give_block( block, owner );
 }
 
 void block_restore_slot( uint32_t slot )
 {
-    if (free_count == free_size && !grow_free_slots( free_size + WS2_BLOCK_SLOTS )) return;
+    if ( free_count == free_size && !grow_free_slots( free_size + WS2_BLOCK_SLOTS ) ) return;
     free_slots[( free_first + free_count++ ) % free_size] = slot;
 }
 
@@ -106,7 +106,7 @@ void block_free_slot( uint32_t index, uint32_t generation )
 
     atomic_store( &slot->descriptors, 0 );
     atomic_store( &slot->word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
-    if (blocks[index / WS2_BLOCK_SLOTS].owner == WS2_SERVER_INDEX + 1 && free_count < free_size)
+    if ( blocks[index / WS2_BLOCK_SLOTS].owner == WS2_SERVER_INDEX + 1 && free_count < free_size )
         free_slots[( free_first + free_count++ ) % free_size] = index;
 }
 
@@ -115,21 +115,21 @@ uint32_t blocks_take_back( uint32_t owner )
     uint32_t block = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK, next, count = 0;
 
     owner_blocks[owner] = 0;
-    for (; block != NO_BLOCK; block = next, count++)
+    for ( ; block != NO_BLOCK; block = next, count++ )
     {
         next = blocks[block].next;
         blocks[block].owner = NO_OWNER;
-        for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++)
+        for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
         {
             const uint32_t index = block * WS2_BLOCK_SLOTS + i;
             const uint64_t word = atomic_load( &ws2_table_slot( table_mapping(), index )->word );
 
-            if (!share_of_slot( index ) && ws2_word_state( word ) != WS2_SLOT_FREE)
+            if ( !share_of_slot( index ) && ws2_word_state( word ) != WS2_SLOT_FREE )
                 block_free_slot( index, ws2_word_generation( word ) );
         }
         /* last, and in one step: a server that takes over looks into the blocks of the directory only */
         atomic_store( ws2_table_blocks( table_mapping() ) + block, blocks[block].shared ? WS2_BLOCK_PINNED : NO_OWNER );
-        if (!blocks[block].shared) queue_block( block );
+        if ( !blocks[block].shared ) queue_block( block );
     }
     return count;
 }
@@ -147,7 +147,7 @@ void block_unpin( uint32_t slot )
 {
     const uint32_t block = slot / WS2_BLOCK_SLOTS;
 
-    if (--blocks[block].shared || blocks[block].owner != NO_OWNER) return;
+    if ( --blocks[block].shared || blocks[block].owner != NO_OWNER ) return;
     set_owner( block, NO_OWNER );
     queue_block( block );
 }
@@ -158,15 +158,15 @@ uint32_t block_take_slot( void )
 {
     uint32_t first, slot;
 
-    if (!free_count)
+    if ( !free_count )
     {
-        if (!grow_free_slots( free_size + WS2_BLOCK_SLOTS )) return WS2_NO_INDEX;
-        if (block_lease( WS2_SERVER_INDEX, &first ))
+        if ( !grow_free_slots( free_size + WS2_BLOCK_SLOTS ) ) return WS2_NO_INDEX;
+        if ( block_lease( WS2_SERVER_INDEX, &first ) )
         {
             free_size -= WS2_BLOCK_SLOTS;
             return WS2_NO_INDEX;
         }
-        for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++) free_slots[free_count++] = first + i;
+        for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) free_slots[free_count++] = first + i;
     }
     slot = free_slots[free_first];
     free_first = ( free_first + 1 ) % free_size;

@@ -18,7 +18,7 @@
 #include "ws2host/winsock_codes.h"
 
 #define LISTEN_AGAIN 100 /* ms */
-#define TELL_AGAIN 50 /* ms, when a client is slow to read which tickets ended */
+#define TELL_AGAIN 50    /* ms, when a client is slow to read which tickets ended */
 #define PID_BUCKETS 1024u
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
@@ -26,11 +26,12 @@ LIST_HEAD( pid_list, client );
 static struct client *clients[WS2_CLIENT_COUNT];
 static struct pid_list by_windows_pid[PID_BUCKETS];
 TAILQ_HEAD( held_list, client );
-static TAILQ_HEAD( , client ) to_tell = TAILQ_HEAD_INITIALIZER( to_tell );
+static TAILQ_HEAD(, client ) to_tell = TAILQ_HEAD_INITIALIZER( to_tell );
 static struct held_list held = TAILQ_HEAD_INITIALIZER( held );
 static unsigned int connections, next_index;
 static unsigned int absent; /* processes of the table that have not come back yet */
-static int spare_fd = -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
+static int spare_fd =
+    -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
 static struct source *listener;
 static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
@@ -50,7 +51,7 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->windows_pid, 0 );
     atomic_store( &record->start_time, 0 );
     atomic_store( &record->sharing, 0 );
-    snprintf( name, sizeof(name), WS2_POKE_SOCKET, index );
+    snprintf( name, sizeof( name ), WS2_POKE_SOCKET, index );
     unlinkat( server_directory, name, 0 );
 }
 
@@ -68,7 +69,7 @@ struct client *client_of_windows_pid( uint32_t windows_pid )
     struct client *client;
 
     LIST_FOREACH( client, &by_windows_pid[windows_pid % PID_BUCKETS], in_pids )
-        if (client->windows_pid == windows_pid && !client->dropped) return client;
+    if ( client->windows_pid == windows_pid && !client->dropped ) return client;
     return NULL;
 }
 
@@ -79,15 +80,15 @@ uint64_t process_start_time( pid_t pid )
     ssize_t size;
     int fd;
 
-    snprintf( path, sizeof(path), "/proc/%d/stat", (int)pid );
-    if ((fd = open( path, O_RDONLY | O_CLOEXEC )) < 0) return 0;
-    size = read( fd, text, sizeof(text) - 1 );
+    snprintf( path, sizeof( path ), "/proc/%d/stat", (int)pid );
+    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
+    size = read( fd, text, sizeof( text ) - 1 );
     close( fd );
-    if (size <= 0) return 0;
+    if ( size <= 0 ) return 0;
     text[size] = 0;
     /* the second field is the name in parentheses, which may hold anything */
-    if (!(field = strrchr( text, ')' ))) return 0;
-    for (int i = 2; i < 22 && field; i++) field = strchr( field + 1, ' ' );
+    if ( !( field = strrchr( text, ')' ) ) ) return 0;
+    for ( int i = 2; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
     return field ? strtoull( field + 1, NULL, 10 ) : 0;
 }
 
@@ -95,14 +96,14 @@ static void client_ready( struct source *source, uint32_t events );
 
 static struct client *client_create( int fd, pid_t pid )
 {
-    struct client *client = calloc( 1, sizeof(*client) );
+    struct client *client = calloc( 1, sizeof( *client ) );
 
-    if (client && !(client->process = process_get( pid )))
+    if ( client && !( client->process = process_get( pid ) ) )
     {
         free( client );
         client = NULL;
     }
-    if (!client) return NULL;
+    if ( !client ) return NULL;
     client->process->connections++;
     client->source.ready = client_ready;
     client->fd = fd;
@@ -124,36 +125,36 @@ static void client_free( struct client *client )
 void client_accept( struct source *source, uint32_t events )
 {
     struct ucred peer;
-    socklen_t size = sizeof(peer);
+    socklen_t size = sizeof( peer );
     struct client *client;
     int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
 
     (void)events;
-    if (fd < 0)
+    if ( fd < 0 )
     {
-        if (( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0)
+        if ( ( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0 )
         {
             close( spare_fd );
-            if ((fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC )) >= 0) close( fd );
+            if ( ( fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC ) ) >= 0 ) close( fd );
             spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
         }
-        if (spare_fd >= 0 || errno == EAGAIN) return;
+        if ( spare_fd >= 0 || errno == EAGAIN ) return;
         listener = source;
         listen_at = loop_now() + LISTEN_AGAIN;
         loop_change( source, listener_fd, 0 );
         return;
     }
-    if (getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
-        !(client = client_create( fd, peer.pid )))
+    if ( getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
+         !( client = client_create( fd, peer.pid ) ) )
     {
         close( fd );
         return;
     }
     /* without an identity it is listed with the observers */
     LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
-    if (client->process->connections > PROCESS_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0)
+    if ( client->process->connections > PROCESS_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0 )
         client_drop( client );
-    if (client->dropped) client_free( client );
+    if ( client->dropped ) client_free( client );
 }
 
 static void set_record( struct client *client )
@@ -170,7 +171,7 @@ static void set_record( struct client *client )
  * not have got the answer. */
 void client_set_sharing( struct client *client )
 {
-    if (client->index == WS2_NO_INDEX || client->dropped) return;
+    if ( client->index == WS2_NO_INDEX || client->dropped ) return;
     atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing,
                   client->holder_count + client->ticket_count + client->ended_count + client->missing );
 }
@@ -182,7 +183,7 @@ static void client_resume( struct client *client, struct client *before )
 
     client->index = before->index;
     clients[client->index] = client;
-    while ((holder = LIST_FIRST( &before->holders )))
+    while ( ( holder = LIST_FIRST( &before->holders ) ) )
     {
         LIST_REMOVE( holder, in_client );
         LIST_INSERT_HEAD( &client->holders, holder, in_client );
@@ -205,23 +206,23 @@ int32_t client_greet( struct client *client, uint32_t windows_pid )
 
     client->windows_pid = windows_pid;
     client->greeted = 1;
-    if (!windows_pid) return 0;
+    if ( !windows_pid ) return 0;
     client->start_time = process_start_time( client->unix_pid );
-    for (uint32_t i = 0; absent && i < WS2_CLIENT_COUNT && !before; i++)
-        if (clients[i] && clients[i]->fd < 0 && clients[i]->unix_pid == client->unix_pid &&
-            clients[i]->start_time == client->start_time)
+    for ( uint32_t i = 0; absent && i < WS2_CLIENT_COUNT && !before; i++ )
+        if ( clients[i] && clients[i]->fd < 0 && clients[i]->unix_pid == client->unix_pid &&
+             clients[i]->start_time == client->start_time )
             before = clients[i];
-    if (before) client_resume( client, before );
+    if ( before ) client_resume( client, before );
     else
     {
         uint32_t tried = 0;
 
-        while (tried < WS2_CLIENT_COUNT && clients[next_index])
+        while ( tried < WS2_CLIENT_COUNT && clients[next_index] )
         {
             next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
             tried++;
         }
-        if (tried == WS2_CLIENT_COUNT) return WSAENOBUFS;
+        if ( tried == WS2_CLIENT_COUNT ) return WSAENOBUFS;
         client->index = next_index;
         clients[next_index] = client;
         next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
@@ -245,12 +246,12 @@ struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_
 {
     struct client *client = client_create( -1, unix_pid );
 
-    if (!client) return NULL;
+    if ( !client ) return NULL;
     client->death.ready = death_ready;
     client->pidfd = syscall( SYS_pidfd_open, unix_pid, 0 );
-    if (client->pidfd < 0 || loop_add( &client->death, client->pidfd, EPOLLIN ) < 0)
+    if ( client->pidfd < 0 || loop_add( &client->death, client->pidfd, EPOLLIN ) < 0 )
     {
-        if (client->pidfd >= 0) close( client->pidfd );
+        if ( client->pidfd >= 0 ) close( client->pidfd );
         connections--;
         client_free( client );
         return NULL;
@@ -269,31 +270,31 @@ void client_drop( struct client *client )
 {
     struct holder *holder;
 
-    if (client->dropped) return;
+    if ( client->dropped ) return;
     client->dropped = 1;
     connections--;
     LIST_REMOVE( client, in_pids );
-    if (client->held_until) TAILQ_REMOVE( &held, client, in_held );
-    if (client->fd >= 0)
+    if ( client->held_until ) TAILQ_REMOVE( &held, client, in_held );
+    if ( client->fd >= 0 )
     {
         loop_remove( client->fd );
         close( client->fd );
     }
     else absent--;
-    if (client->pidfd >= 0)
+    if ( client->pidfd >= 0 )
     {
         loop_remove( client->pidfd );
         close( client->pidfd );
     }
-    if (client->notice >= 0) close( client->notice );
-    if (client->ended_count) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    if ( client->notice >= 0 ) close( client->notice );
+    if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
     client->ended_count = 0;
     free( client->ended );
     client->ended = NULL;
     client->notice = -1;
-    while ((holder = LIST_FIRST( &client->holders ))) share_release( holder );
+    while ( ( holder = LIST_FIRST( &client->holders ) ) ) share_release( holder );
     tickets_client_gone( client );
-    if (client->index != WS2_NO_INDEX)
+    if ( client->index != WS2_NO_INDEX )
     {
         clients[client->index] = NULL;
         client->process->blocks -= blocks_take_back( client->index );
@@ -306,9 +307,9 @@ static void client_ready( struct source *source, uint32_t events )
 {
     struct client *client = (struct client *)source;
 
-    if (events & EPOLLIN) request_receive( client );
+    if ( events & EPOLLIN ) request_receive( client );
     else client_drop( client );
-    if (client->dropped) client_free( client );
+    if ( client->dropped ) client_free( client );
 }
 
 /* The answer comes later, and nothing is read from the client until then: this is what slows guessing down. */
@@ -325,9 +326,9 @@ uint64_t clients_deadline( void )
     struct client *client;
     uint64_t deadline = TAILQ_EMPTY( &to_tell ) ? 0 : loop_now() + TELL_AGAIN;
 
-    if (listen_at && ( !deadline || listen_at < deadline )) deadline = listen_at;
+    if ( listen_at && ( !deadline || listen_at < deadline ) ) deadline = listen_at;
     TAILQ_FOREACH( client, &held, in_held )
-        if (!deadline || client->held_until < deadline) deadline = client->held_until;
+    if ( !deadline || client->held_until < deadline ) deadline = client->held_until;
     return deadline;
 }
 
@@ -342,7 +343,7 @@ static void client_resume_reading( struct client *client )
 /* 0 when it was dropped and is gone. */
 static int retry( struct client *client )
 {
-    if (request_retry( client )) return 1;
+    if ( request_retry( client ) ) return 1;
     client_drop( client );
     client_free( client );
     return 0;
@@ -354,20 +355,20 @@ static void run_parked( void )
     struct client *client, *next;
 
     retry_parked = 0;
-    for (client = TAILQ_FIRST( &held ); client; client = next)
+    for ( client = TAILQ_FIRST( &held ); client; client = next )
     {
         next = TAILQ_NEXT( client, in_held );
-        if (!client->parked) continue;
+        if ( !client->parked ) continue;
         TAILQ_REMOVE( &held, client, in_held );
         TAILQ_INSERT_TAIL( &parked, client, in_held );
     }
-    while ((client = TAILQ_FIRST( &parked )))
+    while ( ( client = TAILQ_FIRST( &parked ) ) )
     {
         const uint64_t deadline = client->held_until;
 
         TAILQ_REMOVE( &parked, client, in_held );
         client_resume_reading( client );
-        if (retry( client ) && client->parked && !client->deferred) client->held_until = deadline; /* parked again */
+        if ( retry( client ) && client->parked && !client->deferred ) client->held_until = deadline; /* parked again */
     }
 }
 
@@ -376,39 +377,39 @@ void clients_run_deadlines( void )
     struct client *client, *next;
     uint64_t now;
 
-    if (retry_parked) run_parked();
-    if (!listen_at && TAILQ_EMPTY( &held )) return;
+    if ( retry_parked ) run_parked();
+    if ( !listen_at && TAILQ_EMPTY( &held ) ) return;
     now = loop_now();
-    if (listen_at && now >= listen_at)
+    if ( listen_at && now >= listen_at )
     {
         listen_at = 0;
-        if (spare_fd < 0) spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
+        if ( spare_fd < 0 ) spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
         loop_change( listener, listener_fd, EPOLLIN );
     }
-    for (client = TAILQ_FIRST( &held ); client; client = next)
+    for ( client = TAILQ_FIRST( &held ); client; client = next )
     {
         next = TAILQ_NEXT( client, in_held );
-        if (client->held_until > now) continue;
+        if ( client->held_until > now ) continue;
         TAILQ_REMOVE( &held, client, in_held );
         client_resume_reading( client );
-        if (client->deferred)
+        if ( client->deferred )
         {
             retry( client );
             continue;
         }
         client->parked = 0;
-        if (!request_reply( client, &client->held_reply, sizeof(client->held_reply), -1 )) client_free( client );
+        if ( !request_reply( client, &client->held_reply, sizeof( client->held_reply ), -1 ) ) client_free( client );
     }
 }
 
 static void flush_ended( struct client *client )
 {
-    const ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof(*client->ended),
+    const ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof( *client->ended ),
                                MSG_DONTWAIT | MSG_NOSIGNAL );
-    const unsigned int count = sent > 0 ? sent / sizeof(*client->ended) : 0;
+    const unsigned int count = sent > 0 ? sent / sizeof( *client->ended ) : 0;
 
     client->ended_count -= count;
-    memmove( client->ended, client->ended + count, client->ended_count * sizeof(*client->ended) );
+    memmove( client->ended, client->ended + count, client->ended_count * sizeof( *client->ended ) );
     client_set_sharing( client );
 }
 
@@ -416,10 +417,10 @@ static void flush_ended( struct client *client )
  * that dies in between would leave the ticket with nobody. */
 void client_tell_ended( struct client *client, uint32_t ticket )
 {
-    if (client->notice < 0 || client->dropped) return;
-    if (!client->ended && !(client->ended = calloc( CLIENT_ENDED, sizeof(*client->ended) ))) return;
-    if (client->ended_count == CLIENT_ENDED) return;
-    if (!client->ended_count) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
+    if ( client->notice < 0 || client->dropped ) return;
+    if ( !client->ended && !( client->ended = calloc( CLIENT_ENDED, sizeof( *client->ended ) ) ) ) return;
+    if ( client->ended_count == CLIENT_ENDED ) return;
+    if ( !client->ended_count ) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
     client->ended[client->ended_count++] = ticket;
 }
 
@@ -427,10 +428,10 @@ void clients_tell_ended( void )
 {
     struct client *client, *next;
 
-    for (client = TAILQ_FIRST( &to_tell ); client; client = next)
+    for ( client = TAILQ_FIRST( &to_tell ); client; client = next )
     {
         next = TAILQ_NEXT( client, in_to_tell );
         flush_ended( client );
-        if (!client->ended_count) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+        if ( !client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
     }
 }

@@ -13,7 +13,13 @@
 #define FAMILY_INET6 23
 
 /* How much an endpoint covers: a broader one meets every narrower one that it includes. */
-enum breadth { ONE_ADDRESS, ANY_INET, ANY_INET6_ONLY, ANY_DUAL };
+enum breadth
+{
+    ONE_ADDRESS,
+    ANY_INET,
+    ANY_INET6_ONLY,
+    ANY_DUAL
+};
 
 struct endpoint
 {
@@ -28,13 +34,13 @@ static struct endpoint endpoint_of( const struct ws2_slot *slot )
     struct endpoint e = { ONE_ADDRESS, slot->family == FAMILY_INET, { 0 } };
 
     ws2_slot_address( slot, e.address, e.inet ? 4 : 16 );
-    if (!e.inet && !memcmp( e.address, mapped, sizeof(mapped) ))
+    if ( !e.inet && !memcmp( e.address, mapped, sizeof( mapped ) ) )
     {
         memmove( e.address, e.address + 12, 4 );
         memset( e.address + 4, 0, 12 );
         e.inet = 1;
     }
-    if (!memcmp( e.address, any, sizeof(any) ))
+    if ( !memcmp( e.address, any, sizeof( any ) ) )
         e.breadth = e.inet ? ANY_INET : atomic_load( &slot->flags ) & WS2_FLAG_V6ONLY ? ANY_INET6_ONLY : ANY_DUAL;
     return e;
 }
@@ -42,7 +48,7 @@ static struct endpoint endpoint_of( const struct ws2_slot *slot )
 /* Whether a covers b and more. */
 static int covers( const struct endpoint *a, const struct endpoint *b )
 {
-    switch (a->breadth)
+    switch ( a->breadth )
     {
     case ONE_ADDRESS: return 0;
     case ANY_INET: return b->inet && b->breadth == ONE_ADDRESS;
@@ -54,7 +60,7 @@ static int covers( const struct endpoint *a, const struct endpoint *b )
 
 static int same( const struct endpoint *a, const struct endpoint *b )
 {
-    return a->breadth == b->breadth && a->inet == b->inet && !memcmp( a->address, b->address, sizeof(a->address) );
+    return a->breadth == b->breadth && a->inet == b->inet && !memcmp( a->address, b->address, sizeof( a->address ) );
 }
 
 static int32_t conflict( const struct ws2_slot *newcomer, const struct ws2_slot *owner )
@@ -62,13 +68,13 @@ static int32_t conflict( const struct ws2_slot *newcomer, const struct ws2_slot 
     const struct endpoint new_end = endpoint_of( newcomer ), old_end = endpoint_of( owner );
     const uint32_t new_flags = atomic_load( &newcomer->flags ), old_flags = atomic_load( &owner->flags );
 
-    if (same( &new_end, &old_end ))
+    if ( same( &new_end, &old_end ) )
     {
-        if (!( new_flags & WS2_FLAG_REUSEADDR )) return WSAEADDRINUSE;
+        if ( !( new_flags & WS2_FLAG_REUSEADDR ) ) return WSAEADDRINUSE;
         return old_flags & WS2_FLAG_REUSEADDR ? 0 : WSAEACCES; /* the owner did not consent, or is exclusive */
     }
-    if (covers( &old_end, &new_end )) return old_flags & WS2_FLAG_EXCLUSIVE ? WSAEACCES : 0;
-    if (covers( &new_end, &old_end )) return new_flags & WS2_FLAG_EXCLUSIVE ? WSAEADDRINUSE : 0;
+    if ( covers( &old_end, &new_end ) ) return old_flags & WS2_FLAG_EXCLUSIVE ? WSAEACCES : 0;
+    if ( covers( &new_end, &old_end ) ) return new_flags & WS2_FLAG_EXCLUSIVE ? WSAEADDRINUSE : 0;
     return 0;
 }
 
@@ -78,18 +84,19 @@ int32_t endpoint_check( uint32_t index, uint32_t *neighbours )
     const uint32_t port = atomic_load( &newcomer->local_port );
 
     *neighbours = 0;
-    if (!port || ( newcomer->family != FAMILY_INET && newcomer->family != FAMILY_INET6 )) return 0;
-    for (uint32_t i = 0; i < blocks_end(); i++)
+    if ( !port || ( newcomer->family != FAMILY_INET && newcomer->family != FAMILY_INET6 ) ) return 0;
+    for ( uint32_t i = 0; i < blocks_end(); i++ )
     {
         const struct ws2_slot *slot = ws2_table_slot( table_mapping(), i );
         int32_t error;
 
-        if (i == index || atomic_load_explicit( &slot->local_port, memory_order_relaxed ) != port) continue;
-        if (ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE || slot->protocol != newcomer->protocol) continue;
+        if ( i == index || atomic_load_explicit( &slot->local_port, memory_order_relaxed ) != port ) continue;
+        if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE || slot->protocol != newcomer->protocol )
+            continue;
         /* a connection accepted from a listener has its address without having been bound */
-        if (!( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT )) continue;
-        if (slot->family != FAMILY_INET && slot->family != FAMILY_INET6) continue;
-        if ((error = conflict( newcomer, slot ))) return error;
+        if ( !( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT ) ) continue;
+        if ( slot->family != FAMILY_INET && slot->family != FAMILY_INET6 ) continue;
+        if ( ( error = conflict( newcomer, slot ) ) ) return error;
         ++*neighbours;
     }
     return 0;

@@ -50,30 +50,30 @@ void loop_run( int listener, uint64_t linger )
     uint64_t idle_since = loop_now(), patience = linger > 2000 ? linger : 2000;
 
     client_set_listener( listener );
-    if (loop_add( &listener_source, listener, EPOLLIN ) < 0) return;
-    for (;;)
+    if ( loop_add( &listener_source, listener, EPOLLIN ) < 0 ) return;
+    for ( ;; )
     {
         uint64_t now = loop_now(), deadline = clients_deadline();
         struct epoll_event event;
         int timeout = -1, count;
 
-        if (clients_connected() || tickets_open()) idle_since = 0;
-        else if (!idle_since)
+        if ( clients_connected() || tickets_open() ) idle_since = 0;
+        else if ( !idle_since )
         {
             idle_since = now;
             patience = linger;
         }
-        if (idle_since && (!deadline || idle_since + patience < deadline)) deadline = idle_since + patience;
-        if (deadline) timeout = deadline > now ? deadline - now : 0;
+        if ( idle_since && ( !deadline || idle_since + patience < deadline ) ) deadline = idle_since + patience;
+        if ( deadline ) timeout = deadline > now ? deadline - now : 0;
 
         count = epoll_wait( epoll_fd, &event, 1, timeout );
-        if (count > 0)
+        if ( count > 0 )
         {
             struct source *source = event.data.ptr;
             source->ready( source, event.events );
         }
-        else if (count < 0 && errno != EINTR) return;
-        else if (!count && idle_since && loop_now() >= idle_since + patience) return;
+        else if ( count < 0 && errno != EINTR ) return;
+        else if ( !count && idle_since && loop_now() >= idle_since + patience ) return;
         clients_run_deadlines();
         clients_tell_ended();
     }

@@ -45,10 +45,10 @@ static int open_directory( const char *path )
     struct stat st;
     int fd = open( path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC );
 
-    if (fd < 0 || fstat( fd, &st ) < 0) return fail( "%s", path );
+    if ( fd < 0 || fstat( fd, &st ) < 0 ) return fail( "%s", path );
     errno = 0;
-    if (st.st_uid != geteuid()) return fail( "%s belongs to user %u, not to user %u", path, st.st_uid, geteuid() );
-    if (st.st_mode & 077) return fail( "%s is open to others (mode %o): chmod 700 it", path, st.st_mode & 0777 );
+    if ( st.st_uid != geteuid() ) return fail( "%s belongs to user %u, not to user %u", path, st.st_uid, geteuid() );
+    if ( st.st_mode & 077 ) return fail( "%s is open to others (mode %o): chmod 700 it", path, st.st_mode & 0777 );
     return fd;
 }
 
@@ -57,7 +57,7 @@ static struct sockaddr_un socket_address( int directory )
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-    snprintf( address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
+    snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     return address;
 }
 
@@ -65,9 +65,9 @@ static int somebody_listens( int directory )
 {
     const struct sockaddr_un address = socket_address( directory );
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
-    const int result = fd >= 0 && !connect( fd, (const struct sockaddr *)&address, sizeof(address) );
+    const int result = fd >= 0 && !connect( fd, (const struct sockaddr *)&address, sizeof( address ) );
 
-    if (fd >= 0) close( fd );
+    if ( fd >= 0 ) close( fd );
     return result;
 }
 
@@ -76,12 +76,12 @@ static int take_lock( int directory )
 {
     int fd = openat( directory, WS2_SERVER_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600 );
 
-    if (fd < 0) return fail( "lock file" );
-    for (int waited = 0; waited < LOCK_PATIENCE; waited += 10)
+    if ( fd < 0 ) return fail( "lock file" );
+    for ( int waited = 0; waited < LOCK_PATIENCE; waited += 10 )
     {
-        if (!flock( fd, LOCK_EX | LOCK_NB )) return 1;
-        if (errno != EWOULDBLOCK) return fail( "lock file" );
-        if (somebody_listens( directory )) return 0;
+        if ( !flock( fd, LOCK_EX | LOCK_NB ) ) return 1;
+        if ( errno != EWOULDBLOCK ) return fail( "lock file" );
+        if ( somebody_listens( directory ) ) return 0;
         usleep( 10000 );
     }
     errno = 0;
@@ -93,9 +93,9 @@ static int open_listener( int directory )
     const struct sockaddr_un address = socket_address( directory );
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0 );
 
-    if (fd < 0) return fail( "socket" );
+    if ( fd < 0 ) return fail( "socket" );
     unlinkat( directory, WS2_SERVER_SOCKET, 0 );
-    if (bind( fd, (const struct sockaddr *)&address, sizeof(address) ) < 0 || listen( fd, 1024 ) < 0)
+    if ( bind( fd, (const struct sockaddr *)&address, sizeof( address ) ) < 0 || listen( fd, 1024 ) < 0 )
     {
         close( fd );
         return fail( "cannot listen in the server directory" );
@@ -108,7 +108,7 @@ static void raise_limits( void )
 {
     struct rlimit files;
 
-    if (getrlimit( RLIMIT_NOFILE, &files )) return;
+    if ( getrlimit( RLIMIT_NOFILE, &files ) ) return;
     files.rlim_cur = files.rlim_max;
     setrlimit( RLIMIT_NOFILE, &files );
 }
@@ -119,7 +119,7 @@ static uint64_t linger_time( void )
     char *end;
     double seconds = text && *text ? strtod( text, &end ) : LINGER_DEFAULT;
 
-    if (text && *text && ( *end || !( seconds >= 0 && seconds < 1e6 ) )) seconds = LINGER_DEFAULT;
+    if ( text && *text && ( *end || !( seconds >= 0 && seconds < 1e6 ) ) ) seconds = LINGER_DEFAULT;
     return seconds * 1000;
 }
 
@@ -129,21 +129,21 @@ static int serve( int directory, int ready, int foreground )
     char name[40];
     int locked = take_lock( directory ), listener, null;
 
-    if (locked <= 0) return locked < 0;
-    if (fstat( directory, &st ) < 0 || loop_create() < 0 || (listener = open_listener( directory )) < 0) return 1;
-    snprintf( name, sizeof(name), "%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino );
+    if ( locked <= 0 ) return locked < 0;
+    if ( fstat( directory, &st ) < 0 || loop_create() < 0 || ( listener = open_listener( directory ) ) < 0 ) return 1;
+    snprintf( name, sizeof( name ), "%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino );
     table_set_name( name );
     client_set_directory( directory );
     raise_limits();
-    if (!foreground)
+    if ( !foreground )
     {
-        if ((null = open( "/dev/null", O_RDWR | O_CLOEXEC )) < 0) return fail( "/dev/null" ) < 0;
-        for (int fd = 0; fd <= 2; fd++) dup2( null, fd );
-        if (null > 2) close( null );
+        if ( ( null = open( "/dev/null", O_RDWR | O_CLOEXEC ) ) < 0 ) return fail( "/dev/null" ) < 0;
+        for ( int fd = 0; fd <= 2; fd++ ) dup2( null, fd );
+        if ( null > 2 ) close( null );
     }
-    if (ready >= 0)
+    if ( ready >= 0 )
     {
-        if (write( ready, "", 1 ) < 0) return 1;
+        if ( write( ready, "", 1 ) < 0 ) return 1;
         close( ready );
     }
     loop_run( listener, linger_time() );
@@ -160,19 +160,19 @@ static int start_in_background( int directory )
     char byte;
     pid_t child;
 
-    if (pipe2( ends, O_CLOEXEC ) < 0) return fail( "pipe" ) < 0;
+    if ( pipe2( ends, O_CLOEXEC ) < 0 ) return fail( "pipe" ) < 0;
     child = fork();
-    if (child < 0) return fail( "fork" ) < 0;
-    if (!child)
+    if ( child < 0 ) return fail( "fork" ) < 0;
+    if ( !child )
     {
         close( ends[0] );
         setsid();
         _exit( serve( directory, ends[1], 0 ) );
     }
     close( ends[1] );
-    if (read( ends[0], &byte, 1 ) == 1) return 0;
-    if (waitpid( child, &status, 0 ) != child) return 1;
-    if (WIFSIGNALED( status )) return WS2_SERVER_KILLED;
+    if ( read( ends[0], &byte, 1 ) == 1 ) return 0;
+    if ( waitpid( child, &status, 0 ) != child ) return 1;
+    if ( WIFSIGNALED( status ) ) return WS2_SERVER_KILLED;
     return WIFEXITED( status ) ? WEXITSTATUS( status ) : 1;
 }
 
@@ -184,13 +184,13 @@ int main( int argc, char **argv )
     signal( SIGPIPE, SIG_IGN );
     syscall( SYS_close_range, 3, ~0u, 0 );
     umask( 077 );
-    if (argc != 2 + foreground)
+    if ( argc != 2 + foreground )
     {
         fprintf( stderr, "Usage: ws2server [--foreground] DIRECTORY\n"
                          "The server of ws2host's socket table; Windows programs start it by themselves.\n" );
         return 2;
     }
-    if ((directory = open_directory( argv[1 + foreground] )) < 0) return 1;
-    if (chdir( "/" ) < 0) return 1;
+    if ( ( directory = open_directory( argv[1 + foreground] ) ) < 0 ) return 1;
+    if ( chdir( "/" ) < 0 ) return 1;
     return foreground ? serve( directory, -1, 1 ) : start_in_background( directory );
 }

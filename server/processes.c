@@ -30,10 +30,10 @@ struct process *process_get( pid_t pid )
     struct process *process;
 
     LIST_FOREACH( process, &by_pid[(unsigned int)pid % PID_BUCKETS], in_pids )
-        if (process->unix_pid == pid) break;
-    if (!process)
+    if ( process->unix_pid == pid ) break;
+    if ( !process )
     {
-        if (!(process = calloc( 1, sizeof(*process) ))) return NULL;
+        if ( !( process = calloc( 1, sizeof( *process ) ) ) ) return NULL;
         process->unix_pid = pid;
         LIST_INSERT_HEAD( &by_pid[(unsigned int)pid % PID_BUCKETS], process, in_pids );
     }
@@ -43,7 +43,7 @@ struct process *process_get( pid_t pid )
 
 void process_put( struct process *process )
 {
-    if (--process->users) return;
+    if ( --process->users ) return;
     LIST_REMOVE( process, in_pids );
     free( process );
 }
@@ -55,7 +55,8 @@ unsigned int process_descriptor_share( unsigned int part )
     static unsigned int files;
     struct rlimit limit;
 
-    if (!files) files = getrlimit( RLIMIT_NOFILE, &limit ) || limit.rlim_cur > 0x40000000 ? 0x40000000 : limit.rlim_cur;
+    if ( !files )
+        files = getrlimit( RLIMIT_NOFILE, &limit ) || limit.rlim_cur > 0x40000000 ? 0x40000000 : limit.rlim_cur;
     return files / part;
 }
 
@@ -75,13 +76,13 @@ uint64_t guess_wrong( uint32_t windows_pid )
     unsigned int shift;
     uint64_t delay;
 
-    for (uint64_t quiet = now - guesses[i].last; guesses[i].wrong && quiet >= FORGIVEN; quiet -= FORGIVEN)
+    for ( uint64_t quiet = now - guesses[i].last; guesses[i].wrong && quiet >= FORGIVEN; quiet -= FORGIVEN )
         guesses[i].wrong /= 2;
     guesses[i].last = now;
-    if (++guesses[i].wrong <= FREE_GUESSES) return 0;
+    if ( ++guesses[i].wrong <= FREE_GUESSES ) return 0;
     shift = guesses[i].wrong - FREE_GUESSES - 1;
     delay = 10ull << ( shift < 7 ? shift : 7 );
-    if (delay > SLOWEST_GUESS) delay = SLOWEST_GUESS;
+    if ( delay > SLOWEST_GUESS ) delay = SLOWEST_GUESS;
     guesses[i].until = now + delay;
     return delay;
 }

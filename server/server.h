@@ -42,12 +42,12 @@ int32_t block_lease( uint32_t owner, uint32_t *first );
 /* The lease of a block that a server before this one gave, in ascending order of blocks; WS2_NO_INDEX: nobody's, the caller
  * pins it. */
 void block_restore( uint32_t block, uint32_t owner );
-void block_restore_slot( uint32_t slot ); /* a FREE slot of the server's own blocks */
+void block_restore_slot( uint32_t slot );    /* a FREE slot of the server's own blocks */
 uint32_t blocks_take_back( uint32_t owner ); /* how many they were */
-uint32_t block_owner( uint32_t slot ); /* client index of the slot's lessee, WS2_NO_INDEX for none */
-void block_pin( uint32_t slot );   /* a slot of the block is shared: the block stays when its lessee is gone */
+uint32_t block_owner( uint32_t slot );       /* client index of the slot's lessee, WS2_NO_INDEX for none */
+void block_pin( uint32_t slot ); /* a slot of the block is shared: the block stays when its lessee is gone */
 void block_unpin( uint32_t slot );
-uint32_t blocks_end( void ); /* no slot from here on was ever leased */
+uint32_t blocks_end( void );      /* no slot from here on was ever leased */
 uint32_t block_take_slot( void ); /* a FREE slot of the server's own blocks, WS2_NO_INDEX when there is none */
 void block_free_slot( uint32_t slot, uint32_t generation ); /* any state -> FREE, one generation on */
 
@@ -62,14 +62,15 @@ struct holder /* one descriptor */
     struct share *share;
     struct client *client;
     uint32_t handle; /* 0 until its process has named it */
-    unsigned char anonymous; /* another process's adoption made it known before its own had a handle: NAME may never come */
+    unsigned char
+        anonymous; /* another process's adoption made it known before its own had a handle: NAME may never come */
 };
 
 struct share
 {
     LIST_ENTRY( share ) in_cookies;
-    LIST_HEAD( , holder ) holders;
-    LIST_HEAD( , ticket ) tickets;
+    LIST_HEAD(, holder ) holders;
+    LIST_HEAD(, ticket ) tickets;
     uint64_t cookie; /* of the host socket, as the kernel told this server */
     uint32_t slot;
     uint32_t generation;
@@ -106,9 +107,9 @@ struct ticket
     LIST_ENTRY( ticket ) in_issuer; /* while issuer != NULL */
     LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
     struct share *share;
-    struct client *issuer; /* NULL when it is gone */
+    struct client *issuer;   /* NULL when it is gone */
     struct process *process; /* that it is charged to */
-    struct watch *watch;   /* NULL when the target had a connection */
+    struct watch *watch;     /* NULL when the target had a connection */
     uint32_t number;
     uint32_t target;
     int fd;
@@ -129,9 +130,9 @@ void tickets_forget_spent( void );
 
 /* --- processes.c: what the connections of one process hold together, and guesses */
 #define PROCESS_CONNECTIONS 8u
-#define PROCESS_TICKETS 1024u /* open, each with a descriptor, or fewer: a quarter of what there may be in all */
+#define PROCESS_TICKETS 1024u      /* open, each with a descriptor, or fewer: a quarter of what there may be in all */
 #define PROCESS_TICKETS_ALWAYS 32u /* even when there are as many as there may be in all */
-#define PROCESS_WATCHES 512u  /* the same */
+#define PROCESS_WATCHES 512u       /* the same */
 #define PROCESS_BLOCKS ( WS2_BLOCK_COUNT / 4 )
 #define TICKET_PART 3 /* of the server's descriptors */
 #define WATCH_PART 6
@@ -154,9 +155,9 @@ uint64_t guess_wait( uint32_t windows_pid );
 uint64_t guess_wrong( uint32_t windows_pid );
 
 /* --- clients.c: processes and their connections */
-#define CLIENT_HOLDERS 0x40000u  /* descriptors of shared sockets */
+#define CLIENT_HOLDERS 0x40000u      /* descriptors of shared sockets */
 #define CLIENT_ENDED PROCESS_TICKETS /* tickets that it has not been told of */
-#define CLIENT_SPENT 256u /* what a client keeps, dlls/ws2host/tickets.c */
+#define CLIENT_SPENT 256u            /* what a client keeps, dlls/ws2host/tickets.c */
 
 struct client
 {
@@ -165,25 +166,25 @@ struct client
     LIST_ENTRY( client ) in_pids;
     TAILQ_ENTRY( client ) in_held;
     TAILQ_ENTRY( client ) in_to_tell; /* while ended_count != 0 */
-    LIST_HEAD( , holder ) holders;
-    LIST_HEAD( , ticket ) tickets;
-    LIST_HEAD( , watch ) watches;
+    LIST_HEAD(, holder ) holders;
+    LIST_HEAD(, ticket ) tickets;
+    LIST_HEAD(, watch ) watches;
     uint32_t index;       /* WS2_NO_INDEX before HELLO and for an observer */
     uint32_t windows_pid; /* 0 for an observer */
     pid_t unix_pid;
     struct process *process;
     uint64_t start_time;
-    int fd;               /* -1: a process of the table that has not come back yet */
+    int fd; /* -1: a process of the table that has not come back yet */
     int pidfd;
-    int notice;           /* socket for the tickets that ended, or -1 */
-    uint32_t *ended;      /* tickets it has not been told of */
+    int notice;      /* socket for the tickets that ended, or -1 */
+    uint32_t *ended; /* tickets it has not been told of */
     unsigned int ended_count;
     unsigned int holder_count;
     unsigned int ticket_count;
     unsigned int spent_count;
-    uint64_t held_until;  /* 0, or when the answer to a wrong guess is due */
+    uint64_t held_until; /* 0, or when the answer to a wrong guess is due */
     struct ws2_reply held_reply;
-    uint32_t parked;      /* a ticket that it wants to redeem and that its source may yet publish, 0 for none */
+    uint32_t parked;        /* a ticket that it wants to redeem and that its source may yet publish, 0 for none */
     unsigned char deferred; /* the parked one is looked at when held_until is over: guesses were wrong before it */
     unsigned char greeted;
     unsigned char resuming; /* it may publish what it holds */

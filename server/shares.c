@@ -37,15 +37,15 @@ static struct share *share_by_cookie( uint64_t cookie )
     struct share *share;
 
     LIST_FOREACH( share, cookie_bucket( cookie ), in_cookies )
-        if (share->cookie == cookie) return share;
+    if ( share->cookie == cookie ) return share;
     return NULL;
 }
 
 static struct share *share_create( uint32_t slot, uint32_t generation, uint64_t cookie )
 {
-    struct share *share = calloc( 1, sizeof(*share) );
+    struct share *share = calloc( 1, sizeof( *share ) );
 
-    if (!share) return NULL;
+    if ( !share ) return NULL;
     share->slot = slot;
     share->generation = generation;
     share->cookie = cookie;
@@ -64,8 +64,8 @@ static void publish_count( struct share *share )
  * the slot says so too. */
 int share_set_cookie( struct share *share, uint64_t cookie )
 {
-    if (share->cookie == cookie) return 1;
-    if (atomic_load( &ws2_table_slot( table_mapping(), share->slot )->cookie ) != cookie) return 0;
+    if ( share->cookie == cookie ) return 1;
+    if ( atomic_load( &ws2_table_slot( table_mapping(), share->slot )->cookie ) != cookie ) return 0;
     LIST_REMOVE( share, in_cookies );
     share->cookie = cookie;
     LIST_INSERT_HEAD( cookie_bucket( cookie ), share, in_cookies );
@@ -80,19 +80,20 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
     struct share *share;
 
     *error = 0;
-    if (!(share = share_create( slot, generation, cookie )) || !share_hold( share, owner, handle ))
+    if ( !( share = share_create( slot, generation, cookie ) ) || !share_hold( share, owner, handle ) )
         *error = WSAENOBUFS;
-    else if (atomic_compare_exchange_strong( &record->word, &word, ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ))
+    else if ( atomic_compare_exchange_strong( &record->word, &word,
+                                              ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
     {
         atomic_store( &record->cookie, cookie );
         LIST_FIRST( &share->holders )->anonymous = !handle;
         return share;
     }
-    if (share)
+    if ( share )
     {
         struct holder *holder = LIST_FIRST( &share->holders );
 
-        if (holder)
+        if ( holder )
         {
             LIST_REMOVE( holder, in_client );
             owner->holder_count--;
@@ -110,7 +111,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
 /* What the next socket of a slot must not find of the one before. Everything up to the word itself. */
 static void clear_slot( struct ws2_slot *slot )
 {
-    memset( (char *)slot + sizeof(slot->word), 0, sizeof(*slot) - sizeof(slot->word) );
+    memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
     atomic_store( &slot->event_owner, WS2_NO_INDEX );
     atomic_store( &slot->port_owner, WS2_NO_INDEX );
 }
@@ -123,17 +124,17 @@ static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2
     struct share *share;
     uint32_t generation;
 
-    if (!slot) return NULL;
+    if ( !slot ) return NULL;
     generation = ws2_word_generation( atomic_load( &slot->word ) );
-    if (!(share = share_create( index, generation, cookie )))
+    if ( !( share = share_create( index, generation, cookie ) ) )
     {
         block_free_slot( index, generation );
         return NULL;
     }
-    if (ghost)
+    if ( ghost )
     {
-        memcpy( (char *)slot + sizeof(slot->word), (const char *)ghost + sizeof(slot->word),
-                sizeof(*slot) - sizeof(slot->word) );
+        memcpy( (char *)slot + sizeof( slot->word ), (const char *)ghost + sizeof( slot->word ),
+                sizeof( *slot ) - sizeof( slot->word ) );
         atomic_fetch_and( &slot->flags, ~FLAGS_NOT_INHERITED );
         atomic_store( &slot->events, 0 );
         atomic_store( &slot->event_owner, WS2_NO_INDEX );
@@ -160,50 +161,50 @@ struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_
 
     *new_slot = 0;
     *error = 0;
-    if ((share = share_by_cookie( cookie ))) return share;
-    for (uint32_t i = 0; i < blocks_end(); i++)
+    if ( ( share = share_by_cookie( cookie ) ) ) return share;
+    for ( uint32_t i = 0; i < blocks_end(); i++ )
     {
         struct ws2_slot *slot = ws2_table_slot( table_mapping(), i );
         uint64_t word;
         struct client *owner;
 
-        if (atomic_load_explicit( &slot->cookie, memory_order_relaxed ) != cookie) continue;
+        if ( atomic_load_explicit( &slot->cookie, memory_order_relaxed ) != cookie ) continue;
         word = atomic_load( &slot->word );
-        if (ws2_word_state( word ) == WS2_SLOT_FREE)
+        if ( ws2_word_state( word ) == WS2_SLOT_FREE )
         {
             ghost = slot;
             ghost_word = word;
         }
-        else if (ws2_word_state( word ) == WS2_SLOT_PRIVATE && !share_of_slot( i ) &&
-                 (owner = client_at( block_owner( i ) )))
+        else if ( ws2_word_state( word ) == WS2_SLOT_PRIVATE && !share_of_slot( i ) &&
+                  ( owner = client_at( block_owner( i ) ) ) )
         {
             share = share_private( owner, i, ws2_word_generation( word ), atomic_load( &slot->handle ), cookie, error );
-            if (share || *error) return share;
+            if ( share || *error ) return share;
             ghost = slot; /* closed while we looked */
             ghost_word = atomic_load( &slot->word );
         }
     }
-    if (ghost)
+    if ( ghost )
     {
         /* its blocking mode, timeouts and options are the socket's, unless the slot is taken again while we copy */
         struct ws2_slot copy = *ghost;
 
-        if (ws2_word_state( ghost_word ) != WS2_SLOT_FREE || atomic_load( &ghost->word ) != ghost_word ||
-            atomic_load( &copy.cookie ) != cookie)
+        if ( ws2_word_state( ghost_word ) != WS2_SLOT_FREE || atomic_load( &ghost->word ) != ghost_word ||
+             atomic_load( &copy.cookie ) != cookie )
             ghost = NULL;
-        else if ((share = share_new( cookie, kind, &copy )))
+        else if ( ( share = share_new( cookie, kind, &copy ) ) )
         {
             atomic_store( &ghost->cookie, 0 );
             return share;
         }
     }
-    if (!ghost && ( kind & WS2_ADOPT_KNOWN ))
+    if ( !ghost && ( kind & WS2_ADOPT_KNOWN ) )
     {
         *error = WSAENOTSOCK;
         return NULL;
     }
-    if (!ghost && (share = share_new( cookie, kind, NULL ))) *new_slot = 1;
-    if (!share) *error = WSAEMFILE;
+    if ( !ghost && ( share = share_new( cookie, kind, NULL ) ) ) *new_slot = 1;
+    if ( !share ) *error = WSAEMFILE;
     return share;
 }
 
@@ -218,7 +219,7 @@ struct holder *share_hold( struct share *share, struct client *client, uint32_t 
 {
     struct holder *holder;
 
-    if (client->holder_count >= CLIENT_HOLDERS || !(holder = calloc( 1, sizeof(*holder) ))) return NULL;
+    if ( client->holder_count >= CLIENT_HOLDERS || !( holder = calloc( 1, sizeof( *holder ) ) ) ) return NULL;
     holder->share = share;
     holder->client = client;
     holder->handle = handle;
@@ -237,9 +238,9 @@ struct holder *share_find_holder( struct share *share, struct client *client, ui
 
     LIST_FOREACH( holder, &share->holders, in_share )
     {
-        if (holder->client != client) continue;
-        if (holder->anonymous) anonymous = holder;
-        else if (holder->handle == handle) return holder;
+        if ( holder->client != client ) continue;
+        if ( holder->anonymous ) anonymous = holder;
+        else if ( holder->handle == handle ) return holder;
     }
     return anonymous;
 }
@@ -255,7 +256,7 @@ int share_is_held( struct share *share, struct client *client )
     struct holder *holder;
 
     LIST_FOREACH( holder, &share->holders, in_share )
-        if (holder->client == client) return 1;
+    if ( holder->client == client ) return 1;
     return 0;
 }
 
@@ -264,7 +265,7 @@ static void drop_registrations( struct share *share, struct client *client )
 {
     struct ws2_slot *slot = ws2_table_slot( table_mapping(), share->slot );
 
-    if (atomic_load( &slot->event_owner ) == client->index)
+    if ( atomic_load( &slot->event_owner ) == client->index )
     {
         const uint64_t events = atomic_load( &slot->events );
 
@@ -272,7 +273,7 @@ static void drop_registrations( struct share *share, struct client *client )
         atomic_store( &slot->events, ws2_events( ws2_events_generation( events ) + 1, ws2_events_seen( events ),
                                                  ws2_events_recorded( events ), 0 ) );
     }
-    if (atomic_load( &slot->port_owner ) == client->index) atomic_store( &slot->port_owner, WS2_NO_INDEX );
+    if ( atomic_load( &slot->port_owner ) == client->index ) atomic_store( &slot->port_owner, WS2_NO_INDEX );
 }
 
 void share_release( struct holder *holder )
@@ -285,7 +286,7 @@ void share_release( struct holder *holder )
     client->holder_count--;
     client_set_sharing( client );
     free( holder );
-    if (!share_is_held( share, client )) drop_registrations( share, client );
+    if ( !share_is_held( share, client ) ) drop_registrations( share, client );
     share->count--;
     publish_count( share );
     share_check( share );
@@ -300,7 +301,7 @@ void share_count_ticket( struct share *share, int change )
 void share_check( struct share *share )
 {
     /* until every process has published, one that has not may hold it */
-    if (share->count || takeover_running()) return;
+    if ( share->count || takeover_running() ) return;
     by_slot[share->slot] = NULL;
     LIST_REMOVE( share, in_cookies );
     block_free_slot( share->slot, share->generation );
@@ -310,6 +311,6 @@ void share_check( struct share *share )
 
 void shares_check_all( void )
 {
-    for (uint32_t i = 0; i < blocks_end(); i++)
-        if (by_slot[i]) share_check( by_slot[i] );
+    for ( uint32_t i = 0; i < blocks_end(); i++ )
+        if ( by_slot[i] ) share_check( by_slot[i] );
 }

@@ -27,7 +27,7 @@ static char memfd_name[64] = "ws2host";
 int table_fd( void ) { return memfd; }
 void *table_mapping( void ) { return mapping; }
 uint64_t table_instance( void ) { return instance; }
-void table_set_name( const char *name ) { snprintf( memfd_name, sizeof(memfd_name), "ws2host-%s", name ); }
+void table_set_name( const char *name ) { snprintf( memfd_name, sizeof( memfd_name ), "ws2host-%s", name ); }
 const char *table_name( void ) { return memfd_name; }
 
 static void *map_table( int fd )
@@ -42,16 +42,15 @@ int table_create( void )
     struct ws2_table_header *header;
     int fd = memfd_create( memfd_name, MFD_CLOEXEC | MFD_ALLOW_SEALING );
 
-    if (fd < 0) return -1;
-    if (ftruncate( fd, WS2_TABLE_SIZE ) < 0 || fcntl( fd, F_ADD_SEALS, SEALS ) < 0 || !(mapping = map_table( fd )))
+    if ( fd < 0 ) return -1;
+    if ( ftruncate( fd, WS2_TABLE_SIZE ) < 0 || fcntl( fd, F_ADD_SEALS, SEALS ) < 0 || !( mapping = map_table( fd ) ) )
     {
         close( fd );
         return -1;
     }
-    do
-    {
-        if (getrandom( &instance, sizeof(instance), 0 ) != sizeof(instance)) instance = 0;
-    } while (!instance);
+    do {
+        if ( getrandom( &instance, sizeof( instance ), 0 ) != sizeof( instance ) ) instance = 0;
+    } while ( !instance );
     header = ws2_table_header( mapping );
     header->magic = WS2_TABLE_MAGIC;
     header->layout_version = WS2_LAYOUT_VERSION;
@@ -71,16 +70,16 @@ int table_take_over_consume( int fd )
     void *table;
 
     /* F_GET_SEALS answers for shared memory only; huge pages would let a fault kill the server */
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat( fd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE ||
-        fstatfs( fd, &file_system ) < 0 || file_system.f_type != TMPFS_MAGIC || !(table = map_table( fd )))
+    if ( seals < 0 || ( seals & SEALS ) != SEALS || fstat( fd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE ||
+         fstatfs( fd, &file_system ) < 0 || file_system.f_type != TMPFS_MAGIC || !( table = map_table( fd ) ) )
     {
         close( fd );
         errno = EINVAL;
         return -1;
     }
     header = ws2_table_header( table );
-    if (header->magic != WS2_TABLE_MAGIC || header->layout_version != WS2_LAYOUT_VERSION ||
-        header->slot_count != WS2_SLOT_COUNT || !header->instance)
+    if ( header->magic != WS2_TABLE_MAGIC || header->layout_version != WS2_LAYOUT_VERSION ||
+         header->slot_count != WS2_SLOT_COUNT || !header->instance )
     {
         munmap( table, WS2_TABLE_SIZE );
         close( fd );
@@ -102,14 +101,14 @@ static int find_in_process( const char *pid, const char *target )
     int found = -1;
     DIR *dir;
 
-    snprintf( path, sizeof(path), "/proc/%.20s/fd", pid );
-    if (!(dir = opendir( path ))) return -1;
-    while (found < 0 && (entry = readdir( dir )))
+    snprintf( path, sizeof( path ), "/proc/%.20s/fd", pid );
+    if ( !( dir = opendir( path ) ) ) return -1;
+    while ( found < 0 && ( entry = readdir( dir ) ) )
     {
-        ssize_t length = readlinkat( dirfd( dir ), entry->d_name, link, sizeof(link) - 1 );
-        if (length <= 0) continue;
+        ssize_t length = readlinkat( dirfd( dir ), entry->d_name, link, sizeof( link ) - 1 );
+        if ( length <= 0 ) continue;
         link[length] = 0;
-        if (!strcmp( link, target )) found = openat( dirfd( dir ), entry->d_name, O_RDWR | O_CLOEXEC );
+        if ( !strcmp( link, target ) ) found = openat( dirfd( dir ), entry->d_name, O_RDWR | O_CLOEXEC );
     }
     closedir( dir );
     return found;
@@ -124,16 +123,16 @@ int table_find_orphan( const char *name )
     int result = -1;
     DIR *proc = opendir( "/proc" );
 
-    if (!proc) return -1;
-    snprintf( target, sizeof(target), "/memfd:%s (deleted)", name );
-    while (result < 0 && (entry = readdir( proc )))
+    if ( !proc ) return -1;
+    snprintf( target, sizeof( target ), "/memfd:%s (deleted)", name );
+    while ( result < 0 && ( entry = readdir( proc ) ) )
     {
         struct stat st;
         int fd;
 
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || atoi( entry->d_name ) == getpid()) continue;
-        if (fstatat( dirfd( proc ), entry->d_name, &st, 0 ) < 0 || st.st_uid != geteuid()) continue;
-        if ((fd = find_in_process( entry->d_name, target )) >= 0) result = table_take_over_consume( fd );
+        if ( entry->d_name[0] < '1' || entry->d_name[0] > '9' || atoi( entry->d_name ) == getpid() ) continue;
+        if ( fstatat( dirfd( proc ), entry->d_name, &st, 0 ) < 0 || st.st_uid != geteuid() ) continue;
+        if ( ( fd = find_in_process( entry->d_name, target ) ) >= 0 ) result = table_take_over_consume( fd );
     }
     closedir( proc );
     return result;

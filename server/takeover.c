@@ -18,7 +18,7 @@ int takeover_running( void ) { return running; }
 
 static void takeover_check_end( void )
 {
-    if (!running || missing) return;
+    if ( !running || missing ) return;
     running = 0;
     clients_retry_parked();
     tickets_forget_spent();
@@ -27,16 +27,16 @@ static void takeover_check_end( void )
 
 static void restore_clients( void )
 {
-    for (uint32_t i = 0; i < WS2_CLIENT_COUNT; i++)
+    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
     {
         struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + i;
         const uint32_t pid = atomic_load( &record->unix_pid );
         const uint64_t start_time = atomic_load( &record->start_time );
         struct client *client;
 
-        if (!pid) continue;
-        if ((int32_t)pid > 0 && start_time && process_start_time( pid ) == start_time &&
-            (client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time )))
+        if ( !pid ) continue;
+        if ( (int32_t)pid > 0 && start_time && process_start_time( pid ) == start_time &&
+             ( client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time ) ) )
         {
             /* a process that shared nothing has nothing to publish, and may be idle for ever */
             client->missing = atomic_load( &record->sharing ) != 0;
@@ -49,15 +49,15 @@ static void restore_clients( void )
 
 static void restore_slots( uint32_t block, uint32_t owner )
 {
-    for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++)
+    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
     {
         const uint32_t index = block * WS2_BLOCK_SLOTS + i;
         const uint64_t word = atomic_load( &ws2_table_slot( table_mapping(), index )->word );
         const uint32_t state = ws2_word_state( word );
 
-        if (state == WS2_SLOT_SHARED) share_restore( index );
-        else if (state != WS2_SLOT_FREE && !client_at( owner )) block_free_slot( index, ws2_word_generation( word ) );
-        else if (state == WS2_SLOT_FREE && owner == WS2_SERVER_INDEX) block_restore_slot( index );
+        if ( state == WS2_SLOT_SHARED ) share_restore( index );
+        else if ( state != WS2_SLOT_FREE && !client_at( owner ) ) block_free_slot( index, ws2_word_generation( word ) );
+        else if ( state == WS2_SLOT_FREE && owner == WS2_SERVER_INDEX ) block_restore_slot( index );
     }
 }
 
@@ -65,13 +65,13 @@ void takeover_begin( void )
 {
     running = 1;
     restore_clients();
-    for (uint32_t block = 0; block < WS2_BLOCK_COUNT; block++)
+    for ( uint32_t block = 0; block < WS2_BLOCK_COUNT; block++ )
     {
         const uint32_t entry = atomic_load( ws2_table_blocks( table_mapping() ) + block );
         uint32_t owner = entry - 1;
 
-        if (!entry) continue;
-        if (owner != WS2_SERVER_INDEX && !client_at( owner )) owner = WS2_NO_INDEX;
+        if ( !entry ) continue;
+        if ( owner != WS2_SERVER_INDEX && !client_at( owner ) ) owner = WS2_NO_INDEX;
         block_restore( block, owner );
         block_pin( block * WS2_BLOCK_SLOTS );
         restore_slots( block, owner );
@@ -83,7 +83,7 @@ void takeover_begin( void )
 void takeover_client_done( struct client *client )
 {
     client->resuming = 0;
-    if (!client->missing) return;
+    if ( !client->missing ) return;
     client->missing = 0;
     client_set_sharing( client );
     missing--;

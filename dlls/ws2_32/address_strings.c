@@ -15,24 +15,23 @@ static int format( const void *user, DWORD size, WCHAR *text, DWORD *length )
     USHORT family;
     int error;
 
-    if (!user) return WSAEFAULT;
-    if (size < sizeof(family)) return WSAEINVAL;
-    if ((error = ws2_read( &family, user, sizeof(family) ))) return error;
-    if (family == AF_INET)
+    if ( !user ) return WSAEFAULT;
+    if ( size < sizeof( family ) ) return WSAEINVAL;
+    if ( ( error = ws2_read( &family, user, sizeof( family ) ) ) ) return error;
+    if ( family == AF_INET )
     {
-        if (size < sizeof(in)) return WSAEINVAL;
-        if ((error = ws2_read( &in, user, sizeof(in) ))) return error;
-        if (RtlIpv4AddressToStringExW( &in.sin_addr, in.sin_port, text, &room )) return WSAEINVAL;
+        if ( size < sizeof( in ) ) return WSAEINVAL;
+        if ( ( error = ws2_read( &in, user, sizeof( in ) ) ) ) return error;
+        if ( RtlIpv4AddressToStringExW( &in.sin_addr, in.sin_port, text, &room ) ) return WSAEINVAL;
     }
-    else if (family == AF_INET6)
+    else if ( family == AF_INET6 )
     {
-        if (size < sizeof(in6)) return WSAEINVAL;
-        if ((error = ws2_read( &in6, user, sizeof(in6) ))) return error;
-        if (RtlIpv6AddressToStringExW( &in6.sin6_addr, in6.sin6_scope_id, in6.sin6_port, text, &room ))
+        if ( size < sizeof( in6 ) ) return WSAEINVAL;
+        if ( ( error = ws2_read( &in6, user, sizeof( in6 ) ) ) ) return error;
+        if ( RtlIpv6AddressToStringExW( &in6.sin6_addr, in6.sin6_scope_id, in6.sin6_port, text, &room ) )
             return WSAEINVAL;
     }
-    else
-        return WSAEINVAL;
+    else return WSAEINVAL;
     *length = wcslen( text ) + 1;
     return 0;
 }
@@ -44,12 +43,12 @@ static int address_to_string( const void *address, DWORD size, void *buffer, DWO
     char narrow[TEXT_SIZE];
     int error, status;
 
-    if ((error = ws2_read( &room, length, sizeof(room) ))) return error;
-    if ((error = format( address, size, text, &needed ))) return error;
+    if ( ( error = ws2_read( &room, length, sizeof( room ) ) ) ) return error;
+    if ( ( error = format( address, size, text, &needed ) ) ) return error;
     error = !buffer || room < needed ? WSAEFAULT : 0;
-    for (DWORD i = 0; i < needed; i++) narrow[i] = text[i];
-    if (!error) error = ws2_write( buffer, wide ? (void *)text : narrow, wide ? needed * sizeof(WCHAR) : needed );
-    if ((status = ws2_write( length, &needed, sizeof(needed) ))) return status;
+    for ( DWORD i = 0; i < needed; i++ ) narrow[i] = text[i];
+    if ( !error ) error = ws2_write( buffer, wide ? (void *)text : narrow, wide ? needed * sizeof( WCHAR ) : needed );
+    if ( ( status = ws2_write( length, &needed, sizeof( needed ) ) ) ) return status;
     return error;
 }
 
@@ -81,21 +80,21 @@ static int string_to_address( const WCHAR *text, int family, void *address, int 
     int room, needed, error;
     const void *result;
 
-    if (!text) return WSAEINVAL;
-    if (!address) return WSAEFAULT;
-    if ((error = ws2_read( &room, length, sizeof(room) ))) return error;
-    if (family == AF_INET) needed = sizeof(in), result = &in;
-    else if (family == AF_INET6) needed = sizeof(in6), result = &in6;
+    if ( !text ) return WSAEINVAL;
+    if ( !address ) return WSAEFAULT;
+    if ( ( error = ws2_read( &room, length, sizeof( room ) ) ) ) return error;
+    if ( family == AF_INET ) needed = sizeof( in ), result = &in;
+    else if ( family == AF_INET6 ) needed = sizeof( in6 ), result = &in6;
     else return WSAEINVAL;
-    if (room < needed)
+    if ( room < needed )
     {
-        if ((error = ws2_write( length, &needed, sizeof(needed) ))) return error;
+        if ( ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
         return WSAEFAULT;
     }
-    if (family == AF_INET ? RtlIpv4StringToAddressExW( text, FALSE, &in.sin_addr, &in.sin_port )
-                          : RtlIpv6StringToAddressExW( text, &in6.sin6_addr, &in6.sin6_scope_id, &in6.sin6_port ))
+    if ( family == AF_INET ? RtlIpv4StringToAddressExW( text, FALSE, &in.sin_addr, &in.sin_port )
+                           : RtlIpv6StringToAddressExW( text, &in6.sin6_addr, &in6.sin6_scope_id, &in6.sin6_port ) )
         return WSAEINVAL;
-    if ((error = ws2_write( length, &needed, sizeof(needed) ))) return error;
+    if ( ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
     return ws2_write( address, result, needed );
 }
 
@@ -107,7 +106,7 @@ INT WINAPI WSAStringToAddressA( LPSTR text, INT family, LPWSAPROTOCOL_INFOA info
     WCHAR *copy = NULL;
     int error = ws2_started ? string_read_ansi( text, &copy ) : WSANOTINITIALISED;
 
-    if (!error) error = string_to_address( copy, family, address, length );
+    if ( !error ) error = string_to_address( copy, family, address, length );
     free( copy );
     WS2_RETURN_STATUS( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
 }
@@ -120,7 +119,7 @@ INT WINAPI WSAStringToAddressW( LPWSTR text, INT family, LPWSAPROTOCOL_INFOW inf
     WCHAR *copy = NULL;
     int error = ws2_started ? string_read_wide( text, &copy ) : WSANOTINITIALISED;
 
-    if (!error) error = string_to_address( copy, family, address, length );
+    if ( !error ) error = string_to_address( copy, family, address, length );
     free( copy );
     WS2_RETURN_STATUS( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
 }

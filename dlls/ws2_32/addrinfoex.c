@@ -29,7 +29,7 @@ struct request
     WCHAR *node, *service;
     struct addrinfo_hints hints;
     enum addrinfo_form form;
-    DWORD limit; /* milliseconds, or INFINITE */
+    DWORD limit;      /* milliseconds, or INFINITE */
     HANDLE events[2]; /* resolved, cancelled */
     /* the resolver's, the owner's after the first event */
     struct addrinfo_answer answer;
@@ -50,10 +50,10 @@ static UINT_PTR last_id;
 
 static void release( struct request *request )
 {
-    if (InterlockedDecrement( &request->references )) return;
+    if ( InterlockedDecrement( &request->references ) ) return;
     addrinfo_free_answer( &request->answer );
-    if (request->events[0]) CloseHandle( request->events[0] );
-    if (request->events[1]) CloseHandle( request->events[1] );
+    if ( request->events[0] ) CloseHandle( request->events[0] );
+    if ( request->events[1] ) CloseHandle( request->events[1] );
     free( request->node );
     free( request->service );
     free( request );
@@ -72,12 +72,12 @@ static void resolve( void *argument )
 static int run( struct request *request )
 {
     InterlockedIncrement( &request->references );
-    if (!worker_start( resolve, request ))
+    if ( !worker_start( resolve, request ) )
     {
         release( request );
         return WSA_NOT_ENOUGH_MEMORY;
     }
-    switch (WaitForMultipleObjects( 2, request->events, FALSE, request->limit ))
+    switch ( WaitForMultipleObjects( 2, request->events, FALSE, request->limit ) )
     {
     case WAIT_OBJECT_0: return request->error;
     case WAIT_OBJECT_0 + 1: return WSA_E_CANCELLED;
@@ -92,8 +92,8 @@ static int deliver( struct request *request )
     void *list = addrinfo_build( &request->answer, &request->hints, request->form );
     int error;
 
-    if (!list) return WSA_NOT_ENOUGH_MEMORY;
-    if ((error = ws2_write( request->result, &list, sizeof(list) ))) addrinfo_free( list, request->form );
+    if ( !list ) return WSA_NOT_ENOUGH_MEMORY;
+    if ( ( error = ws2_write( request->result, &list, sizeof( list ) ) ) ) addrinfo_free( list, request->form );
     return error;
 }
 
@@ -104,15 +104,15 @@ static void own( void *argument )
     int error = run( request );
 
     AcquireSRWLockExclusive( &lock );
-    for (link = &pending; *link != request; link = &( *link )->next) continue;
+    for ( link = &pending; *link != request; link = &( *link )->next ) continue;
     *link = request->next;
     ReleaseSRWLockExclusive( &lock );
 
-    if (!error) error = deliver( request );
+    if ( !error ) error = deliver( request );
     status = error;
-    ws2_write( &request->overlapped->Internal, &status, sizeof(status) );
-    if (request->routine) request->routine( error, 0, request->overlapped );
-    else if (request->event) SetEvent( request->event );
+    ws2_write( &request->overlapped->Internal, &status, sizeof( status ) );
+    if ( request->routine ) request->routine( error, 0, request->overlapped );
+    else if ( request->event ) SetEvent( request->event );
     release( request );
 }
 
@@ -122,13 +122,13 @@ static int start_overlapped( struct request *request, HANDLE *handle )
     HANDLE name;
     int error;
 
-    if ((error = ws2_read( &overlapped, request->overlapped, sizeof(overlapped) ))) return error;
-    if (request->routine && overlapped.hEvent) return WSAEINVAL;
+    if ( ( error = ws2_read( &overlapped, request->overlapped, sizeof( overlapped ) ) ) ) return error;
+    if ( request->routine && overlapped.hEvent ) return WSAEINVAL;
     request->event = overlapped.hEvent;
     overlapped.Internal = WSAEINPROGRESS;
     overlapped.Pointer = request->result;
-    if ((error = ws2_write( request->overlapped, &overlapped, sizeof(overlapped) ))) return error;
-    if (request->event) ResetEvent( request->event );
+    if ( ( error = ws2_write( request->overlapped, &overlapped, sizeof( overlapped ) ) ) ) return error;
+    if ( request->event ) ResetEvent( request->event );
 
     AcquireSRWLockExclusive( &lock );
     request->id = ++last_id;
@@ -136,14 +136,14 @@ static int start_overlapped( struct request *request, HANDLE *handle )
     pending = request;
     ReleaseSRWLockExclusive( &lock );
     name = (HANDLE)request->id;
-    if (handle) error = ws2_write( handle, &name, sizeof(name) );
+    if ( handle ) error = ws2_write( handle, &name, sizeof( name ) );
 
     InterlockedIncrement( &request->references );
-    if (!error && worker_start( own, request )) return WSA_IO_PENDING;
+    if ( !error && worker_start( own, request ) ) return WSA_IO_PENDING;
     release( request );
     AcquireSRWLockExclusive( &lock );
-    for (struct request **link = &pending; *link; link = &( *link )->next)
-        if (*link == request)
+    for ( struct request **link = &pending; *link; link = &( *link )->next )
+        if ( *link == request )
         {
             *link = request->next;
             break;
@@ -158,9 +158,9 @@ static int read_limit( const struct timeval *timeout, DWORD *limit )
     int error;
 
     *limit = INFINITE;
-    if (!timeout) return 0;
-    if ((error = ws2_read( &copy, timeout, sizeof(copy) ))) return error;
-    if (copy.tv_sec < 0 || copy.tv_usec < 0) return WSAEINVAL;
+    if ( !timeout ) return 0;
+    if ( ( error = ws2_read( &copy, timeout, sizeof( copy ) ) ) ) return error;
+    if ( copy.tv_sec < 0 || copy.tv_usec < 0 ) return WSAEINVAL;
     *limit = min( (ULONG64)copy.tv_sec * 1000 + ( copy.tv_usec + 999 ) / 1000, 0x7fffffff );
     return 0;
 }
@@ -170,10 +170,10 @@ static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_
                 void **result, const struct timeval *timeout, OVERLAPPED *overlapped, completion_routine routine,
                 HANDLE *handle )
 {
-    struct request *request = calloc( 1, sizeof(*request) );
+    struct request *request = calloc( 1, sizeof( *request ) );
     int error;
 
-    if (!request)
+    if ( !request )
     {
         free( node );
         free( service );
@@ -186,22 +186,22 @@ static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_
     request->result = result;
     request->overlapped = overlapped;
     request->routine = routine;
-    if (name_space != NS_ALL && name_space != NS_DNS) error = WSASERVICE_NOT_FOUND;
-    else if (!overlapped && ( routine || handle )) error = WSAEINVAL;
+    if ( name_space != NS_ALL && name_space != NS_DNS ) error = WSASERVICE_NOT_FOUND;
+    else if ( !overlapped && ( routine || handle ) ) error = WSAEINVAL;
     else error = addrinfo_read_hints( user_hints, form, &request->hints );
-    if (!error) error = read_limit( timeout, &request->limit );
-    if (!error && ( overlapped || timeout ))
+    if ( !error ) error = read_limit( timeout, &request->limit );
+    if ( !error && ( overlapped || timeout ) )
     {
         request->events[0] = CreateEventW( NULL, TRUE, FALSE, NULL );
         request->events[1] = CreateEventW( NULL, TRUE, FALSE, NULL );
-        if (!request->events[0] || !request->events[1]) error = WSA_NOT_ENOUGH_MEMORY;
+        if ( !request->events[0] || !request->events[1] ) error = WSA_NOT_ENOUGH_MEMORY;
     }
-    if (!error && overlapped) error = start_overlapped( request, handle );
-    else if (!error)
+    if ( !error && overlapped ) error = start_overlapped( request, handle );
+    else if ( !error )
     {
-        if (timeout) error = run( request );
+        if ( timeout ) error = run( request );
         else error = addrinfo_query( request->node, request->service, &request->hints, &request->answer );
-        if (!error) error = deliver( request );
+        if ( !error ) error = deliver( request );
     }
     release( request );
     return error;
@@ -216,12 +216,12 @@ int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_spa
 {
     WCHAR *node_copy = NULL, *service_copy = NULL;
     void *none = NULL;
-    int error = ws2_write( result, &none, sizeof(none) );
+    int error = ws2_write( result, &none, sizeof( none ) );
 
-    if (!error && !names_started()) error = WSANOTINITIALISED;
-    if (!error) error = string_read_ansi( node, &node_copy );
-    if (!error && ( error = string_read_ansi( service, &service_copy ) )) free( node_copy );
-    if (!error)
+    if ( !error && !names_started() ) error = WSANOTINITIALISED;
+    if ( !error ) error = string_read_ansi( node, &node_copy );
+    if ( !error && ( error = string_read_ansi( service, &service_copy ) ) ) free( node_copy );
+    if ( !error )
         error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_A, (void **)result, timeout, overlapped,
                      routine, handle );
     WS2_RETURN( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service, name_space,
@@ -237,12 +237,12 @@ int WINAPI GetAddrInfoExW( const WCHAR *node, const WCHAR *service, DWORD name_s
 {
     WCHAR *node_copy = NULL, *service_copy = NULL;
     void *none = NULL;
-    int error = ws2_write( result, &none, sizeof(none) );
+    int error = ws2_write( result, &none, sizeof( none ) );
 
-    if (!error && !names_started()) error = WSANOTINITIALISED;
-    if (!error) error = string_read_wide( node, &node_copy );
-    if (!error && ( error = string_read_wide( service, &service_copy ) )) free( node_copy );
-    if (!error)
+    if ( !error && !names_started() ) error = WSANOTINITIALISED;
+    if ( !error ) error = string_read_wide( node, &node_copy );
+    if ( !error && ( error = string_read_wide( service, &service_copy ) ) ) free( node_copy );
+    if ( !error )
         error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_W, (void **)result, timeout, overlapped,
                      routine, handle );
     WS2_RETURN( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service, name_space,
@@ -259,12 +259,12 @@ int WINAPI GetAddrInfoExCancel( HANDLE *handle )
     int error;
     HANDLE id;
 
-    if (!(error = ws2_read( &id, handle, sizeof(id) )))
+    if ( !( error = ws2_read( &id, handle, sizeof( id ) ) ) )
     {
         error = WSA_INVALID_HANDLE;
         AcquireSRWLockExclusive( &lock );
-        for (struct request *request = pending; request && error; request = request->next)
-            if (request->id == (UINT_PTR)id && SetEvent( request->events[1] )) error = 0;
+        for ( struct request *request = pending; request && error; request = request->next )
+            if ( request->id == (UINT_PTR)id && SetEvent( request->events[1] ) ) error = 0;
         ReleaseSRWLockExclusive( &lock );
     }
     WS2_RETURN( error, error, "handle=%p", handle );
@@ -276,9 +276,9 @@ int WINAPI GetAddrInfoExCancel( HANDLE *handle )
 int WINAPI GetAddrInfoExOverlappedResult( OVERLAPPED *overlapped )
 {
     ULONG_PTR status = 0;
-    int error = overlapped ? ws2_read( &status, &overlapped->Internal, sizeof(status) ) : WSAEINVAL;
+    int error = overlapped ? ws2_read( &status, &overlapped->Internal, sizeof( status ) ) : WSAEINVAL;
 
-    if (!error) error = status;
+    if ( !error ) error = status;
     WS2_RETURN( error, error, "overlapped=%p", overlapped );
 }
 
@@ -288,7 +288,7 @@ int WINAPI GetAddrInfoExOverlappedResult( OVERLAPPED *overlapped )
 void WINAPI FreeAddrInfoEx( ADDRINFOEXA *list )
 {
     addrinfo_free( list, ADDRINFO_EX_A );
-    if (ws2_tracing) ws2_trace( __func__, 0, 0, "list=%p", list );
+    if ( ws2_tracing ) ws2_trace( __func__, 0, 0, "list=%p", list );
 }
 
 /***********************************************************************
@@ -297,15 +297,15 @@ void WINAPI FreeAddrInfoEx( ADDRINFOEXA *list )
 void WINAPI FreeAddrInfoExW( ADDRINFOEXW *list )
 {
     addrinfo_free( list, ADDRINFO_EX_W );
-    if (ws2_tracing) ws2_trace( __func__, 0, 0, "list=%p", list );
+    if ( ws2_tracing ) ws2_trace( __func__, 0, 0, "list=%p", list );
 }
 
 /* No name space of this system takes registrations from an unprivileged program. */
 static int set( const void *name, DWORD name_space, OVERLAPPED *overlapped, lookup_routine routine )
 {
-    if (!ws2_started) return WSANOTINITIALISED;
-    if (!name || overlapped || routine) return WSAEINVAL;
-    if (name_space != NS_ALL && name_space != NS_DNS) return WSASERVICE_NOT_FOUND;
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    if ( !name || overlapped || routine ) return WSAEINVAL;
+    if ( name_space != NS_ALL && name_space != NS_DNS ) return WSASERVICE_NOT_FOUND;
     return WSAEACCES;
 }
 

@@ -32,7 +32,7 @@ static NTSTATUS finish( const struct afd_call *call, NTSTATUS status, ULONG_PTR 
 /* The first size bytes of the input. */
 static NTSTATUS read_input( const struct afd_call *call, void *target, ULONG size )
 {
-    if (!call->in || call->in_size < size) return STATUS_INVALID_PARAMETER;
+    if ( !call->in || call->in_size < size ) return STATUS_INVALID_PARAMETER;
     return ws2_read( target, call->in, size ) ? STATUS_ACCESS_VIOLATION : 0;
 }
 
@@ -40,10 +40,10 @@ static NTSTATUS read_input( const struct afd_call *call, void *target, ULONG siz
 
 static int address_length( int family )
 {
-    switch (family)
+    switch ( family )
     {
-    case AF_INET: return sizeof(struct sockaddr_in);
-    case AF_INET6: return sizeof(struct sockaddr_in6);
+    case AF_INET: return sizeof( struct sockaddr_in );
+    case AF_INET6: return sizeof( struct sockaddr_in6 );
     default: return LOCAL_ADDRESS_SIZE;
     }
 }
@@ -51,39 +51,42 @@ static int address_length( int family )
 static NTSTATUS write_name( const struct afd_call *call, int length )
 {
     SOCKADDR_STORAGE name;
-    int capacity = sizeof(name);
-    struct ws2_address_params params = { .handle = call->s, .address = ws2_pointer( &name ), .size = sizeof(name),
-                                         .size_pointer = ws2_pointer( &capacity ), .by_code = 1 };
+    int capacity = sizeof( name );
+    struct ws2_address_params params = { .handle = call->s,
+                                         .address = ws2_pointer( &name ),
+                                         .size = sizeof( name ),
+                                         .size_pointer = ws2_pointer( &capacity ),
+                                         .by_code = 1 };
 
-    if (ws2_call( getsockname, &params )) return STATUS_INVALID_PARAMETER;
+    if ( ws2_call( getsockname, &params ) ) return STATUS_INVALID_PARAMETER;
     return ws2_write( call->out, &name, length ) ? STATUS_ACCESS_VIOLATION : 0;
 }
 
 static NTSTATUS serve_bind( const struct afd_call *call )
 {
     struct ws2_socket_info_params info = { .handle = call->s };
-    char input[4 + sizeof(SOCKADDR_STORAGE)] = { 0 }; /* a number that is not known, the address */
+    char input[4 + sizeof( SOCKADDR_STORAGE )] = { 0 }; /* a number that is not known, the address */
     const struct sockaddr *address = (const struct sockaddr *)( input + 4 );
     struct ws2_local_address local;
-    ULONG size = call->in_size < sizeof(input) ? call->in_size : sizeof(input);
+    ULONG size = call->in_size < sizeof( input ) ? call->in_size : sizeof( input );
     struct ws2_address_params params = { .handle = call->s, .by_code = 1 };
     NTSTATUS status;
     int length, host_length, error;
 
-    if (call->in_size < 4 + sizeof(address->sa_family)) return STATUS_INVALID_PARAMETER;
-    if ((status = read_input( call, input, size ))) return status;
-    if (ws2_call( socket_info, &info )) return STATUS_INVALID_HANDLE;
+    if ( call->in_size < 4 + sizeof( address->sa_family ) ) return STATUS_INVALID_PARAMETER;
+    if ( ( status = read_input( call, input, size ) ) ) return status;
+    if ( ws2_call( socket_info, &info ) ) return STATUS_INVALID_HANDLE;
     length = address_length( info.family );
-    if (address->sa_family != info.family || size < 4 + (ULONG)length) return STATUS_INVALID_ADDRESS;
-    if (!call->out || call->out_size < (ULONG)length) return STATUS_INVALID_PARAMETER;
-    if (info.flags & WS2_FLAG_BOUND) return STATUS_ADDRESS_ALREADY_ASSOCIATED;
+    if ( address->sa_family != info.family || size < 4 + (ULONG)length ) return STATUS_INVALID_ADDRESS;
+    if ( !call->out || call->out_size < (ULONG)length ) return STATUS_INVALID_PARAMETER;
+    if ( info.flags & WS2_FLAG_BOUND ) return STATUS_ADDRESS_ALREADY_ASSOCIATED;
 
     host_length = length;
     error = local_address_to_host( call->s, &address, &host_length, &local );
     params.address = ws2_pointer( address );
     params.size = host_length;
-    if (!error) error = ws2_call( bind, &params );
-    switch (error)
+    if ( !error ) error = ws2_call( bind, &params );
+    switch ( error )
     {
     case 0: status = write_name( call, length ); break;
     case WSAEADDRINUSE:
@@ -108,9 +111,9 @@ static NTSTATUS serve_listen( const struct afd_call *call )
     NTSTATUS status;
     int error;
 
-    if ((status = read_input( call, &input, sizeof(input) ))) return status;
+    if ( ( status = read_input( call, &input, sizeof( input ) ) ) ) return status;
     params.backlog = input.backlog;
-    return (error = ws2_call( listen, &params )) ? status_of_error( error ) : finish( call, 0, 0 );
+    return ( error = ws2_call( listen, &params ) ) ? status_of_error( error ) : finish( call, 0, 0 );
 }
 
 static NTSTATUS serve_getsockname( const struct afd_call *call )
@@ -119,10 +122,10 @@ static NTSTATUS serve_getsockname( const struct afd_call *call )
     NTSTATUS status;
     int length;
 
-    if (ws2_call( socket_info, &info )) return STATUS_INVALID_HANDLE;
+    if ( ws2_call( socket_info, &info ) ) return STATUS_INVALID_HANDLE;
     length = address_length( info.family );
-    if (!call->out || call->out_size < (ULONG)length) return STATUS_BUFFER_TOO_SMALL;
-    return (status = write_name( call, length )) ? status : finish( call, 0, length );
+    if ( !call->out || call->out_size < (ULONG)length ) return STATUS_BUFFER_TOO_SMALL;
+    return ( status = write_name( call, length ) ) ? status : finish( call, 0, length );
 }
 
 /* --- data -------------------------------------------------------------------------------------------------------------*/
@@ -150,11 +153,11 @@ static NTSTATUS begin_transfer( const struct afd_call *call, struct afd_transfer
 {
     struct ws2_socket_info_params info = { .handle = call->s };
 
-    if (ws2_call( socket_info, &info )) return STATUS_INVALID_HANDLE;
+    if ( ws2_call( socket_info, &info ) ) return STATUS_INVALID_HANDLE;
     /* a socket that cannot have a connection comes before everything else */
-    if (info.type == SOCK_STREAM && !( info.flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING ) ))
+    if ( info.type == SOCK_STREAM && !( info.flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING ) ) )
         return STATUS_INVALID_CONNECTION;
-    return read_input( call, input, sizeof(*input) );
+    return read_input( call, input, sizeof( *input ) );
 }
 
 static enum overlapped_how transfer_how( const struct afd_transfer *input )
@@ -168,8 +171,8 @@ static NTSTATUS serve_recv( const struct afd_call *call )
     NTSTATUS status;
     DWORD flags;
 
-    if ((status = begin_transfer( call, &input ))) return status;
-    if (!( input.message_flags & AFD_MESSAGE_NORMAL ) == !( input.message_flags & AFD_MESSAGE_OOB ))
+    if ( ( status = begin_transfer( call, &input ) ) ) return status;
+    if ( !( input.message_flags & AFD_MESSAGE_NORMAL ) == !( input.message_flags & AFD_MESSAGE_OOB ) )
         return STATUS_INVALID_PARAMETER;
     flags = ( input.message_flags & AFD_MESSAGE_OOB ? MSG_OOB : 0 ) |
             ( input.message_flags & AFD_MESSAGE_PEEK ? MSG_PEEK : 0 ) |
@@ -183,7 +186,7 @@ static NTSTATUS serve_send( const struct afd_call *call )
     struct afd_transfer input;
     NTSTATUS status;
 
-    if ((status = begin_transfer( call, &input ))) return status;
+    if ( ( status = begin_transfer( call, &input ) ) ) return status;
     return overlapped_start_send( (HANDLE)call->s, call->request, input.buffers, input.count,
                                   input.message_flags & AFD_SEND_OOB ? MSG_OOB : 0, transfer_how( &input ) );
 }
@@ -198,7 +201,7 @@ static const struct
     { FD_READ, AFD_POLL_READ },     { FD_OOB, AFD_POLL_OOB },   { FD_WRITE, AFD_POLL_WRITE },
     { FD_ACCEPT, AFD_POLL_ACCEPT }, { FD_CLOSE, AFD_POLL_HUP }, { FD_CONNECT, AFD_POLL_CONNECT | AFD_POLL_CONNECT_ERR },
 };
-#define EVENT_COUNT ( sizeof(event_flags) / sizeof(event_flags[0]) )
+#define EVENT_COUNT ( sizeof( event_flags ) / sizeof( event_flags[0] ) )
 
 static NTSTATUS serve_event_select( const struct afd_call *call )
 {
@@ -209,20 +212,21 @@ static NTSTATUS serve_event_select( const struct afd_call *call )
         UINT32 padding;
     } input;
     IO_STATUS_BLOCK refused = { { STATUS_INVALID_PARAMETER }, 0 };
-    NTSTATUS status = read_input( call, &input, sizeof(input) );
+    NTSTATUS status = read_input( call, &input, sizeof( input ) );
     LONG mask = 0;
     int error;
 
-    if (!status && input.mask && !input.event) status = STATUS_INVALID_PARAMETER;
-    if (status)
+    if ( !status && input.mask && !input.event ) status = STATUS_INVALID_PARAMETER;
+    if ( status )
     {
         /* unlike the other codes, this one says so in the iosb too */
-        ws2_write( call->request->iosb, &refused, sizeof(refused) );
+        ws2_write( call->request->iosb, &refused, sizeof( refused ) );
         return status;
     }
-    for (unsigned int i = 0; i < EVENT_COUNT; i++)
-        if (input.mask & event_flags[i].flags) mask |= event_flags[i].event;
-    return (error = ws2_select_events( call->s, input.event, mask )) ? status_of_error( error ) : finish( call, 0, 0 );
+    for ( unsigned int i = 0; i < EVENT_COUNT; i++ )
+        if ( input.mask & event_flags[i].flags ) mask |= event_flags[i].event;
+    return ( error = ws2_select_events( call->s, input.event, mask ) ) ? status_of_error( error )
+                                                                       : finish( call, 0, 0 );
 }
 
 static NTSTATUS serve_get_events( const struct afd_call *call )
@@ -235,22 +239,22 @@ static NTSTATUS serve_get_events( const struct afd_call *call )
     int codes[FD_MAX_EVENTS], error;
     LONG events;
 
-    if (!call->out || call->out_size < sizeof(output)) return STATUS_INVALID_PARAMETER;
-    if (ws2_write( call->out, &output, sizeof(output) )) return STATUS_ACCESS_VIOLATION;
+    if ( !call->out || call->out_size < sizeof( output ) ) return STATUS_INVALID_PARAMETER;
+    if ( ws2_write( call->out, &output, sizeof( output ) ) ) return STATUS_ACCESS_VIOLATION;
     /* the pointer to the input is the event to reset */
-    if (call->in && !call->in_size) ResetEvent( call->in );
-    if ((error = ws2_take_events( call->s, &events, codes ))) return status_of_error( error );
-    for (unsigned int i = 0; i < EVENT_COUNT; i++)
-        if (events & event_flags[i].event) output.flags |= event_flags[i].flags;
-    if (codes[FD_CONNECT_BIT])
+    if ( call->in && !call->in_size ) ResetEvent( call->in );
+    if ( ( error = ws2_take_events( call->s, &events, codes ) ) ) return status_of_error( error );
+    for ( unsigned int i = 0; i < EVENT_COUNT; i++ )
+        if ( events & event_flags[i].event ) output.flags |= event_flags[i].flags;
+    if ( codes[FD_CONNECT_BIT] )
     {
         output.flags &= ~AFD_POLL_CONNECT;
         output.status[8] = status_of_error( codes[FD_CONNECT_BIT] ); /* stays although the event is taken */
     }
     else output.flags &= ~AFD_POLL_CONNECT_ERR;
-    if (codes[FD_CLOSE_BIT]) output.status[3] = status_of_error( codes[FD_CLOSE_BIT] );
-    ws2_write( call->out, &output, sizeof(output) );
-    return finish( call, 0, sizeof(output) );
+    if ( codes[FD_CLOSE_BIT] ) output.status[3] = status_of_error( codes[FD_CLOSE_BIT] );
+    ws2_write( call->out, &output, sizeof( output ) );
+    return finish( call, 0, sizeof( output ) );
 }
 
 /* --- polling ----------------------------------------------------------------------------------------------------------*/
@@ -260,21 +264,23 @@ static void adopt_entries( const struct afd_call *call )
 {
     struct ws2_afd_poll_entry entry;
     struct ws2_afd_poll_header header;
-    const char *entries = (const char *)call->in + sizeof(header);
+    const char *entries = (const char *)call->in + sizeof( header );
 
-    if (read_input( call, &header, sizeof(header) )) return;
-    if (header.count > ( call->in_size - sizeof(header) ) / sizeof(entry)) return;
-    for (UINT32 i = 0; i < header.count; i++)
+    if ( read_input( call, &header, sizeof( header ) ) ) return;
+    if ( header.count > ( call->in_size - sizeof( header ) ) / sizeof( entry ) ) return;
+    for ( UINT32 i = 0; i < header.count; i++ )
     {
-        if (ws2_read( &entry, entries + i * sizeof(entry), sizeof(entry) )) return;
-        if (!hooks_is_socket( (HANDLE)(UINT_PTR)entry.handle )) ws2_adopt( entry.handle );
+        if ( ws2_read( &entry, entries + i * sizeof( entry ), sizeof( entry ) ) ) return;
+        if ( !hooks_is_socket( (HANDLE)(UINT_PTR)entry.handle ) ) ws2_adopt( entry.handle );
     }
 }
 
 static NTSTATUS serve_poll( const struct afd_call *call )
 {
-    struct ws2_afd_poll_params params = { .operation.handle = call->s, .input = ws2_pointer( call->in ),
-                                          .output = ws2_pointer( call->out ), .input_size = call->in_size,
+    struct ws2_afd_poll_params params = { .operation.handle = call->s,
+                                          .input = ws2_pointer( call->in ),
+                                          .output = ws2_pointer( call->out ),
+                                          .input_size = call->in_size,
                                           .output_size = call->out_size };
 
     adopt_entries( call );
@@ -305,9 +311,9 @@ NTSTATUS NTAPI hook_NtDeviceIoControlFile( HANDLE handle, HANDLE event, void *ap
     const struct overlapped_request request = { event, apc, apc_context, iosb };
     const struct afd_call call = { (UINT_PTR)handle & ~(UINT_PTR)3, &request, in, in_size, out, out_size };
 
-    if (code >> 16 == 1)
-        for (unsigned int i = 0; i < sizeof(afd_codes) / sizeof(afd_codes[0]); i++)
-            if (afd_codes[i].code == code && (hooks_is_socket( handle ) || ws2_adopt( call.s )))
+    if ( code >> 16 == 1 )
+        for ( unsigned int i = 0; i < sizeof( afd_codes ) / sizeof( afd_codes[0] ); i++ )
+            if ( afd_codes[i].code == code && ( hooks_is_socket( handle ) || ws2_adopt( call.s ) ) )
                 return afd_codes[i].serve( &call );
     return nt_NtDeviceIoControlFile( handle, event, apc, apc_context, iosb, code, in, in_size, out, out_size );
 }

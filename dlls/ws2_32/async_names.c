@@ -46,9 +46,9 @@ static void post( HWND window, UINT message, WPARAM wparam, LPARAM lparam )
     static BOOL( WINAPI * post_message )( HWND, UINT, WPARAM, LPARAM );
     HMODULE user32;
 
-    if (!post_message && ( user32 = LoadLibraryW( L"user32.dll" ) ))
+    if ( !post_message && ( user32 = LoadLibraryW( L"user32.dll" ) ) )
         post_message = (void *)GetProcAddress( user32, "PostMessageW" );
-    if (post_message) post_message( window, message, wparam, lparam );
+    if ( post_message ) post_message( window, message, wparam, lparam );
 }
 
 static void free_request( struct request *request )
@@ -64,8 +64,8 @@ static BOOL take( struct request *request )
     BOOL taken = FALSE;
 
     AcquireSRWLockExclusive( &lock );
-    for (struct request **link = &pending; *link; link = &( *link )->next)
-        if (*link == request)
+    for ( struct request **link = &pending; *link; link = &( *link )->next )
+        if ( *link == request )
         {
             *link = request->next;
             taken = TRUE;
@@ -83,34 +83,34 @@ static size_t find( struct request *request, char **block, int *error )
     struct netdb_entry entry;
     size_t size = 0;
 
-    if ((*error = request->argument_error)) return 0;
-    switch (request->question)
+    if ( ( *error = request->argument_error ) ) return 0;
+    switch ( request->question )
     {
     case HOST_BY_NAME:
     case HOST_BY_ADDRESS:
-        if (request->question == HOST_BY_NAME) request->number = AF_INET;
+        if ( request->question == HOST_BY_NAME ) request->number = AF_INET;
         *error = request->question == HOST_BY_NAME
                      ? record_find_host( request->name, &answer )
                      : record_find_host_by_address( request->address, request->length, request->number, &answer );
-        if (*error) return 0;
+        if ( *error ) return 0;
         size = record_host( &answer, request->number, NULL, 0, base );
-        if ((*block = malloc( size ))) record_host( &answer, request->number, *block, size, base );
+        if ( ( *block = malloc( size ) ) ) record_host( &answer, request->number, *block, size, base );
         resolver_free( &answer );
         break;
     case SERVICE_BY_NAME:
     case SERVICE_BY_PORT:
-        if ((*error = record_find_service( request->name, request->number, request->protocol, &entry ))) return 0;
+        if ( ( *error = record_find_service( request->name, request->number, request->protocol, &entry ) ) ) return 0;
         size = record_service( &entry, NULL, 0, base );
-        if ((*block = malloc( size ))) record_service( &entry, *block, size, base );
+        if ( ( *block = malloc( size ) ) ) record_service( &entry, *block, size, base );
         break;
     case PROTOCOL_BY_NAME:
     case PROTOCOL_BY_NUMBER:
-        if ((*error = record_find_protocol( request->name, request->number, &entry ))) return 0;
+        if ( ( *error = record_find_protocol( request->name, request->number, &entry ) ) ) return 0;
         size = record_protocol( &entry, NULL, 0, base );
-        if ((*block = malloc( size ))) record_protocol( &entry, *block, size, base );
+        if ( ( *block = malloc( size ) ) ) record_protocol( &entry, *block, size, base );
         break;
     }
-    if (!*block) *error = WSA_NOT_ENOUGH_MEMORY;
+    if ( !*block ) *error = WSA_NOT_ENOUGH_MEMORY;
     return size;
 }
 
@@ -121,12 +121,11 @@ static void run( void *argument )
     int error;
     size_t size = find( request, &block, &error );
 
-    if (take( request ))
+    if ( take( request ) )
     {
-        if (!error && ( !request->buffer || request->size < 0 || (size_t)request->size < size )) error = WSAENOBUFS;
-        if (!error) error = ws2_write( request->buffer, block, size );
-        if (request->window)
-            post( request->window, request->message, request->id, MAKELPARAM( size, error ) );
+        if ( !error && ( !request->buffer || request->size < 0 || (size_t)request->size < size ) ) error = WSAENOBUFS;
+        if ( !error ) error = ws2_write( request->buffer, block, size );
+        if ( request->window ) post( request->window, request->message, request->id, MAKELPARAM( size, error ) );
     }
     free( block );
     free_request( request );
@@ -144,7 +143,7 @@ static HANDLE start( struct request *request, int *error )
     ReleaseSRWLockExclusive( &lock );
     handle = (HANDLE)request->id;
     *error = 0;
-    if (worker_start( run, request )) return handle;
+    if ( worker_start( run, request ) ) return handle;
     take( request );
     free_request( request );
     *error = WSAEWOULDBLOCK;
@@ -154,17 +153,17 @@ static HANDLE start( struct request *request, int *error )
 static struct request *create( enum question question, HWND window, UINT message, const char *name,
                                const char *protocol, void *buffer, int size, int *error )
 {
-    struct request *request = ws2_started ? calloc( 1, sizeof(*request) ) : NULL;
+    struct request *request = ws2_started ? calloc( 1, sizeof( *request ) ) : NULL;
 
     *error = !ws2_started ? WSANOTINITIALISED : WSAENOBUFS;
-    if (!request) return NULL;
+    if ( !request ) return NULL;
     request->question = question;
     request->window = window;
     request->message = message;
     request->buffer = buffer;
     request->size = size;
     request->argument_error = string_read( name, &request->name );
-    if (!request->argument_error) request->argument_error = string_read( protocol, &request->protocol );
+    if ( !request->argument_error ) request->argument_error = string_read( protocol, &request->protocol );
     return request;
 }
 
@@ -177,7 +176,7 @@ HANDLE WINAPI WSAAsyncGetHostByName( HWND window, UINT message, const char *name
     int error;
     struct request *request = create( HOST_BY_NAME, window, message, name, NULL, buffer, size, &error );
 
-    if (request) handle = start( request, &error );
+    if ( request ) handle = start( request, &error );
     WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
 
@@ -191,13 +190,13 @@ HANDLE WINAPI WSAAsyncGetHostByAddr( HWND window, UINT message, const char *addr
     int error;
     struct request *request = create( HOST_BY_ADDRESS, window, message, NULL, NULL, buffer, size, &error );
 
-    if (request)
+    if ( request )
     {
         request->length = length;
         request->number = family;
-        if (length > 0 && !request->argument_error)
+        if ( length > 0 && !request->argument_error )
             request->argument_error =
-                ws2_read( request->address, address, min( (size_t)length, sizeof(request->address) ) );
+                ws2_read( request->address, address, min( (size_t)length, sizeof( request->address ) ) );
         handle = start( request, &error );
     }
     WS2_RETURN( handle, error, "window=%p message=%#x address=%p", window, message, address );
@@ -213,9 +212,9 @@ HANDLE WINAPI WSAAsyncGetServByName( HWND window, UINT message, const char *name
     int error;
     struct request *request = create( SERVICE_BY_NAME, window, message, name, protocol, buffer, size, &error );
 
-    if (request)
+    if ( request )
     {
-        if (!name) request->argument_error = WSAEFAULT;
+        if ( !name ) request->argument_error = WSAEFAULT;
         handle = start( request, &error );
     }
     WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
@@ -230,7 +229,7 @@ HANDLE WINAPI WSAAsyncGetServByPort( HWND window, UINT message, int port, const 
     int error;
     struct request *request = create( SERVICE_BY_PORT, window, message, NULL, protocol, buffer, size, &error );
 
-    if (request)
+    if ( request )
     {
         request->number = port;
         handle = start( request, &error );
@@ -247,9 +246,9 @@ HANDLE WINAPI WSAAsyncGetProtoByName( HWND window, UINT message, const char *nam
     int error;
     struct request *request = create( PROTOCOL_BY_NAME, window, message, name, NULL, buffer, size, &error );
 
-    if (request)
+    if ( request )
     {
-        if (!name) request->argument_error = WSAEFAULT;
+        if ( !name ) request->argument_error = WSAEFAULT;
         handle = start( request, &error );
     }
     WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
@@ -264,7 +263,7 @@ HANDLE WINAPI WSAAsyncGetProtoByNumber( HWND window, UINT message, int number, c
     int error;
     struct request *request = create( PROTOCOL_BY_NUMBER, window, message, NULL, NULL, buffer, size, &error );
 
-    if (request)
+    if ( request )
     {
         request->number = number;
         handle = start( request, &error );
@@ -282,14 +281,14 @@ int WINAPI WSACancelAsyncRequest( HANDLE handle )
 
     AcquireSRWLockExclusive( &lock );
     error = id && id <= last_id ? WSAEALREADY : WSAEINVAL;
-    for (struct request **link = &pending; *link; link = &( *link )->next)
-        if (( *link )->id == id)
+    for ( struct request **link = &pending; *link; link = &( *link )->next )
+        if ( ( *link )->id == id )
         {
             *link = ( *link )->next;
             error = 0;
             break;
         }
     ReleaseSRWLockExclusive( &lock );
-    if (!ws2_started) error = WSANOTINITIALISED;
+    if ( !ws2_started ) error = WSANOTINITIALISED;
     WS2_RETURN_STATUS( error, "handle=%p", handle );
 }

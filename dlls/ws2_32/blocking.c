@@ -20,17 +20,16 @@ void blocking_turn( void )
     struct ws2_thread_params cancel = { .thread = GetCurrentThreadId() };
     FARPROC hook;
 
-    if (!data || !data->blocking_hook || data->blocking) return;
+    if ( !data || !data->blocking_hook || data->blocking ) return;
     data->blocking = TRUE;
     InterlockedIncrement( &blocking_turns );
     /* as long as it finds something to do, and is there */
-    do
-        hook = data->blocking_hook;
-    while (hook && ( (INT_PTR( CALLBACK * )( void ))hook )() && !data->blocking_cancelled);
+    do hook = data->blocking_hook;
+    while ( hook && ( (INT_PTR( CALLBACK * )( void ))hook )() && !data->blocking_cancelled );
     InterlockedDecrement( &blocking_turns );
     data->blocking = FALSE;
     /* the wait that the call goes back to ends at once */
-    if (data->blocking_cancelled) ws2host_call( ws2_call_wait_cancel_self, &cancel );
+    if ( data->blocking_cancelled ) ws2host_call( ws2_call_wait_cancel_self, &cancel );
 }
 
 BOOL blocking_inside( void )
@@ -44,7 +43,7 @@ int blocking_error( int error )
 {
     struct thread_data *data = thread_data();
 
-    if (!data || !data->blocking_cancelled) return error;
+    if ( !data || !data->blocking_cancelled ) return error;
     data->blocking_cancelled = FALSE;
     return error == WSA_OPERATION_ABORTED ? WSAEINTR : error;
 }
@@ -52,7 +51,7 @@ int blocking_error( int error )
 /* 0 where hooks exist. */
 static int check( void )
 {
-    if (!ws2_started) return WSANOTINITIALISED;
+    if ( !ws2_started ) return WSANOTINITIALISED;
     return LOBYTE( ws2_version ) > 1 ? WSAEOPNOTSUPP : 0;
 }
 
@@ -61,11 +60,11 @@ static int replace( FARPROC hook, FARPROC *previous )
     struct thread_data *data;
     int error = check();
 
-    if (error) return error;
-    if (!(data = thread_data())) return WSA_NOT_ENOUGH_MEMORY;
+    if ( error ) return error;
+    if ( !( data = thread_data() ) ) return WSA_NOT_ENOUGH_MEMORY;
     *previous = data->blocking_hook ? data->blocking_hook : (FARPROC)default_hook;
-    if (hook == (FARPROC)default_hook) hook = NULL;
-    if (hook) InterlockedExchange( &blocking_hooks, 1 ); /* from now on waits ask their thread */
+    if ( hook == (FARPROC)default_hook ) hook = NULL;
+    if ( hook ) InterlockedExchange( &blocking_hooks, 1 ); /* from now on waits ask their thread */
     data->blocking_hook = hook;
     return 0;
 }
@@ -78,7 +77,7 @@ FARPROC WINAPI WSASetBlockingHook( FARPROC hook )
     FARPROC previous = NULL;
     int error = check();
 
-    if (!error) error = hook ? replace( hook, &previous ) : WSAEFAULT;
+    if ( !error ) error = hook ? replace( hook, &previous ) : WSAEFAULT;
     WS2_RETURN( previous, error, "hook=%p", hook );
 }
 
@@ -101,15 +100,12 @@ int WINAPI WSACancelBlockingCall( void )
 {
     int error = check();
 
-    if (!error && !blocking_inside()) error = WSAEINVAL;
-    if (!error) thread_data()->blocking_cancelled = TRUE;
+    if ( !error && !blocking_inside() ) error = WSAEINVAL;
+    if ( !error ) thread_data()->blocking_cancelled = TRUE;
     WS2_RETURN_STATUS( error, "%s", "" );
 }
 
 /***********************************************************************
  *      WSAIsBlocking   (WS2_32.114)
  */
-BOOL WINAPI WSAIsBlocking( void )
-{
-    WS2_RETURN( blocking_turns && blocking_inside(), 0, "%s", "" );
-}
+BOOL WINAPI WSAIsBlocking( void ) { WS2_RETURN( blocking_turns && blocking_inside(), 0, "%s", "" ); }

@@ -24,9 +24,9 @@ u_short WINAPI ntohs( u_short value ) { return __builtin_bswap16( value ); }
 /* Every protocol of the catalogue is big-endian, so the socket need only be one. */
 static int check( SOCKET s )
 {
-    int type, length = sizeof(type);
+    int type, length = sizeof( type );
 
-    if (!ws2_started) return WSANOTINITIALISED;
+    if ( !ws2_started ) return WSANOTINITIALISED;
     return getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) ? (int)GetLastError() : 0;
 }
 
@@ -35,7 +35,7 @@ static int convert32( SOCKET s, u_long value, u_long *result )
     int error = check( s );
 
     value = __builtin_bswap32( value );
-    return error ? error : ws2_write( result, &value, sizeof(value) );
+    return error ? error : ws2_write( result, &value, sizeof( value ) );
 }
 
 static int convert16( SOCKET s, u_short value, u_short *result )
@@ -43,7 +43,7 @@ static int convert16( SOCKET s, u_short value, u_short *result )
     int error = check( s );
 
     value = __builtin_bswap16( value );
-    return error ? error : ws2_write( result, &value, sizeof(value) );
+    return error ? error : ws2_write( result, &value, sizeof( value ) );
 }
 
 /***********************************************************************

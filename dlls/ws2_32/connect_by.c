@@ -36,8 +36,8 @@ static int check_place( struct place *place, int size )
     DWORD length;
     int error;
 
-    if (!place->length) return 0;
-    if ((error = ws2_read( &length, place->length, sizeof(length) ))) return error;
+    if ( !place->length ) return 0;
+    if ( ( error = ws2_read( &length, place->length, sizeof( length ) ) ) ) return error;
     place->wanted = place->address != NULL;
     return (int)length < size ? WSAEFAULT : 0;
 }
@@ -46,21 +46,20 @@ static int check_place( struct place *place, int size )
 static int prepare( struct attempt *attempt, const struct timeval *timeout )
 {
     struct timeval limit;
-    int only = 1, size = sizeof(only), error;
+    int only = 1, size = sizeof( only ), error;
 
     attempt->info.handle = attempt->s;
-    if ((error = ws2_call( socket_info, &attempt->info ))) return error;
-    if (attempt->info.type != SOCK_STREAM) return WSAEFAULT;
-    if (attempt->info.family != AF_INET && attempt->info.family != AF_INET6) return WSAEAFNOSUPPORT;
+    if ( ( error = ws2_call( socket_info, &attempt->info ) ) ) return error;
+    if ( attempt->info.type != SOCK_STREAM ) return WSAEFAULT;
+    if ( attempt->info.family != AF_INET && attempt->info.family != AF_INET6 ) return WSAEAFNOSUPPORT;
     attempt->sockaddr_size =
-        attempt->info.family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if ((error = check_place( &attempt->local, attempt->sockaddr_size ))) return error;
-    if ((error = check_place( &attempt->remote, attempt->sockaddr_size ))) return error;
-    attempt->both_families =
-        attempt->info.family == AF_INET6 &&
-        !getsockopt( attempt->s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&only, &size ) && !only;
-    if (!timeout) return 0;
-    if ((error = ws2_read( &limit, timeout, sizeof(limit) ))) return error;
+        attempt->info.family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
+    if ( ( error = check_place( &attempt->local, attempt->sockaddr_size ) ) ) return error;
+    if ( ( error = check_place( &attempt->remote, attempt->sockaddr_size ) ) ) return error;
+    attempt->both_families = attempt->info.family == AF_INET6 &&
+                             !getsockopt( attempt->s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&only, &size ) && !only;
+    if ( !timeout ) return 0;
+    if ( ( error = ws2_read( &limit, timeout, sizeof( limit ) ) ) ) return error;
     attempt->limited = TRUE;
     attempt->deadline = GetTickCount64() + (ULONGLONG)limit.tv_sec * 1000 + limit.tv_usec / 1000;
     return 0;
@@ -72,13 +71,13 @@ static int wait_connected( const struct attempt *attempt )
     ULONGLONG now = GetTickCount64(), left = attempt->deadline > now ? attempt->deadline - now : 0;
     struct timeval limit = { left / 1000, left % 1000 * 1000 };
     fd_set writable = { 1, { attempt->s } }, failed = { 1, { attempt->s } };
-    int error = 0, size = sizeof(error), count;
+    int error = 0, size = sizeof( error ), count;
 
     count = select( 0, NULL, &writable, &failed, attempt->limited ? &limit : NULL );
-    if (count == SOCKET_ERROR) return GetLastError();
-    if (!count) return WSAETIMEDOUT;
-    if (!failed.fd_count) return 0;
-    if (getsockopt( attempt->s, SOL_SOCKET, SO_ERROR, (char *)&error, &size )) return GetLastError();
+    if ( count == SOCKET_ERROR ) return GetLastError();
+    if ( !count ) return WSAETIMEDOUT;
+    if ( !failed.fd_count ) return 0;
+    if ( getsockopt( attempt->s, SOL_SOCKET, SO_ERROR, (char *)&error, &size ) ) return GetLastError();
     return error ? error : WSAECONNREFUSED;
 }
 
@@ -87,10 +86,10 @@ static int try_address( const struct attempt *attempt, const struct sockaddr *ad
     u_long on = 1, off = 0;
     int error = 0;
 
-    if (ioctlsocket( attempt->s, FIONBIO, &on )) return GetLastError();
-    if (connect( attempt->s, address, size )) error = GetLastError();
-    if (error == WSAEWOULDBLOCK) error = wait_connected( attempt );
-    if (!(attempt->info.flags & WS2_FLAG_NONBLOCKING)) ioctlsocket( attempt->s, FIONBIO, &off );
+    if ( ioctlsocket( attempt->s, FIONBIO, &on ) ) return GetLastError();
+    if ( connect( attempt->s, address, size ) ) error = GetLastError();
+    if ( error == WSAEWOULDBLOCK ) error = wait_connected( attempt );
+    if ( !( attempt->info.flags & WS2_FLAG_NONBLOCKING ) ) ioctlsocket( attempt->s, FIONBIO, &off );
     return error;
 }
 
@@ -98,21 +97,21 @@ static int tell( const struct place *place, const SOCKADDR_STORAGE *address, DWO
 {
     int error = 0;
 
-    if (place->wanted) error = ws2_write( place->address, address, size );
-    if (!error && place->length) error = ws2_write( place->length, &size, sizeof(size) );
+    if ( place->wanted ) error = ws2_write( place->address, address, size );
+    if ( !error && place->length ) error = ws2_write( place->length, &size, sizeof( size ) );
     return error;
 }
 
 static int tell_both( const struct attempt *attempt )
 {
     SOCKADDR_STORAGE address;
-    int size = sizeof(address), error;
+    int size = sizeof( address ), error;
 
-    if (getsockname( attempt->s, (struct sockaddr *)&address, &size )) return GetLastError();
+    if ( getsockname( attempt->s, (struct sockaddr *)&address, &size ) ) return GetLastError();
     ( (struct sockaddr_in *)&address )->sin_port = 0; /* Windows tells the address alone */
-    if ((error = tell( &attempt->local, &address, attempt->sockaddr_size ))) return error;
-    size = sizeof(address);
-    if (getpeername( attempt->s, (struct sockaddr *)&address, &size )) return GetLastError();
+    if ( ( error = tell( &attempt->local, &address, attempt->sockaddr_size ) ) ) return error;
+    size = sizeof( address );
+    if ( getpeername( attempt->s, (struct sockaddr *)&address, &size ) ) return GetLastError();
     return tell( &attempt->remote, &address, attempt->sockaddr_size );
 }
 
@@ -122,23 +121,23 @@ static int try_all( const struct attempt *attempt, struct ws2_address *addresses
 {
     int error = WSAEADDRNOTAVAIL;
 
-    for (unsigned int i = 0; i < count; i++)
+    for ( unsigned int i = 0; i < count; i++ )
     {
         SOCKADDR_STORAGE sockaddr;
         int size;
 
-        if (attempt->both_families && addresses[i].family == AF_INET)
+        if ( attempt->both_families && addresses[i].family == AF_INET )
         {
             memmove( addresses[i].bytes + 12, addresses[i].bytes, 4 );
             memset( addresses[i].bytes, 0, 10 );
             memset( addresses[i].bytes + 10, 0xff, 2 );
             addresses[i].family = AF_INET6;
         }
-        if (addresses[i].family != attempt->info.family) continue;
+        if ( addresses[i].family != attempt->info.family ) continue;
         size = resolver_sockaddr( &addresses[i], ports[i], &sockaddr );
-        if (!(error = try_address( attempt, (struct sockaddr *)&sockaddr, size ))) return tell_both( attempt );
-        if (error == WSAETIMEDOUT && attempt->limited && GetTickCount64() >= attempt->deadline) break;
-        if (error == WSAENOTSOCK || error == WSAEISCONN) break;
+        if ( !( error = try_address( attempt, (struct sockaddr *)&sockaddr, size ) ) ) return tell_both( attempt );
+        if ( error == WSAETIMEDOUT && attempt->limited && GetTickCount64() >= attempt->deadline ) break;
+        if ( error == WSAENOTSOCK || error == WSAEISCONN ) break;
     }
     return error;
 }
@@ -150,16 +149,15 @@ static int by_name( struct attempt *attempt, const WCHAR *node, const WCHAR *ser
     USHORT *ports;
     int error;
 
-    if ((error = prepare( attempt, timeout ))) return error;
-    if (!attempt->both_families) hints.family = attempt->info.family;
-    if ((error = addrinfo_query( node, service, &hints, &answer ))) return error;
-    if ((ports = malloc( answer.resolver.count * sizeof(*ports) )))
+    if ( ( error = prepare( attempt, timeout ) ) ) return error;
+    if ( !attempt->both_families ) hints.family = attempt->info.family;
+    if ( ( error = addrinfo_query( node, service, &hints, &answer ) ) ) return error;
+    if ( ( ports = malloc( answer.resolver.count * sizeof( *ports ) ) ) )
     {
-        for (unsigned int i = 0; i < answer.resolver.count; i++) ports[i] = answer.port;
+        for ( unsigned int i = 0; i < answer.resolver.count; i++ ) ports[i] = answer.port;
         error = try_all( attempt, answer.resolver.addresses, ports, answer.resolver.count );
     }
-    else
-        error = WSA_NOT_ENOUGH_MEMORY;
+    else error = WSA_NOT_ENOUGH_MEMORY;
     free( ports );
     addrinfo_free_answer( &answer );
     return error;
@@ -176,9 +174,9 @@ BOOL WINAPI WSAConnectByNameA( SOCKET s, LPSTR node, LPSTR service, LPDWORD loca
     WCHAR *node_copy = NULL, *service_copy = NULL;
     int error = !ws2_started ? WSANOTINITIALISED : !node || !service || reserved ? WSAEINVAL : 0;
 
-    if (!error) error = string_read_ansi( node, &node_copy );
-    if (!error) error = string_read_ansi( service, &service_copy );
-    if (!error) error = by_name( &attempt, node_copy, service_copy, timeout );
+    if ( !error ) error = string_read_ansi( node, &node_copy );
+    if ( !error ) error = string_read_ansi( service, &service_copy );
+    if ( !error ) error = by_name( &attempt, node_copy, service_copy, timeout );
     free( node_copy );
     free( service_copy );
     WS2_RETURN( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
@@ -195,9 +193,9 @@ BOOL WINAPI WSAConnectByNameW( SOCKET s, LPWSTR node, LPWSTR service, LPDWORD lo
     WCHAR *node_copy = NULL, *service_copy = NULL;
     int error = !ws2_started ? WSANOTINITIALISED : !node || !service || reserved ? WSAEINVAL : 0;
 
-    if (!error) error = string_read_wide( node, &node_copy );
-    if (!error) error = string_read_wide( service, &service_copy );
-    if (!error) error = by_name( &attempt, node_copy, service_copy, timeout );
+    if ( !error ) error = string_read_wide( node, &node_copy );
+    if ( !error ) error = string_read_wide( service, &service_copy );
+    if ( !error ) error = by_name( &attempt, node_copy, service_copy, timeout );
     free( node_copy );
     free( service_copy );
     WS2_RETURN( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
@@ -209,21 +207,20 @@ static int read_list_entry( const SOCKET_ADDRESS_LIST *list, int i, struct ws2_a
     SOCKET_ADDRESS entry;
     int error, size;
 
-    if ((error = ws2_read( &entry, &list->Address[i], sizeof(entry) ))) return error;
-    size = min( entry.iSockaddrLength, (int)sizeof(in6) );
-    if (size < (int)sizeof(struct sockaddr_in)) return WSAEFAULT;
-    if ((error = ws2_read( &in6, entry.lpSockaddr, size ))) return error;
-    memset( address, 0, sizeof(*address) );
+    if ( ( error = ws2_read( &entry, &list->Address[i], sizeof( entry ) ) ) ) return error;
+    size = min( entry.iSockaddrLength, (int)sizeof( in6 ) );
+    if ( size < (int)sizeof( struct sockaddr_in ) ) return WSAEFAULT;
+    if ( ( error = ws2_read( &in6, entry.lpSockaddr, size ) ) ) return error;
+    memset( address, 0, sizeof( *address ) );
     address->family = in6.sin6_family;
     *port = in6.sin6_port;
-    if (in6.sin6_family == AF_INET) memcpy( address->bytes, &( (struct sockaddr_in *)&in6 )->sin_addr, 4 );
-    else if (in6.sin6_family == AF_INET6 && size == sizeof(in6))
+    if ( in6.sin6_family == AF_INET ) memcpy( address->bytes, &( (struct sockaddr_in *)&in6 )->sin_addr, 4 );
+    else if ( in6.sin6_family == AF_INET6 && size == sizeof( in6 ) )
     {
         memcpy( address->bytes, &in6.sin6_addr, 16 );
         address->scope = in6.sin6_scope_id;
     }
-    else
-        return WSAEAFNOSUPPORT;
+    else return WSAEAFNOSUPPORT;
     return 0;
 }
 
@@ -233,14 +230,14 @@ static int by_list( struct attempt *attempt, const SOCKET_ADDRESS_LIST *list, co
     USHORT *ports = NULL;
     int count, error;
 
-    if ((error = ws2_read( &count, &list->iAddressCount, sizeof(count) ))) return error;
-    if (count <= 0 || count > 0x10000) return WSAEINVAL;
-    if ((error = prepare( attempt, timeout ))) return error;
-    addresses = malloc( count * sizeof(*addresses) );
-    ports = malloc( count * sizeof(*ports) );
-    if (!addresses || !ports) error = WSA_NOT_ENOUGH_MEMORY;
-    for (int i = 0; i < count && !error; i++) error = read_list_entry( list, i, &addresses[i], &ports[i] );
-    if (!error) error = try_all( attempt, addresses, ports, count );
+    if ( ( error = ws2_read( &count, &list->iAddressCount, sizeof( count ) ) ) ) return error;
+    if ( count <= 0 || count > 0x10000 ) return WSAEINVAL;
+    if ( ( error = prepare( attempt, timeout ) ) ) return error;
+    addresses = malloc( count * sizeof( *addresses ) );
+    ports = malloc( count * sizeof( *ports ) );
+    if ( !addresses || !ports ) error = WSA_NOT_ENOUGH_MEMORY;
+    for ( int i = 0; i < count && !error; i++ ) error = read_list_entry( list, i, &addresses[i], &ports[i] );
+    if ( !error ) error = try_all( attempt, addresses, ports, count );
     free( addresses );
     free( ports );
     return error;
@@ -256,7 +253,7 @@ BOOL WINAPI WSAConnectByList( SOCKET s, PSOCKET_ADDRESS_LIST list, LPDWORD local
     struct attempt attempt = { .s = s, .local = { local, local_length }, .remote = { remote, remote_length } };
     int error = !ws2_started ? WSANOTINITIALISED : !list || reserved ? WSAEINVAL : 0;
 
-    if (!error) error = by_list( &attempt, list, timeout );
+    if ( !error ) error = by_list( &attempt, list, timeout );
     WS2_RETURN( (BOOL)!error, error, "s=%#zx, list=%p", s, list );
 }
 
@@ -267,9 +264,9 @@ static int find_template( SOCKET s, const WSABUF *name, QOS *qos )
     WSABUF copy;
     int error;
 
-    if (!ws2_started) return WSANOTINITIALISED;
-    if ((error = ws2_call( socket_info, &info ))) return error;
-    if ((error = ws2_read( &copy, name, sizeof(copy) ))) return error;
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
+    if ( ( error = ws2_read( &copy, name, sizeof( copy ) ) ) ) return error;
     return qos ? WSAEINVAL : WSAEFAULT;
 }
 

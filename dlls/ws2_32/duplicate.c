@@ -13,7 +13,7 @@ SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
 {
     struct ws2_redeem_params redeem = { .ticket = ticket };
 
-    if ((*error = ws2_call( redeem, &redeem ))) return INVALID_SOCKET;
+    if ( ( *error = ws2_call( redeem, &redeem ) ) ) return INVALID_SOCKET;
     return ws2_install( redeem.fd, redeem.descriptor, flags, error );
 }
 
@@ -24,11 +24,11 @@ static int give_handle( DWORD target, int fd )
     HANDLE given;
     int error = WSAEINVAL;
 
-    if (!process) return WSAEINVAL;
+    if ( !process ) return WSAEINVAL;
     /* an ended process still has its id while somebody holds a handle to it */
-    if (WaitForSingleObject( process, 0 ) == WAIT_TIMEOUT && !ws2host_fd_to_handle( fd, 0, &handle ) &&
-        DuplicateHandle( GetCurrentProcess(), handle, process, &given, 0, FALSE,
-                         DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ))
+    if ( WaitForSingleObject( process, 0 ) == WAIT_TIMEOUT && !ws2host_fd_to_handle( fd, 0, &handle ) &&
+         DuplicateHandle( GetCurrentProcess(), handle, process, &given, 0, FALSE,
+                          DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
         error = 0;
     CloseHandle( process );
     return error;
@@ -39,7 +39,7 @@ static int watch_target( DWORD target )
     struct ws2_watch_params watch = { .target = target };
     int error = ws2_call( watch_create, &watch ), error_given;
 
-    if (error) return error;
+    if ( error ) return error;
     error_given = give_handle( target, watch.fd );
     watch.send = !error_given;
     error = ws2_call( watch_send, &watch );
@@ -51,9 +51,9 @@ static int issue( SOCKET s, DWORD target, DWORD *ticket )
     struct ws2_duplicate_params params = { .target = target, .handle = s };
     int error = ws2_call( duplicate, &params );
 
-    if (error == WSAEINVAL && params.unknown_target)
+    if ( error == WSAEINVAL && params.unknown_target )
     {
-        if ((error = watch_target( target ))) return error;
+        if ( ( error = watch_target( target ) ) ) return error;
         params.unknown_target = 0;
         error = ws2_call( duplicate, &params );
     }
@@ -70,15 +70,15 @@ static int fill_info( SOCKET s, DWORD target, WSAPROTOCOL_INFOW *entry, void *us
     WSAPROTOCOL_INFOA entry_a;
     int error;
 
-    if ((error = ws2_call( socket_info, &info ))) return error;
-    if (!(found = catalogue_entry( info.family, info.type, info.protocol ))) return WSAENOTSOCK;
+    if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
+    if ( !( found = catalogue_entry( info.family, info.type, info.protocol ) ) ) return WSAENOTSOCK;
     *entry = *found;
-    if (ansi) catalogue_to_ansi( entry, &entry_a );
-    if ((error = ws2_write( user, ansi ? (void *)&entry_a : entry, ansi ? sizeof(entry_a) : sizeof(*entry) )))
+    if ( ansi ) catalogue_to_ansi( entry, &entry_a );
+    if ( ( error = ws2_write( user, ansi ? (void *)&entry_a : entry, ansi ? sizeof( entry_a ) : sizeof( *entry ) ) ) )
         return error;
-    if ((error = issue( s, target, &entry->dwProviderReserved ))) return error;
+    if ( ( error = issue( s, target, &entry->dwProviderReserved ) ) ) return error;
     return ws2_write( (char *)user + FIELD_OFFSET( WSAPROTOCOL_INFOW, dwProviderReserved ), &entry->dwProviderReserved,
-                      sizeof(entry->dwProviderReserved) );
+                      sizeof( entry->dwProviderReserved ) );
 }
 
 /***********************************************************************

@@ -56,8 +56,8 @@ int WINAPI connect( SOCKET s, const struct sockaddr *name, int size )
  *
  * TCP/IP carries no connect data and no quality of service: those pointers are not looked at.
  */
-int WINAPI WSAConnect( SOCKET s, const struct sockaddr *name, int size, LPWSABUF caller, LPWSABUF callee, LPQOS send_qos,
-                       LPQOS group_qos )
+int WINAPI WSAConnect( SOCKET s, const struct sockaddr *name, int size, LPWSABUF caller, LPWSABUF callee,
+                       LPQOS send_qos, LPQOS group_qos )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAConnect" );
     WS2_RETURN_STATUS( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d, data=%p %p, qos=%p %p", s, (void *)name,
@@ -66,12 +66,14 @@ int WINAPI WSAConnect( SOCKET s, const struct sockaddr *name, int size, LPWSABUF
 
 static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error )
 {
-    struct ws2_accept_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
+    struct ws2_accept_params params = { .handle = s,
+                                        .address = ws2_pointer( name ),
+                                        .size_pointer = ws2_pointer( size ) };
     SOCKET accepted;
 
-    if ((*error = ws2_call( accept, &params ))) return INVALID_SOCKET;
+    if ( ( *error = ws2_call( accept, &params ) ) ) return INVALID_SOCKET;
     accepted = ws2_install( params.fd, params.descriptor, 0, error );
-    if (accepted != INVALID_SOCKET && params.inherited_events) ws2_inherit_events( s, accepted );
+    if ( accepted != INVALID_SOCKET && params.inherited_events ) ws2_inherit_events( s, accepted );
     return accepted;
 }
 
@@ -92,7 +94,7 @@ SOCKET WINAPI accept( SOCKET s, struct sockaddr *name, int *size )
 static int ask( SOCKET accepted, LPCONDITIONPROC condition, DWORD_PTR context )
 {
     SOCKADDR_STORAGE local, peer;
-    int local_size = sizeof(local), peer_size = sizeof(peer);
+    int local_size = sizeof( local ), peer_size = sizeof( peer );
     WSABUF caller, callee, data = { 0, NULL }, answer = { 0, NULL };
     GROUP group = 0;
 
@@ -113,26 +115,26 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSAAccept" );
     accepted = accept_one( s, name, size, &error );
-    if (accepted != INVALID_SOCKET && condition)
+    if ( accepted != INVALID_SOCKET && condition )
     {
         int decision = ask( accepted, condition, context );
 
-        if (decision == CF_DEFER)
+        if ( decision == CF_DEFER )
         {
             struct ws2_accept_defer_params defer = { .handle = s, .accepted = accepted };
             error = ws2_call( accept_defer, &defer );
             NtClose( (HANDLE)accepted );
             ws2_call( close_end, ( &( struct ws2_handle_params ){ .handle = accepted } ) );
-            if (!error) error = WSATRY_AGAIN;
+            if ( !error ) error = WSATRY_AGAIN;
         }
-        else if (decision != CF_ACCEPT)
+        else if ( decision != CF_ACCEPT )
         {
             struct linger reset = { 1, 0 };
-            setsockopt( accepted, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+            setsockopt( accepted, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
             ws2_close( accepted );
             error = WSAECONNREFUSED;
         }
-        if (error) accepted = INVALID_SOCKET;
+        if ( error ) accepted = INVALID_SOCKET;
     }
     WS2_RETURN( accepted, error, "s=%#zx, name=%p, size=%p, condition=%p", s, (void *)name, (void *)size,
                 (void *)condition );
@@ -177,7 +179,9 @@ int WINAPI WSARecvDisconnect( SOCKET s, LPWSABUF data )
  */
 int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
 {
-    struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
+    struct ws2_address_params params = { .handle = s,
+                                         .address = ws2_pointer( name ),
+                                         .size_pointer = ws2_pointer( size ) };
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getsockname" );
     WS2_RETURN_STATUS( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
@@ -188,7 +192,9 @@ int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
  */
 int WINAPI getpeername( SOCKET s, struct sockaddr *name, int *size )
 {
-    struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size_pointer = ws2_pointer( size ) };
+    struct ws2_address_params params = { .handle = s,
+                                         .address = ws2_pointer( name ),
+                                         .size_pointer = ws2_pointer( size ) };
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getpeername" );
     WS2_RETURN_STATUS( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );

@@ -19,8 +19,8 @@ static BOOL load_user32( void )
 {
     HMODULE user32;
 
-    if (post_message) return TRUE;
-    if (!(user32 = LoadLibraryW( L"user32.dll" ))) return FALSE;
+    if ( post_message ) return TRUE;
+    if ( !( user32 = LoadLibraryW( L"user32.dll" ) ) ) return FALSE;
     is_window = (void *)GetProcAddress( user32, "IsWindow" );
     post_message = (void *)GetProcAddress( user32, "PostMessageW" );
     return post_message && is_window;
@@ -32,22 +32,26 @@ static const struct
     UINT32 event;
     unsigned int bit;
 } message_order[] = {
-    { FD_CONNECT, FD_CONNECT_BIT }, { FD_ACCEPT, FD_ACCEPT_BIT }, { FD_OOB, FD_OOB_BIT }, { FD_READ, FD_READ_BIT },
-    { FD_WRITE, FD_WRITE_BIT },     { FD_CLOSE, FD_CLOSE_BIT },
+    { FD_CONNECT, FD_CONNECT_BIT },
+    { FD_ACCEPT, FD_ACCEPT_BIT },
+    { FD_OOB, FD_OOB_BIT },
+    { FD_READ, FD_READ_BIT },
+    { FD_WRITE, FD_WRITE_BIT },
+    { FD_CLOSE, FD_CLOSE_BIT },
     { FD_ROUTING_INTERFACE_CHANGE, FD_ROUTING_INTERFACE_CHANGE_BIT },
     { FD_ADDRESS_LIST_CHANGE, FD_ADDRESS_LIST_CHANGE_BIT },
 };
 
 static void tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
 {
-    if (!message)
+    if ( !message )
     {
         NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
         return;
     }
-    if (!load_user32()) return;
-    for (unsigned int i = 0; i < sizeof(message_order) / sizeof(message_order[0]); i++)
-        if (events & message_order[i].event)
+    if ( !load_user32() ) return;
+    for ( unsigned int i = 0; i < sizeof( message_order ) / sizeof( message_order[0] ); i++ )
+        if ( events & message_order[i].event )
             post_message( (HWND)(UINT_PTR)target, message, s,
                           WSAMAKESELECTREPLY( message_order[i].event, codes[message_order[i].bit] ) );
 }
@@ -57,17 +61,17 @@ static DWORD WINAPI io_thread( void *arg )
     static struct ws2_io_wait_params params; /* this thread's alone */
 
     (void)arg;
-    for (;;)
+    for ( ;; )
     {
-        if (ws2host_call( ws2_call_io_wait, &params )) return 1;
-        for (UINT32 i = 0; i < params.count; i++)
+        if ( ws2host_call( ws2_call_io_wait, &params ) ) return 1;
+        for ( UINT32 i = 0; i < params.count; i++ )
         {
             const struct ws2_io_action *action = &params.actions[i];
             tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
         }
-        if (params.completions) completion_deliver();
-        if (params.outstanding) notifications_look();
-        else if (params.notifications) notifications_deliver();
+        if ( params.completions ) completion_deliver();
+        if ( params.outstanding ) notifications_look();
+        else if ( params.notifications ) notifications_deliver();
     }
 }
 
@@ -77,21 +81,23 @@ BOOL ws2_start_io_thread( void )
     HANDLE thread;
 
     /* the thread runs in this DLL until the process ends */
-    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)io_thread, &self );
-    if (!(thread = CreateThread( NULL, 0, io_thread, NULL, 0, NULL ))) return FALSE;
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)io_thread,
+                        &self );
+    if ( !( thread = CreateThread( NULL, 0, io_thread, NULL, 0, NULL ) ) ) return FALSE;
     CloseHandle( thread );
     return TRUE;
 }
 
 static int select_events( SOCKET s, const void *target, UINT32 message, LONG mask )
 {
-    struct ws2_event_select_params params = { .handle = s, .target = ws2_pointer( target ), .message = message,
-                                              .mask = mask };
+    struct ws2_event_select_params params = {
+        .handle = s, .target = ws2_pointer( target ), .message = message, .mask = mask
+    };
     int error;
 
-    if ((error = ws2_call( event_select, &params ))) return error;
-    if (params.need_io_thread && !ws2_start_io_thread()) return WSAENOBUFS;
-    if (params.due && target) tell( params.target, message, s, params.due, params.codes );
+    if ( ( error = ws2_call( event_select, &params ) ) ) return error;
+    if ( params.need_io_thread && !ws2_start_io_thread() ) return WSAENOBUFS;
+    if ( params.due && target ) tell( params.target, message, s, params.due, params.codes );
     return 0;
 }
 
@@ -126,7 +132,7 @@ void ws2_inherit_events( SOCKET listener, SOCKET accepted )
 {
     struct ws2_event_inherit_params params = { .handle = accepted, .listener = listener };
 
-    if (!ws2_call( event_inherit, &params ) && params.due)
+    if ( !ws2_call( event_inherit, &params ) && params.due )
         tell( params.target, params.message, accepted, params.due, params.codes );
 }
 
@@ -136,7 +142,7 @@ int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
     int error = ws2_call( event_enum, &params );
 
     *events = params.events;
-    for (unsigned int i = 0; i < FD_MAX_EVENTS; i++) codes[i] = params.codes[i];
+    for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ ) codes[i] = params.codes[i];
     return error;
 }
 
@@ -147,13 +153,13 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
     int error;
 
     /* the record is cleared by reading it: look at the pointer first */
-    if ((error = ws2_call( socket_info, &info ))) return error;
-    if (ws2_write( events, &result, sizeof(result) )) return WSAEFAULT;
-    if (event) NtResetEvent( event, NULL );
-    if ((error = ws2_take_events( s, &result.lNetworkEvents, result.iErrorCode ))) return error;
-    for (unsigned int i = 0; i < FD_MAX_EVENTS; i++)
-        if (!( result.lNetworkEvents & 1l << i )) result.iErrorCode[i] = 0;
-    return ws2_write( events, &result, sizeof(result) );
+    if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
+    if ( ws2_write( events, &result, sizeof( result ) ) ) return WSAEFAULT;
+    if ( event ) NtResetEvent( event, NULL );
+    if ( ( error = ws2_take_events( s, &result.lNetworkEvents, result.iErrorCode ) ) ) return error;
+    for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )
+        if ( !( result.lNetworkEvents & 1l << i ) ) result.iErrorCode[i] = 0;
+    return ws2_write( events, &result, sizeof( result ) );
 }
 
 /***********************************************************************

@@ -24,14 +24,14 @@ static const struct
 
 void *extensions_find( const GUID *guid )
 {
-    for (unsigned int i = 0; i < ARRAYSIZE( extensions ); i++)
-        if (!memcmp( &extensions[i].guid, guid, sizeof(*guid) )) return extensions[i].function;
+    for ( unsigned int i = 0; i < ARRAYSIZE( extensions ); i++ )
+        if ( !memcmp( &extensions[i].guid, guid, sizeof( *guid ) ) ) return extensions[i].function;
     return NULL;
 }
 
 static const GUID registered_io_guid = WSAID_MULTIPLE_RIO;
 static const RIO_EXTENSION_FUNCTION_TABLE registered_io = {
-    .cbSize = sizeof(registered_io),
+    .cbSize = sizeof( registered_io ),
     .RIOReceive = registered_receive,
     .RIOReceiveEx = registered_receive_ex,
     .RIOSend = registered_send,
@@ -49,7 +49,7 @@ static const RIO_EXTENSION_FUNCTION_TABLE registered_io = {
 
 const void *extensions_find_table( const GUID *guid, DWORD *size )
 {
-    if (memcmp( guid, &registered_io_guid, sizeof(*guid) )) return NULL;
-    *size = sizeof(registered_io);
+    if ( memcmp( guid, &registered_io_guid, sizeof( *guid ) ) ) return NULL;
+    *size = sizeof( registered_io );
     return &registered_io;
 }

@@ -31,14 +31,14 @@ void file_signal( const struct ws2_completion *completion )
     UINT32 before = completion->busy_before;
 
     /* an operation that began after this one's end has it busy still, and so has any where the program wants no signal */
-    if (!( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
-        !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->busy, &before, before & ~1u, 0, __ATOMIC_SEQ_CST,
-                                      __ATOMIC_SEQ_CST ) ||
-        !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ))
+    if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
+         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->busy, &before, before & ~1u, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST ) ||
+         !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
         return;
     AcquireSRWLockShared( &lock );
-    for (struct file_waiter *waiter = waiters; waiter; waiter = waiter->next)
-        if (waiter->handle == completion->handle) SetEvent( waiter->event );
+    for ( struct file_waiter *waiter = waiters; waiter; waiter = waiter->next )
+        if ( waiter->handle == completion->handle ) SetEvent( waiter->event );
     ReleaseSRWLockShared( &lock );
 }
 
@@ -55,7 +55,7 @@ static void delist( struct file_waiter *waiter )
     struct file_waiter **link = &waiters;
 
     AcquireSRWLockExclusive( &lock );
-    while (*link != waiter) link = &( *link )->next;
+    while ( *link != waiter ) link = &( *link )->next;
     *link = waiter->next;
     ReleaseSRWLockExclusive( &lock );
 }
@@ -64,18 +64,18 @@ static void delist( struct file_waiter *waiter )
 static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
 {
     waiter->event = NULL;
-    if (!hooks_is_socket( handle )) return FALSE;
+    if ( !hooks_is_socket( handle ) ) return FALSE;
     waiter->handle = (UINT_PTR)handle & ~(UINT_PTR)3;
-    if (!is_busy( waiter->handle ) || !(waiter->event = CreateEventW( NULL, TRUE, FALSE, NULL ))) return FALSE;
+    if ( !is_busy( waiter->handle ) || !( waiter->event = CreateEventW( NULL, TRUE, FALSE, NULL ) ) ) return FALSE;
     enlist( waiter );
     /* an end between the look and the entry in the list told nobody */
-    if (!is_busy( waiter->handle )) SetEvent( waiter->event );
+    if ( !is_busy( waiter->handle ) ) SetEvent( waiter->event );
     return TRUE;
 }
 
 static void end_wait( struct file_waiter *waiter )
 {
-    if (!waiter->event) return;
+    if ( !waiter->event ) return;
     delist( waiter );
     nt_NtClose( waiter->event );
 }
@@ -85,7 +85,8 @@ NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, con
     struct file_waiter waiter;
     NTSTATUS status;
 
-    if (!hooks_is_socket( handle ) || !begin_wait( &waiter, handle )) return nt_NtWaitForSingleObject( handle, alertable, timeout );
+    if ( !hooks_is_socket( handle ) || !begin_wait( &waiter, handle ) )
+        return nt_NtWaitForSingleObject( handle, alertable, timeout );
     status = nt_NtWaitForSingleObject( waiter.event, alertable, timeout );
     end_wait( &waiter );
     return status;
@@ -98,9 +99,10 @@ static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, 
     HANDLE replaced[MAXIMUM_WAIT_OBJECTS] = { 0 };
     NTSTATUS status;
 
-    for (ULONG i = 0; i < count; i++) replaced[i] = begin_wait( &waiters[i], handles[i] ) ? waiters[i].event : handles[i];
+    for ( ULONG i = 0; i < count; i++ )
+        replaced[i] = begin_wait( &waiters[i], handles[i] ) ? waiters[i].event : handles[i];
     status = nt_NtWaitForMultipleObjects( count, replaced, any, alertable, timeout );
-    for (ULONG i = 0; i < count; i++) end_wait( &waiters[i] );
+    for ( ULONG i = 0; i < count; i++ ) end_wait( &waiters[i] );
     return status;
 }
 
@@ -108,8 +110,8 @@ static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, 
 NTSTATUS NTAPI hook_NtWaitForMultipleObjects( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
                                               const LARGE_INTEGER *timeout )
 {
-    if (count <= MAXIMUM_WAIT_OBJECTS && handles)
-        for (ULONG i = 0; i < count; i++)
-            if (hooks_is_socket( handles[i] )) return wait_for_many( count, handles, any, alertable, timeout );
+    if ( count <= MAXIMUM_WAIT_OBJECTS && handles )
+        for ( ULONG i = 0; i < count; i++ )
+            if ( hooks_is_socket( handles[i] ) ) return wait_for_many( count, handles, any, alertable, timeout );
     return nt_NtWaitForMultipleObjects( count, handles, any, alertable, timeout );
 }

@@ -25,7 +25,7 @@ void handle_copied( HANDLE copy )
 
 static BOOL becomes_heir( HANDLE copy, HANDLE socket )
 {
-    if (!copy || copy == socket || NtCompareObjects( copy, socket )) return FALSE;
+    if ( !copy || copy == socket || NtCompareObjects( copy, socket ) ) return FALSE;
     return hooks_is_socket( copy ) || ws2_adopt( (UINT_PTR)copy );
 }
 
@@ -39,13 +39,14 @@ void handle_copies( struct ws2_handle_params *params )
         ULONG handles, pointers, reserved[10];
     } basic;
 
-    if (ws2host_call( ws2_call_afd_polled, params ) || params->error) return;
-    if (nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof(basic), NULL ) || basic.handles <= 1) return;
+    if ( ws2host_call( ws2_call_afd_polled, params ) || params->error ) return;
+    if ( nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
+        return;
     params->copies = 1;
-    for (unsigned int i = 0; i < REMEMBERED && !params->heir; i++)
+    for ( unsigned int i = 0; i < REMEMBERED && !params->heir; i++ )
     {
         const HANDLE copy = __atomic_load_n( &copies[i], __ATOMIC_RELAXED );
 
-        if (becomes_heir( copy, socket )) params->heir = (UINT_PTR)copy;
+        if ( becomes_heir( copy, socket ) ) params->heir = (UINT_PTR)copy;
     }
 }

@@ -35,8 +35,9 @@ static inline BOOL hooks_is_socket( HANDLE handle )
     UINT64 index = (UINT_PTR)handle >> 2;
     void *const volatile *chunk, *entry;
 
-    if (index >= hooks_view.handles) return FALSE;
-    if (!(chunk = ( (void *const volatile *const volatile *)hooks_view.chunks )[index >> hooks_view.shift])) return FALSE;
+    if ( index >= hooks_view.handles ) return FALSE;
+    if ( !( chunk = ( (void *const volatile *const volatile *)hooks_view.chunks )[index >> hooks_view.shift] ) )
+        return FALSE;
     entry = chunk[index & ( hooks_view.entries - 1 )];
     return entry && entry != hooks_view.closing;
 }
@@ -50,49 +51,40 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
 /* The system calls themselves: what stood in ntdll, callable whether or not the stand-ins are installed. */
 #define HOOKS( X ) \
     X( NtClose, ( HANDLE handle ) ) \
-    X( NtDuplicateObject, \
-       ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access, \
-         ULONG attributes, ULONG options ) ) \
+    X( NtDuplicateObject, ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE * target, \
+                            ACCESS_MASK access, ULONG attributes, ULONG options ) ) \
     X( NtCreateUserProcess, \
-       ( HANDLE *process, HANDLE *thread, ACCESS_MASK process_access, ACCESS_MASK thread_access, void *process_attributes, \
-         void *thread_attributes, ULONG process_flags, ULONG thread_flags, void *parameters, void *info, \
-         void *attributes ) ) \
-    X( NtReadFile, \
-       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, void *buffer, ULONG size, \
-         LARGE_INTEGER *offset, ULONG *key ) ) \
-    X( NtWriteFile, \
-       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, const void *buffer, ULONG size, \
-         LARGE_INTEGER *offset, ULONG *key ) ) \
-    X( NtSetInformationFile, \
-       ( HANDLE handle, IO_STATUS_BLOCK *iosb, void *information, ULONG size, ULONG class ) ) \
-    X( NtCancelIoFile, ( HANDLE handle, IO_STATUS_BLOCK *iosb ) ) \
-    X( NtCancelIoFileEx, ( HANDLE handle, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb ) ) \
-    X( NtCancelSynchronousIoFile, ( HANDLE thread, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb ) ) \
+       ( HANDLE * process, HANDLE * thread, ACCESS_MASK process_access, ACCESS_MASK thread_access, \
+         void *process_attributes, void *thread_attributes, ULONG process_flags, ULONG thread_flags, void *parameters, \
+         void *info, void *attributes ) ) \
+    X( NtReadFile, ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, void *buffer, \
+                     ULONG size, LARGE_INTEGER *offset, ULONG *key ) ) \
+    X( NtWriteFile, ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, \
+                      const void *buffer, ULONG size, LARGE_INTEGER *offset, ULONG *key ) ) \
+    X( NtSetInformationFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb, void *information, ULONG size, ULONG class ) ) \
+    X( NtCancelIoFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb ) ) \
+    X( NtCancelIoFileEx, ( HANDLE handle, IO_STATUS_BLOCK * which, IO_STATUS_BLOCK * iosb ) ) \
+    X( NtCancelSynchronousIoFile, ( HANDLE thread, IO_STATUS_BLOCK * which, IO_STATUS_BLOCK * iosb ) ) \
     X( NtWaitForSingleObject, ( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtWaitForMultipleObjects, \
        ( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtSetInformationObject, ( HANDLE handle, ULONG class, void *information, ULONG size ) ) \
     X( NtQueryObject, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
-    X( NtCreateFile, \
-       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, \
-         LARGE_INTEGER *allocation, ULONG file_attributes, ULONG sharing, ULONG disposition, ULONG options, void *ea, \
-         ULONG ea_size ) ) \
-    X( NtOpenFile, \
-       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, IO_STATUS_BLOCK *iosb, ULONG sharing, \
-         ULONG options ) ) \
-    X( NtDeviceIoControlFile, \
-       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, ULONG code, void *in, \
-         ULONG in_size, void *out, ULONG out_size ) ) \
+    X( NtCreateFile, ( HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES * attributes, IO_STATUS_BLOCK * iosb, \
+                       LARGE_INTEGER * allocation, ULONG file_attributes, ULONG sharing, ULONG disposition, \
+                       ULONG options, void *ea, ULONG ea_size ) ) \
+    X( NtOpenFile, ( HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES * attributes, IO_STATUS_BLOCK * iosb, \
+                     ULONG sharing, ULONG options ) ) \
+    X( NtDeviceIoControlFile, ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, \
+                                ULONG code, void *in, ULONG in_size, void *out, ULONG out_size ) ) \
     X( NtCreateIoCompletion, \
-       ( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, ULONG concurrency ) ) \
-    X( NtSetIoCompletion, \
-       ( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information ) ) \
+       ( HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES * attributes, ULONG concurrency ) ) \
+    X( NtSetIoCompletion, ( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information ) ) \
     X( NtQueryIoCompletion, ( HANDLE port, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtRemoveIoCompletion, \
-       ( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb, LARGE_INTEGER *timeout ) ) \
-    X( NtRemoveIoCompletionEx, \
-       ( HANDLE port, struct port_packet *packets, ULONG count, ULONG *taken, LARGE_INTEGER *timeout, \
-         BOOLEAN alertable ) ) \
+       ( HANDLE port, ULONG_PTR * key, ULONG_PTR * value, IO_STATUS_BLOCK * iosb, LARGE_INTEGER * timeout ) ) \
+    X( NtRemoveIoCompletionEx, ( HANDLE port, struct port_packet * packets, ULONG count, ULONG * taken, \
+                                 LARGE_INTEGER * timeout, BOOLEAN alertable ) ) \
     X( NtQueueApcThread, ( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx, ( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx2, \

@@ -22,7 +22,7 @@ BOOL loader_dll_calls( const void *caller )
 {
     const char *module = (const char *)module_of( caller );
 
-    return module && !memcmp( module + MARK_OFFSET, MARK, sizeof(MARK) );
+    return module && !memcmp( module + MARK_OFFSET, MARK, sizeof( MARK ) );
 }
 
 /* rpcrt4 listens at the first wildcard address alone, and its callers reach it by IPv4. */
@@ -30,8 +30,8 @@ void loader_dll_order( const void *caller, struct addrinfo **list )
 {
     struct addrinfo *first = *list, *second = first->ai_next;
 
-    if (!second || second->ai_next || second->ai_family != AF_INET) return;
-    if (!loader_dll_calls( caller ) || module_of( caller ) != GetModuleHandleW( L"rpcrt4.dll" )) return;
+    if ( !second || second->ai_next || second->ai_family != AF_INET ) return;
+    if ( !loader_dll_calls( caller ) || module_of( caller ) != GetModuleHandleW( L"rpcrt4.dll" ) ) return;
     second->ai_next = first;
     first->ai_next = NULL;
     *list = second;

@@ -9,8 +9,8 @@ static int check( SOCKET s, const WSAMSG *message, WSAMSG *copy )
     struct ws2_socket_state_params state = { .handle = s };
     int error = ws2_call( socket_state, &state );
 
-    if (error) return error;
-    if (!message || ws2_read( copy, message, sizeof(*copy) )) return WSAEFAULT;
+    if ( error ) return error;
+    if ( !message || ws2_read( copy, message, sizeof( *copy ) ) ) return WSAEFAULT;
     return state.type == SOCK_STREAM ? WSAEINVAL : 0;
 }
 
@@ -21,9 +21,9 @@ static void bind_any( SOCKET s )
     SOCKADDR_STORAGE any = { 0 };
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( &any ) };
 
-    if (ws2_call( socket_state, &state ) || state.local_size) return;
+    if ( ws2_call( socket_state, &state ) || state.local_size ) return;
     any.ss_family = state.family;
-    params.size = state.family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    params.size = state.family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
     ws2_call( bind, &params );
 }
 
@@ -33,20 +33,24 @@ static int send_message( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *se
     WSAMSG copy;
     int error = check( s, message, &copy );
 
-    if (error) return error;
-    if (overlapped) return overlapped_send_message( s, message, sent, flags, overlapped, routine );
-    if (!sent && !overlapped)
+    if ( error ) return error;
+    if ( overlapped ) return overlapped_send_message( s, message, sent, flags, overlapped, routine );
+    if ( !sent && !overlapped )
     {
         bind_any( s );
         return WSAEFAULT;
     }
-    struct ws2_message_params params = { .handle = s, .buffers = ws2_pointer( copy.lpBuffers ),
-                                         .count = copy.dwBufferCount, .flags = flags,
+    struct ws2_message_params params = { .handle = s,
+                                         .buffers = ws2_pointer( copy.lpBuffers ),
+                                         .count = copy.dwBufferCount,
+                                         .flags = flags,
                                          .address = copy.namelen > 0 ? ws2_pointer( copy.name ) : 0,
-                                         .size = copy.namelen, .control = ws2_pointer( copy.Control.buf ),
-                                         .control_size = copy.Control.len, .width = sizeof(void *) };
-    if ((error = ws2_call( sendmsg, &params ))) return error;
-    return ws2_write( sent, &params.done, sizeof(*sent) );
+                                         .size = copy.namelen,
+                                         .control = ws2_pointer( copy.Control.buf ),
+                                         .control_size = copy.Control.len,
+                                         .width = sizeof( void * ) };
+    if ( ( error = ws2_call( sendmsg, &params ) ) ) return error;
+    return ws2_write( sent, &params.done, sizeof( *sent ) );
 }
 
 /***********************************************************************
@@ -67,23 +71,24 @@ static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPP
     WSAMSG copy;
     int error = check( s, message, &copy );
 
-    if (error) return error;
-    if (overlapped)
-        return overlapped_receive_message( s, message, received, copy.dwFlags, overlapped, routine );
-    if (!received) return WSAEFAULT;
-    struct ws2_message_params params = { .handle = s, .buffers = ws2_pointer( copy.lpBuffers ),
-                                         .count = copy.dwBufferCount, .flags = copy.dwFlags,
+    if ( error ) return error;
+    if ( overlapped ) return overlapped_receive_message( s, message, received, copy.dwFlags, overlapped, routine );
+    if ( !received ) return WSAEFAULT;
+    struct ws2_message_params params = { .handle = s,
+                                         .buffers = ws2_pointer( copy.lpBuffers ),
+                                         .count = copy.dwBufferCount,
+                                         .flags = copy.dwFlags,
                                          .address = ws2_pointer( copy.name ),
                                          .size_pointer = copy.name ? ws2_pointer( &message->namelen ) : 0,
                                          .control = ws2_pointer( copy.Control.buf ),
                                          .control_size = copy.Control.buf ? copy.Control.len : 0,
-                                         .width = sizeof(void *) };
+                                         .width = sizeof( void * ) };
     error = ws2_call( recvmsg, &params );
-    if (error && error != WSAEMSGSIZE) return error;
+    if ( error && error != WSAEMSGSIZE ) return error;
     /* a truncated datagram is delivered all the same */
-    if (ws2_write( &message->Control.len, &params.control_size, sizeof(params.control_size) ) ||
-        ws2_write( &message->dwFlags, &params.flags_out, sizeof(params.flags_out) ) ||
-        ws2_write( received, &params.done, sizeof(params.done) ))
+    if ( ws2_write( &message->Control.len, &params.control_size, sizeof( params.control_size ) ) ||
+         ws2_write( &message->dwFlags, &params.flags_out, sizeof( params.flags_out ) ) ||
+         ws2_write( received, &params.done, sizeof( params.done ) ) )
         return WSAEFAULT;
     return error;
 }
@@ -93,6 +98,6 @@ int WINAPI message_receive( SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAO
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecvMsg" );
     WS2_RETURN_STATUS( receive_message( s, message, received, overlapped, routine ),
-                       "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message, (void *)received,
-                       (void *)overlapped, (void *)routine );
+                       "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message,
+                       (void *)received, (void *)overlapped, (void *)routine );
 }

@@ -13,22 +13,22 @@ static int read_address( const void *user, int length, struct ws2_address *addre
     USHORT family;
     int error;
 
-    if (!user || length < (int)sizeof(family)) return WSAEFAULT;
-    if ((error = ws2_read( &family, user, sizeof(family) ))) return error;
-    memset( address, 0, sizeof(*address) );
+    if ( !user || length < (int)sizeof( family ) ) return WSAEFAULT;
+    if ( ( error = ws2_read( &family, user, sizeof( family ) ) ) ) return error;
+    memset( address, 0, sizeof( *address ) );
     address->family = family;
-    if (family == AF_INET)
+    if ( family == AF_INET )
     {
-        if (length < (int)sizeof(in)) return WSAEFAULT;
-        if ((error = ws2_read( &in, user, sizeof(in) ))) return error;
-        memcpy( address->bytes, &in.sin_addr, sizeof(in.sin_addr) );
+        if ( length < (int)sizeof( in ) ) return WSAEFAULT;
+        if ( ( error = ws2_read( &in, user, sizeof( in ) ) ) ) return error;
+        memcpy( address->bytes, &in.sin_addr, sizeof( in.sin_addr ) );
         *port = in.sin_port;
         return 0;
     }
-    if (family != AF_INET6) return WSAEAFNOSUPPORT;
-    if (length < (int)sizeof(in6)) return WSAEFAULT;
-    if ((error = ws2_read( &in6, user, sizeof(in6) ))) return error;
-    memcpy( address->bytes, &in6.sin6_addr, sizeof(in6.sin6_addr) );
+    if ( family != AF_INET6 ) return WSAEAFNOSUPPORT;
+    if ( length < (int)sizeof( in6 ) ) return WSAEFAULT;
+    if ( ( error = ws2_read( &in6, user, sizeof( in6 ) ) ) ) return error;
+    memcpy( address->bytes, &in6.sin6_addr, sizeof( in6.sin6_addr ) );
     address->scope = in6.sin6_scope_id;
     *port = in6.sin6_port;
     return 0;
@@ -41,18 +41,18 @@ static int host_name( const struct ws2_address *address, int flags, WCHAR **name
     char *names;
     int error;
 
-    if (!(flags & NI_NUMERICHOST))
+    if ( !( flags & NI_NUMERICHOST ) )
     {
-        if (!(error = resolver_reverse( address, &names )))
+        if ( !( error = resolver_reverse( address, &names ) ) )
         {
             *name = string_wide( CP_UTF8, names );
             free( names );
-            if (*name && flags & NI_NOFQDN && ( dot = wcschr( *name, '.' ) )) *dot = 0;
+            if ( *name && flags & NI_NOFQDN && ( dot = wcschr( *name, '.' ) ) ) *dot = 0;
             return *name ? 0 : WSA_NOT_ENOUGH_MEMORY;
         }
-        if (flags & NI_NAMEREQD) return error == WSANO_DATA ? WSAHOST_NOT_FOUND : error;
+        if ( flags & NI_NAMEREQD ) return error == WSANO_DATA ? WSAHOST_NOT_FOUND : error;
     }
-    if (address->family == AF_INET) RtlIpv4AddressToStringW( (const IN_ADDR *)address->bytes, text );
+    if ( address->family == AF_INET ) RtlIpv4AddressToStringW( (const IN_ADDR *)address->bytes, text );
     else RtlIpv6AddressToStringExW( (const IN6_ADDR *)address->bytes, address->scope, 0, text, &length );
     *name = _wcsdup( text );
     return *name ? 0 : WSA_NOT_ENOUGH_MEMORY;
@@ -63,8 +63,8 @@ static int service_name( USHORT port, int flags, WCHAR **name )
     struct netdb_entry entry;
     WCHAR number[8];
 
-    if (!(flags & NI_NUMERICSERV) &&
-        netdb_service_by_port( ntohs( port ), flags & NI_DGRAM ? "udp" : "tcp", &entry ))
+    if ( !( flags & NI_NUMERICSERV ) &&
+         netdb_service_by_port( ntohs( port ), flags & NI_DGRAM ? "udp" : "tcp", &entry ) )
         *name = string_wide( CP_UTF8, entry.name );
     else
     {
@@ -81,10 +81,10 @@ static int give( const WCHAR *name, void *buffer, DWORD size, BOOL wide )
     size_t length;
     int error;
 
-    if (!wide && !narrow) return WSA_NOT_ENOUGH_MEMORY;
+    if ( !wide && !narrow ) return WSA_NOT_ENOUGH_MEMORY;
     length = wide ? wcslen( name ) + 1 : strlen( narrow ) + 1;
-    if (length > size) error = WSAEFAULT;
-    else error = ws2_write( buffer, wide ? (const void *)name : narrow, wide ? length * sizeof(WCHAR) : length );
+    if ( length > size ) error = WSAEFAULT;
+    else error = ws2_write( buffer, wide ? (const void *)name : narrow, wide ? length * sizeof( WCHAR ) : length );
     free( narrow );
     return error;
 }
@@ -98,12 +98,12 @@ static int get( const void *sockaddr, int length, void *host, DWORD host_size, v
     USHORT port = 0;
     int error;
 
-    if ((error = read_address( sockaddr, length, &address, &port ))) return error;
-    if (!want_host && !want_service) return WSAHOST_NOT_FOUND;
-    if (want_host) error = host_name( &address, flags, &host_text );
-    if (!error && want_service) error = service_name( port, flags, &service_text );
-    if (!error && want_host) error = give( host_text, host, host_size, wide );
-    if (!error && want_service) error = give( service_text, service, service_size, wide );
+    if ( ( error = read_address( sockaddr, length, &address, &port ) ) ) return error;
+    if ( !want_host && !want_service ) return WSAHOST_NOT_FOUND;
+    if ( want_host ) error = host_name( &address, flags, &host_text );
+    if ( !error && want_service ) error = service_name( port, flags, &service_text );
+    if ( !error && want_host ) error = give( host_text, host, host_size, wide );
+    if ( !error && want_service ) error = give( service_text, service, service_size, wide );
     free( host_text );
     free( service_text );
     return error;

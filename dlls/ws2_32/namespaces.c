@@ -12,37 +12,39 @@
 
 const struct namespace_entry namespaces[] = {
     { { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0x00, 0xaa, 0x00, 0xa7, 0x11, 0x2b } }, NS_DNS, 0, L"Tcpip" },
-    { { 0x6642243a, 0x3ba8, 0x4aa6, { 0xba, 0xa5, 0x2e, 0x0b, 0xd7, 0x1f, 0xdd, 0x83 } }, NS_NLA, 0,
+    { { 0x6642243a, 0x3ba8, 0x4aa6, { 0xba, 0xa5, 0x2e, 0x0b, 0xd7, 0x1f, 0xdd, 0x83 } },
+      NS_NLA,
+      0,
       L"Network Location Awareness Legacy (NLAv1) Namespace" },
 };
 const unsigned int namespace_count = ARRAYSIZE( namespaces );
 
 const struct namespace_entry *namespace_by_provider( const GUID *provider )
 {
-    for (unsigned int i = 0; i < namespace_count; i++)
-        if (!memcmp( &namespaces[i].provider, provider, sizeof(*provider) )) return &namespaces[i];
+    for ( unsigned int i = 0; i < namespace_count; i++ )
+        if ( !memcmp( &namespaces[i].provider, provider, sizeof( *provider ) ) ) return &namespaces[i];
     return NULL;
 }
 
 /* The four forms differ in their strings and in a BLOB at the end, of which these providers have none. */
 static int enumerate( DWORD *length, void *buffer, BOOL wide, BOOL extended, int *count )
 {
-    size_t entry_size = extended ? sizeof(WSANAMESPACE_INFOEXW) : sizeof(WSANAMESPACE_INFOW);
+    size_t entry_size = extended ? sizeof( WSANAMESPACE_INFOEXW ) : sizeof( WSANAMESPACE_INFOW );
     DWORD size, needed = namespace_count * entry_size;
     char *block, *text;
     int error;
 
-    if ((error = ws2_read( &size, length, sizeof(size) ))) return error;
-    for (unsigned int i = 0; i < namespace_count; i++)
-        needed += ( wcslen( namespaces[i].identifier ) + 1 ) * ( wide ? sizeof(WCHAR) : 1 );
-    if (!buffer || size < needed)
+    if ( ( error = ws2_read( &size, length, sizeof( size ) ) ) ) return error;
+    for ( unsigned int i = 0; i < namespace_count; i++ )
+        needed += ( wcslen( namespaces[i].identifier ) + 1 ) * ( wide ? sizeof( WCHAR ) : 1 );
+    if ( !buffer || size < needed )
     {
-        if ((error = ws2_write( length, &needed, sizeof(needed) ))) return error;
+        if ( ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
         return WSAEFAULT;
     }
-    if (!(block = calloc( 1, needed ))) return WSA_NOT_ENOUGH_MEMORY;
+    if ( !( block = calloc( 1, needed ) ) ) return WSA_NOT_ENOUGH_MEMORY;
     text = block + namespace_count * entry_size;
-    for (unsigned int i = 0; i < namespace_count; i++)
+    for ( unsigned int i = 0; i < namespace_count; i++ )
     {
         WSANAMESPACE_INFOW *info = (WSANAMESPACE_INFOW *)( block + i * entry_size );
         const WCHAR *identifier = namespaces[i].identifier;
@@ -52,14 +54,14 @@ static int enumerate( DWORD *length, void *buffer, BOOL wide, BOOL extended, int
         info->fActive = TRUE;
         info->dwVersion = namespaces[i].version;
         info->lpszIdentifier = (WCHAR *)( (char *)buffer + ( text - block ) );
-        if (wide)
+        if ( wide )
         {
             wcscpy( (WCHAR *)text, identifier );
-            text += ( wcslen( identifier ) + 1 ) * sizeof(WCHAR);
+            text += ( wcslen( identifier ) + 1 ) * sizeof( WCHAR );
         }
-        else
-            do *text++ = *identifier;
-            while (*identifier++);
+        else do
+                *text++ = *identifier;
+            while ( *identifier++ );
     }
     error = ws2_write( buffer, block, needed );
     free( block );

@@ -35,16 +35,15 @@ static char *read_prefix_file( enum base base )
     DWORD got = 0;
     HANDLE file;
 
-    if (!GetSystemDirectoryW( path, MAX_PATH )) return NULL;
+    if ( !GetSystemDirectoryW( path, MAX_PATH ) ) return NULL;
     wcscat( path, L"\\drivers\\etc\\" );
     wcscat( path, bases[base].file );
-    file = CreateFileW( path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                        OPEN_EXISTING, 0,
-                        NULL );
-    if (file == INVALID_HANDLE_VALUE) return NULL;
-    if (GetFileSizeEx( file, &size ) && size.QuadPart < LARGEST_FILE && ( text = malloc( size.QuadPart + 1 ) ))
+    file = CreateFileW( path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                        0, NULL );
+    if ( file == INVALID_HANDLE_VALUE ) return NULL;
+    if ( GetFileSizeEx( file, &size ) && size.QuadPart < LARGEST_FILE && ( text = malloc( size.QuadPart + 1 ) ) )
     {
-        if (!ReadFile( file, text, size.QuadPart, &got, NULL )) got = 0;
+        if ( !ReadFile( file, text, size.QuadPart, &got, NULL ) ) got = 0;
         text[got] = 0;
     }
     CloseHandle( file );
@@ -57,18 +56,18 @@ static char *read_host_file( enum base base )
     char *text = NULL, *larger;
     int error;
 
-    if (bases[base].host_file < 0) return NULL;
-    for (;;)
+    if ( bases[base].host_file < 0 ) return NULL;
+    for ( ;; )
     {
-        if (params.size > LARGEST_FILE || !( larger = realloc( text, params.size + 1 ) )) break;
+        if ( params.size > LARGEST_FILE || !( larger = realloc( text, params.size + 1 ) ) ) break;
         text = larger;
         params.text = ws2_pointer( text );
-        if (!(error = ws2_call( etc_file, &params )))
+        if ( !( error = ws2_call( etc_file, &params ) ) )
         {
             text[params.length] = 0;
             return text;
         }
-        if (error != WSAENOBUFS) break;
+        if ( error != WSAENOBUFS ) break;
         params.size = params.length + 0x1000;
     }
     free( text );
@@ -79,9 +78,9 @@ static char *next_field( char **position )
 {
     char *start = *position + strspn( *position, " \t\r" );
 
-    if (!*start) return NULL;
+    if ( !*start ) return NULL;
     *position = start + strcspn( start, " \t\r" );
-    if (**position) *( *position )++ = 0;
+    if ( **position ) *( *position )++ = 0;
     return start;
 }
 
@@ -93,17 +92,17 @@ static BOOL parse_line( enum base base, struct netdb_entry *entry )
     entry->text[strcspn( entry->text, "#" )] = 0;
     first = next_field( &position );
     second = first ? next_field( &position ) : NULL;
-    if (!second) return FALSE;
+    if ( !second ) return FALSE;
     entry->name = base == HOSTS ? second : first;
     entry->address = base == HOSTS ? first : NULL;
     entry->number = base == HOSTS ? 0 : strtoul( second, NULL, 10 );
     entry->protocol = NULL;
-    if (base == SERVICES)
+    if ( base == SERVICES )
     {
-        if (!(slash = strchr( second, '/' ))) return FALSE;
+        if ( !( slash = strchr( second, '/' ) ) ) return FALSE;
         entry->protocol = slash + 1;
     }
-    for (entry->alias_count = 0; entry->alias_count < NETDB_ALIASES && ( alias = next_field( &position ) );)
+    for ( entry->alias_count = 0; entry->alias_count < NETDB_ALIASES && ( alias = next_field( &position ) ); )
         entry->aliases[entry->alias_count++] = alias;
     return TRUE;
 }
@@ -115,13 +114,13 @@ static BOOL search_text( enum base base, const char *text, match_function *match
 {
     size_t length;
 
-    for (; text && *text; text += length + !!text[length])
+    for ( ; text && *text; text += length + !!text[length] )
     {
         length = strcspn( text, "\n" );
-        if (length >= sizeof(entry->text)) continue;
+        if ( length >= sizeof( entry->text ) ) continue;
         memcpy( entry->text, text, length );
         entry->text[length] = 0;
-        if (parse_line( base, entry ) && match( entry, context )) return TRUE;
+        if ( parse_line( base, entry ) && match( entry, context ) ) return TRUE;
     }
     return FALSE;
 }
@@ -132,7 +131,7 @@ static BOOL search( enum base base, match_function *match, void *context, struct
     BOOL found = search_text( base, text, match, context, entry );
 
     free( text );
-    if (found || search_text( base, bases[base].stock, match, context, entry )) return TRUE;
+    if ( found || search_text( base, bases[base].stock, match, context, entry ) ) return TRUE;
     text = read_host_file( base );
     found = search_text( base, text, match, context, entry );
     free( text );
@@ -141,9 +140,9 @@ static BOOL search( enum base base, match_function *match, void *context, struct
 
 BOOL netdb_has_name( const struct netdb_entry *entry, const char *name )
 {
-    if (!_stricmp( entry->name, name )) return TRUE;
-    for (unsigned int i = 0; i < entry->alias_count; i++)
-        if (!_stricmp( entry->aliases[i], name )) return TRUE;
+    if ( !_stricmp( entry->name, name ) ) return TRUE;
+    for ( unsigned int i = 0; i < entry->alias_count; i++ )
+        if ( !_stricmp( entry->aliases[i], name ) ) return TRUE;
     return FALSE;
 }
 
@@ -158,7 +157,7 @@ static BOOL match_key( const struct netdb_entry *entry, void *context )
 {
     const struct key *key = context;
 
-    if (key->protocol && ( !entry->protocol || _stricmp( entry->protocol, key->protocol ) )) return FALSE;
+    if ( key->protocol && ( !entry->protocol || _stricmp( entry->protocol, key->protocol ) ) ) return FALSE;
     return key->name ? netdb_has_name( entry, key->name ) : entry->number == key->number;
 }
 

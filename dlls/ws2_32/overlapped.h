@@ -22,23 +22,23 @@
 /* How a request ends, as NtReadFile and its like are told it. */
 struct overlapped_request
 {
-    HANDLE event;       /* reset at the start, set at the end; NULL for none; low bits do not count */
-    void *apc;          /* PIO_APC_ROUTINE, queued to the calling thread as apc( apc_context, iosb, 0 ) */
-    void *apc_context;  /* without an apc: the packet's second value (the OVERLAPPED); NULL for no packet */
+    HANDLE event;      /* reset at the start, set at the end; NULL for none; low bits do not count */
+    void *apc;         /* PIO_APC_ROUTINE, queued to the calling thread as apc( apc_context, iosb, 0 ) */
+    void *apc_context; /* without an apc: the packet's second value (the OVERLAPPED); NULL for no packet */
     IO_STATUS_BLOCK *iosb;
 };
 
 enum overlapped_how
 {
-    OVERLAPPED_NORMAL = 0, /* pends, also on a non-blocking socket */
+    OVERLAPPED_NORMAL = 0,  /* pends, also on a non-blocking socket */
     OVERLAPPED_NO_WAIT = 1, /* STATUS_DEVICE_NOT_READY on a non-blocking socket when it would pend */
     OVERLAPPED_WAIT = 2,    /* returns when it is done: for handles that are not overlapped, whatever FIONBIO says */
     OVERLAPPED_ROUTES = 3   /* of overlapped_wait_for_change */
 };
 
 /* flags: MSG_* of Winsock. The array of buffers is read during the call; the buffers are the engine's until the end. */
-NTSTATUS overlapped_start_receive( HANDLE s, const struct overlapped_request *request, const WSABUF *buffers, DWORD count,
-                                   DWORD flags, enum overlapped_how how );
+NTSTATUS overlapped_start_receive( HANDLE s, const struct overlapped_request *request, const WSABUF *buffers,
+                                   DWORD count, DWORD flags, enum overlapped_how how );
 NTSTATUS overlapped_start_send( HANDLE s, const struct overlapped_request *request, const WSABUF *buffers, DWORD count,
                                 DWORD flags, enum overlapped_how how );
 
@@ -76,7 +76,8 @@ int overlapped_send_message( SOCKET s, const WSAMSG *message, DWORD *sent, DWORD
 int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWORD flags, OVERLAPPED *overlapped,
                                 LPWSAOVERLAPPED_COMPLETION_ROUTINE routine );
 /* SIO_ADDRESS_LIST_CHANGE, SIO_ROUTING_INTERFACE_CHANGE */
-int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, BOOL routes );
+int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
+                                BOOL routes );
 /* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. WSAEFAULT
  * when it is none. */
 int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,

@@ -11,9 +11,9 @@
 #include "overlapped.h"
 #include "worker.h"
 
-#define LOOK_MS 100        /* between two looks, while packets lie */
-#define PACKETS_A_TURN 64  /* of one port, then it is the others' turn */
-#define COME_TRIES 100     /* an order for a thread that has been ended, it seems */
+#define LOOK_MS 100       /* between two looks, while packets lie */
+#define PACKETS_A_TURN 64 /* of one port, then it is the others' turn */
+#define COME_TRIES 100    /* an order for a thread that has been ended, it seems */
 #define MOST_PORTS ( MAXIMUM_WAIT_OBJECTS - 1 )
 
 struct courier
@@ -42,8 +42,8 @@ static void empty( struct port_queue *queue, HANDLE port )
     port_queue_fetch( queue, port, PACKETS_A_TURN, &order );
     wake = port_queue_to_wake( queue );
     ReleaseSRWLockExclusive( &queue->lock );
-    if (wake) port_queue_wake( queue );
-    if (order && queue->in_server && queue->tries++ < COME_TRIES)
+    if ( wake ) port_queue_wake( queue );
+    if ( order && queue->in_server && queue->tries++ < COME_TRIES )
     {
         /* meant for a thread that sleeps there still */
         Sleep( 1 );
@@ -58,9 +58,9 @@ static BOOL is_of_others( struct port_queue *queue )
     BOOL others = FALSE;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if (queue->closed || !queue->count || queue->waiting > 0) queue->asked = FALSE;
-    else if (GetTickCount() - queue->visited >= LOOK_MS)
-        others = !nt_NtQueryObject( queue->handle, OBJECT_BASIC_INFORMATION, &info, sizeof(info), NULL ) &&
+    if ( queue->closed || !queue->count || queue->waiting > 0 ) queue->asked = FALSE;
+    else if ( GetTickCount() - queue->visited >= LOOK_MS )
+        others = !nt_NtQueryObject( queue->handle, OBJECT_BASIC_INFORMATION, &info, sizeof( info ), NULL ) &&
                  info.HandleCount > OBJECT_HANDLES_OF_OURS;
     ReleaseSRWLockExclusive( &queue->lock );
     return others;
@@ -74,9 +74,9 @@ static BOOL collect( struct courier *courier, HANDLE *handles, struct port_queue
     BOOL asked = FALSE;
 
     AcquireSRWLockExclusive( &lock );
-    for (UINT32 i = 0; i < courier->count; i++)
+    for ( UINT32 i = 0; i < courier->count; i++ )
     {
-        if (courier->ports[i].leave)
+        if ( courier->ports[i].leave )
         {
             nt_NtClose( courier->ports[i].port );
             left[leaving++] = courier->ports[i].queue;
@@ -85,7 +85,7 @@ static BOOL collect( struct courier *courier, HANDLE *handles, struct port_queue
     }
     courier->count = kept;
     /* each in turn is the first, which the wait prefers */
-    for (UINT32 i = 0; i < kept; i++)
+    for ( UINT32 i = 0; i < kept; i++ )
     {
         UINT32 from = ( i + courier->turn ) % kept;
 
@@ -94,16 +94,16 @@ static BOOL collect( struct courier *courier, HANDLE *handles, struct port_queue
         asked |= queues[i]->asked;
     }
     courier->turn++;
-    handles[*count = kept] = courier->event;
+    handles[ *count = kept] = courier->event;
     ReleaseSRWLockExclusive( &lock );
 
-    for (UINT32 i = 0; i < leaving; i++)
+    for ( UINT32 i = 0; i < leaving; i++ )
     {
         InterlockedExchange( &left[i]->carried, FALSE );
         RtlWakeAddressAll( &left[i]->carried );
         port_queue_release( left[i] );
     }
-    if (leaving) overlapped_port_closed(); /* that handle may have been the last but one */
+    if ( leaving ) overlapped_port_closed(); /* that handle may have been the last but one */
     return asked;
 }
 
@@ -111,7 +111,7 @@ static void carry( void *argument )
 {
     struct courier *courier = argument;
 
-    for (;;)
+    for ( ;; )
     {
         HANDLE handles[MAXIMUM_WAIT_OBJECTS];
         struct port_queue *queues[MOST_PORTS];
@@ -120,13 +120,13 @@ static void carry( void *argument )
         BOOL asked = collect( courier, handles, queues, &count );
 
         ready = nt_NtWaitForMultipleObjects( count + 1, handles, TRUE, FALSE, asked ? &timeout : NULL );
-        if (ready < count) empty( queues[ready], handles[ready] );
-        if (!asked) continue;
-        for (UINT32 i = 0; i < count; i++)
+        if ( ready < count ) empty( queues[ready], handles[ready] );
+        if ( !asked ) continue;
+        for ( UINT32 i = 0; i < count; i++ )
         {
             struct port_queue *queue = queues[i];
 
-            if (!queue->asked || !is_of_others( queue )) continue;
+            if ( !queue->asked || !is_of_others( queue ) ) continue;
             port_queue_hold( queue );
             port_courier_leave( queue );
             collect( courier, handles, queues, &count );
@@ -144,9 +144,9 @@ static struct courier *find_room( BOOL *made )
 {
     struct courier *courier = couriers;
 
-    while (courier && courier->count == MOST_PORTS) courier = courier->next;
-    if (courier || !(courier = calloc( 1, sizeof(*courier) ))) return courier;
-    if (!(courier->event = CreateEventW( NULL, FALSE, FALSE, NULL )))
+    while ( courier && courier->count == MOST_PORTS ) courier = courier->next;
+    if ( courier || !( courier = calloc( 1, sizeof( *courier ) ) ) ) return courier;
+    if ( !( courier->event = CreateEventW( NULL, FALSE, FALSE, NULL ) ) )
     {
         free( courier );
         return NULL;
@@ -162,10 +162,11 @@ void port_courier_join( struct port_queue *queue )
     BOOL made = FALSE;
     HANDLE port;
 
-    if (nt_NtDuplicateObject( GetCurrentProcess(), queue->handle, GetCurrentProcess(), &port, 0, 0, DUPLICATE_SAME_ACCESS ))
+    if ( nt_NtDuplicateObject( GetCurrentProcess(), queue->handle, GetCurrentProcess(), &port, 0, 0,
+                               DUPLICATE_SAME_ACCESS ) )
         return;
     AcquireSRWLockExclusive( &lock );
-    if ((courier = find_room( &made )))
+    if ( ( courier = find_room( &made ) ) )
     {
         port_queue_hold( queue );
         queue->carried = TRUE;
@@ -176,10 +177,10 @@ void port_courier_join( struct port_queue *queue )
     }
     ReleaseSRWLockExclusive( &lock );
     /* the port may have been closed, or given up, meanwhile */
-    if (courier && ( queue->closed || queue->shared )) port_courier_leave( queue );
-    if (!courier) nt_NtClose( port );
+    if ( courier && ( queue->closed || queue->shared ) ) port_courier_leave( queue );
+    if ( !courier ) nt_NtClose( port );
     /* no lock is held: the loader's, which a new thread takes, is held where threads end and take ours */
-    else if (made) worker_start( carry, courier );
+    else if ( made ) worker_start( carry, courier );
     else notify( courier );
 }
 
@@ -188,23 +189,23 @@ void port_courier_leave( struct port_queue *queue )
     struct courier *of = NULL;
 
     AcquireSRWLockExclusive( &lock );
-    for (struct courier *courier = couriers; courier; courier = courier->next)
-        for (UINT32 i = 0; i < courier->count; i++)
-            if (courier->ports[i].queue == queue)
+    for ( struct courier *courier = couriers; courier; courier = courier->next )
+        for ( UINT32 i = 0; i < courier->count; i++ )
+            if ( courier->ports[i].queue == queue )
             {
                 courier->ports[i].leave = TRUE;
                 of = courier;
             }
     ReleaseSRWLockExclusive( &lock );
-    if (of) notify( of );
+    if ( of ) notify( of );
 }
 
 void port_courier_look( struct port_queue *queue )
 {
     AcquireSRWLockShared( &lock );
-    for (struct courier *courier = couriers; courier; courier = courier->next)
-        for (UINT32 i = 0; i < courier->count; i++)
-            if (courier->ports[i].queue == queue) notify( courier );
+    for ( struct courier *courier = couriers; courier; courier = courier->next )
+        for ( UINT32 i = 0; i < courier->count; i++ )
+            if ( courier->ports[i].queue == queue ) notify( courier );
     ReleaseSRWLockShared( &lock );
 }
 
@@ -213,8 +214,8 @@ void port_courier_part( struct port_queue *queue )
     const LONG carried = TRUE;
     const LARGE_INTEGER second = { .QuadPart = -10000000 };
 
-    if (!queue->carried) return;
+    if ( !queue->carried ) return;
     port_courier_leave( queue );
-    for (unsigned int i = 0; i < 3 && queue->carried; i++)
-        RtlWaitOnAddress( &queue->carried, &carried, sizeof(carried), &second );
+    for ( unsigned int i = 0; i < 3 && queue->carried; i++ )
+        RtlWaitOnAddress( &queue->carried, &carried, sizeof( carried ), &second );
 }

@@ -9,8 +9,8 @@
  */
 #include "port_queue_private.h"
 
-#define WOKEN_MS 50  /* a thread that has not come by then was ended */
-#define CHECK_MS 50  /* the same of one that is held back */
+#define WOKEN_MS 50 /* a thread that has not come by then was ended */
+#define CHECK_MS 50 /* the same of one that is held back */
 
 #define BUCKETS 256
 static struct port_queue *volatile buckets[BUCKETS];
@@ -28,10 +28,10 @@ struct port_queue *port_queue_find( HANDLE port )
     struct port_queue *volatile *bucket = bucket_of( port );
     struct port_queue *queue;
 
-    if (!*bucket) return NULL;
+    if ( !*bucket ) return NULL;
     AcquireSRWLockShared( &buckets_lock );
-    for (queue = *bucket; queue && !same( queue->handle, port );) queue = queue->next;
-    if (queue) InterlockedIncrement( &queue->references );
+    for ( queue = *bucket; queue && !same( queue->handle, port ); ) queue = queue->next;
+    if ( queue ) InterlockedIncrement( &queue->references );
     ReleaseSRWLockShared( &buckets_lock );
     return queue;
 }
@@ -42,7 +42,7 @@ void port_queue_release( struct port_queue *queue )
 {
     struct ws2_port_open_params params = { 0 };
 
-    if (!queue || InterlockedDecrement( &queue->references )) return;
+    if ( !queue || InterlockedDecrement( &queue->references ) ) return;
     params.port = queue->host;
     ws2host_call( ws2_call_port_close, &params );
     free( queue->packets );
@@ -55,10 +55,10 @@ static struct port_queue *forget( HANDLE port )
     struct port_queue *volatile *link = bucket_of( port );
     struct port_queue *queue;
 
-    if (!*link) return NULL;
+    if ( !*link ) return NULL;
     AcquireSRWLockExclusive( &buckets_lock );
-    while ((queue = *link) && !same( queue->handle, port )) link = (struct port_queue *volatile *)&queue->next;
-    if (queue) *link = queue->next;
+    while ( ( queue = *link ) && !same( queue->handle, port ) ) link = (struct port_queue *volatile *)&queue->next;
+    if ( queue ) *link = queue->next;
     ReleaseSRWLockExclusive( &buckets_lock );
     return queue;
 }
@@ -66,11 +66,11 @@ static struct port_queue *forget( HANDLE port )
 /* The bucket's reference; one more for the caller when it is to be counted. */
 static struct port_queue *add( HANDLE handle, ULONG concurrency, LONG references )
 {
-    struct port_queue *queue = calloc( 1, sizeof(*queue) ), *volatile *bucket = bucket_of( handle );
+    struct port_queue *queue = calloc( 1, sizeof( *queue ) ), *volatile *bucket = bucket_of( handle );
     SYSTEM_INFO system;
 
-    if (!queue) return NULL;
-    if (!concurrency)
+    if ( !queue ) return NULL;
+    if ( !concurrency )
     {
         GetSystemInfo( &system );
         concurrency = system.dwNumberOfProcessors;
@@ -92,7 +92,7 @@ NTSTATUS NTAPI hook_NtCreateIoCompletion( HANDLE *handle, ACCESS_MASK access, OB
     NTSTATUS status = nt_NtCreateIoCompletion( handle, access, attributes, concurrency );
 
     /* one with a name, or that is inherited, others may wait on */
-    if (!status && !( attributes && ( attributes->ObjectName || ( attributes->Attributes & OBJ_INHERIT ) ) ))
+    if ( !status && !( attributes && ( attributes->ObjectName || ( attributes->Attributes & OBJ_INHERIT ) ) ) )
         add( *handle, concurrency, 1 );
     return status;
 }
@@ -103,8 +103,9 @@ struct port_queue *port_queue_adopt( HANDLE port )
     struct port_queue *queue;
 
     /* one of our own beside the program's (ports.c) */
-    if (nt_NtQueryObject( port, OBJECT_BASIC_INFORMATION, &info, sizeof(info), NULL ) || info.HandleCount > 2) return NULL;
-    if ((queue = add( port, 0, 2 ))) queue->unsure = queue->foreign = TRUE;
+    if ( nt_NtQueryObject( port, OBJECT_BASIC_INFORMATION, &info, sizeof( info ), NULL ) || info.HandleCount > 2 )
+        return NULL;
+    if ( ( queue = add( port, 0, 2 ) ) ) queue->unsure = queue->foreign = TRUE;
     return queue;
 }
 
@@ -112,13 +113,13 @@ struct port_queue *port_queue_adopt( HANDLE port )
 
 BOOL port_queue_append( struct port_queue *queue, const struct port_packet *packet )
 {
-    if (queue->count == queue->size)
+    if ( queue->count == queue->size )
     {
         UINT32 size = queue->size ? 2 * queue->size : 64;
-        struct port_packet *packets = malloc( size * sizeof(*packets) );
+        struct port_packet *packets = malloc( size * sizeof( *packets ) );
 
-        if (!packets) return FALSE;
-        for (UINT32 i = 0; i < queue->count; i++)
+        if ( !packets ) return FALSE;
+        for ( UINT32 i = 0; i < queue->count; i++ )
             packets[i] = queue->packets[( queue->first + i ) & ( queue->size - 1 )];
         free( queue->packets );
         queue->packets = packets;
@@ -143,14 +144,14 @@ BOOL port_queue_to_wake( struct port_queue *queue )
 {
     DWORD now;
 
-    if (queue->waiting <= 0) return FALSE;
-    if (queue->used && !queue->closed)
+    if ( queue->waiting <= 0 ) return FALSE;
+    if ( queue->used && !queue->closed )
     {
-        if (!queue->count) return FALSE;
+        if ( !queue->count ) return FALSE;
         now = GetTickCount() | 1;
-        if (queue->woken && now - queue->woken < WOKEN_MS) return FALSE;
+        if ( queue->woken && now - queue->woken < WOKEN_MS ) return FALSE;
         /* who is held back looks from time to time whether he still need be; one is enough */
-        if (queue->running >= queue->limit && queue->checked && now - queue->checked < CHECK_MS) return FALSE;
+        if ( queue->running >= queue->limit && queue->checked && now - queue->checked < CHECK_MS ) return FALSE;
         queue->woken = now;
     }
     return TRUE;
@@ -169,12 +170,12 @@ UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOO
     UINT32 count = 0;
 
     *order = FALSE;
-    while (count < most)
+    while ( count < most )
     {
         LARGE_INTEGER none = { .QuadPart = 0 };
 
-        if (nt_NtRemoveIoCompletion( port, &packet.key, &packet.value, &packet.iosb, &none )) break;
-        if ((*order = port_queue_is_order( queue, packet.key, packet.value ))) break;
+        if ( nt_NtRemoveIoCompletion( port, &packet.key, &packet.value, &packet.iosb, &none ) ) break;
+        if ( ( *order = port_queue_is_order( queue, packet.key, packet.value ) ) ) break;
         count += port_queue_append( queue, &packet );
     }
     return count;
@@ -193,17 +194,17 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
     BOOL taken, wake = FALSE, look = FALSE;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if (queue->closed) taken = TRUE; /* nobody can want it */
-    else if (!queue->used || ( queue->unsure && queue->waiting <= 0 )) taken = FALSE;
-    else if ((taken = port_queue_append( queue, &packet )))
+    if ( queue->closed ) taken = TRUE; /* nobody can want it */
+    else if ( !queue->used || ( queue->unsure && queue->waiting <= 0 ) ) taken = FALSE;
+    else if ( ( taken = port_queue_append( queue, &packet ) ) )
     {
         wake = port_queue_to_wake( queue );
         /* nobody is there or on the way: it may be another process's to take, which the courier sees when it is left lying */
-        if (queue->waiting <= 0 && !queue->woken && !queue->asked) look = queue->asked = TRUE;
+        if ( queue->waiting <= 0 && !queue->woken && !queue->asked ) look = queue->asked = TRUE;
     }
     ReleaseSRWLockExclusive( &queue->lock );
-    if (wake) port_queue_wake( queue );
-    if (look) port_courier_look( queue );
+    if ( wake ) port_queue_wake( queue );
+    if ( look ) port_courier_look( queue );
     return taken;
 }
 
@@ -224,11 +225,11 @@ NTSTATUS NTAPI hook_NtQueryIoCompletion( HANDLE port, ULONG class, void *informa
     struct port_queue *queue = status || class ? NULL : port_queue_find( port );
     LONG depth;
 
-    if (!queue) return status;
-    if (!ws2_read( &depth, information, sizeof(depth) ))
+    if ( !queue ) return status;
+    if ( !ws2_read( &depth, information, sizeof( depth ) ) )
     {
         depth += queue->count;
-        ws2_write( information, &depth, sizeof(depth) );
+        ws2_write( information, &depth, sizeof( depth ) );
     }
     port_queue_release( queue );
     return status;
@@ -243,20 +244,21 @@ UINT64 port_queue_begin( struct port_queue *queue )
     UINT64 host = 0;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if (!queue->used && !queue->shared && !queue->closed && !ws2host_call( ws2_call_port_open, &params ) && !params.error)
+    if ( !queue->used && !queue->shared && !queue->closed && !ws2host_call( ws2_call_port_open, &params ) &&
+         !params.error )
     {
         queue->host = params.port;
         queue->used = TRUE;
         queue->visited = GetTickCount();
         /* what was posted before comes first; and where packets lay nobody slept */
-        if (port_queue_fetch( queue, queue->handle, MAXLONG, &order )) queue->unsure = FALSE;
-        for (UINT32 i = 0; i < queue->in_server; i++) port_queue_order( queue );
+        if ( port_queue_fetch( queue, queue->handle, MAXLONG, &order ) ) queue->unsure = FALSE;
+        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_order( queue );
         join = !queue->unsure;
     }
-    if (queue->used) host = queue->host;
+    if ( queue->used ) host = queue->host;
     ReleaseSRWLockExclusive( &queue->lock );
-    if (join) port_courier_join( queue );
-    if (params.need_io_thread) ws2_start_io_thread();
+    if ( join ) port_courier_join( queue );
+    if ( params.need_io_thread ) ws2_start_io_thread();
     return host;
 }
 
@@ -264,7 +266,7 @@ void port_queue_foreign( HANDLE port )
 {
     struct port_queue *queue = port_queue_find( port );
 
-    if (queue) queue->foreign = TRUE;
+    if ( queue ) queue->foreign = TRUE;
     port_queue_release( queue );
 }
 
@@ -275,7 +277,7 @@ void port_queue_give_up( struct port_queue *queue )
     AcquireSRWLockExclusive( &queue->lock );
     queue->shared = TRUE;
     queue->used = FALSE;
-    while (queue->count)
+    while ( queue->count )
     {
         struct port_packet packet = port_queue_first( queue );
 
@@ -283,7 +285,7 @@ void port_queue_give_up( struct port_queue *queue )
     }
     wake = port_queue_to_wake( queue );
     ReleaseSRWLockExclusive( &queue->lock );
-    if (wake) port_queue_wake( queue );
+    if ( wake ) port_queue_wake( queue );
 }
 
 void port_queue_share( struct port_queue *queue )
@@ -296,10 +298,10 @@ void port_queue_duplicating( HANDLE process, HANDLE handle, BOOL moved )
 {
     struct port_queue *queue;
 
-    if (!*bucket_of( handle ) ||
-        ( process != GetCurrentProcess() && GetProcessId( process ) != GetCurrentProcessId() ))
+    if ( !*bucket_of( handle ) ||
+         ( process != GetCurrentProcess() && GetProcessId( process ) != GetCurrentProcessId() ) )
         return;
-    if (!(queue = moved ? forget( handle ) : port_queue_find( handle ))) return;
+    if ( !( queue = moved ? forget( handle ) : port_queue_find( handle ) ) ) return;
     port_queue_share( queue );
     port_queue_release( queue );
 }
@@ -308,7 +310,7 @@ void port_queue_inheriting( HANDLE handle )
 {
     struct port_queue *queue = port_queue_find( handle );
 
-    if (!queue) return;
+    if ( !queue ) return;
     port_queue_share( queue );
     port_queue_release( queue );
 }
@@ -318,17 +320,17 @@ void port_queue_closing( HANDLE handle )
     struct port_queue *queue = forget( handle );
     BOOL wake = FALSE;
 
-    if (!queue) return;
+    if ( !queue ) return;
     AcquireSRWLockExclusive( &queue->lock );
-    if (!queue->shared)
+    if ( !queue->shared )
     {
         queue->closed = TRUE;
         wake = port_queue_to_wake( queue );
         /* the loader may let those sleep on: each is woken by a packet, which it does not pass on */
-        for (UINT32 i = 0; i < queue->in_server; i++) nt_NtSetIoCompletion( handle, 0, 0, 0, 0 );
+        for ( UINT32 i = 0; i < queue->in_server; i++ ) nt_NtSetIoCompletion( handle, 0, 0, 0, 0 );
     }
     ReleaseSRWLockExclusive( &queue->lock );
-    if (wake) port_queue_wake( queue );
-    if (queue->carried) port_courier_leave( queue );
+    if ( wake ) port_queue_wake( queue );
+    if ( queue->carried ) port_courier_leave( queue );
     port_queue_release( queue );
 }

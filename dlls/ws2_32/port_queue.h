@@ -24,7 +24,8 @@ void port_queue_share( struct port_queue *queue );
 /* A file of the loader's has come to the port. */
 void port_queue_foreign( HANDLE port );
 /* FALSE: the packet is to go to wineserver. */
-BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, ULONG_PTR information );
+BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status,
+                      ULONG_PTR information );
 
 /* Before a handle, of whatever, is closed, duplicated, or made one that child processes get. */
 void port_queue_closing( HANDLE handle );

@@ -13,13 +13,13 @@ struct port_queue
     struct port_queue *next; /* in its bucket */
     HANDLE handle;
     LONG references;
-    SRWLOCK lock;            /* guards what follows */
-    BOOL used;               /* packets are kept here */
-    BOOL shared;             /* and never again will be */
+    SRWLOCK lock; /* guards what follows */
+    BOOL used;    /* packets are kept here */
+    BOOL shared;  /* and never again will be */
     BOOL closed;
-    BOOL unsure;             /* threads may sleep in wineserver that came before anything stood in for that */
-    BOOL foreign;            /* files of the loader's are at the port */
-    UINT64 host;             /* the host half's part; 0 before the first socket */
+    BOOL unsure;                 /* threads may sleep in wineserver that came before anything stood in for that */
+    BOOL foreign;                /* files of the loader's are at the port */
+    UINT64 host;                 /* the host half's part; 0 before the first socket */
     struct port_packet *packets; /* a ring */
     UINT32 size, first, count;   /* size: 0 or a power of two */
     LONG waiting;                /* threads in the host's wait, without the lock; those ended there included */

@@ -19,7 +19,7 @@ struct port
     HANDLE theirs; /* the program's handle; NULL once that is closed */
     DWORD owner;   /* 0, or the Windows process in which `theirs` is */
     HANDLE ours;
-    BOOL kept;     /* registrations of notifications name it */
+    BOOL kept;                /* registrations of notifications name it */
     struct port_queue *queue; /* counted; NULL: its packets go through wineserver */
 };
 
@@ -36,9 +36,9 @@ static void count_ports( void )
     UINT64 hashes = 0;
     UINT32 count = 0;
 
-    for (struct port *port = ports; port; port = port->next)
-        if (!port->theirs) count += !port->kept;
-        else if (!port->owner) hashes |= hash( port->theirs );
+    for ( struct port *port = ports; port; port = port->next )
+        if ( !port->theirs ) count += !port->kept;
+        else if ( !port->owner ) hashes |= hash( port->theirs );
     owned = hashes;
     orphans = count;
 }
@@ -47,24 +47,24 @@ static struct port *find( HANDLE theirs, DWORD owner )
 {
     struct port *port = ports;
 
-    while (port && ( port->theirs != theirs || port->owner != owner )) port = port->next;
+    while ( port && ( port->theirs != theirs || port->owner != owner ) ) port = port->next;
     return port;
 }
 
 static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
 {
-    struct port *port = calloc( 1, sizeof(*port) );
+    struct port *port = calloc( 1, sizeof( *port ) );
 
-    if (!port) return NULL;
+    if ( !port ) return NULL;
     /* the call itself: its stand-in would take the port for one that others use */
-    if (nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ))
+    if ( nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ) )
     {
         free( port );
         return NULL;
     }
     port->theirs = theirs;
     port->owner = owner;
-    if (!owner && !(port->queue = port_queue_find( theirs ))) port->queue = port_queue_adopt( theirs );
+    if ( !owner && !( port->queue = port_queue_find( theirs ) ) ) port->queue = port_queue_adopt( theirs );
     port->next = ports;
     ports = port;
     count_ports();
@@ -86,16 +86,16 @@ NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
     NTSTATUS status;
     ULONG depth;
 
-    if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
+    if ( ( status = NtQueryIoCompletion( theirs, 0, &depth, sizeof( depth ), NULL ) ) ) return status;
     AcquireSRWLockExclusive( &lock );
-    if ((port = find_or_add( theirs )))
+    if ( ( port = find_or_add( theirs ) ) )
     {
         port->kept = TRUE;
-        if ((queue = port->queue)) port_queue_hold( queue );
+        if ( ( queue = port->queue ) ) port_queue_hold( queue );
         *ours = port->ours;
     }
     ReleaseSRWLockExclusive( &lock );
-    if (queue) port_queue_share( queue ); /* whether packets are taken is asked of wineserver */
+    if ( queue ) port_queue_share( queue ); /* whether packets are taken is asked of wineserver */
     port_queue_release( queue );
     return port ? 0 : status_of_error( WSAENOBUFS );
 }
@@ -109,15 +109,15 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     ULONG depth;
     int error;
 
-    if ((status = NtQueryIoCompletion( theirs, 0, &depth, sizeof(depth), NULL ))) return status;
+    if ( ( status = NtQueryIoCompletion( theirs, 0, &depth, sizeof( depth ), NULL ) ) ) return status;
     AcquireSRWLockExclusive( &lock );
-    if ((port = find_or_add( theirs )) && (queue = port->queue)) port_queue_hold( queue );
+    if ( ( port = find_or_add( theirs ) ) && ( queue = port->queue ) ) port_queue_hold( queue );
     ReleaseSRWLockExclusive( &lock );
     /* which may start threads: no lock is held */
-    if (queue) params.queue = port_queue_begin( queue );
+    if ( queue ) params.queue = port_queue_begin( queue );
 
     AcquireSRWLockExclusive( &lock );
-    if (!(port = find_or_add( theirs ))) error = WSAENOBUFS;
+    if ( !( port = find_or_add( theirs ) ) ) error = WSAENOBUFS;
     else
     {
         params.port.handle = (UINT32)(UINT_PTR)port->ours;
@@ -125,7 +125,7 @@ NTSTATUS overlapped_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     }
     ReleaseSRWLockExclusive( &lock );
     port_queue_release( queue );
-    if (error == WSA_INVALID_PARAMETER) return STATUS_INVALID_PARAMETER;
+    if ( error == WSA_INVALID_PARAMETER ) return STATUS_INVALID_PARAMETER;
     return status_of_error( error );
 }
 
@@ -133,9 +133,9 @@ BOOL overlapped_port_closing( HANDLE theirs )
 {
     struct port *port;
 
-    if (!( owned & hash( theirs ) )) return orphans != 0;
+    if ( !( owned & hash( theirs ) ) ) return orphans != 0;
     AcquireSRWLockExclusive( &lock );
-    if ((port = find( theirs, 0 ))) port->theirs = NULL;
+    if ( ( port = find( theirs, 0 ) ) ) port->theirs = NULL;
     count_ports();
     ReleaseSRWLockExclusive( &lock );
     return orphans != 0;
@@ -147,11 +147,12 @@ void overlapped_port_closed( void )
     struct port **link, *port;
 
     AcquireSRWLockExclusive( &lock );
-    for (link = &ports; (port = *link);)
+    for ( link = &ports; ( port = *link ); )
     {
         /* a handle of another process, or a second one of this, may keep the port in use */
-        if (!port->theirs && !port->kept && !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof(info), NULL ) &&
-            info.HandleCount <= 1)
+        if ( !port->theirs && !port->kept &&
+             !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof( info ), NULL ) &&
+             info.HandleCount <= 1 )
         {
             *link = port->next;
             nt_NtClose( port->ours ); /* the stand-in would come back here */
@@ -171,7 +172,7 @@ static HANDLE foreign_port( DWORD owner, HANDLE handle )
 
     AcquireSRWLockExclusive( &lock );
     port = find( handle, owner );
-    if (!port && (process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner )))
+    if ( !port && ( process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner ) ) )
     {
         port = add( handle, owner, process );
         nt_NtClose( process );
@@ -188,8 +189,8 @@ static struct port_queue *queue_of( HANDLE ours )
     struct port *port;
 
     AcquireSRWLockShared( &lock );
-    for (port = ports; port && ( port->ours != ours || port->owner );) port = port->next;
-    if ((queue = port ? port->queue : NULL)) port_queue_hold( queue );
+    for ( port = ports; port && ( port->ours != ours || port->owner ); ) port = port->next;
+    if ( ( queue = port ? port->queue : NULL ) ) port_queue_hold( queue );
     ReleaseSRWLockShared( &lock );
     return queue;
 }
@@ -200,10 +201,10 @@ void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR
     struct port_queue *queue = NULL;
     BOOL taken;
 
-    if (port->owner != GetCurrentProcessId()) handle = foreign_port( port->owner, handle );
+    if ( port->owner != GetCurrentProcessId() ) handle = foreign_port( port->owner, handle );
     else queue = queue_of( handle );
     taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, status, information );
-    if (!taken && handle) nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
+    if ( !taken && handle ) nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
     port_queue_release( queue );
 }
 

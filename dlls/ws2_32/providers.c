@@ -15,12 +15,11 @@ static const WCHAR provider_path[] = L"%SystemRoot%\\system32\\mswsock.dll";
 
 /* These functions tell their error through a pointer too, which may be NULL. */
 #define WSC_RETURN( error, pointer, ... ) \
-    do \
-    { \
+    do { \
         int wsc_error_ = ( error ); \
-        if (wsc_error_) ws2_write( pointer, &wsc_error_, sizeof(wsc_error_) ); \
+        if ( wsc_error_ ) ws2_write( pointer, &wsc_error_, sizeof( wsc_error_ ) ); \
         WS2_RETURN_STATUS( wsc_error_, __VA_ARGS__ ); \
-    } while (0)
+    } while ( 0 )
 
 /* 0 for an installed transport provider, WSAEFAULT or WSAEINVAL. */
 static int check_transport( const GUID *user )
@@ -28,10 +27,10 @@ static int check_transport( const GUID *user )
     GUID id;
     int error;
 
-    if (!user) return WSAEFAULT;
-    if ((error = ws2_read( &id, user, sizeof(id) ))) return error;
-    for (unsigned int i = 0; i < catalogue_count; i++)
-        if (!memcmp( &catalogue[i].ProviderId, &id, sizeof(id) )) return 0;
+    if ( !user ) return WSAEFAULT;
+    if ( ( error = ws2_read( &id, user, sizeof( id ) ) ) ) return error;
+    for ( unsigned int i = 0; i < catalogue_count; i++ )
+        if ( !memcmp( &catalogue[i].ProviderId, &id, sizeof( id ) ) ) return 0;
     return WSAEINVAL;
 }
 
@@ -40,8 +39,8 @@ static int check_namespace( const GUID *user )
     GUID id;
     int error;
 
-    if (!user) return WSAEFAULT;
-    if ((error = ws2_read( &id, user, sizeof(id) ))) return error;
+    if ( !user ) return WSAEFAULT;
+    if ( ( error = ws2_read( &id, user, sizeof( id ) ) ) ) return error;
     return namespace_by_provider( &id ) ? 0 : WSAEINVAL;
 }
 
@@ -51,13 +50,13 @@ static int get_path( const GUID *id, WCHAR *path, int *length )
 {
     int room, needed = ARRAYSIZE( provider_path ), error;
 
-    if (!id || !length) return WSAEFAULT;
-    if ((error = ws2_read( &room, length, sizeof(room) ))) return error;
-    if (room < 0) return WSAEINVAL;
-    if ((error = check_transport( id ))) return error;
-    if (!path || room < needed) return WSAEFAULT;
-    if ((error = ws2_write( path, provider_path, sizeof(provider_path) ))) return error;
-    return ws2_write( length, &needed, sizeof(needed) );
+    if ( !id || !length ) return WSAEFAULT;
+    if ( ( error = ws2_read( &room, length, sizeof( room ) ) ) ) return error;
+    if ( room < 0 ) return WSAEINVAL;
+    if ( ( error = check_transport( id ) ) ) return error;
+    if ( !path || room < needed ) return WSAEFAULT;
+    if ( ( error = ws2_write( path, provider_path, sizeof( provider_path ) ) ) ) return error;
+    return ws2_write( length, &needed, sizeof( needed ) );
 }
 
 /***********************************************************************
@@ -89,15 +88,15 @@ int WINAPI WPUGetProviderPathEx( GUID *id, void *catalogue_name, WCHAR *path, in
 static int get_info( const GUID *id, int type, void *info, size_t *size )
 {
     DWORD categories = 0;
-    size_t room, needed = sizeof(categories);
+    size_t room, needed = sizeof( categories );
     int error;
 
-    if (!id || !size) return WSAEFAULT;
-    if ((error = ws2_read( &room, size, sizeof(room) ))) return error;
-    if (type) return WSAEINVAL;
-    if ((error = check_transport( id ))) return error;
-    if ((error = ws2_write( size, &needed, sizeof(needed) ))) return error;
-    return !info || room < needed ? WSAEFAULT : ws2_write( info, &categories, sizeof(categories) );
+    if ( !id || !size ) return WSAEFAULT;
+    if ( ( error = ws2_read( &room, size, sizeof( room ) ) ) ) return error;
+    if ( type ) return WSAEINVAL;
+    if ( ( error = check_transport( id ) ) ) return error;
+    if ( ( error = ws2_write( size, &needed, sizeof( needed ) ) ) ) return error;
+    return !info || room < needed ? WSAEFAULT : ws2_write( info, &categories, sizeof( categories ) );
 }
 
 /***********************************************************************
@@ -120,8 +119,8 @@ static int set_info( const GUID *id, int type, const void *info, size_t size )
 {
     int error = check_transport( id );
 
-    if (!error && !info) error = WSAEFAULT;
-    if (!error && ( type || size != sizeof(DWORD) )) error = WSAEINVAL;
+    if ( !error && !info ) error = WSAEFAULT;
+    if ( !error && ( type || size != sizeof( DWORD ) ) ) error = WSAEINVAL;
     return denied( error, TRANSPORT_DENIED );
 }
 
@@ -149,11 +148,11 @@ static int check_install( const GUID *user, const WCHAR *path, const void *entri
     GUID id;
     int error;
 
-    if (!user || !path || ( !entries && !may_be_empty )) return WSAEFAULT;
-    if ((error = ws2_read( &id, user, sizeof(id) ))) return error;
-    if ((error = ws2_read( &first, path, sizeof(first) ))) return error;
-    if (!first || ( !count && !may_be_empty )) return WSAEINVAL;
-    if (count && ( error = ws2_read( &entry, entries, sizeof(entry) ) )) return error;
+    if ( !user || !path || ( !entries && !may_be_empty ) ) return WSAEFAULT;
+    if ( ( error = ws2_read( &id, user, sizeof( id ) ) ) ) return error;
+    if ( ( error = ws2_read( &first, path, sizeof( first ) ) ) ) return error;
+    if ( !first || ( !count && !may_be_empty ) ) return WSAEINVAL;
+    if ( count && ( error = ws2_read( &entry, entries, sizeof( entry ) ) ) ) return error;
     return 0;
 }
 
@@ -199,8 +198,8 @@ int WINAPI WSCInstallProviderAndChains( GUID *id, const WCHAR *path, const WCHAR
  *      WSCInstallProviderAndChains64_32   (WS2_32.@)
  */
 int WINAPI WSCInstallProviderAndChains64_32( GUID *id, const WCHAR *path, const WCHAR *path32, const WCHAR *name,
-                                             DWORD flags, WSAPROTOCOL_INFOW *entries, DWORD count,
-                                             DWORD *catalogue_id, int *error )
+                                             DWORD flags, WSAPROTOCOL_INFOW *entries, DWORD count, DWORD *catalogue_id,
+                                             int *error )
 {
     WSC_RETURN( denied( check_install( id, path, entries, count, TRUE ), TRANSPORT_DENIED ), error,
                 "id=%p path32=%p name=%p flags=%#lx count=%lu catalogue_id=%p", id, path32, name, flags, count,
@@ -262,8 +261,8 @@ int WINAPI WSCUpdateProvider32( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *
 int WINAPI WSCUpdateProviderEx( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count,
                                 DWORD catalogue_type, int *error )
 {
-    WSC_RETURN( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error,
-                "id=%p count=%lu type=%lu", id, count, catalogue_type );
+    WSC_RETURN( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu type=%lu",
+                id, count, catalogue_type );
 }
 
 /***********************************************************************
@@ -281,12 +280,12 @@ int WINAPI WSCEnumProtocolsEx( DWORD catalogue_type, int *protocols, WSAPROTOCOL
 /* The order functions return their error instead of telling it through a pointer. */
 static int check_order( const void *ids, size_t id_size, DWORD count, int code )
 {
-    BYTE id[sizeof(GUID)];
+    BYTE id[sizeof( GUID )];
     int error;
 
-    if (!ids) return WSAEFAULT;
-    if (!count) return WSAEINVAL;
-    if ((error = ws2_read( id, ids, id_size ))) return error;
+    if ( !ids ) return WSAEFAULT;
+    if ( !count ) return WSAEINVAL;
+    if ( ( error = ws2_read( id, ids, id_size ) ) ) return error;
     return code;
 }
 
@@ -295,7 +294,7 @@ static int check_order( const void *ids, size_t id_size, DWORD count, int code )
  */
 int WINAPI WSCWriteProviderOrder( DWORD *ids, DWORD count )
 {
-    int error = check_order( ids, sizeof(*ids), count, TRANSPORT_DENIED );
+    int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
     WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
 }
@@ -305,7 +304,7 @@ int WINAPI WSCWriteProviderOrder( DWORD *ids, DWORD count )
  */
 int WINAPI WSCWriteProviderOrder32( DWORD *ids, DWORD count )
 {
-    int error = check_order( ids, sizeof(*ids), count, TRANSPORT_DENIED );
+    int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
     WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
 }
@@ -315,9 +314,9 @@ int WINAPI WSCWriteProviderOrder32( DWORD *ids, DWORD count )
  */
 int WINAPI WSCWriteProviderOrderEx( DWORD *ids, DWORD count, DWORD catalogue_type, int *error_code )
 {
-    int error = check_order( ids, sizeof(*ids), count, TRANSPORT_DENIED );
+    int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
-    ws2_write( error_code, &error, sizeof(error) );
+    ws2_write( error_code, &error, sizeof( error ) );
     WS2_RETURN( error, error, "ids=%p count=%lu type=%lu", ids, count, catalogue_type );
 }
 
@@ -326,7 +325,7 @@ int WINAPI WSCWriteProviderOrderEx( DWORD *ids, DWORD count, DWORD catalogue_typ
  */
 int WINAPI WSCWriteNameSpaceOrder( GUID *ids, DWORD count )
 {
-    int error = check_order( ids, sizeof(*ids), count, NAMESPACE_DENIED );
+    int error = check_order( ids, sizeof( *ids ), count, NAMESPACE_DENIED );
 
     WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
 }
@@ -336,7 +335,7 @@ int WINAPI WSCWriteNameSpaceOrder( GUID *ids, DWORD count )
  */
 int WINAPI WSCWriteNameSpaceOrder32( GUID *ids, DWORD count )
 {
-    int error = check_order( ids, sizeof(*ids), count, NAMESPACE_DENIED );
+    int error = check_order( ids, sizeof( *ids ), count, NAMESPACE_DENIED );
 
     WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
 }
@@ -349,10 +348,10 @@ static int install_namespace( const WCHAR *identifier, const WCHAR *path, const 
     GUID copy;
     int error;
 
-    if (!identifier || !path || !id) return WSAEFAULT;
-    if ((error = ws2_read( &first, identifier, sizeof(first) ))) return error;
-    if ((error = ws2_read( &first, path, sizeof(first) ))) return error;
-    if ((error = ws2_read( &copy, id, sizeof(copy) ))) return error;
+    if ( !identifier || !path || !id ) return WSAEFAULT;
+    if ( ( error = ws2_read( &first, identifier, sizeof( first ) ) ) ) return error;
+    if ( ( error = ws2_read( &first, path, sizeof( first ) ) ) ) return error;
+    if ( ( error = ws2_read( &copy, id, sizeof( copy ) ) ) ) return error;
     return namespace_by_provider( &copy ) ? WSAEINVAL : NAMESPACE_DENIED;
 }
 
@@ -450,10 +449,10 @@ static int get_category( const WCHAR *path, DWORD length, DWORD *categories )
     WCHAR first;
     int error;
 
-    if (!path) return WSAEFAULT;
-    if (!length) return WSAEINVAL;
-    if ((error = ws2_read( &first, path, sizeof(first) ))) return error;
-    return ws2_write( categories, &none, sizeof(none) );
+    if ( !path ) return WSAEFAULT;
+    if ( !length ) return WSAEINVAL;
+    if ( ( error = ws2_read( &first, path, sizeof( first ) ) ) ) return error;
+    return ws2_write( categories, &none, sizeof( none ) );
 }
 
 /***********************************************************************
@@ -475,7 +474,7 @@ int WINAPI WSCGetApplicationCategoryEx( const WCHAR *path, DWORD path_length, co
     DWORD none = 0;
     int result = get_category( path, path_length, categories );
 
-    if (!result && flags) result = ws2_write( flags, &none, sizeof(none) );
+    if ( !result && flags ) result = ws2_write( flags, &none, sizeof( none ) );
     WSC_RETURN( result, error, "path=%p extra=%p %lu", path, extra, extra_length );
 }
 

@@ -15,7 +15,7 @@ static UINT_PTR put( struct layout *layout, const void *data, size_t size )
 {
     UINT_PTR place = layout->base + layout->used;
 
-    if (layout->block && size) memcpy( layout->block + layout->used, data, size );
+    if ( layout->block && size ) memcpy( layout->block + layout->used, data, size );
     layout->used += size;
     return place;
 }
@@ -30,8 +30,8 @@ static char **put_array( struct layout *layout, unsigned int count )
 {
     size_t place = layout->used;
 
-    layout->used += ( count + 1 ) * sizeof(char *);
-    if (!layout->block) return NULL;
+    layout->used += ( count + 1 ) * sizeof( char * );
+    if ( !layout->block ) return NULL;
     memset( layout->block + place, 0, layout->used - place );
     return (char **)( layout->block + place );
 }
@@ -46,21 +46,21 @@ static void lay_host( struct layout *layout, const struct resolver_answer *answe
     struct hostent host = { 0 };
     char **array;
 
-    for (const char *p = answer->names + strlen( answer->names ) + 1; *p; p += strlen( p ) + 1) alias_count++;
-    for (unsigned int i = 0; i < answer->count; i++) address_count += answer->addresses[i].family == family;
+    for ( const char *p = answer->names + strlen( answer->names ) + 1; *p; p += strlen( p ) + 1 ) alias_count++;
+    for ( unsigned int i = 0; i < answer->count; i++ ) address_count += answer->addresses[i].family == family;
 
-    layout->used = sizeof(host);
+    layout->used = sizeof( host );
     alias_place = layout->used;
     put_array( layout, alias_count );
     address_place = layout->used;
     array = put_array( layout, address_count );
-    for (unsigned int i = 0; i < answer->count; i++)
+    for ( unsigned int i = 0; i < answer->count; i++ )
     {
         UINT_PTR place;
 
-        if (answer->addresses[i].family != family) continue;
+        if ( answer->addresses[i].family != family ) continue;
         place = put( layout, answer->addresses[i].bytes, size );
-        if (array) array[n++] = (char *)place;
+        if ( array ) array[n++] = (char *)place;
     }
     host.h_addrtype = family;
     host.h_length = size;
@@ -69,13 +69,13 @@ static void lay_host( struct layout *layout, const struct resolver_answer *answe
     host.h_name = put_string( layout, answer->names );
     array = layout->block ? (char **)( layout->block + alias_place ) : NULL;
     n = 0;
-    for (const char *p = answer->names + strlen( answer->names ) + 1; *p; p += strlen( p ) + 1)
+    for ( const char *p = answer->names + strlen( answer->names ) + 1; *p; p += strlen( p ) + 1 )
     {
         char *place = put_string( layout, p );
 
-        if (array) array[n++] = place;
+        if ( array ) array[n++] = place;
     }
-    if (layout->block) memcpy( layout->block, &host, sizeof(host) );
+    if ( layout->block ) memcpy( layout->block, &host, sizeof( host ) );
 }
 
 size_t record_host( const struct resolver_answer *answer, int family, char *block, size_t size, UINT_PTR base )
@@ -83,7 +83,7 @@ size_t record_host( const struct resolver_answer *answer, int family, char *bloc
     struct layout layout = { NULL, base, 0 };
 
     lay_host( &layout, answer, family );
-    if (!block || layout.used > size) return layout.used;
+    if ( !block || layout.used > size ) return layout.used;
     layout.block = block;
     lay_host( &layout, answer, family );
     return layout.used;
@@ -94,11 +94,11 @@ static char **lay_aliases( struct layout *layout, const struct netdb_entry *entr
     size_t place = layout->used;
     char **array = put_array( layout, entry->alias_count );
 
-    for (unsigned int i = 0; i < entry->alias_count; i++)
+    for ( unsigned int i = 0; i < entry->alias_count; i++ )
     {
         char *alias = put_string( layout, entry->aliases[i] );
 
-        if (array) array[i] = alias;
+        if ( array ) array[i] = alias;
     }
     return AT( layout, place );
 }
@@ -107,12 +107,12 @@ static void lay_service( struct layout *layout, const struct netdb_entry *entry 
 {
     struct servent service = { 0 };
 
-    layout->used = sizeof(service);
+    layout->used = sizeof( service );
     service.s_aliases = lay_aliases( layout, entry );
     service.s_name = put_string( layout, entry->name );
     service.s_proto = put_string( layout, entry->protocol );
     service.s_port = htons( entry->number );
-    if (layout->block) memcpy( layout->block, &service, sizeof(service) );
+    if ( layout->block ) memcpy( layout->block, &service, sizeof( service ) );
 }
 
 size_t record_service( const struct netdb_entry *entry, char *block, size_t size, UINT_PTR base )
@@ -120,7 +120,7 @@ size_t record_service( const struct netdb_entry *entry, char *block, size_t size
     struct layout layout = { NULL, base, 0 };
 
     lay_service( &layout, entry );
-    if (!block || layout.used > size) return layout.used;
+    if ( !block || layout.used > size ) return layout.used;
     layout.block = block;
     lay_service( &layout, entry );
     return layout.used;
@@ -130,11 +130,11 @@ static void lay_protocol( struct layout *layout, const struct netdb_entry *entry
 {
     struct protoent protocol = { 0 };
 
-    layout->used = sizeof(protocol);
+    layout->used = sizeof( protocol );
     protocol.p_aliases = lay_aliases( layout, entry );
     protocol.p_name = put_string( layout, entry->name );
     protocol.p_proto = entry->number;
-    if (layout->block) memcpy( layout->block, &protocol, sizeof(protocol) );
+    if ( layout->block ) memcpy( layout->block, &protocol, sizeof( protocol ) );
 }
 
 size_t record_protocol( const struct netdb_entry *entry, char *block, size_t size, UINT_PTR base )
@@ -142,7 +142,7 @@ size_t record_protocol( const struct netdb_entry *entry, char *block, size_t siz
     struct layout layout = { NULL, base, 0 };
 
     lay_protocol( &layout, entry );
-    if (!block || layout.used > size) return layout.used;
+    if ( !block || layout.used > size ) return layout.used;
     layout.block = block;
     lay_protocol( &layout, entry );
     return layout.used;
@@ -151,10 +151,10 @@ size_t record_protocol( const struct netdb_entry *entry, char *block, size_t siz
 /* An answer of one address and one name. */
 static int single( const struct ws2_address *address, const char *name, struct resolver_answer *answer )
 {
-    memset( answer, 0, sizeof(*answer) );
+    memset( answer, 0, sizeof( *answer ) );
     answer->names = calloc( 1, strlen( name ) + 2 );
-    answer->addresses = malloc( sizeof(*address) );
-    if (!answer->names || !answer->addresses)
+    answer->addresses = malloc( sizeof( *address ) );
+    if ( !answer->names || !answer->addresses )
     {
         resolver_free( answer );
         return WSA_NOT_ENOUGH_MEMORY;
@@ -172,10 +172,10 @@ int record_find_host( const char *name, struct resolver_answer *answer )
     char *encoded;
     int error;
 
-    if (!wide) return WSA_NOT_ENOUGH_MEMORY;
-    if (resolver_parse_literal( wide, &address ))
+    if ( !wide ) return WSA_NOT_ENOUGH_MEMORY;
+    if ( resolver_parse_literal( wide, &address ) )
         error = address.family == AF_INET ? single( &address, name, answer ) : WSANO_DATA;
-    else if (!(error = resolver_encode( wide, TRUE, &encoded )))
+    else if ( !( error = resolver_encode( wide, TRUE, &encoded ) ) )
     {
         error = resolver_lookup( encoded, AF_INET, TRUE, answer );
         free( encoded );
@@ -190,14 +190,14 @@ int record_find_host_by_address( const void *bytes, int length, int family, stru
     int size = family == AF_INET ? 4 : 16, error;
     char *names;
 
-    if (family != AF_INET && family != AF_INET6) return WSAEAFNOSUPPORT;
-    if (!bytes || length < size) return WSAEFAULT;
-    if ((error = ws2_read( address.bytes, bytes, size ))) return error;
+    if ( family != AF_INET && family != AF_INET6 ) return WSAEAFNOSUPPORT;
+    if ( !bytes || length < size ) return WSAEFAULT;
+    if ( ( error = ws2_read( address.bytes, bytes, size ) ) ) return error;
     /* an address without a name is a thing that has no data of the kind */
-    if ((error = resolver_reverse( &address, &names ))) return error == WSAHOST_NOT_FOUND ? WSANO_DATA : error;
-    memset( answer, 0, sizeof(*answer) );
+    if ( ( error = resolver_reverse( &address, &names ) ) ) return error == WSAHOST_NOT_FOUND ? WSANO_DATA : error;
+    memset( answer, 0, sizeof( *answer ) );
     answer->names = names;
-    if (!(answer->addresses = malloc( sizeof(address) )))
+    if ( !( answer->addresses = malloc( sizeof( address ) ) ) )
     {
         resolver_free( answer );
         return WSA_NOT_ENOUGH_MEMORY;
@@ -209,15 +209,15 @@ int record_find_host_by_address( const void *bytes, int length, int family, stru
 
 int record_find_service( const char *name, int port, const char *protocol, struct netdb_entry *entry )
 {
-    if (protocol && !*protocol) protocol = NULL;
-    if (name ? netdb_service_by_name( name, protocol, entry )
-             : netdb_service_by_port( ntohs( port ), protocol, entry ))
+    if ( protocol && !*protocol ) protocol = NULL;
+    if ( name ? netdb_service_by_name( name, protocol, entry )
+              : netdb_service_by_port( ntohs( port ), protocol, entry ) )
         return 0;
     return WSANO_DATA;
 }
 
 int record_find_protocol( const char *name, int number, struct netdb_entry *entry )
 {
-    if (name ? netdb_protocol_by_name( name, entry ) : netdb_protocol_by_number( number, entry )) return 0;
+    if ( name ? netdb_protocol_by_name( name, entry ) : netdb_protocol_by_number( number, entry ) ) return 0;
     return WSANO_DATA;
 }

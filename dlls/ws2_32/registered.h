@@ -77,7 +77,7 @@ struct registered_request
     WSABUF data;
     char *address; /* of the other end; NULL for none */
     INT address_size;
-    char *flags_user; /* where the flags of the end go; NULL for none */
+    char *flags_user;                 /* where the flags of the end go; NULL for none */
     struct registered_extras *extras; /* NULL for most */
 };
 
@@ -92,8 +92,8 @@ BOOL WINAPI registered_send_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO_B
                                 PRIO_BUF control, PRIO_BUF result_flags, DWORD flags, PVOID context );
 void WINAPI registered_close_completions( RIO_CQ queue );
 RIO_CQ WINAPI registered_create_completions( DWORD size, PRIO_NOTIFICATION_COMPLETION notification );
-RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receive_buffers, ULONG sends, ULONG send_buffers,
-                                          RIO_CQ receive_queue, RIO_CQ send_queue, PVOID context );
+RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receive_buffers, ULONG sends,
+                                          ULONG send_buffers, RIO_CQ receive_queue, RIO_CQ send_queue, PVOID context );
 ULONG WINAPI registered_dequeue( RIO_CQ queue, PRIORESULT results, ULONG count );
 void WINAPI registered_deregister_buffer( RIO_BUFFERID id );
 INT WINAPI registered_notify( RIO_CQ queue );

@@ -21,11 +21,11 @@ void *registered_create( enum registered_kind kind, size_t size )
     chunk *volatile *place;
 
     AcquireSRWLockExclusive( &lock );
-    if ((object = free_objects[kind])) free_objects[kind] = object->next_free;
-    else if (used < 1u << INDEX_BITS)
+    if ( ( object = free_objects[kind] ) ) free_objects[kind] = object->next_free;
+    else if ( used < 1u << INDEX_BITS )
     {
         place = &chunks[used >> CHUNK_BITS];
-        if (( *place || ( *place = calloc( 1, sizeof(chunk) ) ) ) && (object = calloc( 1, size )))
+        if ( ( *place || ( *place = calloc( 1, sizeof( chunk ) ) ) ) && ( object = calloc( 1, size ) ) )
         {
             object->next_id = used << 10 | kind;
             ( **place )[used % CHUNK_SIZE] = object;
@@ -46,7 +46,10 @@ void *registered_publish( void *pointer )
     return (void *)(UINT_PTR)id;
 }
 
-void registered_hide( void *pointer ) { InterlockedExchange( (LONG *)&( (struct registered_object *)pointer )->id, 0 ); }
+void registered_hide( void *pointer )
+{
+    InterlockedExchange( (LONG *)&( (struct registered_object *)pointer )->id, 0 );
+}
 
 void registered_free( enum registered_kind kind, void *pointer )
 {
@@ -65,7 +68,7 @@ void *registered_find( const void *handle, enum registered_kind kind )
     struct registered_object *object;
     chunk *objects;
 
-    if (id > 0xffffffff || ( id & 3 ) != kind || !(objects = chunks[index >> CHUNK_BITS])) return NULL;
+    if ( id > 0xffffffff || ( id & 3 ) != kind || !( objects = chunks[index >> CHUNK_BITS] ) ) return NULL;
     object = ( *objects )[index % CHUNK_SIZE];
     return object && object->id == (UINT32)id ? object : NULL;
 }

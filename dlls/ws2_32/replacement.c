@@ -23,7 +23,7 @@ static HANDLE make_handle( int fd )
     struct ws2_fd_params params = { .fd = fd };
     void *handle = NULL;
 
-    if (ws2host_fd_to_handle( fd, 0, &handle )) handle = NULL;
+    if ( ws2host_fd_to_handle( fd, 0, &handle ) ) handle = NULL;
     ws2_call( fd_close, &params );
     return handle;
 }
@@ -42,7 +42,7 @@ static ULONG attributes_of( HANDLE handle )
         BOOLEAN inherited, protected;
     } flags = { 0 };
 
-    nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof(flags), NULL );
+    nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL );
     return flags.inherited ? OBJ_INHERIT : 0;
 }
 
@@ -51,7 +51,7 @@ NTSTATUS replacement_duplicate( HANDLE handle, HANDLE socket, HANDLE target_proc
 {
     NTSTATUS status;
 
-    if (options & DUPLICATE_SAME_ATTRIBUTES)
+    if ( options & DUPLICATE_SAME_ATTRIBUTES )
     {
         attributes = attributes_of( socket );
         options &= ~DUPLICATE_SAME_ATTRIBUTES;
@@ -78,7 +78,8 @@ static BOOL is_inherited( HANDLE process, HANDLE handle )
     HANDLE copy;
     BOOL same;
 
-    if (nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0, DUPLICATE_SAME_ACCESS )) return FALSE;
+    if ( nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0, DUPLICATE_SAME_ACCESS ) )
+        return FALSE;
     same = !NtCompareObjects( copy, handle );
     nt_NtClose( copy );
     return same;
@@ -89,12 +90,12 @@ static struct stale *list_stale( void )
     struct ws2_socket_replaced_params params = { .next = 1 };
     struct stale *first = NULL, **link = &first, *stale;
 
-    while (!ws2host_call( ws2_call_socket_replaced, &params ) && params.handle)
+    while ( !ws2host_call( ws2_call_socket_replaced, &params ) && params.handle )
     {
         HANDLE made_anew = params.error ? NULL : make_handle( params.fd );
 
-        if (!made_anew) continue;
-        if (!(stale = calloc( 1, sizeof(*stale) )))
+        if ( !made_anew ) continue;
+        if ( !( stale = calloc( 1, sizeof( *stale ) ) ) )
         {
             nt_NtClose( made_anew );
             break;
@@ -113,8 +114,8 @@ static void close_in( HANDLE process, HANDLE handle )
 {
     HANDLE copy;
 
-    if (!nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0,
-                               DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ))
+    if ( !nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0,
+                                DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
         nt_NtClose( copy );
 }
 
@@ -123,11 +124,11 @@ static void make_under_same_value( HANDLE process, const struct stale *stale, HA
 {
     HANDLE made, *more;
 
-    while (!nt_NtDuplicateObject( GetCurrentProcess(), stale->made_anew, process, &made, 0, stale->attributes,
-                                  DUPLICATE_SAME_ACCESS ))
+    while ( !nt_NtDuplicateObject( GetCurrentProcess(), stale->made_anew, process, &made, 0, stale->attributes,
+                                   DUPLICATE_SAME_ACCESS ) )
     {
-        if (made == stale->handle) return;
-        if (made < stale->handle && (more = realloc( *fillers, ( *count + 1 ) * sizeof(*more) )))
+        if ( made == stale->handle ) return;
+        if ( made < stale->handle && ( more = realloc( *fillers, ( *count + 1 ) * sizeof( *more ) ) ) )
         {
             *fillers = more;
             more[( *count )++] = made;
@@ -144,16 +145,16 @@ static void put_right( HANDLE process, struct stale *list )
     HANDLE *fillers = NULL;
     unsigned int count = 0;
 
-    for (struct stale *stale = list; stale; stale = stale->next)
-        if (is_inherited( process, stale->handle )) close_in( process, stale->handle );
+    for ( struct stale *stale = list; stale; stale = stale->next )
+        if ( is_inherited( process, stale->handle ) ) close_in( process, stale->handle );
         else
         {
             nt_NtClose( stale->made_anew );
             stale->made_anew = NULL;
         }
-    for (struct stale *stale = list; stale; stale = stale->next)
-        if (stale->made_anew) make_under_same_value( process, stale, &fillers, &count );
-    while (count--) close_in( process, fillers[count] );
+    for ( struct stale *stale = list; stale; stale = stale->next )
+        if ( stale->made_anew ) make_under_same_value( process, stale, &fillers, &count );
+    while ( count-- ) close_in( process, fillers[count] );
     free( fillers );
 }
 
@@ -165,18 +166,18 @@ NTSTATUS NTAPI hook_NtCreateUserProcess( HANDLE *process, HANDLE *thread, ACCESS
     struct stale *list = list_stale(), *stale;
     NTSTATUS status;
 
-    status = nt_NtCreateUserProcess( process, thread, process_access, thread_access, process_attributes, thread_attributes,
-                                     process_flags, list ? thread_flags | THREAD_CREATE_SUSPENDED : thread_flags, parameters,
-                                     info, attributes );
-    if (!status && list)
+    status = nt_NtCreateUserProcess(
+        process, thread, process_access, thread_access, process_attributes, thread_attributes, process_flags,
+        list ? thread_flags | THREAD_CREATE_SUSPENDED : thread_flags, parameters, info, attributes );
+    if ( !status && list )
     {
         put_right( *process, list );
-        if (!( thread_flags & THREAD_CREATE_SUSPENDED )) NtResumeThread( *thread, NULL );
+        if ( !( thread_flags & THREAD_CREATE_SUSPENDED ) ) NtResumeThread( *thread, NULL );
     }
-    while ((stale = list))
+    while ( ( stale = list ) )
     {
         list = stale->next;
-        if (stale->made_anew) nt_NtClose( stale->made_anew );
+        if ( stale->made_anew ) nt_NtClose( stale->made_anew );
         free( stale );
     }
     return status;

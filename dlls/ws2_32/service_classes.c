@@ -23,10 +23,10 @@ static WCHAR *class_name( const GUID *id )
 {
     struct netdb_entry entry;
 
-    for (unsigned int i = 0; i < ARRAYSIZE( classes ); i++)
-        if (!memcmp( &classes[i].id, id, sizeof(*id) )) return _wcsdup( classes[i].name );
-    if (( IS_SVCID_TCP( id ) && netdb_service_by_port( id->Data1 & 0xffff, "tcp", &entry ) ) ||
-        ( IS_SVCID_UDP( id ) && netdb_service_by_port( id->Data1 & 0xffff, "udp", &entry ) ))
+    for ( unsigned int i = 0; i < ARRAYSIZE( classes ); i++ )
+        if ( !memcmp( &classes[i].id, id, sizeof( *id ) ) ) return _wcsdup( classes[i].name );
+    if ( ( IS_SVCID_TCP( id ) && netdb_service_by_port( id->Data1 & 0xffff, "tcp", &entry ) ) ||
+         ( IS_SVCID_UDP( id ) && netdb_service_by_port( id->Data1 & 0xffff, "udp", &entry ) ) )
         return string_wide( CP_UTF8, entry.name );
     return NULL;
 }
@@ -37,9 +37,9 @@ static int find_class( const GUID *user, WCHAR **name )
     int error;
 
     *name = NULL;
-    if (!ws2_started) return WSANOTINITIALISED;
-    if (!user) return WSAEINVAL;
-    if ((error = ws2_read( &id, user, sizeof(id) ))) return error;
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    if ( !user ) return WSAEINVAL;
+    if ( ( error = ws2_read( &id, user, sizeof( id ) ) ) ) return error;
     *name = class_name( &id );
     return *name ? 0 : WSATYPE_NOT_FOUND;
 }
@@ -51,13 +51,13 @@ static int class_name_by_id( const GUID *id, void *buffer, DWORD *length, BOOL w
     WCHAR *name;
     int error;
 
-    if ((error = find_class( id, &name ))) return error;
-    if (!wide) narrow = string_narrow( CP_ACP, name );
-    if (!(error = ws2_read( &room, length, sizeof(room) )))
+    if ( ( error = find_class( id, &name ) ) ) return error;
+    if ( !wide ) narrow = string_narrow( CP_ACP, name );
+    if ( !( error = ws2_read( &room, length, sizeof( room ) ) ) )
     {
-        needed = wide ? ( wcslen( name ) + 1 ) * sizeof(WCHAR) : strlen( narrow ) + 1;
+        needed = wide ? ( wcslen( name ) + 1 ) * sizeof( WCHAR ) : strlen( narrow ) + 1;
         error = !buffer || room < needed ? WSAEFAULT : ws2_write( buffer, wide ? (void *)name : narrow, needed );
-        if (ws2_write( length, &needed, sizeof(needed) )) error = WSAEFAULT;
+        if ( ws2_write( length, &needed, sizeof( needed ) ) ) error = WSAEFAULT;
     }
     free( name );
     free( narrow );
@@ -93,24 +93,25 @@ static int class_info( const GUID *user, DWORD *length, void *buffer, BOOL wide 
     WCHAR *name;
     int error;
 
-    if ((error = find_class( user, &name ))) return error;
-    if ((error = ws2_read( &block.id, user, sizeof(block.id) )) || ( error = ws2_read( &room, length, sizeof(room) ) ))
+    if ( ( error = find_class( user, &name ) ) ) return error;
+    if ( ( error = ws2_read( &block.id, user, sizeof( block.id ) ) ) ||
+         ( error = ws2_read( &room, length, sizeof( room ) ) ) )
     {
         free( name );
         return error;
     }
     needed = offsetof( __typeof__( block ), name );
-    if (wide)
+    if ( wide )
     {
         wcsncpy( block.name, name, ARRAYSIZE( block.name ) - 1 );
-        needed += ( wcslen( block.name ) + 1 ) * sizeof(WCHAR);
+        needed += ( wcslen( block.name ) + 1 ) * sizeof( WCHAR );
     }
-    else needed += WideCharToMultiByte( CP_ACP, 0, name, -1, (char *)block.name, sizeof(block.name), NULL, NULL );
+    else needed += WideCharToMultiByte( CP_ACP, 0, name, -1, (char *)block.name, sizeof( block.name ), NULL, NULL );
     free( name );
     block.info.lpServiceClassId = (GUID *)( (char *)buffer + offsetof( __typeof__( block ), id ) );
     block.info.lpszServiceClassName = (WCHAR *)( (char *)buffer + offsetof( __typeof__( block ), name ) );
     error = !buffer || room < needed ? WSAEFAULT : ws2_write( buffer, &block, needed );
-    if (ws2_write( length, &needed, sizeof(needed) )) error = WSAEFAULT;
+    if ( ws2_write( length, &needed, sizeof( needed ) ) ) error = WSAEFAULT;
     return error;
 }
 
@@ -136,11 +137,11 @@ static int install_class( const WSASERVICECLASSINFOW *user )
     GUID id;
     int error;
 
-    if (!ws2_started) return WSANOTINITIALISED;
-    if (!user) return WSAEINVAL;
-    if ((error = ws2_read( &info, user, sizeof(info) ))) return error;
-    if (!info.lpServiceClassId || !info.lpszServiceClassName) return WSAEINVAL;
-    if ((error = ws2_read( &id, info.lpServiceClassId, sizeof(id) ))) return error;
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    if ( !user ) return WSAEINVAL;
+    if ( ( error = ws2_read( &info, user, sizeof( info ) ) ) ) return error;
+    if ( !info.lpServiceClassId || !info.lpszServiceClassName ) return WSAEINVAL;
+    if ( ( error = ws2_read( &id, info.lpServiceClassId, sizeof( id ) ) ) ) return error;
     return WSAEACCES;
 }
 
@@ -178,12 +179,12 @@ static int set_service( const WSAQUERYSETW *user, WSAESETSERVICEOP operation )
     WSAQUERYSETW query;
     int error;
 
-    if (!ws2_started) return WSANOTINITIALISED;
-    if (!user) return WSAEFAULT;
-    if ((error = ws2_read( &query, user, sizeof(query) ))) return error;
-    if (query.dwSize < sizeof(query) || operation < RNRSERVICE_REGISTER || operation > RNRSERVICE_DELETE)
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    if ( !user ) return WSAEFAULT;
+    if ( ( error = ws2_read( &query, user, sizeof( query ) ) ) ) return error;
+    if ( query.dwSize < sizeof( query ) || operation < RNRSERVICE_REGISTER || operation > RNRSERVICE_DELETE )
         return WSAEINVAL;
-    if (!query.lpServiceClassId || !query.lpszServiceInstanceName) return WSAEINVAL;
+    if ( !query.lpServiceClassId || !query.lpszServiceInstanceName ) return WSAEINVAL;
     return WSAEACCES;
 }
 

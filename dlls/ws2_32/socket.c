@@ -23,14 +23,14 @@ SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
     struct ws2_socket_install_params install = { .descriptor = descriptor };
     void *handle = NULL;
 
-    if (ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ))
+    if ( ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ) )
     {
         ws2_call( socket_discard, &install );
         *error = WSAEMFILE;
         return INVALID_SOCKET;
     }
     install.handle = ws2_pointer( handle );
-    if ((*error = ws2_call( socket_install, &install )))
+    if ( ( *error = ws2_call( socket_install, &install ) ) )
     {
         ws2_call( socket_discard, &install );
         NtClose( handle );
@@ -43,23 +43,25 @@ BOOL ws2_adopt( UINT64 handle )
 {
     struct ws2_socket_adopt_params adopt = { .handle = handle };
 
-    if (!handle || handle > 0x7fffffff) return FALSE;
-    if (ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd )) return FALSE;
-    if (ws2_call( socket_adopt, &adopt )) return FALSE;
+    if ( !handle || handle > 0x7fffffff ) return FALSE;
+    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) return FALSE;
+    if ( ws2_call( socket_adopt, &adopt ) ) return FALSE;
     /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is
      * another object's by now. Who closes it from here on finds the descriptor. */
-    if (ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd )) adopt.fd = -1;
+    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) adopt.fd = -1;
     return !ws2_call( socket_adopted, &adopt );
 }
 
 /* slot_flags: of enum ws2_slot_flag, besides */
 static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
 {
-    struct ws2_socket_create_params create = { .family = family, .type = type, .protocol = protocol, .flags = slot_flags };
+    struct ws2_socket_create_params create = {
+        .family = family, .type = type, .protocol = protocol, .flags = slot_flags
+    };
 
-    if (flags & WSA_FLAG_OVERLAPPED) create.flags |= WS2_FLAG_OVERLAPPED;
-    if (flags & WSA_FLAG_REGISTERED_IO) create.flags |= WS2_FLAG_REGISTERED_IO;
-    if ((*error = ws2_call( socket_create, &create ))) return INVALID_SOCKET;
+    if ( flags & WSA_FLAG_OVERLAPPED ) create.flags |= WS2_FLAG_OVERLAPPED;
+    if ( flags & WSA_FLAG_REGISTERED_IO ) create.flags |= WS2_FLAG_REGISTERED_IO;
+    if ( ( *error = ws2_call( socket_create, &create ) ) ) return INVALID_SOCKET;
     return ws2_install( create.fd, create.descriptor, flags, error );
 }
 
@@ -72,8 +74,8 @@ SOCKET ws2_open_helper( BOOL inherited )
 {
     int error;
 
-    return create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP, WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ),
-                        WS2_FLAG_HELPER, &error );
+    return create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP,
+                        WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ), WS2_FLAG_HELPER, &error );
 }
 
 /* info: a copy of the program's, NULL for none */
@@ -81,7 +83,7 @@ static SOCKET create_from( int family, int type, int protocol, const WSAPROTOCOL
 {
     const WSAPROTOCOL_INFOW *entry;
 
-    if (info && info->dwProviderReserved) return duplicate_open( info->dwProviderReserved, flags, error );
+    if ( info && info->dwProviderReserved ) return duplicate_open( info->dwProviderReserved, flags, error );
     *error = info ? catalogue_resolve_info( family, type, protocol, info, &entry, &family, &type, &protocol )
                   : catalogue_resolve( family, type, protocol, &entry, &family, &type, &protocol );
     return *error ? INVALID_SOCKET : create( family, type, protocol, flags, error );
@@ -110,8 +112,8 @@ SOCKET WINAPI WSASocketW( int family, int type, int protocol, LPWSAPROTOCOL_INFO
     int error = 0;
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketW" );
-    if (info) error = ws2_read( &copy, info, sizeof(copy) );
-    if (!error) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    if ( info ) error = ws2_read( &copy, info, sizeof( copy ) );
+    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
     WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
                 (void *)info, group, flags );
 }
@@ -127,9 +129,9 @@ SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFO
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketA" );
     /* the two forms differ in the name at the end only, and the name is nobody's input */
-    memset( &copy, 0, sizeof(copy) );
-    if (info) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
-    if (!error) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    memset( &copy, 0, sizeof( copy ) );
+    if ( info ) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
+    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
     WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
                 (void *)info, group, flags );
 }
@@ -140,11 +142,11 @@ int ws2_close( SOCKET s )
     int error;
 
     handle_copies( &params );
-    if ((error = ws2_call( close_begin, &params ))) return error;
+    if ( ( error = ws2_call( close_begin, &params ) ) ) return error;
     registered_closing( s );
     NtClose( (HANDLE)s );
     ws2_call( close_end, &params );
-    if (params.completions) completion_deliver();
+    if ( params.completions ) completion_deliver();
     return 0;
 }
 

@@ -22,17 +22,17 @@ int ws2_call_( unsigned int code, void *params )
 {
     int32_t status;
 
-    if (blocking_turns && blocking_inside()) return WSAEINPROGRESS;
-    while ((status = ws2host_call( code, params )))
+    if ( blocking_turns && blocking_inside() ) return WSAEINPROGRESS;
+    while ( ( status = ws2host_call( code, params ) ) )
     {
-        switch (status)
+        switch ( status )
         {
         case WS2_STATUS_ALERT:
             ws2_alert();
-            if (blocking_hooks) blocking_turn();
+            if ( blocking_hooks ) blocking_turn();
             break;
         case WS2_STATUS_ADOPT:
-            if (!ws2_adopt( ( (struct ws2_handle_params *)params )->handle )) return WSAENOTSOCK;
+            if ( !ws2_adopt( ( (struct ws2_handle_params *)params )->handle ) ) return WSAENOTSOCK;
             break;
         case WS2_STATUS_CLOSED: return WSAENOTSOCK;
         default: return WSAEFAULT;
@@ -66,7 +66,7 @@ int ws2_attach( void )
     struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
     int error = ws2_call( attach, &attach );
 
-    if (error) return error;
+    if ( error ) return error;
     ws2_tracing = attach.trace;
     hooks_install();
     return 0;
@@ -81,17 +81,17 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     int error;
 
     /* the version that the caller asks for when it is one of ours, the highest otherwise; 0.x is none */
-    if (!LOBYTE( version )) return WSAVERNOTSUPPORTED;
+    if ( !LOBYTE( version ) ) return WSAVERNOTSUPPORTED;
     result.wHighVersion = MAKEWORD( 2, 2 );
-    result.wVersion = LOBYTE( version ) > 2 || (LOBYTE( version ) == 2 && HIBYTE( version ) > 2) ? MAKEWORD( 2, 2 )
-                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1                          ? MAKEWORD( 1, 1 )
-                                                                                                : version;
+    result.wVersion = LOBYTE( version ) > 2 || ( LOBYTE( version ) == 2 && HIBYTE( version ) > 2 ) ? MAKEWORD( 2, 2 )
+                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1                            ? MAKEWORD( 1, 1 )
+                                                                                                   : version;
     strcpy( result.szDescription, "WinSock 2.0" );
     strcpy( result.szSystemStatus, "Running" );
-    if (LOBYTE( result.wVersion ) == 1) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
-    if ((error = ws2_write( data, &result, sizeof(result) ))) return error;
-    if (ws2_attach()) return WSASYSNOTREADY;
-    if (!ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version )) ws2_version = result.wVersion;
+    if ( LOBYTE( result.wVersion ) == 1 ) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
+    if ( ( error = ws2_write( data, &result, sizeof( result ) ) ) ) return error;
+    if ( ws2_attach() ) return WSASYSNOTREADY;
+    if ( !ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version ) ) ws2_version = result.wVersion;
     InterlockedIncrement( &ws2_started );
     WS2_RETURN( 0, 0, "version=%#x", version );
 }
@@ -101,11 +101,11 @@ static void close_all( void )
 {
     struct ws2_handle_params next = { 0 };
 
-    while (!ws2_call( socket_next, &next ) && next.handle)
+    while ( !ws2_call( socket_next, &next ) && next.handle )
     {
         struct ws2_socket_info_params info = { .handle = next.handle };
 
-        if (ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER )) ws2_close( (SOCKET)next.handle );
+        if ( ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER ) ) ws2_close( (SOCKET)next.handle );
     }
 }
 
@@ -116,12 +116,11 @@ int WINAPI WSACleanup( void )
 {
     LONG count = ws2_started;
 
-    if (blocking_turns && blocking_inside()) WS2_RETURN_STATUS( WSAEINPROGRESS, "inside a blocking hook" );
-    do
-    {
-        if (!count) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
-    } while (!__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ));
-    if (count == 1) close_all();
+    if ( blocking_turns && blocking_inside() ) WS2_RETURN_STATUS( WSAEINPROGRESS, "inside a blocking hook" );
+    do {
+        if ( !count ) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
+    } while ( !__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) );
+    if ( count == 1 ) close_all();
     WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
 }
 
@@ -139,21 +138,21 @@ static void process_ends( void )
 
     /* what a non-blocking send left to this process is not lost with it; the I/O thread is gone already */
     ws2host_call( ws2_call_operation_flush, &flush );
-    for (unsigned int i = 0; i < CLOSED_AT_EXIT && !ws2_call( socket_next, &next ) && next.handle; i++)
+    for ( unsigned int i = 0; i < CLOSED_AT_EXIT && !ws2_call( socket_next, &next ) && next.handle; i++ )
         NtClose( (HANDLE)(UINT_PTR)next.handle );
     ws2host_call( ws2_call_process_end, &next );
 }
 
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
-    switch (reason)
+    switch ( reason )
     {
     case DLL_PROCESS_ATTACH:
         DisableThreadLibraryCalls( instance );
         hooks_install_early();
         break;
     case DLL_PROCESS_DETACH:
-        if (reserved) process_ends();
+        if ( reserved ) process_ends();
         break;
     }
     return TRUE;

@@ -12,32 +12,32 @@ static int read_terminated( const char *user, size_t unit, void **copy )
     int error;
 
     *copy = NULL;
-    if (!user) return 0;
-    for (;;)
+    if ( !user ) return 0;
+    for ( ;; )
     {
         piece = PAGE - (UINT_PTR)( user + used ) % PAGE;
-        if (piece > 256) piece = 256;
+        if ( piece > 256 ) piece = 256;
         /* a wide character may straddle two pages when the string is misaligned */
-        if (piece < unit) piece = unit;
+        if ( piece < unit ) piece = unit;
         piece -= piece % unit;
-        if (used + piece > size)
+        if ( used + piece > size )
         {
             size = ( used + piece ) * 2;
-            if (!(larger = realloc( string, size )))
+            if ( !( larger = realloc( string, size ) ) )
             {
                 free( string );
                 return WSA_NOT_ENOUGH_MEMORY;
             }
             string = larger;
         }
-        if ((error = ws2_read( string + used, user + used, piece )))
+        if ( ( error = ws2_read( string + used, user + used, piece ) ) )
         {
             free( string );
             return error;
         }
-        for (size_t end = used + piece; used < end; used += unit)
+        for ( size_t end = used + piece; used < end; used += unit )
         {
-            if (unit == 1 ? string[used] : *(WCHAR *)( string + used )) continue;
+            if ( unit == 1 ? string[used] : *(WCHAR *)( string + used ) ) continue;
             *copy = string;
             return 0;
         }
@@ -48,7 +48,7 @@ int string_read( const char *user, char **copy ) { return read_terminated( user,
 
 int string_read_wide( const WCHAR *user, WCHAR **copy )
 {
-    return read_terminated( (const char *)user, sizeof(WCHAR), (void **)copy );
+    return read_terminated( (const char *)user, sizeof( WCHAR ), (void **)copy );
 }
 
 int string_read_ansi( const char *user, WCHAR **copy )
@@ -57,7 +57,7 @@ int string_read_ansi( const char *user, WCHAR **copy )
     int error;
 
     *copy = NULL;
-    if ((error = string_read( user, &string )) || !string) return error;
+    if ( ( error = string_read( user, &string ) ) || !string ) return error;
     *copy = string_wide( CP_ACP, string );
     free( string );
     return *copy ? 0 : WSA_NOT_ENOUGH_MEMORY;
@@ -66,9 +66,9 @@ int string_read_ansi( const char *user, WCHAR **copy )
 WCHAR *string_wide( UINT code_page, const char *string )
 {
     int length = string ? MultiByteToWideChar( code_page, 0, string, -1, NULL, 0 ) : 0;
-    WCHAR *wide = length ? malloc( length * sizeof(WCHAR) ) : NULL;
+    WCHAR *wide = length ? malloc( length * sizeof( WCHAR ) ) : NULL;
 
-    if (wide) MultiByteToWideChar( code_page, 0, string, -1, wide, length );
+    if ( wide ) MultiByteToWideChar( code_page, 0, string, -1, wide, length );
     return wide;
 }
 
@@ -77,6 +77,6 @@ char *string_narrow( UINT code_page, const WCHAR *string )
     int length = string ? WideCharToMultiByte( code_page, 0, string, -1, NULL, 0, NULL, NULL ) : 0;
     char *narrow = length ? malloc( length ) : NULL;
 
-    if (narrow) WideCharToMultiByte( code_page, 0, string, -1, narrow, length, NULL, NULL );
+    if ( narrow ) WideCharToMultiByte( code_page, 0, string, -1, narrow, length, NULL, NULL );
     return narrow;
 }

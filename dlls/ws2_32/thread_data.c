@@ -12,7 +12,7 @@ static void WINAPI release( void *value )
 {
     struct thread_data *data = value;
 
-    if (!data) return;
+    if ( !data ) return;
     completion_thread_ends( data );
     port_user_ends( &data->port_user );
     free( data->host.memory );
@@ -31,15 +31,15 @@ static BOOL WINAPI allocate_slot( INIT_ONCE *init, void *parameter, void **conte
 /* The DLL goes: its callback must not be called any more. */
 static void __attribute__( ( destructor ) ) free_slot( void )
 {
-    if (slot != FLS_OUT_OF_INDEXES) FlsFree( slot );
+    if ( slot != FLS_OUT_OF_INDEXES ) FlsFree( slot );
 }
 
 struct thread_data *thread_data( void )
 {
     struct thread_data *data;
 
-    if (!InitOnceExecuteOnce( &once, allocate_slot, NULL, NULL )) return NULL;
-    if (!(data = FlsGetValue( slot )) && (data = calloc( 1, sizeof(*data) ))) FlsSetValue( slot, data );
+    if ( !InitOnceExecuteOnce( &once, allocate_slot, NULL, NULL ) ) return NULL;
+    if ( !( data = FlsGetValue( slot ) ) && ( data = calloc( 1, sizeof( *data ) ) ) ) FlsSetValue( slot, data );
     return data;
 }
 
@@ -47,10 +47,10 @@ void *thread_buffer( struct thread_buffer *buffer, size_t size )
 {
     void *memory;
 
-    if (size > buffer->size)
+    if ( size > buffer->size )
     {
-        if (size < 0x400) size = 0x400;
-        if (!(memory = malloc( size ))) return NULL;
+        if ( size < 0x400 ) size = 0x400;
+        if ( !( memory = malloc( size ) ) ) return NULL;
         free( buffer->memory );
         buffer->memory = memory;
         buffer->size = size;

@@ -16,11 +16,11 @@ struct thread_data
 {
     char ntoa[16];
     struct thread_buffer host, service, protocol;
-    FARPROC blocking_hook; /* NULL: none */
-    BOOL blocking;         /* inside the hook */
+    FARPROC blocking_hook;   /* NULL: none */
+    BOOL blocking;           /* inside the hook */
     BOOL blocking_cancelled; /* the call that waits is to end with WSAEINTR */
-    HANDLE thread;         /* for APCs, NULL before the first */
-    BOOL pended;           /* it has begun operations that waited */
+    HANDLE thread;           /* for APCs, NULL before the first */
+    BOOL pended;             /* it has begun operations that waited */
     struct port_user port_user;
 };
 

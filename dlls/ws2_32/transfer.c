@@ -21,7 +21,7 @@ int WINAPI send( SOCKET s, const char *buffer, int size, int flags )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "send" );
     error = size < 0 ? WSAEFAULT : ws2_call( send, &params );
-    if (params.need_io_thread) ws2_start_io_thread();
+    if ( params.need_io_thread ) ws2_start_io_thread();
     WS2_RETURN( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
                 (void *)buffer, size, flags );
 }
@@ -43,20 +43,28 @@ int WINAPI recv( SOCKET s, char *buffer, int size, int flags )
 static int send_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD *done, DWORD flags,
                          const struct sockaddr *to, int to_size )
 {
-    struct ws2_message_params params = { .handle = s, .buffers = ws2_pointer( buffers ), .count = count, .flags = flags,
-                                         .address = to_size > 0 ? ws2_pointer( to ) : 0, .size = to_size };
+    struct ws2_message_params params = { .handle = s,
+                                         .buffers = ws2_pointer( buffers ),
+                                         .count = count,
+                                         .flags = flags,
+                                         .address = to_size > 0 ? ws2_pointer( to ) : 0,
+                                         .size = to_size };
     int error = ws2_call( sendmsg, &params );
 
-    if (params.need_io_thread) ws2_start_io_thread();
-    if (!error) *done = params.done;
+    if ( params.need_io_thread ) ws2_start_io_thread();
+    if ( !error ) *done = params.done;
     return error;
 }
 
 static int receive_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD *done, DWORD *flags,
                             struct sockaddr *from, int *from_size )
 {
-    struct ws2_message_params params = { .handle = s, .buffers = ws2_pointer( buffers ), .count = count, .flags = *flags,
-                                         .address = ws2_pointer( from ), .size_pointer = ws2_pointer( from_size ) };
+    struct ws2_message_params params = { .handle = s,
+                                         .buffers = ws2_pointer( buffers ),
+                                         .count = count,
+                                         .flags = *flags,
+                                         .address = ws2_pointer( from ),
+                                         .size_pointer = ws2_pointer( from_size ) };
     int error = ws2_call( recvmsg, &params );
 
     *done = params.done;
@@ -100,10 +108,10 @@ static int send_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD 
     DWORD done = 0;
     int error;
 
-    if (overlapped) return overlapped_send( s, buffers, count, sent, flags, to, to_size, overlapped, routine );
-    if (!sent) return WSAEFAULT;
-    if ((error = send_message( s, buffers, count, &done, flags, to, to_size ))) return error;
-    return ws2_write( sent, &done, sizeof(done) );
+    if ( overlapped ) return overlapped_send( s, buffers, count, sent, flags, to, to_size, overlapped, routine );
+    if ( !sent ) return WSAEFAULT;
+    if ( ( error = send_message( s, buffers, count, &done, flags, to, to_size ) ) ) return error;
+    return ws2_write( sent, &done, sizeof( done ) );
 }
 
 /***********************************************************************
@@ -114,8 +122,8 @@ int WINAPI WSASend( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSASend" );
     WS2_RETURN_STATUS( send_all( s, buffers, count, sent, flags, NULL, 0, overlapped, routine ),
-                       "s=%#zx, buffers=%p, count=%lu, flags=%#lx, overlapped=%p, routine=%p", s, (void *)buffers, count,
-                       flags, (void *)overlapped, (void *)routine );
+                       "s=%#zx, buffers=%p, count=%lu, flags=%#lx, overlapped=%p, routine=%p", s, (void *)buffers,
+                       count, flags, (void *)overlapped, (void *)routine );
 }
 
 /***********************************************************************
@@ -136,12 +144,12 @@ static int receive_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
     DWORD done = 0, message_flags;
     int error;
 
-    if (overlapped)
+    if ( overlapped )
         return overlapped_receive( s, buffers, count, received, flags, from, from_size, overlapped, routine );
-    if (!received || ws2_read( &message_flags, flags, sizeof(message_flags) )) return WSAEFAULT;
+    if ( !received || ws2_read( &message_flags, flags, sizeof( message_flags ) ) ) return WSAEFAULT;
     error = receive_message( s, buffers, count, &done, &message_flags, from, from_size );
-    if (error && error != WSAEMSGSIZE) return error;
-    if (ws2_write( received, &done, sizeof(done) ) || ws2_write( flags, &message_flags, sizeof(message_flags) ))
+    if ( error && error != WSAEMSGSIZE ) return error;
+    if ( ws2_write( received, &done, sizeof( done ) ) || ws2_write( flags, &message_flags, sizeof( message_flags ) ) )
         return WSAEFAULT;
     return error;
 }

@@ -13,12 +13,12 @@ static int file_segment( struct ws2_segment *segment, HANDLE file, LONGLONG offs
 {
     LARGE_INTEGER here = { .QuadPart = 0 };
 
-    if (offset == -1)
+    if ( offset == -1 )
     {
-        if (!SetFilePointerEx( file, here, &here, FILE_CURRENT )) return WSAENOTSOCK;
+        if ( !SetFilePointerEx( file, here, &here, FILE_CURRENT ) ) return WSAENOTSOCK;
         offset = here.QuadPart;
     }
-    if (ws2host_handle_to_fd( file, &segment->fd )) return WSAENOTSOCK;
+    if ( ws2host_handle_to_fd( file, &segment->fd ) ) return WSAENOTSOCK;
     segment->offset = offset;
     segment->size = size;
     return 0;
@@ -32,7 +32,8 @@ static void memory_segment( struct ws2_segment *segment, const void *memory, DWO
 /* The segments' descriptors are gone when this returns. */
 static int transmit( SOCKET s, struct ws2_segment *segments, DWORD count, OVERLAPPED *overlapped, DWORD flags )
 {
-    struct ws2_operation_transmit_params params = { .operation = { .handle = s }, .segments = ws2_pointer( segments ),
+    struct ws2_operation_transmit_params params = { .operation = { .handle = s },
+                                                    .segments = ws2_pointer( segments ),
                                                     .count = count,
                                                     .flags = ( flags & TF_DISCONNECT ? WS2_TRANSMIT_DISCONNECT : 0 ) |
                                                              ( flags & TF_REUSE_SOCKET ? WS2_TRANSMIT_REUSE : 0 ) };
@@ -42,10 +43,10 @@ static int transmit( SOCKET s, struct ws2_segment *segments, DWORD count, OVERLA
     int error;
 
     request.iosb = &iosb;
-    if (overlapped && (error = completion_request( &request, overlapped, NULL ))) return error;
+    if ( overlapped && ( error = completion_request( &request, overlapped, NULL ) ) ) return error;
     status = completion_start( ws2_call_operation_transmit, &params.operation, &request,
                                overlapped ? OVERLAPPED_NORMAL : OVERLAPPED_WAIT, 0 );
-    if (status == STATUS_PENDING) return WSA_IO_PENDING;
+    if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     return status_to_error( status );
 }
 
@@ -54,8 +55,8 @@ static int check( SOCKET s, DWORD flags )
     struct ws2_socket_info_params info = { .handle = s };
     int error = ws2_call( socket_info, &info );
 
-    if (error) return error;
-    if (info.type != SOCK_STREAM || !( info.flags & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
+    if ( error ) return error;
+    if ( info.type != SOCK_STREAM || !( info.flags & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
     /* a socket is only used again after it was disconnected */
     return ( flags & ( TF_REUSE_SOCKET | TF_DISCONNECT ) ) == TF_REUSE_SOCKET ? WSAEINVAL : 0;
 }
@@ -70,17 +71,17 @@ static int send_file( SOCKET s, HANDLE file, DWORD size, OVERLAPPED *overlapped,
     DWORD count = 0;
     int error;
 
-    if ((error = check( s, flags ))) return error;
-    if (buffers && ws2_read( &parts, buffers, sizeof(parts) )) return WSAEFAULT;
-    if (overlapped)
+    if ( ( error = check( s, flags ) ) ) return error;
+    if ( buffers && ws2_read( &parts, buffers, sizeof( parts ) ) ) return WSAEFAULT;
+    if ( overlapped )
     {
-        if (ws2_read( &copy, overlapped, sizeof(copy) )) return WSAEFAULT;
+        if ( ws2_read( &copy, overlapped, sizeof( copy ) ) ) return WSAEFAULT;
         offset = (LONGLONG)( (ULONGLONG)copy.OffsetHigh << 32 | copy.Offset );
     }
-    memset( segments, 0, sizeof(segments) );
-    if (parts.HeadLength) memory_segment( &segments[count++], parts.Head, parts.HeadLength );
-    if (file && (error = file_segment( &segments[count++], file, offset, size ))) return error;
-    if (parts.TailLength) memory_segment( &segments[count++], parts.Tail, parts.TailLength );
+    memset( segments, 0, sizeof( segments ) );
+    if ( parts.HeadLength ) memory_segment( &segments[count++], parts.Head, parts.HeadLength );
+    if ( file && ( error = file_segment( &segments[count++], file, offset, size ) ) ) return error;
+    if ( parts.TailLength ) memory_segment( &segments[count++], parts.Tail, parts.TailLength );
     return transmit( s, segments, count, overlapped, flags );
 }
 
@@ -91,8 +92,8 @@ BOOL WINAPI transmit_file( SOCKET s, HANDLE file, DWORD size, DWORD per_send, OV
 
     WS2_REQUIRE_STARTUP( FALSE, "TransmitFile" );
     error = send_file( s, file, size, overlapped, buffers, flags );
-    WS2_RETURN( !error, error, "s=%#zx, file=%p, size=%lu, per_send=%lu, overlapped=%p, buffers=%p, flags=%#lx", s, file,
-                size, per_send, (void *)overlapped, (void *)buffers, flags );
+    WS2_RETURN( !error, error, "s=%#zx, file=%p, size=%lu, per_send=%lu, overlapped=%p, buffers=%p, flags=%#lx", s,
+                file, size, per_send, (void *)overlapped, (void *)buffers, flags );
 }
 
 static int send_packets( SOCKET s, const TRANSMIT_PACKETS_ELEMENT *elements, DWORD count, OVERLAPPED *overlapped,
@@ -102,24 +103,26 @@ static int send_packets( SOCKET s, const TRANSMIT_PACKETS_ELEMENT *elements, DWO
     TRANSMIT_PACKETS_ELEMENT element;
     int error;
 
-    if ((error = check( s, flags ))) return error;
-    if (count > MOST_ELEMENTS) return WSAEINVAL;
-    if (!(segments = calloc( count ? count : 1, sizeof(*segments) ))) return WSAENOBUFS;
-    for (DWORD i = 0; i < count; i++) segments[i].fd = -1;
-    for (DWORD i = 0; i < count && !error; i++)
+    if ( ( error = check( s, flags ) ) ) return error;
+    if ( count > MOST_ELEMENTS ) return WSAEINVAL;
+    if ( !( segments = calloc( count ? count : 1, sizeof( *segments ) ) ) ) return WSAENOBUFS;
+    for ( DWORD i = 0; i < count; i++ ) segments[i].fd = -1;
+    for ( DWORD i = 0; i < count && !error; i++ )
     {
-        if (ws2_read( &element, &elements[i], sizeof(element) )) error = WSAEFAULT;
-        else if (element.dwElFlags & TP_ELEMENT_MEMORY)
+        if ( ws2_read( &element, &elements[i], sizeof( element ) ) ) error = WSAEFAULT;
+        else if ( element.dwElFlags & TP_ELEMENT_MEMORY )
             memory_segment( &segments[i], element.pBuffer, element.cLength );
-        else if (element.dwElFlags & TP_ELEMENT_FILE)
+        else if ( element.dwElFlags & TP_ELEMENT_FILE )
             error = file_segment( &segments[i], element.hFile, element.nFileOffset.QuadPart, element.cLength );
         else error = WSAEINVAL;
     }
     /* with an error the files' descriptors go the same way, and nothing is sent */
-    if (error)
+    if ( error )
     {
-        struct ws2_operation_transmit_params params = { .operation = { .handle = s }, .segments = ws2_pointer( segments ),
-                                                        .count = count, .flags = WS2_TRANSMIT_NOTHING };
+        struct ws2_operation_transmit_params params = { .operation = { .handle = s },
+                                                        .segments = ws2_pointer( segments ),
+                                                        .count = count,
+                                                        .flags = WS2_TRANSMIT_NOTHING };
         ws2_call( operation_transmit, &params );
     }
     else error = transmit( s, segments, count, overlapped, flags );

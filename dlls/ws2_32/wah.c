@@ -27,7 +27,7 @@ static unsigned int place_of( const struct context_table *table, HANDLE handle )
 {
     unsigned int i = 0;
 
-    while (i < table->count && table->contexts[i]->handle != handle) i++;
+    while ( i < table->count && table->contexts[i]->handle != handle ) i++;
     return i;
 }
 
@@ -36,10 +36,10 @@ static unsigned int place_of( const struct context_table *table, HANDLE handle )
  */
 DWORD WINAPI WahCreateHandleContextTable( struct context_table **result )
 {
-    struct context_table *table = calloc( 1, sizeof(*table) );
-    DWORD error = table ? ws2_write( result, &table, sizeof(table) ) : ERROR_NOT_ENOUGH_MEMORY;
+    struct context_table *table = calloc( 1, sizeof( *table ) );
+    DWORD error = table ? ws2_write( result, &table, sizeof( table ) ) : ERROR_NOT_ENOUGH_MEMORY;
 
-    if (error) free( table );
+    if ( error ) free( table );
     WS2_RETURN( error, error, "table=%p", table );
 }
 
@@ -50,7 +50,7 @@ DWORD WINAPI WahDestroyHandleContextTable( struct context_table *table )
 {
     DWORD error = table ? 0 : ERROR_INVALID_PARAMETER;
 
-    if (table) free( table->contexts );
+    if ( table ) free( table->contexts );
     free( table );
     WS2_RETURN( error, error, "%s", "" );
 }
@@ -65,27 +65,27 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
     struct context *result = context, **larger;
     unsigned int i;
 
-    if (!table || !context) WS2_RETURN( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table || !context ) WS2_RETURN( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
     i = place_of( table, context->handle );
-    if (i < table->count)
+    if ( i < table->count )
     {
         result = table->contexts[i];
         table->contexts[i] = context;
     }
     else
     {
-        if (table->count == table->capacity)
+        if ( table->count == table->capacity )
         {
             unsigned int capacity = table->capacity ? table->capacity * 2 : 16;
 
-            if ((larger = realloc( table->contexts, capacity * sizeof(*larger) )))
+            if ( ( larger = realloc( table->contexts, capacity * sizeof( *larger ) ) ) )
             {
                 table->contexts = larger;
                 table->capacity = capacity;
             }
         }
-        if (table->count < table->capacity) table->contexts[table->count++] = context;
+        if ( table->count < table->capacity ) table->contexts[table->count++] = context;
         else result = NULL;
     }
     ReleaseSRWLockExclusive( &table->lock );
@@ -100,10 +100,10 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
     struct context *result = NULL;
     unsigned int i;
 
-    if (!table) WS2_RETURN( result, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table ) WS2_RETURN( result, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = place_of( table, handle );
-    if (i < table->count)
+    if ( i < table->count )
     {
         result = table->contexts[i];
         InterlockedIncrement( &result->references );
@@ -119,11 +119,11 @@ DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context
 {
     DWORD error = WSAENOTSOCK;
 
-    if (!table) WS2_RETURN( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table ) WS2_RETURN( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
-    for (unsigned int i = 0; i < table->count; i++)
+    for ( unsigned int i = 0; i < table->count; i++ )
     {
-        if (table->contexts[i] != context) continue;
+        if ( table->contexts[i] != context ) continue;
         table->contexts[i] = table->contexts[--table->count];
         error = 0;
     }
@@ -142,16 +142,16 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
     struct context *context;
     unsigned int i;
 
-    if (!table || !routine) WS2_RETURN( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table || !routine ) WS2_RETURN( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = table->count;
     ReleaseSRWLockShared( &table->lock );
-    while (go_on && i--)
+    while ( go_on && i-- )
     {
         AcquireSRWLockShared( &table->lock );
         context = i < table->count ? table->contexts[i] : NULL;
         ReleaseSRWLockShared( &table->lock );
-        if (context) go_on = routine( argument, context );
+        if ( context ) go_on = routine( argument, context );
     }
     WS2_RETURN( go_on, 0, "table=%p", table );
 }
@@ -165,7 +165,7 @@ static HANDLE const apc_helper = (HANDLE)0x41504348; /* stands for itself: there
  */
 DWORD WINAPI WahOpenApcHelper( HANDLE *helper )
 {
-    DWORD error = ws2_write( helper, &apc_helper, sizeof(apc_helper) );
+    DWORD error = ws2_write( helper, &apc_helper, sizeof( apc_helper ) );
 
     WS2_RETURN( error, error, "helper=%p", helper );
 }
@@ -190,10 +190,10 @@ DWORD WINAPI WahOpenCurrentThread( HANDLE helper, WSATHREADID *thread )
     WSATHREADID id = { 0 };
     DWORD error = check_helper( helper );
 
-    if (!error && !DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &id.ThreadHandle, 0,
-                                    FALSE, DUPLICATE_SAME_ACCESS ))
+    if ( !error && !DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &id.ThreadHandle, 0,
+                                     FALSE, DUPLICATE_SAME_ACCESS ) )
         error = GetLastError();
-    if (!error && ( error = ws2_write( thread, &id, sizeof(id) ) )) CloseHandle( id.ThreadHandle );
+    if ( !error && ( error = ws2_write( thread, &id, sizeof( id ) ) ) ) CloseHandle( id.ThreadHandle );
     WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
 }
 
@@ -205,8 +205,8 @@ DWORD WINAPI WahCloseThread( HANDLE helper, WSATHREADID *thread )
     WSATHREADID id;
     DWORD error = check_helper( helper );
 
-    if (!error) error = ws2_read( &id, thread, sizeof(id) );
-    if (!error && !CloseHandle( id.ThreadHandle )) error = GetLastError();
+    if ( !error ) error = ws2_read( &id, thread, sizeof( id ) );
+    if ( !error && !CloseHandle( id.ThreadHandle ) ) error = GetLastError();
     WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
 }
 
@@ -218,8 +218,8 @@ DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routi
     WSATHREADID id;
     DWORD error = check_helper( helper );
 
-    if (!error) error = routine ? ws2_read( &id, thread, sizeof(id) ) : ERROR_INVALID_PARAMETER;
-    if (!error && !QueueUserAPC( routine, id.ThreadHandle, context )) error = ERROR_INVALID_HANDLE;
+    if ( !error ) error = routine ? ws2_read( &id, thread, sizeof( id ) ) : ERROR_INVALID_PARAMETER;
+    if ( !error && !QueueUserAPC( routine, id.ThreadHandle, context ) ) error = ERROR_INVALID_HANDLE;
     WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
 }
 
@@ -276,9 +276,9 @@ DWORD WINAPI WahDisableNonIFSHandleSupport( void )
 static int open_notification( HANDLE *handle )
 {
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
-    int error = event ? ws2_write( handle, &event, sizeof(event) ) : WSA_NOT_ENOUGH_MEMORY;
+    int error = event ? ws2_write( handle, &event, sizeof( event ) ) : WSA_NOT_ENOUGH_MEMORY;
 
-    if (error && event) CloseHandle( event );
+    if ( error && event ) CloseHandle( event );
     return error;
 }
 
@@ -327,8 +327,8 @@ static int wait_notification( HANDLE handle, const OVERLAPPED *user )
 {
     OVERLAPPED overlapped;
 
-    if (user) return ws2_read( &overlapped, user, sizeof(overlapped) ) ? WSAEFAULT : WSA_IO_PENDING;
-    while (WaitForSingleObjectEx( handle, INFINITE, TRUE ) == WAIT_IO_COMPLETION) continue;
+    if ( user ) return ws2_read( &overlapped, user, sizeof( overlapped ) ) ? WSAEFAULT : WSA_IO_PENDING;
+    while ( WaitForSingleObjectEx( handle, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
     return WSA_INVALID_HANDLE; /* closed meanwhile, or never one */
 }
 
@@ -353,8 +353,8 @@ INT WINAPI WSAProviderConfigChange( LPHANDLE handle, LPWSAOVERLAPPED overlapped,
     int error = ws2_started ? 0 : WSANOTINITIALISED;
     HANDLE event;
 
-    if (!error) error = ws2_read( &event, handle, sizeof(event) );
-    if (!error) error = event ? wait_notification( event, overlapped ) : open_notification( handle );
+    if ( !error ) error = ws2_read( &event, handle, sizeof( event ) );
+    if ( !error ) error = event ? wait_notification( event, overlapped ) : open_notification( handle );
     WS2_RETURN_STATUS( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
 }
 
@@ -383,8 +383,8 @@ int WINAPI WPUCompleteOverlappedRequest( SOCKET s, LPWSAOVERLAPPED overlapped, D
     struct ws2_socket_info_params info = { .handle = s };
     int error = overlapped ? ws2_call( socket_info, &info ) : WSAEFAULT;
 
-    if (!error) error = WSAEINVAL;
-    ws2_write( error_code, &error, sizeof(error) );
+    if ( !error ) error = WSAEINVAL;
+    ws2_write( error_code, &error, sizeof( error ) );
     WS2_RETURN_STATUS( error, "s=%#zx overlapped=%p status=%lu bytes=%lu", s, overlapped, status, bytes );
 }
 
@@ -398,7 +398,7 @@ INT WINAPI WSAAdvertiseProvider( const GUID *provider, const LPCNSPV2_ROUTINE *r
     int error = !ws2_started ? WSANOTINITIALISED : !provider || !routines ? WSAEINVAL : 0;
     GUID id;
 
-    if (!error) error = ws2_read( &id, provider, sizeof(id) );
+    if ( !error ) error = ws2_read( &id, provider, sizeof( id ) );
     WS2_RETURN_STATUS( error ? error : WSAEINVAL, "provider=%p routines=%p", provider, routines );
 }
 
@@ -436,7 +436,4 @@ int WINAPI WSApSetPostRoutine( void *routine )
  *
  * The exit procedure of 16-bit DLLs, kept for its ordinal.
  */
-BOOL WINAPI WEP( void )
-{
-    WS2_RETURN( TRUE, 0, "%s", "" );
-}
+BOOL WINAPI WEP( void ) { WS2_RETURN( TRUE, 0, "%s", "" ); }

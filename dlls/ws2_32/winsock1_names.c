@@ -13,8 +13,8 @@ int WINAPI gethostname( char *buffer, int size )
     char name[RESOLVER_HOSTNAME_SIZE];
     int error = names_started() ? resolver_hostname( name ) : WSANOTINITIALISED;
 
-    if (!error && ( !buffer || size <= (int)strlen( name ) )) error = WSAEFAULT;
-    if (!error) error = ws2_write( buffer, name, strlen( name ) + 1 );
+    if ( !error && ( !buffer || size <= (int)strlen( name ) ) ) error = WSAEFAULT;
+    if ( !error ) error = ws2_write( buffer, name, strlen( name ) + 1 );
     WS2_RETURN_STATUS( error, "buffer=%p size=%d", buffer, size );
 }
 
@@ -27,9 +27,9 @@ int WINAPI GetHostNameW( WCHAR *buffer, int size )
     int error = names_started() ? resolver_hostname( name ) : WSANOTINITIALISED;
     WCHAR *wide = error ? NULL : string_wide( CP_UTF8, name );
 
-    if (!error && !wide) error = WSA_NOT_ENOUGH_MEMORY;
-    if (!error && ( !buffer || size <= (int)wcslen( wide ) )) error = WSAEFAULT;
-    if (!error) error = ws2_write( buffer, wide, ( wcslen( wide ) + 1 ) * sizeof(WCHAR) );
+    if ( !error && !wide ) error = WSA_NOT_ENOUGH_MEMORY;
+    if ( !error && ( !buffer || size <= (int)wcslen( wide ) ) ) error = WSAEFAULT;
+    if ( !error ) error = ws2_write( buffer, wide, ( wcslen( wide ) + 1 ) * sizeof( WCHAR ) );
     free( wide );
     WS2_RETURN_STATUS( error, "buffer=%p size=%d", buffer, size );
 }
@@ -40,7 +40,7 @@ static int host_to_thread( const struct resolver_answer *answer, int family, str
     struct thread_data *data = thread_data();
     char *block = data ? thread_buffer( &data->host, size ) : NULL;
 
-    if (!block) return WSA_NOT_ENOUGH_MEMORY;
+    if ( !block ) return WSA_NOT_ENOUGH_MEMORY;
     record_host( answer, family, block, size, (UINT_PTR)block );
     *result = (struct hostent *)block;
     return 0;
@@ -56,10 +56,10 @@ struct hostent *WINAPI gethostbyname( const char *name )
     char *copy = NULL;
     int error = names_started() ? string_read( name, &copy ) : WSANOTINITIALISED;
 
-    if (!error) error = record_find_host( copy, &answer );
-    if (!error) error = host_to_thread( &answer, AF_INET, &result );
+    if ( !error ) error = record_find_host( copy, &answer );
+    if ( !error ) error = host_to_thread( &answer, AF_INET, &result );
     resolver_free( &answer );
-    if (ws2_tracing) ws2_trace( __func__, !!result, error, "name=%s", copy ? copy : "" );
+    if ( ws2_tracing ) ws2_trace( __func__, !!result, error, "name=%s", copy ? copy : "" );
     free( copy );
     SetLastError( error );
     return result;
@@ -74,7 +74,7 @@ struct hostent *WINAPI gethostbyaddr( const char *address, int length, int famil
     struct hostent *result = NULL;
     int error = names_started() ? record_find_host_by_address( address, length, family, &answer ) : WSANOTINITIALISED;
 
-    if (!error) error = host_to_thread( &answer, family, &result );
+    if ( !error ) error = host_to_thread( &answer, family, &result );
     resolver_free( &answer );
     WS2_RETURN( result, error, "address=%p length=%d family=%d", address, length, family );
 }
@@ -87,9 +87,9 @@ static int find_service( const char *name, int port, const char *protocol, struc
     size_t size;
     int error;
 
-    if ((error = record_find_service( name, port, protocol, &entry ))) return error;
+    if ( ( error = record_find_service( name, port, protocol, &entry ) ) ) return error;
     size = record_service( &entry, NULL, 0, 0 );
-    if (!data || !( block = thread_buffer( &data->service, size ) )) return WSA_NOT_ENOUGH_MEMORY;
+    if ( !data || !( block = thread_buffer( &data->service, size ) ) ) return WSA_NOT_ENOUGH_MEMORY;
     record_service( &entry, block, size, (UINT_PTR)block );
     *result = (struct servent *)block;
     return 0;
@@ -104,9 +104,9 @@ struct servent *WINAPI getservbyname( const char *name, const char *protocol )
     struct servent *result = NULL;
     int error = ws2_started ? string_read( name, &name_copy ) : WSANOTINITIALISED;
 
-    if (!error && !name_copy) error = WSAEFAULT;
-    if (!error) error = string_read( protocol, &protocol_copy );
-    if (!error) error = find_service( name_copy, 0, protocol_copy, &result );
+    if ( !error && !name_copy ) error = WSAEFAULT;
+    if ( !error ) error = string_read( protocol, &protocol_copy );
+    if ( !error ) error = find_service( name_copy, 0, protocol_copy, &result );
     free( name_copy );
     free( protocol_copy );
     WS2_RETURN( result, error, "name=%p protocol=%p", name, protocol );
@@ -121,7 +121,7 @@ struct servent *WINAPI getservbyport( int port, const char *protocol )
     char *copy = NULL;
     int error = ws2_started ? string_read( protocol, &copy ) : WSANOTINITIALISED;
 
-    if (!error) error = find_service( NULL, port, copy, &result );
+    if ( !error ) error = find_service( NULL, port, copy, &result );
     free( copy );
     WS2_RETURN( result, error, "port=%d protocol=%p", ntohs( port ), protocol );
 }
@@ -134,9 +134,9 @@ static int find_protocol( const char *name, int number, struct protoent **result
     size_t size;
     int error;
 
-    if ((error = record_find_protocol( name, number, &entry ))) return error;
+    if ( ( error = record_find_protocol( name, number, &entry ) ) ) return error;
     size = record_protocol( &entry, NULL, 0, 0 );
-    if (!data || !( block = thread_buffer( &data->protocol, size ) )) return WSA_NOT_ENOUGH_MEMORY;
+    if ( !data || !( block = thread_buffer( &data->protocol, size ) ) ) return WSA_NOT_ENOUGH_MEMORY;
     record_protocol( &entry, block, size, (UINT_PTR)block );
     *result = (struct protoent *)block;
     return 0;
@@ -151,8 +151,8 @@ struct protoent *WINAPI getprotobyname( const char *name )
     char *copy = NULL;
     int error = ws2_started ? string_read( name, &copy ) : WSANOTINITIALISED;
 
-    if (!error && !copy) error = WSAEFAULT;
-    if (!error) error = find_protocol( copy, 0, &result );
+    if ( !error && !copy ) error = WSAEFAULT;
+    if ( !error ) error = find_protocol( copy, 0, &result );
     free( copy );
     WS2_RETURN( result, error, "name=%p", name );
 }

@@ -21,17 +21,17 @@ static DWORD WINAPI thread_main( void *parameter )
 
 BOOL worker_start( void ( *run )( void *argument ), void *argument )
 {
-    struct start *start = malloc( sizeof(*start) );
+    struct start *start = malloc( sizeof( *start ) );
     HANDLE thread = NULL;
 
-    if (!start) return FALSE;
+    if ( !start ) return FALSE;
     start->run = run;
     start->argument = argument;
-    if (GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)thread_main, &start->module ))
+    if ( GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)thread_main, &start->module ) )
     {
-        if ((thread = CreateThread( NULL, 0, thread_main, start, 0, NULL ))) CloseHandle( thread );
+        if ( ( thread = CreateThread( NULL, 0, thread_main, start, 0, NULL ) ) ) CloseHandle( thread );
         else FreeLibrary( start->module );
     }
-    if (!thread) free( start );
+    if ( !thread ) free( start );
     return thread != NULL;
 }

@@ -29,18 +29,17 @@ void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 
     return ( { \
         int ws2_error_ = ( error ); \
         __typeof__( result ) ws2_result_ = ( result ); \
-        if (ws2_tracing) ws2_trace( __func__, (long long)(INT_PTR)ws2_result_, ws2_error_, __VA_ARGS__ ); \
+        if ( ws2_tracing ) ws2_trace( __func__, (long long)(INT_PTR)ws2_result_, ws2_error_, __VA_ARGS__ ); \
         SetLastError( ws2_error_ ); \
         ws2_result_; \
     } )
 
 /* The usual end of a function that returns 0 or SOCKET_ERROR. */
 #define WS2_RETURN_STATUS( error, ... ) \
-    do \
-    { \
+    do { \
         int ws2_status_ = ( error ); \
         WS2_RETURN( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
-    } while (0)
+    } while ( 0 )
 
 /* --- startup.c */
 extern LONG ws2_started; /* WSAStartup calls not yet undone */
@@ -60,10 +59,9 @@ void ws2_alert( void );
 
 /* The first thing that most functions do. */
 #define WS2_REQUIRE_STARTUP( result, name ) \
-    do \
-    { \
-        if (!ws2_started) WS2_RETURN( result, WSANOTINITIALISED, "%s before WSAStartup", name ); \
-    } while (0)
+    do { \
+        if ( !ws2_started ) WS2_RETURN( result, WSANOTINITIALISED, "%s before WSAStartup", name ); \
+    } while ( 0 )
 
 static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)pointer; }
 

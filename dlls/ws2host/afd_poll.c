@@ -40,7 +40,7 @@ struct afd_entry
 
 struct afd_request
 {
-    struct operation operation; /* first: this is what its end is told by */
+    struct operation operation;       /* first: this is what its end is told by */
     struct afd_request *next, **link; /* pending ones; link points to it */
     uint64_t serial;
     uint64_t deadline; /* CLOCK_MONOTONIC ns */
@@ -90,8 +90,8 @@ static uint64_t deadline_of( int64_t timeout )
 {
     uint64_t now = clock_ns( CLOCK_MONOTONIC ), system, left;
 
-    if (timeout == INT64_MAX) return NO_DEADLINE;
-    if (timeout < 0) left = -(uint64_t)timeout;
+    if ( timeout == INT64_MAX ) return NO_DEADLINE;
+    if ( timeout < 0 ) left = -(uint64_t)timeout;
     else
     {
         system = clock_ns( CLOCK_REALTIME ) / 100 + WINDOWS_EPOCH;
@@ -106,7 +106,7 @@ static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
 {
     uint32_t conditions = poll_conditions( d, operation_any( d ) ? operation_filter( d, revents ) : revents );
 
-    if (d->slot->type != SOCK_STREAM)
+    if ( d->slot->type != SOCK_STREAM )
         return conditions | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? POLL_CONNECT : 0 );
     return poll_data( d, conditions );
 }
@@ -118,13 +118,13 @@ static int32_t entry_status( struct descriptor *d, uint32_t flags )
         int32_t error;
         uint32_t status;
     } statuses[] = {
-        { WSAECONNREFUSED, 0xc0000236 }, { WSAETIMEDOUT, 0xc00000b5 },    { WSAENETUNREACH, 0xc000023c },
+        { WSAECONNREFUSED, 0xc0000236 }, { WSAETIMEDOUT, 0xc00000b5 },     { WSAENETUNREACH, 0xc000023c },
         { WSAEHOSTUNREACH, 0xc000023d }, { WSAEADDRNOTAVAIL, 0xc0000207 }, { WSAEADDRINUSE, 0xc0000043 },
     };
 
-    if (!( flags & POLL_CONNECT_ERROR )) return 0;
-    for (unsigned int i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-        if (statuses[i].error == atomic_load( &d->slot->connect_error )) return statuses[i].status;
+    if ( !( flags & POLL_CONNECT_ERROR ) ) return 0;
+    for ( unsigned int i = 0; i < sizeof( statuses ) / sizeof( statuses[0] ); i++ )
+        if ( statuses[i].error == atomic_load( &d->slot->connect_error ) ) return statuses[i].status;
     return statuses[0].status;
 }
 
@@ -142,20 +142,20 @@ static void unlink_entry( struct afd_entry *entry )
 {
     struct afd_entry *first = atomic_load( &entry->descriptor->polls ), *before = first;
 
-    if (first == entry) atomic_store( &entry->descriptor->polls, entry->next );
+    if ( first == entry ) atomic_store( &entry->descriptor->polls, entry->next );
     else
     {
-        while (before && before->next != entry) before = before->next;
-        if (before) before->next = entry->next;
+        while ( before && before->next != entry ) before = before->next;
+        if ( before ) before->next = entry->next;
     }
 }
 
 static void unlink_request( struct afd_request *request )
 {
     atomic_fetch_sub( &pending_count, 1 );
-    if ((*request->link = request->next)) request->next->link = request->link;
-    for (uint32_t i = 0; i < request->count; i++)
-        if (request->entries[i].descriptor) unlink_entry( &request->entries[i] );
+    if ( ( *request->link = request->next ) ) request->next->link = request->link;
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( request->entries[i].descriptor ) unlink_entry( &request->entries[i] );
 }
 
 /* Takes a request out; it ends for the entry given, or for none, and goes to the list of ended ones. */
@@ -165,17 +165,16 @@ static void end_request( struct afd_request *request, const struct afd_entry *en
     unlink_request( request );
     request->operation.error = error;
     request->reply.header.count = 0;
-    request->operation.information = sizeof(request->reply.header);
-    if (entry)
+    request->operation.information = sizeof( request->reply.header );
+    if ( entry )
     {
         request->reply.header.count = 1;
-        request->reply.entry = ( struct ws2_afd_poll_entry ){ entry->handle, flags,
-                                                              entry_status( entry->descriptor, flags ) };
-        request->operation.information = sizeof(request->reply);
+        request->reply.entry =
+            ( struct ws2_afd_poll_entry ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+        request->operation.information = sizeof( request->reply );
     }
-    if (error == WSA_OPERATION_ABORTED) request->operation.information = 0;
-    else
-        operation_write( &request->operation, request->output, &request->reply, request->operation.information );
+    if ( error == WSA_OPERATION_ABORTED ) request->operation.information = 0;
+    else operation_write( &request->operation, request->output, &request->reply, request->operation.information );
     request->next = *ended;
     *ended = request;
 }
@@ -185,13 +184,13 @@ static uint32_t tell_ended( struct afd_request *ended )
 {
     uint32_t count = 0;
 
-    while (ended)
+    while ( ended )
     {
         struct afd_request *request = ended;
 
         ended = request->next;
-        for (uint32_t i = 0; i < request->count; i++)
-            if (request->entries[i].descriptor) descriptor_release( request->entries[i].descriptor );
+        for ( uint32_t i = 0; i < request->count; i++ )
+            if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
         operation_tell( &request->operation );
         count++;
     }
@@ -206,8 +205,8 @@ static uint32_t end_by( struct descriptor *d, uint32_t conditions )
 
     lock( &before );
 again:
-    for (entry = atomic_load( &d->polls ); entry; entry = entry->next)
-        if (conditions & entry->mask)
+    for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
+        if ( conditions & entry->mask )
         {
             /* an entry of the same request may follow: begin anew */
             end_request( entry->request, entry, conditions & entry->mask, 0, &ended );
@@ -221,7 +220,7 @@ static uint32_t look_at_host( struct descriptor *d, uint32_t mask )
 {
     struct pollfd fd = { .fd = d->fd, .events = poll_host_events( d, mask ) };
 
-    if (fd.events && poll( &fd, 1, 0 ) < 0) fd.revents = 0;
+    if ( fd.events && poll( &fd, 1, 0 ) < 0 ) fd.revents = 0;
     return conditions_of( d, fd.events ? fd.revents : 0 );
 }
 
@@ -232,12 +231,12 @@ static uint32_t look( struct descriptor *d )
     sigset_t before;
 
     lock( &before );
-    for (entry = atomic_load( &d->polls ); entry; entry = entry->next) mask |= entry->mask;
-    if (!atomic_load( &d->polls ))
+    for ( entry = atomic_load( &d->polls ); entry; entry = entry->next ) mask |= entry->mask;
+    if ( !atomic_load( &d->polls ) )
     {
         struct epoll_event none = { .events = EPOLLET, .data.ptr = d };
 
-        if (d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none )) d->poll_events = 0;
+        if ( d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none ) ) d->poll_events = 0;
         unlock( &before );
         return 0;
     }
@@ -251,14 +250,14 @@ static uint32_t look( struct descriptor *d )
 
 void afd_poll_look_slow( struct descriptor *d )
 {
-    if (look( d )) operation_wake_io();
+    if ( look( d ) ) operation_wake_io();
 }
 
 void afd_poll_forget( struct descriptor *d )
 {
     sigset_t before;
 
-    if (!d->poll_watched) return;
+    if ( !d->poll_watched ) return;
     lock( &before );
     epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
@@ -270,11 +269,11 @@ void afd_poll_watch_again( struct descriptor *d )
     struct epoll_event event = { .events = EPOLLET, .data.ptr = d };
     sigset_t before;
 
-    if (!atomic_load( &d->polls )) return;
+    if ( !atomic_load( &d->polls ) ) return;
     lock( &before );
-    for (struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next)
+    for ( struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next )
         event.events |= epoll_events( entry->mask );
-    if (!epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ))
+    if ( !epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ) )
     {
         d->poll_watched = 1;
         d->poll_events = event.events & ~EPOLLET;
@@ -289,7 +288,7 @@ static struct descriptor nobody = { .users = 1, .fd = -1, .slot = &no_slot };
 /* The request goes on without d, of which it has two counts that become the caller's. */
 static void leave( struct afd_request *request, struct descriptor *d, struct descriptor *heir )
 {
-    if (!heir)
+    if ( !heir )
     {
         heir = &nobody;
         request->operation.port = port_of( d );
@@ -306,17 +305,17 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
     sigset_t before;
     uint32_t detached = 0;
 
-    if (!atomic_load( &d->polls ) && !d->poll_watched) return 0;
+    if ( !atomic_load( &d->polls ) && !d->poll_watched ) return 0;
     lock( &before );
     /* the loader has a descriptor of the same socket: closing ours would leave it in the epoll */
-    if (d->poll_watched) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    if ( d->poll_watched ) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
-    while ((entry = atomic_load( &d->polls )))
+    while ( ( entry = atomic_load( &d->polls ) ) )
     {
         struct afd_request *request = entry->request;
         const struct ws2_operation_target *target = &request->operation.target;
 
-        if (heir)
+        if ( heir )
         {
             atomic_store( &d->polls, entry->next );
             atomic_fetch_add( &heir->users, 1 ); /* the caller holds it */
@@ -324,13 +323,13 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
             entry->next = atomic_load( &heir->polls );
             atomic_store( &heir->polls, entry );
         }
-        else if (!elsewhere)
+        else if ( !elsewhere )
         {
             end_request( request, entry, POLL_CLOSE, 0, &ended );
             continue;
         }
         /* the socket lives on in other processes: a request of the completion port kind is cancelled, others stay */
-        else if (target->apc_context && !target->apc && !target->event)
+        else if ( target->apc_context && !target->apc && !target->event )
         {
             end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
             continue;
@@ -341,13 +340,13 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
             entry->descriptor = NULL;
         }
         detached++;
-        if (request->operation.owner != d) continue;
+        if ( request->operation.owner != d ) continue;
         leave( request, d, heir );
         detached += 2;
     }
     unlock( &before );
-    while (detached--) descriptor_release( d );
-    if (heir)
+    while ( detached-- ) descriptor_release( d );
+    if ( heir )
     {
         afd_poll_forget( heir );
         afd_poll_watch_again( heir );
@@ -362,7 +361,7 @@ NTSTATUS unix_afd_polled( void *args )
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     params->error = atomic_load( &d->polls ) ? 0 : WSAEINVAL;
     descriptor_release( d );
     return 0;
@@ -373,14 +372,14 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
     struct afd_request *request, *next, *ended = NULL;
     sigset_t before;
 
-    if (!atomic_load( &pending_count )) return 0;
+    if ( !atomic_load( &pending_count ) ) return 0;
     lock( &before );
-    for (request = pending; request; request = next)
+    for ( request = pending; request; request = next )
     {
         next = request->next;
-        if (( owner && request->operation.owner != owner ) || ( iosb && request->operation.target.iosb != iosb ) ||
-            ( thread_id && request->operation.target.thread_id != thread_id ) ||
-            ( keep_ports && operation_port( &request->operation ).handle ))
+        if ( ( owner && request->operation.owner != owner ) || ( iosb && request->operation.target.iosb != iosb ) ||
+             ( thread_id && request->operation.target.thread_id != thread_id ) ||
+             ( keep_ports && operation_port( &request->operation ).handle ) )
             continue;
         end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
     }
@@ -396,11 +395,11 @@ static void set_timer( uint64_t deadline )
     struct itimerspec at = { 0 };
 
     timer_at = deadline;
-    if (deadline != NO_DEADLINE)
+    if ( deadline != NO_DEADLINE )
     {
         at.it_value.tv_sec = deadline / 1000000000;
         at.it_value.tv_nsec = deadline % 1000000000;
-        if (!deadline) at.it_value.tv_nsec = 1;
+        if ( !deadline ) at.it_value.tv_nsec = 1;
     }
     timerfd_settime( timer, TFD_TIMER_ABSTIME, &at, NULL );
 }
@@ -412,12 +411,12 @@ static void end_late( void )
     sigset_t before;
 
     lock( &before );
-    if (read( timer, &expirations, sizeof(expirations) ) < 0) expirations = 0;
-    for (request = pending; request; request = next)
+    if ( read( timer, &expirations, sizeof( expirations ) ) < 0 ) expirations = 0;
+    for ( request = pending; request; request = next )
     {
         next = request->next;
-        if (request->deadline <= now) end_request( request, NULL, 0, WAIT_TIMEOUT, &ended );
-        else if (request->deadline < earliest) earliest = request->deadline;
+        if ( request->deadline <= now ) end_request( request, NULL, 0, WAIT_TIMEOUT, &ended );
+        else if ( request->deadline < earliest ) earliest = request->deadline;
     }
     set_timer( earliest );
     unlock( &before );
@@ -431,8 +430,8 @@ void afd_poll_serve( void )
     struct epoll_event events[64];
     int count = epoll_wait( poll_epoll, events, 64, 0 );
 
-    for (int i = 0; i < count; i++)
-        if (events[i].data.ptr) look( events[i].data.ptr );
+    for ( int i = 0; i < count; i++ )
+        if ( events[i].data.ptr ) look( events[i].data.ptr );
         else end_late();
 }
 
@@ -443,22 +442,22 @@ static int32_t make_epoll( uint32_t *need_io_thread )
     int outer, inner, clock;
     int32_t error;
 
-    if (poll_epoll >= 0) return 0;
-    if ((error = operation_epoll( need_io_thread, &outer ))) return error;
+    if ( poll_epoll >= 0 ) return 0;
+    if ( ( error = operation_epoll( need_io_thread, &outer ) ) ) return error;
     inner = epoll_create1( EPOLL_CLOEXEC );
     clock = inner < 0 ? -1 : timerfd_create( CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK );
-    if (clock >= 0 && !epoll_ctl( inner, EPOLL_CTL_ADD, clock, &event ))
+    if ( clock >= 0 && !epoll_ctl( inner, EPOLL_CTL_ADD, clock, &event ) )
     {
         event.data.u64 = OPERATION_KEY_POLLS;
-        if (!epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ))
+        if ( !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ) )
         {
             timer = clock;
             poll_epoll = inner;
             return 0;
         }
     }
-    if (clock >= 0) close( clock );
-    if (inner >= 0) close( inner );
+    if ( clock >= 0 ) close( clock );
+    if ( inner >= 0 ) close( inner );
     return WSAENOBUFS;
 }
 
@@ -479,18 +478,19 @@ static int32_t capture( const struct ws2_afd_poll_params *params, struct poll_wo
     uint64_t size;
     char *memory;
 
-    if (!input || params->input_size < sizeof(work->header) || params->output_size < params->input_size) return WSAEINVAL;
-    memcpy( &work->header, input, sizeof(work->header) );
-    size = work->header.count * (uint64_t)sizeof(*work->entries);
-    if (!work->header.count || params->input_size - sizeof(work->header) < size) return WSAEINVAL;
-    if (work->header.count > MAXIMUM_ENTRIES) return WSAENOBUFS;
-    if (!(memory = wait_scratch( work->header.count *
-                                 ( sizeof(*work->entries) + sizeof(*work->descriptors) + sizeof(*work->fds) ) )))
+    if ( !input || params->input_size < sizeof( work->header ) || params->output_size < params->input_size )
+        return WSAEINVAL;
+    memcpy( &work->header, input, sizeof( work->header ) );
+    size = work->header.count * (uint64_t)sizeof( *work->entries );
+    if ( !work->header.count || params->input_size - sizeof( work->header ) < size ) return WSAEINVAL;
+    if ( work->header.count > MAXIMUM_ENTRIES ) return WSAENOBUFS;
+    if ( !( memory = wait_scratch( work->header.count * ( sizeof( *work->entries ) + sizeof( *work->descriptors ) +
+                                                          sizeof( *work->fds ) ) ) ) )
         return WSAENOBUFS;
     work->entries = (struct ws2_afd_poll_entry *)memory;
     work->descriptors = (struct descriptor **)( work->entries + work->header.count );
     work->fds = (struct pollfd *)( work->descriptors + work->header.count );
-    memcpy( work->entries, input + sizeof(work->header), size );
+    memcpy( work->entries, input + sizeof( work->header ), size );
     return 0;
 }
 
@@ -499,20 +499,20 @@ static uint32_t find_ready( struct poll_work *work )
 {
     uint32_t ready = 0;
 
-    for (uint32_t i = 0; i < work->header.count; i++)
+    for ( uint32_t i = 0; i < work->header.count; i++ )
     {
         struct descriptor *d = work->descriptors[i];
 
         work->fds[i] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, work->entries[i].flags ) };
-        if (!work->fds[i].events) work->fds[i].fd = -1;
+        if ( !work->fds[i].events ) work->fds[i].fd = -1;
     }
-    while (poll( work->fds, work->header.count, 0 ) < 0 && errno == EINTR) continue;
-    for (uint32_t i = 0; i < work->header.count; i++)
+    while ( poll( work->fds, work->header.count, 0 ) < 0 && errno == EINTR ) continue;
+    for ( uint32_t i = 0; i < work->header.count; i++ )
     {
         struct descriptor *d = work->descriptors[i];
         uint32_t flags = conditions_of( d, work->fds[i].fd < 0 ? 0 : work->fds[i].revents ) & work->entries[i].flags;
 
-        if (flags)
+        if ( flags )
             work->entries[ready++] =
                 ( struct ws2_afd_poll_entry ){ work->entries[i].handle, flags, entry_status( d, flags ) };
     }
@@ -525,11 +525,11 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
 {
     *settled = 1;
     request->serial = ++last_serial;
-    if ((request->next = pending)) pending->link = &request->next;
+    if ( ( request->next = pending ) ) pending->link = &request->next;
     request->link = &pending;
     pending = request;
     atomic_fetch_add( &pending_count, 1 );
-    for (uint32_t i = 0; i < request->count; i++)
+    for ( uint32_t i = 0; i < request->count; i++ )
     {
         struct afd_entry *entry = &request->entries[i], *other;
         struct descriptor *d = entry->descriptor;
@@ -537,16 +537,16 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
         struct epoll_event event = { .events = events | EPOLLET, .data.ptr = d };
 
         /* of exclusive requests for one socket the last stays; the one before ends with no events */
-        if (request->reply.header.exclusive)
+        if ( request->reply.header.exclusive )
         {
-            for (other = atomic_load( &d->polls ); other; other = other->next)
-                if (other->request != request && other->request->reply.header.exclusive) break;
-            if (other) end_request( other->request, NULL, 0, 0, ended );
+            for ( other = atomic_load( &d->polls ); other; other = other->next )
+                if ( other->request != request && other->request->reply.header.exclusive ) break;
+            if ( other ) end_request( other->request, NULL, 0, 0, ended );
         }
         entry->next = atomic_load( &d->polls );
         atomic_store( &d->polls, entry );
-        if (d->poll_watched && events == d->poll_events) *settled = 0;
-        else if (!epoll_ctl( poll_epoll, d->poll_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ))
+        if ( d->poll_watched && events == d->poll_events ) *settled = 0;
+        else if ( !epoll_ctl( poll_epoll, d->poll_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) )
         {
             d->poll_watched = 1;
             d->poll_events = events;
@@ -554,9 +554,9 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
         else return winsock_error( errno );
     }
     /* who closes a descriptor marks it first, then looks at its list */
-    for (uint32_t i = 0; i < request->count; i++)
-        if (atomic_load( &request->entries[i].descriptor->closing )) return WSAENOTSOCK;
-    if (request->deadline < timer_at) set_timer( request->deadline );
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( atomic_load( &request->entries[i].descriptor->closing ) ) return WSAENOTSOCK;
+    if ( request->deadline < timer_at ) set_timer( request->deadline );
     return 0;
 }
 
@@ -564,11 +564,11 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
  * mutex is held. */
 static void unwatch_closed( struct afd_request *request )
 {
-    for (uint32_t i = 0; i < request->count; i++)
+    for ( uint32_t i = 0; i < request->count; i++ )
     {
         struct descriptor *d = request->entries[i].descriptor;
 
-        if (!d || !atomic_load( &d->closing ) || !d->poll_watched) continue;
+        if ( !d || !atomic_load( &d->closing ) || !d->poll_watched ) continue;
         epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
         d->poll_watched = d->poll_events = 0;
     }
@@ -576,8 +576,8 @@ static void unwatch_closed( struct afd_request *request )
 
 static void discard( struct afd_request *request )
 {
-    for (uint32_t i = 0; i < request->count; i++)
-        if (request->entries[i].descriptor) descriptor_release( request->entries[i].descriptor );
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
     operation_discard( &request->operation );
 }
 
@@ -588,10 +588,10 @@ static int withdraw( uint64_t serial )
     sigset_t before;
 
     lock( &before );
-    for (request = pending; request && request->serial != serial; request = request->next) continue;
-    if (request) unlink_request( request );
+    for ( request = pending; request && request->serial != serial; request = request->next ) continue;
+    if ( request ) unlink_request( request );
     unlock( &before );
-    if (request) discard( request );
+    if ( request ) discard( request );
     return request != NULL;
 }
 
@@ -605,7 +605,8 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     int32_t error;
     int settled;
 
-    if (!(request = calloc( 1, sizeof(*request) + work->header.count * sizeof(request->entries[0]) ))) return WSAENOBUFS;
+    if ( !( request = calloc( 1, sizeof( *request ) + work->header.count * sizeof( request->entries[0] ) ) ) )
+        return WSAENOBUFS;
     request->operation.descriptor = request->operation.owner = owner;
     request->operation.target = params->operation.target;
     request->operation.queue = QUEUE_IDLE;
@@ -614,28 +615,31 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     request->reply.header = work->header;
     request->count = work->header.count;
     request->deadline = deadline_of( work->header.timeout );
-    for (uint32_t i = 0; i < request->count; i++)
+    for ( uint32_t i = 0; i < request->count; i++ )
     {
-        request->entries[i] = ( struct afd_entry ){ .request = request, .descriptor = work->descriptors[i],
-                                                    .handle = work->entries[i].handle, .mask = work->entries[i].flags };
+        request->entries[i] = ( struct afd_entry ){ .request = request,
+                                                    .descriptor = work->descriptors[i],
+                                                    .handle = work->entries[i].handle,
+                                                    .mask = work->entries[i].flags };
         atomic_fetch_add( &work->descriptors[i]->users, 1 );
     }
     lock( &before );
-    if (!(error = make_epoll( &params->operation.need_io_thread )) && (error = link_request( request, &settled, &ended )))
+    if ( !( error = make_epoll( &params->operation.need_io_thread ) ) &&
+         ( error = link_request( request, &settled, &ended ) ) )
     {
         unlink_request( request );
         unwatch_closed( request );
     }
     serial = request->serial;
     unlock( &before );
-    if (tell_ended( ended )) operation_wake_io();
-    if (error)
+    if ( tell_ended( ended ) ) operation_wake_io();
+    if ( error )
     {
         discard( request );
         return error;
     }
     /* the request is the I/O thread's from now on, which may have ended and freed it */
-    if (settled || !(*ready = find_ready( work )) || !withdraw( serial )) return WSA_IO_PENDING;
+    if ( settled || !( *ready = find_ready( work ) ) || !withdraw( serial ) ) return WSA_IO_PENDING;
     return 0;
 }
 
@@ -648,22 +652,23 @@ NTSTATUS unix_afd_poll( void *args )
     NTSTATUS status = 0;
     char *output = (char *)(uintptr_t)params->output;
 
-    if ((params->operation.error = capture( params, &work ))) return 0;
-    if (!(owner = descriptor_acquire( params->operation.handle, &status ))) return status;
-    while (held < work.header.count && (work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status )))
+    if ( ( params->operation.error = capture( params, &work ) ) ) return 0;
+    if ( !( owner = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
+    while ( held < work.header.count &&
+            ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )
         held++;
-    if (held < work.header.count) params->operation.error = WSAENOTSOCK;
-    else if (!(ready = find_ready( &work )) && work.header.timeout)
-        params->operation.error = params->operation.how & WS2_OPERATION_TRY ? WSAEWOULDBLOCK
-                                                                            : begin_wait( owner, params, &work, &ready );
+    if ( held < work.header.count ) params->operation.error = WSAENOTSOCK;
+    else if ( !( ready = find_ready( &work ) ) && work.header.timeout )
+        params->operation.error =
+            params->operation.how & WS2_OPERATION_TRY ? WSAEWOULDBLOCK : begin_wait( owner, params, &work, &ready );
     params->operation.port = port_of( owner );
-    while (held--) descriptor_release( work.descriptors[held] );
+    while ( held-- ) descriptor_release( work.descriptors[held] );
     descriptor_release( owner );
-    if (params->operation.error) return 0;
+    if ( params->operation.error ) return 0;
 
     work.header.count = ready;
-    params->operation.information = sizeof(work.header) + ready * sizeof(*work.entries);
-    memcpy( output, &work.header, sizeof(work.header) );
-    memcpy( output + sizeof(work.header), work.entries, ready * sizeof(*work.entries) );
+    params->operation.information = sizeof( work.header ) + ready * sizeof( *work.entries );
+    memcpy( output, &work.header, sizeof( work.header ) );
+    memcpy( output + sizeof( work.header ), work.entries, ready * sizeof( *work.entries ) );
     return 0;
 }

@@ -13,7 +13,7 @@
 void afd_poll_look_slow( struct descriptor *descriptor );
 static inline void afd_poll_look( struct descriptor *d )
 {
-    if (atomic_load_explicit( &d->polls, memory_order_relaxed )) afd_poll_look_slow( d );
+    if ( atomic_load_explicit( &d->polls, memory_order_relaxed ) ) afd_poll_look_slow( d );
 }
 
 /* Around the replacing of the host socket behind a descriptor. */

@@ -26,7 +26,7 @@ int attendant_notice( void ) { return notice[1]; }
 
 void attendant_wake( void )
 {
-    if (wake >= 0) eventfd_write( wake, 1 );
+    if ( wake >= 0 ) eventfd_write( wake, 1 );
 }
 
 static void read_notices( void )
@@ -34,8 +34,8 @@ static void read_notices( void )
     uint32_t numbers[256];
     ssize_t size;
 
-    while ((size = recv( notice[0], numbers, sizeof(numbers), MSG_DONTWAIT )) > 0)
-        for (size_t i = 0; i < size / sizeof(numbers[0]); i++) tickets_ended( numbers[i] );
+    while ( ( size = recv( notice[0], numbers, sizeof( numbers ), MSG_DONTWAIT ) ) > 0 )
+        for ( size_t i = 0; i < size / sizeof( numbers[0] ); i++ ) tickets_ended( numbers[i] );
 }
 
 static void *attend( void *unused )
@@ -43,20 +43,21 @@ static void *attend( void *unused )
     int pause = -1;
 
     (void)unused;
-    for (;;)
+    for ( ;; )
     {
         uint64_t serial;
-        struct pollfd fds[3] = { { .fd = wake, .events = POLLIN }, { .fd = notice[0], .events = POLLIN },
+        struct pollfd fds[3] = { { .fd = wake, .events = POLLIN },
+                                 { .fd = notice[0], .events = POLLIN },
                                  { .fd = connection_fd( &serial ), .events = POLLRDHUP } };
         eventfd_t count;
 
         /* no connection: another look after a pause, longer each time */
-        if (fds[2].fd < 0) pause = pause < 0 ? 1 : pause < LONGEST_PAUSE ? 2 * pause : LONGEST_PAUSE;
+        if ( fds[2].fd < 0 ) pause = pause < 0 ? 1 : pause < LONGEST_PAUSE ? 2 * pause : LONGEST_PAUSE;
         else pause = -1;
-        if (poll( fds, 3, pause ) < 0 && errno != EINTR) return NULL;
-        if (fds[0].revents) eventfd_read( wake, &count );
-        if (fds[1].revents) read_notices();
-        if (fds[2].fd < 0 || fds[2].revents) connection_mend( serial );
+        if ( poll( fds, 3, pause ) < 0 && errno != EINTR ) return NULL;
+        if ( fds[0].revents ) eventfd_read( wake, &count );
+        if ( fds[1].revents ) read_notices();
+        if ( fds[2].fd < 0 || fds[2].revents ) connection_mend( serial );
     }
 }
 
@@ -66,17 +67,17 @@ int attendant_start( void )
     pthread_t thread;
     int error;
 
-    if (wake >= 0) return 0;
-    if (socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, notice ) < 0) return -1;
-    if ((wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK )) >= 0 && !pthread_attr_init( &attributes ))
+    if ( wake >= 0 ) return 0;
+    if ( socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, notice ) < 0 ) return -1;
+    if ( ( wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0 && !pthread_attr_init( &attributes ) )
     {
         pthread_attr_setstacksize( &attributes, STACK_SIZE );
         pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
         error = pthread_create( &thread, &attributes, attend, NULL ); /* inherits the blocked signals */
         pthread_attr_destroy( &attributes );
-        if (!error) return 0;
+        if ( !error ) return 0;
     }
-    if (wake >= 0) close( wake );
+    if ( wake >= 0 ) close( wake );
     close( notice[0] );
     close( notice[1] );
     wake = notice[0] = notice[1] = -1;

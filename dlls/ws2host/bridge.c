@@ -39,8 +39,9 @@ int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int si
     char *name = get_unix_file_name ? get_unix_file_name( dos_path ) : NULL;
     int32_t status = -1;
 
-    if (!name) return get_unix_file_name && GetLastError() == ERROR_PATH_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : -1;
-    if (strlen( name ) < size)
+    if ( !name )
+        return get_unix_file_name && GetLastError() == ERROR_PATH_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : -1;
+    if ( strlen( name ) < size )
     {
         strcpy( path, name );
         status = 0;
@@ -52,7 +53,7 @@ int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int si
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
     (void)reserved;
-    if (reason == DLL_PROCESS_ATTACH)
+    if ( reason == DLL_PROCESS_ATTACH )
     {
         HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" );
         FARPROC dispatcher = GetProcAddress( ntdll, "__wine_unix_call_dispatcher" );
@@ -62,9 +63,9 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
         fd_to_handle = (void *)GetProcAddress( ntdll, "wine_server_fd_to_handle" );
         handle_to_fd = (void *)GetProcAddress( ntdll, "wine_server_handle_to_fd" );
         get_unix_file_name = (void *)GetProcAddress( GetModuleHandleW( L"kernel32.dll" ), "wine_get_unix_file_name" );
-        if (!unix_call_dispatcher || !fd_to_handle || !handle_to_fd) return FALSE;
-        if (NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib, sizeof(unixlib),
-                                  NULL ))
+        if ( !unix_call_dispatcher || !fd_to_handle || !handle_to_fd ) return FALSE;
+        if ( NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib, sizeof( unixlib ),
+                                   NULL ) )
             return FALSE;
     }
     return TRUE;

@@ -43,17 +43,17 @@ static entry *find_entry( uint64_t handle, int create )
     entry *chunk, *expected = NULL;
     uint32_t number = index / CHUNK_ENTRIES, highest;
 
-    if ((handle & 3) || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES) return NULL;
-    if (!(chunk = atomic_load_explicit( &chunks[number], memory_order_acquire )))
+    if ( ( handle & 3 ) || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES ) return NULL;
+    if ( !( chunk = atomic_load_explicit( &chunks[number], memory_order_acquire ) ) )
     {
-        if (!create || !(chunk = calloc( CHUNK_ENTRIES, sizeof(*chunk) ))) return NULL;
-        if (!atomic_compare_exchange_strong( &chunks[number], &expected, chunk ))
+        if ( !create || !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
+        if ( !atomic_compare_exchange_strong( &chunks[number], &expected, chunk ) )
         {
             free( chunk );
             chunk = expected;
         }
         highest = atomic_load( &highest_chunk );
-        while (highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number )) continue;
+        while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
     }
     return chunk + index % CHUNK_ENTRIES;
 }
@@ -64,16 +64,16 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     struct descriptor *d;
 
     owner_lock_take( &pool_lock );
-    if (!pool_free)
+    if ( !pool_free )
     {
-        struct descriptor *pool = mmap( NULL, POOL_STRUCTS * sizeof(*pool), PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
-        if (pool == MAP_FAILED)
+        struct descriptor *pool =
+            mmap( NULL, POOL_STRUCTS * sizeof( *pool ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
+        if ( pool == MAP_FAILED )
         {
             owner_lock_give( &pool_lock );
             return NULL;
         }
-        for (unsigned int i = 0; i < POOL_STRUCTS; i++)
+        for ( unsigned int i = 0; i < POOL_STRUCTS; i++ )
         {
             atomic_store( &pool[i].users, DESCRIPTOR_FREE );
             pool[i].next_free = i + 1 < POOL_STRUCTS ? &pool[i + 1] : NULL;
@@ -95,7 +95,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->busy, 0 );
     atomic_store( &d->deferred, NULL );
     atomic_store( &d->notification, NULL );
-    memset( &d->queues, 0, sizeof(d->queues) );
+    memset( &d->queues, 0, sizeof( d->queues ) );
     atomic_store( &d->polls, NULL );
     d->poll_watched = d->poll_events = 0;
     /* a late user of the struct's former life may be counted at this moment: add, never store */
@@ -110,8 +110,7 @@ static _Atomic( struct descriptor * ) unsaid;
 /* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
 static void give_up_slot( struct descriptor *d )
 {
-    if (!lease_give_back( d->slot_index, d->generation ))
-        connection_close( d->slot_index, d->generation, d->handle );
+    if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
     pool_free = d;
@@ -120,9 +119,10 @@ static void give_up_slot( struct descriptor *d )
 
 static void say_unsaid( void )
 {
-    struct descriptor *d = atomic_load_explicit( &unsaid, memory_order_relaxed ) ? atomic_exchange( &unsaid, NULL ) : NULL;
+    struct descriptor *d =
+        atomic_load_explicit( &unsaid, memory_order_relaxed ) ? atomic_exchange( &unsaid, NULL ) : NULL;
 
-    while (d)
+    while ( d )
     {
         struct descriptor *next = d->next_deferred;
         give_up_slot( d );
@@ -135,17 +135,17 @@ void descriptor_release( struct descriptor *d )
 {
     uint32_t users = 0;
 
-    if (atomic_fetch_sub( &d->users, 1 ) != 1) return;
+    if ( atomic_fetch_sub( &d->users, 1 ) != 1 ) return;
     /* of several that count it down to nothing, one destroys it */
-    if (!atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE )) return;
+    if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
     operation_forget( d );
     port_release( d->queues.port );
     close( d->fd );
     d->fd = -1;
-    if (publishing)
+    if ( publishing )
     {
         d->next_deferred = atomic_load( &unsaid );
-        while (!atomic_compare_exchange_weak( &unsaid, &d->next_deferred, d )) continue;
+        while ( !atomic_compare_exchange_weak( &unsaid, &d->next_deferred, d ) ) continue;
         return;
     }
     give_up_slot( d );
@@ -154,7 +154,7 @@ void descriptor_release( struct descriptor *d )
 
 int descriptor_hold( struct descriptor *d )
 {
-    if (!( atomic_fetch_add( &d->users, 1 ) & DESCRIPTOR_FREE )) return 1;
+    if ( !( atomic_fetch_add( &d->users, 1 ) & DESCRIPTOR_FREE ) ) return 1;
     descriptor_release( d );
     return 0;
 }
@@ -164,15 +164,15 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     entry *entry = find_entry( handle, 0 );
     struct descriptor *d;
 
-    if (!entry)
+    if ( !entry )
     {
         *status = WS2_STATUS_ADOPT;
         return NULL;
     }
-    while ((d = atomic_load_explicit( entry, memory_order_acquire )) && d != CLOSING)
+    while ( ( d = atomic_load_explicit( entry, memory_order_acquire ) ) && d != CLOSING )
     {
         atomic_fetch_add( &d->users, 1 );
-        if (atomic_load( entry ) == d) return d;
+        if ( atomic_load( entry ) == d ) return d;
         descriptor_release( d );
     }
     *status = d ? WS2_STATUS_CLOSED : WS2_STATUS_ADOPT;
@@ -185,7 +185,7 @@ static void end_lost( struct descriptor *d )
     atomic_store( &d->closing, 1 );
     events_forget( d );
     notify_forget( d );
-    if (operation_close( d, NULL, 0 )) operation_wake_io();
+    if ( operation_close( d, NULL, 0 ) ) operation_wake_io();
     wait_wake( d );
     descriptor_release( d );
 }
@@ -195,14 +195,14 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     entry *entry = find_entry( handle, 1 );
     struct descriptor *old;
 
-    if (!entry) return WSAENOBUFS;
+    if ( !entry ) return WSAENOBUFS;
     d->handle = handle;
     /* a shared slot has a handle for each descriptor: the server keeps them */
-    if (ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED)
+    if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
         connection_name( d->slot_index, d->generation, handle );
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
-    if (old && old != CLOSING) end_lost( old ); /* closed behind our back, and the loader has used the value again */
+    if ( old && old != CLOSING ) end_lost( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
 }
 
@@ -211,13 +211,13 @@ int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
     entry *entry = find_entry( handle, 1 );
     struct descriptor *old = NULL;
 
-    if (!entry)
+    if ( !entry )
     {
         descriptor_release( d );
         return WSAENOBUFS;
     }
     d->handle = handle;
-    if (atomic_compare_exchange_strong( entry, &old, d )) return 0;
+    if ( atomic_compare_exchange_strong( entry, &old, d ) ) return 0;
     /* another thread has found it too; or, meanwhile, the value is a new socket's */
     descriptor_release( d );
     return old == CLOSING ? WSAENOTSOCK : 0;
@@ -230,20 +230,17 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
     struct descriptor *d = descriptor_acquire( handle, &status ), *expected = d;
     int32_t error = 0;
 
-    if (!d) return WSAENOTSOCK;
-    if (fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ))
+    if ( !d ) return WSAENOTSOCK;
+    if ( fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ) )
     {
         error = WSAENOTSOCK;
-        if (atomic_compare_exchange_strong( entry, &expected, NULL )) end_lost( d );
+        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) ) end_lost( d );
     }
     descriptor_release( d );
     return error;
 }
 
-void descriptor_discard( struct descriptor *d )
-{
-    descriptor_release( d );
-}
+void descriptor_discard( struct descriptor *d ) { descriptor_release( d ); }
 
 /* The entry becomes CLOSING; NULL, or CLOSING itself, when there is nothing to take. */
 static struct descriptor *take_out( uint64_t handle )
@@ -252,8 +249,8 @@ static struct descriptor *take_out( uint64_t handle )
     struct descriptor *d = entry ? atomic_load( entry ) : NULL;
 
     do
-        if (!d || d == CLOSING) return d;
-    while (!atomic_compare_exchange_strong( entry, &d, CLOSING ));
+        if ( !d || d == CLOSING ) return d;
+    while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
     return d;
 }
 
@@ -268,7 +265,7 @@ static void discard_deferred( struct descriptor *listener )
 {
     struct descriptor *d = atomic_exchange( &listener->deferred, NULL ), *next;
 
-    for (; d; d = next)
+    for ( ; d; d = next )
     {
         next = d->next_deferred;
         descriptor_discard( d );
@@ -281,8 +278,8 @@ NTSTATUS unix_close_begin( void *args )
     struct descriptor *d = take_out( params->handle ), *heir;
     NTSTATUS status;
 
-    if (!d) return WS2_STATUS_ADOPT;
-    if (d == CLOSING) return WS2_STATUS_CLOSED;
+    if ( !d ) return WS2_STATUS_ADOPT;
+    if ( d == CLOSING ) return WS2_STATUS_CLOSED;
     heir = params->heir ? descriptor_acquire( params->heir, &status ) : NULL;
 
     atomic_store( &d->closing, 1 );
@@ -290,8 +287,8 @@ NTSTATUS unix_close_begin( void *args )
     notify_forget( d );
     discard_deferred( d );
     params->completions = operation_close( d, heir, params->copies );
-    if (heir) descriptor_release( heir );
-    if (atomic_load( &d->users ) > 1) wait_wake( d );
+    if ( heir ) descriptor_release( heir );
+    if ( atomic_load( &d->users ) > 1 ) wait_wake( d );
     linger_close( d );
     descriptor_release( d );
     params->error = 0;
@@ -304,7 +301,7 @@ NTSTATUS unix_close_end( void *args )
     entry *entry = find_entry( params->handle, 0 );
     struct descriptor *mark = CLOSING;
 
-    if (entry) atomic_compare_exchange_strong( entry, &mark, NULL );
+    if ( entry ) atomic_compare_exchange_strong( entry, &mark, NULL );
     params->error = 0;
     return 0;
 }
@@ -316,17 +313,17 @@ NTSTATUS unix_socket_next( void *args )
     uint64_t end = ( (uint64_t)atomic_load( &highest_chunk ) + 1 ) * CHUNK_ENTRIES;
 
     params->error = 0;
-    for (params->handle = 0; index < end; index++)
+    for ( params->handle = 0; index < end; index++ )
     {
         entry *entry = find_entry( index << 2, 0 );
         struct descriptor *d;
 
-        if (!entry)
+        if ( !entry )
         {
             index |= CHUNK_ENTRIES - 1;
             continue;
         }
-        if (!(d = atomic_load( entry )) || d == CLOSING) continue;
+        if ( !( d = atomic_load( entry ) ) || d == CLOSING ) continue;
         params->handle = index << 2;
         break;
     }
@@ -338,10 +335,10 @@ NTSTATUS unix_process_end( void *args )
 {
     struct ws2_handle_params *params = args, next = { 0 };
 
-    while (unix_socket_next( &next ), next.handle)
+    while ( unix_socket_next( &next ), next.handle )
     {
         struct descriptor *d = atomic_load( find_entry( next.handle, 0 ) );
-        if (d && d != CLOSING) close( d->fd );
+        if ( d && d != CLOSING ) close( d->fd );
     }
     connection_end();
     params->error = 0;
@@ -354,15 +351,15 @@ static void enumerate_shared( connection_publish_function publish )
     struct ws2_handle_params next = { 0 };
 
     publishing = 1;
-    for (;;)
+    for ( ;; )
     {
         struct descriptor *d;
         NTSTATUS status;
 
         unix_socket_next( &next );
-        if (!next.handle) break;
-        if (!(d = descriptor_acquire( next.handle, &status ))) continue;
-        if (ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED)
+        if ( !next.handle ) break;
+        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
+        if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
             publish( d->slot_index, d->generation, d->handle, d->fd );
         descriptor_release( d );
     }

@@ -28,7 +28,7 @@ void events_reenable_slow( struct descriptor *descriptor, uint32_t event );
  * without a registration. */
 static inline void events_reenable( struct descriptor *d, uint32_t event )
 {
-    if (atomic_load_explicit( &d->slot->events, memory_order_relaxed )) events_reenable_slow( d, event );
+    if ( atomic_load_explicit( &d->slot->events, memory_order_relaxed ) ) events_reenable_slow( d, event );
 }
 
 /* A send met WSAEWOULDBLOCK: FD_WRITE is due when there is room again. */

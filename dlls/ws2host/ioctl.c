@@ -20,9 +20,9 @@
 
 static int32_t set_nonblocking( struct descriptor *d, struct ioctl_request *request )
 {
-    if (ioctl_in_number( request )) descriptor_set_flags( d, WS2_FLAG_NONBLOCKING );
+    if ( ioctl_in_number( request ) ) descriptor_set_flags( d, WS2_FLAG_NONBLOCKING );
     /* an event registration needs it */
-    else if (ws2_events_mask( atomic_load( &d->slot->events ) )) return WSAEINVAL;
+    else if ( ws2_events_mask( atomic_load( &d->slot->events ) ) ) return WSAEINVAL;
     else descriptor_clear_flags( d, WS2_FLAG_NONBLOCKING );
     return 0;
 }
@@ -31,7 +31,7 @@ static int32_t readable_bytes( struct descriptor *d, struct ioctl_request *reque
 {
     int bytes = 0;
 
-    if (ioctl( d->fd, FIONREAD, &bytes ) < 0) return winsock_error( errno );
+    if ( ioctl( d->fd, FIONREAD, &bytes ) < 0 ) return winsock_error( errno );
     ioctl_out_number( request, bytes );
     return 0;
 }
@@ -48,19 +48,19 @@ static int32_t keepalive_values( struct descriptor *d, struct ioctl_request *req
     uint32_t values[3], seconds[2];
     int32_t error = 0;
 
-    if (d->slot->type != SOCK_STREAM) return WSAENOPROTOOPT;
-    memcpy( values, request->in, sizeof(values) );
-    for (int i = 0; i < 2; i++)
+    if ( d->slot->type != SOCK_STREAM ) return WSAENOPROTOOPT;
+    memcpy( values, request->in, sizeof( values ) );
+    for ( int i = 0; i < 2; i++ )
     {
         uint64_t rounded = ( (uint64_t)values[i + 1] + 999 ) / 1000;
         seconds[i] = rounded < 1 ? 1 : rounded > 32767 ? 32767 : rounded;
     }
-    if (values[0])
+    if ( values[0] )
     {
         error = option_kernel_set( d, HOST( IPPROTO_TCP, TCP_KEEPIDLE ), seconds[0] );
-        if (!error) error = option_kernel_set( d, HOST( IPPROTO_TCP, TCP_KEEPINTVL ), seconds[1] );
-        if (!error) option_set_bit( d->slot, BIT_KEEP_INTERVAL, 1 );
-        if (!error && !option_bit( d->slot, BIT_KEEP_COUNT ))
+        if ( !error ) error = option_kernel_set( d, HOST( IPPROTO_TCP, TCP_KEEPINTVL ), seconds[1] );
+        if ( !error ) option_set_bit( d->slot, BIT_KEEP_INTERVAL, 1 );
+        if ( !error && !option_bit( d->slot, BIT_KEEP_COUNT ) )
             error = option_kernel_set( d, HOST( IPPROTO_TCP, TCP_KEEPCNT ), 10 );
     }
     return error ? error : option_kernel_set( d, HOST( SOL_SOCKET, SO_KEEPALIVE ), values[0] != 0 );
@@ -68,7 +68,7 @@ static int32_t keepalive_values( struct descriptor *d, struct ioctl_request *req
 
 static int32_t base_handle( struct descriptor *d, struct ioctl_request *request )
 {
-    if (request->out_size < request->width) return WSAEFAULT;
+    if ( request->out_size < request->width ) return WSAEFAULT;
     memcpy( request->out, &d->handle, request->width );
     request->count = request->width;
     return 0;
@@ -76,15 +76,15 @@ static int32_t base_handle( struct descriptor *d, struct ioctl_request *request 
 
 static int32_t send_backlog( struct descriptor *d, struct ioctl_request *request )
 {
-    if (descriptor_flags( d ) & WS2_FLAG_CONNECTING) connect_check( d );
-    if (!( descriptor_flags( d ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
+    if ( descriptor_flags( d ) & WS2_FLAG_CONNECTING ) connect_check( d );
+    if ( !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
     ioctl_out_number( request, 0x10000 );
     return 0;
 }
 
 static int32_t set_flag( struct descriptor *d, uint32_t flag, uint32_t value )
 {
-    if (value) descriptor_set_flags( d, flag );
+    if ( value ) descriptor_set_flags( d, flag );
     else descriptor_clear_flags( d, flag );
     return 0;
 }
@@ -111,21 +111,23 @@ static int32_t initial_rto( struct descriptor *d, struct ioctl_request *request 
 {
     uint8_t retransmissions = request->in[2];
 
-    if (!retransmissions || retransmissions == 0xff) return 0;
+    if ( !retransmissions || retransmissions == 0xff ) return 0;
     return option_kernel_set( d, HOST( IPPROTO_TCP, TCP_SYNCNT ), retransmissions == 0xfe ? 1 : retransmissions );
 }
 
 static int32_t multipoint_loopback( struct descriptor *d, struct ioctl_request *request )
 {
-    return option_kernel_set( d, d->slot->family == WS_AF_INET6 ? HOST( IPPROTO_IPV6, IPV6_MULTICAST_LOOP )
-                                                                : HOST( IPPROTO_IP, IP_MULTICAST_LOOP ),
+    return option_kernel_set( d,
+                              d->slot->family == WS_AF_INET6 ? HOST( IPPROTO_IPV6, IPV6_MULTICAST_LOOP )
+                                                             : HOST( IPPROTO_IP, IP_MULTICAST_LOOP ),
                               ioctl_in_number( request ) != 0 );
 }
 
 static int32_t multicast_scope( struct descriptor *d, struct ioctl_request *request )
 {
-    return option_kernel_set( d, d->slot->family == WS_AF_INET6 ? HOST( IPPROTO_IPV6, IPV6_MULTICAST_HOPS )
-                                                                : HOST( IPPROTO_IP, IP_MULTICAST_TTL ),
+    return option_kernel_set( d,
+                              d->slot->family == WS_AF_INET6 ? HOST( IPPROTO_IPV6, IPV6_MULTICAST_HOPS )
+                                                             : HOST( IPPROTO_IP, IP_MULTICAST_TTL ),
                               ioctl_in_number( request ) );
 }
 
@@ -134,8 +136,8 @@ static int32_t broadcast_address( struct descriptor *d, struct ioctl_request *re
     struct sockaddr_in address = { .sin_family = WS_AF_INET, .sin_addr.s_addr = INADDR_BROADCAST };
 
     (void)d;
-    memcpy( request->out, &address, sizeof(address) );
-    request->count = sizeof(address);
+    memcpy( request->out, &address, sizeof( address ) );
+    request->count = sizeof( address );
     return 0;
 }
 
@@ -165,13 +167,13 @@ static int32_t local_peer( struct descriptor *d, struct ioctl_request *request )
 {
     const struct ws2_client_record *clients = ws2_table_clients( connection_table() );
     struct ucred peer;
-    socklen_t size = sizeof(peer);
+    socklen_t size = sizeof( peer );
 
-    if (d->slot->family != WS_AF_UNIX) return WSAEOPNOTSUPP;
-    if (!( descriptor_flags( d ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
-    if (getsockopt( d->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size )) return winsock_error( errno );
-    for (uint32_t i = 0; i < WS2_CLIENT_COUNT; i++)
-        if (atomic_load( &clients[i].unix_pid ) == (uint32_t)peer.pid)
+    if ( d->slot->family != WS_AF_UNIX ) return WSAEOPNOTSUPP;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
+    if ( getsockopt( d->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) ) return winsock_error( errno );
+    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
+        if ( atomic_load( &clients[i].unix_pid ) == (uint32_t)peer.pid )
         {
             ioctl_out_number( request, atomic_load( &clients[i].windows_pid ) );
             return 0;
@@ -220,14 +222,14 @@ static int32_t run( struct descriptor *d, uint32_t code, struct ioctl_request *r
 {
     int32_t error;
 
-    for (unsigned int i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+    for ( unsigned int i = 0; i < sizeof( codes ) / sizeof( codes[0] ); i++ )
     {
-        if (codes[i].code != code) continue;
-        if (!( codes[i].types & option_type( d ) )) break;
+        if ( codes[i].code != code ) continue;
+        if ( !( codes[i].types & option_type( d ) ) ) break;
         *row = &codes[i];
-        if (request->in_size < codes[i].in_least || request->out_size < codes[i].out_least) error = WSAEFAULT;
+        if ( request->in_size < codes[i].in_least || request->out_size < codes[i].out_least ) error = WSAEFAULT;
         else error = codes[i].function( d, request );
-        if (error && !codes[i].keeps_count) request->store_count = 1;
+        if ( error && !codes[i].keeps_count ) request->store_count = 1;
         return error;
     }
     request->store_count = 1;
@@ -240,7 +242,7 @@ static NTSTATUS wait_for_change( struct descriptor *d, uint32_t kind, struct ws2
     struct pollfd fds[2] = { { .events = POLLIN } };
     enum wait_result result;
 
-    if (params->change_fd < 0 && (params->change_fd = changes_open( kind )) < 0)
+    if ( params->change_fd < 0 && ( params->change_fd = changes_open( kind ) ) < 0 )
     {
         params->error = WSAENOBUFS;
         return 0;
@@ -258,16 +260,16 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     descriptor_release( d );
     params->store_count = params->need_io_thread = 0;
-    if (!params->has_count)
+    if ( !params->has_count )
     {
         params->error = WSAEFAULT;
         return 0;
     }
     request.in_size = params->in ? params->in_size : 0;
-    if (request.in_size)
+    if ( request.in_size )
         memcpy( request.in, (const void *)(uintptr_t)params->in,
                 request.in_size < IOCTL_IN_BYTES ? request.in_size : IOCTL_IN_BYTES );
     request.out_address = params->out;
@@ -275,23 +277,23 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
     request.width = params->width;
     request.count = request.store_count = 0;
 
-    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     params->error = run( d, params->code, &request, &row );
-    if (params->error == WSAEWOULDBLOCK)
+    if ( params->error == WSAEWOULDBLOCK )
     {
         const int routes = row->function == routing_change;
         int32_t error;
 
-        if (!( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ))
+        if ( !( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
             status = wait_for_change( d, changes_kind( d, routes ), params );
-        else if ((error = changes_arm( d, routes, &params->need_io_thread ))) params->error = error;
+        else if ( ( error = changes_arm( d, routes, &params->need_io_thread ) ) ) params->error = error;
     }
     descriptor_release( d );
     params->count = request.count;
-    if (!params->error)
+    if ( !params->error )
     {
         params->store_count = 1;
-        if (request.count) memcpy( (void *)(uintptr_t)params->out, request.out, request.count );
+        if ( request.count ) memcpy( (void *)(uintptr_t)params->out, request.out, request.count );
     }
     else params->store_count = request.store_count;
     return status;
@@ -302,7 +304,7 @@ NTSTATUS unix_ioctl( void *args )
     struct ws2_ioctl_params *params = args;
     NTSTATUS status = carry_out( params );
 
-    if (status != WS2_STATUS_ALERT && params->change_fd >= 0)
+    if ( status != WS2_STATUS_ALERT && params->change_fd >= 0 )
     {
         close( params->change_fd );
         params->change_fd = -1;

@@ -11,11 +11,11 @@
 struct ioctl_request
 {
     unsigned char in[IOCTL_IN_BYTES]; /* as much of the input as fits */
-    uint32_t in_size;   /* as the caller said, 0 when there is no buffer */
-    uint64_t out_address; /* the caller's buffer, for pointers into it; not to be touched */
-    uint32_t out_size;  /* of the caller's buffer, 0 when there is none */
+    uint32_t in_size;                 /* as the caller said, 0 when there is no buffer */
+    uint64_t out_address;             /* the caller's buffer, for pointers into it; not to be touched */
+    uint32_t out_size;                /* of the caller's buffer, 0 when there is none */
     uint32_t width;
-    uint32_t count;     /* bytes of out; what the byte count becomes */
+    uint32_t count;       /* bytes of out; what the byte count becomes */
     uint32_t store_count; /* store it though the call fails */
     unsigned char out[IOCTL_OUT_BYTES];
 };

@@ -30,7 +30,7 @@ static void put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
-    if (queued[slot / WS2_BLOCK_SLOTS] & bit) return;
+    if ( queued[slot / WS2_BLOCK_SLOTS] & bit ) return;
     queued[slot / WS2_BLOCK_SLOTS] |= bit;
     queue[( queue_first + queue_count++ ) % queue_size] = slot;
 }
@@ -40,36 +40,36 @@ static int32_t lease_block( void )
 {
     struct ws2_request request = { .type = WS2_LEASE };
     struct ws2_reply reply;
-    uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof(*queue) ), *more_blocks;
+    uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof( *queue ) ), *more_blocks;
     int32_t error;
 
-    more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof(*blocks) );
-    if (more_blocks) blocks = more_blocks;
-    if (!larger_queue || !more_blocks) error = WSAENOBUFS;
+    more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof( *blocks ) );
+    if ( more_blocks ) blocks = more_blocks;
+    if ( !larger_queue || !more_blocks ) error = WSAENOBUFS;
     else error = connection_request( &request, -1, &reply, NULL );
-    if (!error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS )) error = WSAENETDOWN;
-    if (error)
+    if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
+    if ( error )
     {
         free( larger_queue );
         return error;
     }
-    for (uint32_t i = 0; i < queue_count; i++) larger_queue[i] = queue[( queue_first + i ) % queue_size];
+    for ( uint32_t i = 0; i < queue_count; i++ ) larger_queue[i] = queue[( queue_first + i ) % queue_size];
     free( queue );
     queue = larger_queue;
     queue_size += WS2_BLOCK_SLOTS;
     queue_first = 0;
     blocks[block_count++] = reply.slot;
-    for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++) put( reply.slot + i );
+    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) put( reply.slot + i );
     return 0;
 }
 
 static void find_freed( void )
 {
-    for (uint32_t block = 0; block < block_count; block++)
-        for (uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++)
+    for ( uint32_t block = 0; block < block_count; block++ )
+        for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
         {
             const struct ws2_slot *slot = ws2_table_slot( connection_table(), blocks[block] + i );
-            if (ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE) put( blocks[block] + i );
+            if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE ) put( blocks[block] + i );
         }
     taken_since_walk = 0;
 }
@@ -80,10 +80,10 @@ static int occupy( uint32_t index, uint32_t *generation )
     struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
     uint64_t word = atomic_load( &slot->word );
 
-    if (ws2_word_state( word ) != WS2_SLOT_FREE) return 0;
+    if ( ws2_word_state( word ) != WS2_SLOT_FREE ) return 0;
     *generation = ws2_word_generation( word );
     /* before the word: nobody may find the old socket's cookie in a slot that is in use */
-    memset( (char *)slot + sizeof(slot->word), 0, sizeof(*slot) - sizeof(slot->word) );
+    memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
     atomic_store( &slot->event_owner, WS2_NO_INDEX );
     atomic_store( &slot->port_owner, WS2_NO_INDEX );
     return atomic_compare_exchange_strong( &slot->word, &word,
@@ -94,17 +94,18 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
 {
     int32_t error = 0;
 
-    for (;;)
+    for ( ;; )
     {
-        if (queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count) find_freed();
-        if (queue_count <= SPARE) error = lease_block();
-        if (!queue_count) return error;
+        if ( queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
+            find_freed();
+        if ( queue_count <= SPARE ) error = lease_block();
+        if ( !queue_count ) return error;
         *slot = queue[queue_first];
         queue_first = ( queue_first + 1 ) % queue_size;
         queue_count--;
         taken_since_walk++;
         queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
-        if (occupy( *slot, generation )) return 0;
+        if ( occupy( *slot, generation ) ) return 0;
     }
 }
 
@@ -113,7 +114,7 @@ int32_t lease_take( uint32_t *slot, uint32_t *generation )
     sigset_t before;
     int32_t error;
 
-    if (!connection_table()) return WSAENETDOWN;
+    if ( !connection_table() ) return WSAENETDOWN;
     connection_block_signals( &before );
     pthread_mutex_lock( &mutex );
     error = take_locked( slot, generation );
@@ -132,7 +133,7 @@ int lease_give_back( uint32_t index, uint32_t generation )
     connection_block_signals( &before );
     pthread_mutex_lock( &mutex );
     given = atomic_compare_exchange_strong( &slot->word, &word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
-    if (given) put( index );
+    if ( given ) put( index );
     pthread_mutex_unlock( &mutex );
     connection_restore_signals( &before );
     return given;

@@ -22,7 +22,8 @@ static int data_left( struct descriptor *d )
 
 static int is_last( const struct descriptor *d )
 {
-    return ws2_word_state( atomic_load( &d->slot->word ) ) != WS2_SLOT_SHARED || atomic_load( &d->slot->descriptors ) <= 1;
+    return ws2_word_state( atomic_load( &d->slot->word ) ) != WS2_SLOT_SHARED ||
+           atomic_load( &d->slot->descriptors ) <= 1;
 }
 
 void linger_close( struct descriptor *d )
@@ -32,20 +33,20 @@ void linger_close( struct descriptor *d )
     struct timespec nap = { 0, 500000 };
     const uint32_t flags = descriptor_flags( d );
 
-    if (!atomic_load( &d->slot->linger_onoff ) || !left || d->slot->type != SOCK_STREAM || !( flags & WS2_FLAG_CONNECTED ) ||
-        ( flags & WS2_FLAG_NONBLOCKING ) || !is_last( d ))
+    if ( !atomic_load( &d->slot->linger_onoff ) || !left || d->slot->type != SOCK_STREAM ||
+         !( flags & WS2_FLAG_CONNECTED ) || ( flags & WS2_FLAG_NONBLOCKING ) || !is_last( d ) )
         return;
-    while (data_left( d ))
+    while ( data_left( d ) )
     {
-        if (!left)
+        if ( !left )
         {
-            setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard) );
+            setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof( hard ) );
             shutdown( d->fd, SHUT_RDWR ); /* ends what the I/O thread is sending still */
             return;
         }
-        if ((uint64_t)nap.tv_nsec > left) nap.tv_nsec = left;
+        if ( (uint64_t)nap.tv_nsec > left ) nap.tv_nsec = left;
         nanosleep( &nap, NULL );
         left -= nap.tv_nsec;
-        if (nap.tv_nsec < LONGEST_NAP) nap.tv_nsec *= 2;
+        if ( nap.tv_nsec < LONGEST_NAP ) nap.tv_nsec *= 2;
     }
 }

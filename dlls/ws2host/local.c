@@ -15,7 +15,7 @@
 #include "transfer.h"
 
 #define NODE_PREFIX "local-"
-#define NODE_SIZE ( sizeof(NODE_PREFIX) - 1 + 16 )
+#define NODE_SIZE ( sizeof( NODE_PREFIX ) - 1 + 16 )
 #define NAME_SUFFIX ".name"
 #define PATH_SIZE 4096
 #define SWEEP_COUNT 32 /* entries that are left alone */
@@ -28,7 +28,7 @@ static const char *node_end( const char *name, unsigned long long *number )
 {
     int length = 0;
 
-    if (sscanf( name, NODE_PREFIX "%16llx%n", number, &length ) != 1 || length != NODE_SIZE) return NULL;
+    if ( sscanf( name, NODE_PREFIX "%16llx%n", number, &length ) != 1 || length != NODE_SIZE ) return NULL;
     return name + length;
 }
 
@@ -54,8 +54,8 @@ static int keep_directory( int fd )
     struct stat st, kept_st;
     int before = atomic_load( &kept );
 
-    if (before >= 0 && !fstat( fd, &st ) && !fstat( before, &kept_st ) && st.st_dev == kept_st.st_dev &&
-        st.st_ino == kept_st.st_ino)
+    if ( before >= 0 && !fstat( fd, &st ) && !fstat( before, &kept_st ) && st.st_dev == kept_st.st_dev &&
+         st.st_ino == kept_st.st_ino )
     {
         close( fd );
         return before;
@@ -67,7 +67,7 @@ static int keep_directory( int fd )
 struct node
 {
     int directory;
-    char name[NODE_SIZE + sizeof(NAME_SUFFIX)];
+    char name[NODE_SIZE + sizeof( NAME_SUFFIX )];
     char path[PATH_SIZE];
 };
 
@@ -78,15 +78,15 @@ static int32_t node_open( struct node *node )
     unsigned long long number;
     ssize_t length;
 
-    if ((node->directory = directory_open( 1, path, sizeof(path) )) < 0) return WSAENETDOWN;
-    snprintf( path, sizeof(path), "/proc/self/fd/%d", node->directory );
-    length = readlink( path, node->path, sizeof(node->path) - sizeof(node->name) - 1 );
-    if (length <= 0 || getrandom( &number, sizeof(number), 0 ) != sizeof(number))
+    if ( ( node->directory = directory_open( 1, path, sizeof( path ) ) ) < 0 ) return WSAENETDOWN;
+    snprintf( path, sizeof( path ), "/proc/self/fd/%d", node->directory );
+    length = readlink( path, node->path, sizeof( node->path ) - sizeof( node->name ) - 1 );
+    if ( length <= 0 || getrandom( &number, sizeof( number ), 0 ) != sizeof( number ) )
     {
         close( node->directory );
         return WSAENETDOWN;
     }
-    snprintf( node->name, sizeof(node->name), NODE_PREFIX "%016llx", number );
+    snprintf( node->name, sizeof( node->name ), NODE_PREFIX "%016llx", number );
     sprintf( node->path + length, "/%s", node->name );
     return 0;
 }
@@ -94,17 +94,17 @@ static int32_t node_open( struct node *node )
 /* Its address; the directory's descriptor is taken over. A path that is too long goes through that. */
 static socklen_t node_address( const struct node *node, struct sockaddr_un *address )
 {
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->sun_family = AF_UNIX;
-    if (strlen( node->path ) < sizeof(address->sun_path))
+    if ( strlen( node->path ) < sizeof( address->sun_path ) )
     {
         strcpy( address->sun_path, node->path );
         close( node->directory );
     }
     else
-        snprintf( address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/%s", keep_directory( node->directory ),
-                  node->name );
-    return sizeof(*address);
+        snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/%s",
+                  keep_directory( node->directory ), node->name );
+    return sizeof( *address );
 }
 
 /* --- sweeping ---------------------------------------------------------------------------------------------------------*/
@@ -129,23 +129,23 @@ static int read_living( struct numbers *living )
     char line[512];
     int result = sockets ? 0 : -1;
 
-    while (sockets && !result && fgets( line, sizeof(line), sockets ))
+    while ( sockets && !result && fgets( line, sizeof( line ), sockets ) )
     {
         unsigned long long number;
 
         line[strcspn( line, "\n" )] = 0;
-        if (!node_end( last_part( line ), &number )) continue;
-        if (living->count == living->room)
+        if ( !node_end( last_part( line ), &number ) ) continue;
+        if ( living->count == living->room )
         {
-            unsigned long long *more = realloc( living->values, ( living->room += 64 ) * sizeof(number) );
+            unsigned long long *more = realloc( living->values, ( living->room += 64 ) * sizeof( number ) );
 
-            if (more) living->values = more;
+            if ( more ) living->values = more;
             else result = -1;
         }
-        if (!result) living->values[living->count++] = number;
+        if ( !result ) living->values[living->count++] = number;
     }
-    if (sockets) fclose( sockets );
-    if (living->count) qsort( living->values, living->count, sizeof(*living->values), compare );
+    if ( sockets ) fclose( sockets );
+    if ( living->count ) qsort( living->values, living->count, sizeof( *living->values ), compare );
     return result;
 }
 
@@ -159,19 +159,19 @@ static void sweep( int directory )
     int fd = openat( directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC ), count = 0;
     DIR *entries = fd >= 0 ? fdopendir( fd ) : NULL;
 
-    if (!entries)
+    if ( !entries )
     {
-        if (fd >= 0) close( fd );
+        if ( fd >= 0 ) close( fd );
         return;
     }
-    while ((entry = readdir( entries ))) count += node_end( entry->d_name, &number ) != NULL;
-    if (count > SWEEP_COUNT && !read_living( &living ))
+    while ( ( entry = readdir( entries ) ) ) count += node_end( entry->d_name, &number ) != NULL;
+    if ( count > SWEEP_COUNT && !read_living( &living ) )
     {
         rewinddir( entries );
-        while ((entry = readdir( entries )))
-            if (node_end( entry->d_name, &number ) &&
-                !( living.count && bsearch( &number, living.values, living.count, sizeof(number), compare ) ) &&
-                !fstatat( directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW ) && st.st_mtime + SWEEP_AGE < now)
+        while ( ( entry = readdir( entries ) ) )
+            if ( node_end( entry->d_name, &number ) &&
+                 !( living.count && bsearch( &number, living.values, living.count, sizeof( number ), compare ) ) &&
+                 !fstatat( directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW ) && st.st_mtime + SWEEP_AGE < now )
                 unlinkat( directory, entry->d_name, 0 );
     }
     free( living.values );
@@ -186,19 +186,19 @@ int32_t local_read( uint64_t pointer, uint32_t size, struct ws2_local_address *a
     socklen_t plain_size;
     const int32_t error = address_read( WS_AF_UNIX, pointer, size, &plain, &plain_size );
 
-    if (error) return error;
-    if (size != sizeof(*address)) return WSAEINVAL; /* the socket has become one of AF_UNIX meanwhile */
-    memcpy( address, (const void *)(uintptr_t)pointer, sizeof(*address) );
-    if (address->length > sizeof(address->given)) address->length = sizeof(address->given);
-    address->given[sizeof(address->given) - 1] = 0;
-    address->host[sizeof(address->host) - 1] = 0;
+    if ( error ) return error;
+    if ( size != sizeof( *address ) ) return WSAEINVAL; /* the socket has become one of AF_UNIX meanwhile */
+    memcpy( address, (const void *)(uintptr_t)pointer, sizeof( *address ) );
+    if ( address->length > sizeof( address->given ) ) address->length = sizeof( address->given );
+    address->given[sizeof( address->given ) - 1] = 0;
+    address->host[sizeof( address->host ) - 1] = 0;
     return 0;
 }
 
 /* A name that is no path, the same here and there. */
 static socklen_t abstract_address( const struct ws2_local_address *address, struct sockaddr_un *host )
 {
-    memset( host, 0, sizeof(*host) );
+    memset( host, 0, sizeof( *host ) );
     host->sun_family = AF_UNIX;
     memcpy( host->sun_path, address->given, address->length );
     return offsetof( struct sockaddr_un, sun_path ) + address->length;
@@ -206,7 +206,7 @@ static socklen_t abstract_address( const struct ws2_local_address *address, stru
 
 static int32_t file_error( int error )
 {
-    switch (error)
+    switch ( error )
     {
     case EEXIST:
     case EISDIR: return WSAEADDRINUSE;
@@ -232,22 +232,22 @@ static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *
     int file;
     char text[PATH_SIZE + 1];
 
-    if (error) return error;
-    if ((file = open( address->host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600 )) < 0)
+    if ( error ) return error;
+    if ( ( file = open( address->host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600 ) ) < 0 )
     {
         error = file_error( errno );
         close( node.directory );
         return error;
     }
     sweep( node.directory );
-    snprintf( text, sizeof(text), "%s" NAME_SUFFIX, node.name );
-    if (symlinkat( address->given, node.directory, text )) error = winsock_error( errno );
+    snprintf( text, sizeof( text ), "%s" NAME_SUFFIX, node.name );
+    if ( symlinkat( address->given, node.directory, text ) ) error = winsock_error( errno );
     size = node_address( &node, &host );
-    if (!error && bind( d->fd, (struct sockaddr *)&host, size )) error = winsock_error( errno );
+    if ( !error && bind( d->fd, (struct sockaddr *)&host, size ) ) error = winsock_error( errno );
     /* not before: who reads it finds the socket bound */
-    snprintf( text, sizeof(text), "%s\n", node.path );
-    if (!error && write_all( file, text )) error = WSAENOBUFS;
-    if (error) unlink( address->host );
+    snprintf( text, sizeof( text ), "%s\n", node.path );
+    if ( !error && write_all( file, text ) ) error = WSAENOBUFS;
+    if ( error ) unlink( address->host );
     close( file );
     return error;
 }
@@ -256,8 +256,8 @@ int32_t local_bind( struct descriptor *d, const struct ws2_local_address *addres
 {
     int32_t error;
 
-    if (( descriptor_flags( d ) & WS2_FLAG_BOUND ) || !address->length) return WSAEINVAL;
-    if (!address->given[0])
+    if ( ( descriptor_flags( d ) & WS2_FLAG_BOUND ) || !address->length ) return WSAEINVAL;
+    if ( !address->given[0] )
     {
         struct sockaddr_un host;
         const socklen_t size = abstract_address( address, &host );
@@ -265,13 +265,13 @@ int32_t local_bind( struct descriptor *d, const struct ws2_local_address *addres
         error = bind( d->fd, (struct sockaddr *)&host, size ) ? winsock_error( errno ) : 0;
     }
     else error = bind_path( d, address );
-    if (!error) endpoint_remember( d );
+    if ( !error ) endpoint_remember( d );
     return error;
 }
 
 void local_let_go( const struct sockaddr_un *address )
 {
-    if (address->sun_path[0] && is_node( address->sun_path )) unlink( address->sun_path );
+    if ( address->sun_path[0] && is_node( address->sun_path ) ) unlink( address->sun_path );
 }
 
 /* --- connecting -------------------------------------------------------------------------------------------------------*/
@@ -282,17 +282,17 @@ static int32_t reach( const char *path, struct sockaddr_un *host, socklen_t *siz
     struct node node;
     int32_t error;
 
-    if (strlen( path ) < sizeof(host->sun_path))
+    if ( strlen( path ) < sizeof( host->sun_path ) )
     {
         host->sun_family = AF_UNIX;
         strcpy( host->sun_path, path );
-        *size = sizeof(*host);
+        *size = sizeof( *host );
         return 0;
     }
-    if ((error = node_open( &node ))) return error;
+    if ( ( error = node_open( &node ) ) ) return error;
     sweep( node.directory );
-    if (symlinkat( path, node.directory, node.name )) error = winsock_error( errno );
-    if (error) close( node.directory );
+    if ( symlinkat( path, node.directory, node.name ) ) error = winsock_error( errno );
+    if ( error ) close( node.directory );
     else *size = node_address( &node, host );
     return error;
 }
@@ -303,10 +303,10 @@ static int32_t read_node( const char *path, char node[PATH_SIZE] )
     int fd = open( path, O_RDONLY | O_NONBLOCK | O_CLOEXEC );
     ssize_t length;
 
-    if (fd < 0) return errno == EACCES || errno == EPERM ? WSAEACCES : WSAECONNREFUSED;
+    if ( fd < 0 ) return errno == EACCES || errno == EPERM ? WSAEACCES : WSAECONNREFUSED;
     length = read( fd, node, PATH_SIZE - 1 );
     close( fd );
-    if (length <= 0) return WSAECONNREFUSED;
+    if ( length <= 0 ) return WSAECONNREFUSED;
     node[length] = 0;
     node[strcspn( node, "\n" )] = 0;
     return node[0] == '/' && is_node( node ) ? 0 : WSAECONNREFUSED;
@@ -318,19 +318,19 @@ int32_t local_peer( const struct ws2_local_address *address, union host_address 
     struct stat st;
     int32_t error;
 
-    memset( host, 0, sizeof(*host) );
-    if (!address->length) return WSAEINVAL;
-    if (!address->given[0])
+    memset( host, 0, sizeof( *host ) );
+    if ( !address->length ) return WSAEINVAL;
+    if ( !address->given[0] )
     {
         *size = abstract_address( address, &host->un );
         return 0;
     }
     host->un.sun_family = AF_UNIX;
     *size = LOCAL_NOBODY;
-    if (stat( address->host, &st )) return errno == EACCES ? WSAEACCES : 0;
-    if (S_ISSOCK( st.st_mode )) return reach( address->host, &host->un, size );
-    if (!S_ISREG( st.st_mode )) return 0;
-    if (!(error = read_node( address->host, node ))) return reach( node, &host->un, size );
+    if ( stat( address->host, &st ) ) return errno == EACCES ? WSAEACCES : 0;
+    if ( S_ISSOCK( st.st_mode ) ) return reach( address->host, &host->un, size );
+    if ( !S_ISREG( st.st_mode ) ) return 0;
+    if ( !( error = read_node( address->host, node ) ) ) return reach( node, &host->un, size );
     return error == WSAECONNREFUSED ? 0 : error;
 }
 
@@ -343,14 +343,14 @@ static int node_given( const char *path, char *given, size_t size )
     ssize_t length;
     int directory;
 
-    if (strncmp( path, "/proc/self/fd/", 14 ))
+    if ( strncmp( path, "/proc/self/fd/", 14 ) )
     {
-        snprintf( link, sizeof(link), "%s" NAME_SUFFIX, path );
+        snprintf( link, sizeof( link ), "%s" NAME_SUFFIX, path );
         length = readlink( link, given, size );
         return length > 0 ? 0 : -1;
     }
-    if ((directory = directory_open( 0, link, sizeof(link) )) < 0) return -1;
-    snprintf( link, sizeof(link), "%s" NAME_SUFFIX, last_part( path ) );
+    if ( ( directory = directory_open( 0, link, sizeof( link ) ) ) < 0 ) return -1;
+    snprintf( link, sizeof( link ), "%s" NAME_SUFFIX, last_part( path ) );
     length = readlinkat( directory, link, given, size );
     close( directory );
     return length > 0 ? 0 : -1;
@@ -358,30 +358,30 @@ static int node_given( const char *path, char *given, size_t size )
 
 void local_name( const struct sockaddr_un *address, socklen_t size, char *given )
 {
-    const size_t room = sizeof(address->sun_path);
-    int length = size > sizeof(sa_family_t) ? (int)( size - sizeof(sa_family_t) ) : 0;
-    char path[sizeof(address->sun_path) + 1];
+    const size_t room = sizeof( address->sun_path );
+    int length = size > sizeof( sa_family_t ) ? (int)( size - sizeof( sa_family_t ) ) : 0;
+    char path[sizeof( address->sun_path ) + 1];
 
     memset( given, 0, room );
-    if (!length || (size_t)length > sizeof(path)) return;
-    if (!address->sun_path[0])
+    if ( !length || (size_t)length > sizeof( path ) ) return;
+    if ( !address->sun_path[0] )
     {
         memcpy( given, address->sun_path, (size_t)length < room ? (size_t)length : room );
         return;
     }
     /* a path of 108 bytes comes without its NUL, or with it behind the struct */
-    snprintf( path, sizeof(path), "%.*s", length, address->sun_path );
-    if (is_node( path ) && !node_given( path, given, room - 1 )) return;
+    snprintf( path, sizeof( path ), "%.*s", length, address->sun_path );
+    if ( is_node( path ) && !node_given( path, given, room - 1 ) ) return;
     length = snprintf( given, room, "%s%s", path[0] == '/' ? "Z:" : "", path );
-    for (int i = 0; i < length && (size_t)i < room; i++)
-        if (given[i] == '/') given[i] = '\\';
+    for ( int i = 0; i < length && (size_t)i < room; i++ )
+        if ( given[i] == '/' ) given[i] = '\\';
 }
 
 int local_has_name( int fd )
 {
     struct sockaddr_un address;
-    socklen_t size = sizeof(address), peer_size = sizeof(address);
+    socklen_t size = sizeof( address ), peer_size = sizeof( address );
 
-    if (!getsockname( fd, (struct sockaddr *)&address, &size ) && size > sizeof(sa_family_t)) return 1;
-    return !getpeername( fd, (struct sockaddr *)&address, &peer_size ) && peer_size > sizeof(sa_family_t);
+    if ( !getsockname( fd, (struct sockaddr *)&address, &size ) && size > sizeof( sa_family_t ) ) return 1;
+    return !getpeername( fd, (struct sockaddr *)&address, &peer_size ) && peer_size > sizeof( sa_family_t );
 }

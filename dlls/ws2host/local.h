@@ -26,7 +26,7 @@ int32_t local_bind( struct descriptor *d, const struct ws2_local_address *addres
 
 /* The host's address of what is to be connected to, of the size LOCAL_NOBODY when nobody can be there. */
 int32_t local_peer( const struct ws2_local_address *address, union host_address *host, socklen_t *size );
-#define LOCAL_NOBODY ( (socklen_t)sizeof(sa_family_t) )
+#define LOCAL_NOBODY ( (socklen_t)sizeof( sa_family_t ) )
 
 /* sun_path as the program knows it that gave the name: 108 bytes. A path of the host is told as one of drive Z:. */
 void local_name( const struct sockaddr_un *address, socklen_t size, char *given );

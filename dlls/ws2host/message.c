@@ -18,7 +18,7 @@ int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, u
     const struct windows_buffer *buffers = (const struct windows_buffer *)(uintptr_t)user;
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < count; i++)
+    for ( uint32_t i = 0; i < count; i++ )
     {
         vectors[i].iov_base = (void *)(uintptr_t)buffers[i].pointer;
         vectors[i].iov_len = buffers[i].size;
@@ -33,13 +33,13 @@ int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, u
 /* Leaves out the first `done` bytes of vectors, in place. */
 static void skip_vectors( struct iovec **vectors, uint32_t *count, uint64_t done )
 {
-    while (*count && done >= ( *vectors )->iov_len)
+    while ( *count && done >= ( *vectors )->iov_len )
     {
         done -= ( *vectors )->iov_len;
         ++*vectors;
         --*count;
     }
-    if (*count && done)
+    if ( *count && done )
     {
         ( *vectors )->iov_base = (char *)( *vectors )->iov_base + done;
         ( *vectors )->iov_len -= done;
@@ -58,27 +58,27 @@ NTSTATUS unix_sendmsg( void *args )
     uint32_t family, type, left, total = 0;
     int flags, refused = 0, rest = 0;
 
-    if (!d) return status;
+    if ( !d ) return status;
     family = d->slot->family;
     type = d->slot->type;
     params->error = transfer_check_send( d, params->flags, params->address && params->size );
     descriptor_release( d );
-    if (params->error) return 0;
+    if ( params->error ) return 0;
 
-    if (params->address && params->size && type != SOCK_STREAM)
+    if ( params->address && params->size && type != SOCK_STREAM )
     {
-        if ((params->error = address_read( family, params->address, params->size, &address, &message.msg_namelen )))
+        if ( ( params->error = address_read( family, params->address, params->size, &address, &message.msg_namelen ) ) )
             return 0;
         message.msg_name = &address;
     }
-    if (params->control_size)
+    if ( params->control_size )
     {
-        if ((params->error = control_to_host( (const void *)(uintptr_t)params->control, params->control_size,
-                                              params->width, control, &message.msg_controllen )))
+        if ( ( params->error = control_to_host( (const void *)(uintptr_t)params->control, params->control_size,
+                                                params->width, control, &message.msg_controllen ) ) )
             return 0;
         message.msg_control = control;
     }
-    if (params->count > STACK_VECTORS && !(vectors = wait_scratch( params->count * sizeof(*vectors) )))
+    if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
     {
         params->error = WSAENOBUFS;
         return 0;
@@ -86,32 +86,32 @@ NTSTATUS unix_sendmsg( void *args )
     message_buffers( params->buffers, params->count, vectors, &total );
     first = vectors;
     left = params->count;
-    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+    if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
 
     skip_vectors( &first, &left, params->done );
     flags = transfer_send_flags( params->flags );
-    for (;;)
+    for ( ;; )
     {
         ssize_t n;
 
         message.msg_iov = first;
         message.msg_iovlen = vectors_count( left, type );
         n = transfer_queued_before( d, QUEUE_SEND ) ? -1 : vectors_sendmsg( d->fd, &message, flags );
-        if (n >= 0)
+        if ( n >= 0 )
         {
             params->done += n;
-            if (params->done >= total || type != SOCK_STREAM) break;
+            if ( params->done >= total || type != SOCK_STREAM ) break;
             skip_vectors( &first, &left, n );
             continue;
         }
-        if (!transfer_send_blocked( d, params->flags, params->address && params->size, params->done, &params->wait,
-                                    &refused, &rest, &params->error, &status ))
+        if ( !transfer_send_blocked( d, params->flags, params->address && params->size, params->done, &params->wait,
+                                     &refused, &rest, &params->error, &status ) )
             break;
     }
     /* sending binds an unbound datagram socket */
-    if (!params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND )) endpoint_remember( d );
+    if ( !params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ) endpoint_remember( d );
     descriptor_release( d );
-    if (rest)
+    if ( rest )
     {
         params->error = operation_send_rest( params->handle, first, left, params->flags, &params->need_io_thread );
         params->done = total;
@@ -134,68 +134,69 @@ NTSTATUS unix_recvmsg( void *args )
     int flags, received = 0, urgent, touched = 0;
     uint8_t kept;
 
-    if (params->size_pointer) (void)*(volatile int32_t *)(uintptr_t)params->size_pointer;
-    if (params->count > STACK_VECTORS && !(vectors = wait_scratch( params->count * sizeof(*vectors) )))
+    if ( params->size_pointer ) (void)*(volatile int32_t *)(uintptr_t)params->size_pointer;
+    if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
     {
         params->error = WSAENOBUFS;
         return 0;
     }
     message_buffers( params->buffers, params->count, vectors, &total );
-    if (!(d = descriptor_acquire( params->handle, &status ))) return status;
-    if (d->slot->type != SOCK_STREAM && !params->wait.deadline)
+    if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
+    if ( d->slot->type != SOCK_STREAM && !params->wait.deadline )
     {
         descriptor_release( d );
         transfer_touch( vectors, params->count, TOUCH_DATAGRAM );
-        if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+        if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     }
 again:
-    if ((params->error = transfer_check_receive( d, params->flags ))) goto done;
+    if ( ( params->error = transfer_check_receive( d, params->flags ) ) ) goto done;
     type = d->slot->type;
 
     first = vectors;
     left = params->count;
     skip_vectors( &first, &left, params->done );
     flags = transfer_receive_flags( params->flags );
-    if (( params->flags & WS_MSG_OOB ) && left && first->iov_len && urgent_fetch( d, params->flags, &kept ))
+    if ( ( params->flags & WS_MSG_OOB ) && left && first->iov_len && urgent_fetch( d, params->flags, &kept ) )
     {
         descriptor_release( d );
         *(uint8_t *)first->iov_base = kept;
         params->done = 1;
         return 0;
     }
-    for (;;)
+    for ( ;; )
     {
         ssize_t n;
 
         message.msg_iov = first;
         message.msg_iovlen = vectors_count( left, type );
         message.msg_name = type != SOCK_STREAM ? &address : NULL;
-        message.msg_namelen = type != SOCK_STREAM ? sizeof(address) : 0;
-        if (params->width && control_wanted( d ))
+        message.msg_namelen = type != SOCK_STREAM ? sizeof( address ) : 0;
+        if ( params->width && control_wanted( d ) )
         {
             message.msg_control = host_control;
-            message.msg_controllen = sizeof(host_control);
+            message.msg_controllen = sizeof( host_control );
         }
         urgent = urgent_look( d, params->flags );
-        n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1
-                                                                               : vectors_recvmsg( d->fd, &message, flags );
-        if (n >= 0)
+        n = transfer_queued_before( d, transfer_receive_queue( params->flags ) )
+                ? -1
+                : vectors_recvmsg( d->fd, &message, flags );
+        if ( n >= 0 )
         {
             urgent_passed( d, urgent );
             received = 1;
             params->done += n;
-            if (params->width)
+            if ( params->width )
                 control_used = control_from_host( d, &message, params->width, control,
-                                                  params->control_size < sizeof(control) ? params->control_size
-                                                                                         : sizeof(control),
+                                                  params->control_size < sizeof( control ) ? params->control_size
+                                                                                           : sizeof( control ),
                                                   &control_truncated );
-            if (message.msg_flags & MSG_TRUNC)
+            if ( message.msg_flags & MSG_TRUNC )
             {
                 params->error = WSAEMSGSIZE;
                 params->flags_out |= WS_MSG_TRUNC;
             }
-            if (( params->flags & WS_MSG_WAITALL ) && type == SOCK_STREAM && n && params->done < total &&
-                !( params->flags & WS_MSG_PEEK ))
+            if ( ( params->flags & WS_MSG_WAITALL ) && type == SOCK_STREAM && n && params->done < total &&
+                 !( params->flags & WS_MSG_PEEK ) )
             {
                 skip_vectors( &first, &left, n );
                 continue;
@@ -203,28 +204,29 @@ again:
             transfer_receive_ends( d, params->flags );
             break;
         }
-        if (errno == EFAULT && !touched++)
+        if ( errno == EFAULT && !touched++ )
         {
             descriptor_release( d );
             message_buffers( params->buffers, params->count, vectors, &total ); /* whole again */
             transfer_touch( vectors, params->count, total );
-            if (!(d = descriptor_acquire( params->handle, &status ))) return status;
+            if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
             goto again;
         }
-        if (!transfer_receive_blocked( d, params->flags, params->done, &params->wait, &params->error, &status )) break;
+        if ( !transfer_receive_blocked( d, params->flags, params->done, &params->wait, &params->error, &status ) )
+            break;
     }
 done:
     descriptor_release( d );
-    if (received && type != SOCK_STREAM && message.msg_namelen)
+    if ( received && type != SOCK_STREAM && message.msg_namelen )
     {
         int32_t error = address_write( &address, message.msg_namelen, params->address, params->size_pointer );
-        if (error) params->error = error;
+        if ( error ) params->error = error;
     }
-    if (received && params->width)
+    if ( received && params->width )
     {
         memcpy( (void *)(uintptr_t)params->control, control, control_used );
         params->control_size = control_used;
-        if (control_truncated)
+        if ( control_truncated )
         {
             params->flags_out |= WS_MSG_CTRUNC;
             params->error = WSAEMSGSIZE;

@@ -25,15 +25,15 @@ static void find_interface( uint32_t *address, uint32_t *index )
 {
     struct ifaddrs *list;
 
-    if (getifaddrs( &list )) return;
-    for (struct ifaddrs *next = list; next; next = next->ifa_next)
+    if ( getifaddrs( &list ) ) return;
+    for ( struct ifaddrs *next = list; next; next = next->ifa_next )
     {
         uint32_t its_address, its_index;
 
-        if (!next->ifa_addr || next->ifa_addr->sa_family != AF_INET) continue;
-        its_address = ((struct sockaddr_in *)next->ifa_addr)->sin_addr.s_addr;
+        if ( !next->ifa_addr || next->ifa_addr->sa_family != AF_INET ) continue;
+        its_address = ( (struct sockaddr_in *)next->ifa_addr )->sin_addr.s_addr;
         its_index = if_nametoindex( next->ifa_name );
-        if (( *address && *address != its_address ) || ( *index && *index != its_index )) continue;
+        if ( ( *address && *address != its_address ) || ( *index && *index != its_index ) ) continue;
         *address = its_address;
         *index = its_index;
         break;
@@ -45,13 +45,13 @@ static void find_interface( uint32_t *address, uint32_t *index )
 OPTION_GETTER( multicast_get_interface )
 {
     struct in_addr address = { 0 };
-    socklen_t size = sizeof(address);
+    socklen_t size = sizeof( address );
     uint32_t index = 0;
 
     (void)option;
-    if (getsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size )) return winsock_error( errno );
+    if ( getsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size ) ) return winsock_error( errno );
     value->number = address.s_addr;
-    if (option_bit( descriptor->slot, BIT_MULTICAST_IF ) && address.s_addr)
+    if ( option_bit( descriptor->slot, BIT_MULTICAST_IF ) && address.s_addr )
     {
         find_interface( &address.s_addr, &index );
         value->number = htonl( index );
@@ -66,8 +66,8 @@ OPTION_SETTER( multicast_set_interface )
 
     (void)option;
     name_interface( value->number, &request );
-    if ((index = request.imr_ifindex)) find_interface( &request.imr_address.s_addr, &index );
-    if (setsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request) ))
+    if ( ( index = request.imr_ifindex ) ) find_interface( &request.imr_address.s_addr, &index );
+    if ( setsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof( request ) ) )
         return winsock_error( errno );
     option_set_bit( descriptor->slot, BIT_MULTICAST_IF, request.imr_ifindex != 0 );
     return 0;
@@ -81,23 +81,25 @@ OPTION_SETTER( multicast_membership )
     memcpy( &request.imr_multiaddr, value->bytes, 4 );
     memcpy( &interface, value->bytes + 4, 4 );
     name_interface( interface, &request );
-    if (!setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof(request) )) return 0;
-    if (errno != ENODEV || interface) return winsock_error( errno );
+    if ( !setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    if ( errno != ENODEV || interface ) return winsock_error( errno );
     request.imr_ifindex = loopback_index();
-    return setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof(request) )
-               ? winsock_error( errno ) : 0;
+    return setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) )
+               ? winsock_error( errno )
+               : 0;
 }
 
 OPTION_SETTER( multicast_membership6 )
 {
     struct ipv6_mreq request;
 
-    memcpy( &request, value->bytes, sizeof(request) );
-    if (!setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof(request) )) return 0;
-    if (errno != ENODEV || request.ipv6mr_interface) return winsock_error( errno );
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( !setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    if ( errno != ENODEV || request.ipv6mr_interface ) return winsock_error( errno );
     request.ipv6mr_interface = loopback_index();
-    return setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof(request) )
-               ? winsock_error( errno ) : 0;
+    return setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) )
+               ? winsock_error( errno )
+               : 0;
 }
 
 static void put_address( struct sockaddr_storage *target, const unsigned char *address )
@@ -105,7 +107,7 @@ static void put_address( struct sockaddr_storage *target, const unsigned char *a
     struct sockaddr_in in = { .sin_family = AF_INET };
 
     memcpy( &in.sin_addr, address, 4 );
-    memcpy( target, &in, sizeof(in) );
+    memcpy( target, &in, sizeof( in ) );
 }
 
 /* The form that takes an interface index, for a request of the form that takes an address. */
@@ -119,7 +121,7 @@ static int source_by_index( int fd, uint32_t host_option, const unsigned char *b
 
     put_address( &request.gsr_group, bytes );
     put_address( &request.gsr_source, bytes + 4 );
-    return setsockopt( fd, IPPROTO_IP, name, &request, sizeof(request) );
+    return setsockopt( fd, IPPROTO_IP, name, &request, sizeof( request ) );
 }
 
 /* Windows: group, source, interface. The host: group, interface, source. */
@@ -132,12 +134,12 @@ OPTION_SETTER( multicast_source )
     memcpy( &request.imr_multiaddr, value->bytes, 4 );
     memcpy( &request.imr_sourceaddr, value->bytes + 4, 4 );
     memcpy( &request.imr_interface, value->bytes + 8, 4 );
-    if (request.imr_interface.s_addr && !( ntohl( request.imr_interface.s_addr ) >> 24 ))
+    if ( request.imr_interface.s_addr && !( ntohl( request.imr_interface.s_addr ) >> 24 ) )
         result = source_by_index( descriptor->fd, name, value->bytes, ntohl( request.imr_interface.s_addr ) );
     else
     {
-        result = setsockopt( descriptor->fd, IPPROTO_IP, name, &request, sizeof(request) );
-        if (result && errno == ENODEV && !request.imr_interface.s_addr)
+        result = setsockopt( descriptor->fd, IPPROTO_IP, name, &request, sizeof( request ) );
+        if ( result && errno == ENODEV && !request.imr_interface.s_addr )
             result = source_by_index( descriptor->fd, name, value->bytes, loopback_index() );
     }
     return result ? winsock_error( errno ) : 0;
@@ -146,8 +148,8 @@ OPTION_SETTER( multicast_source )
 /* GROUP_REQ and GROUP_SOURCE_REQ are laid out as the host's, with Windows' address families. */
 static int32_t group_family( struct sockaddr_storage *address )
 {
-    if (address->ss_family == WS_AF_INET6) address->ss_family = AF_INET6;
-    else if (address->ss_family != WS_AF_INET) return WSAEAFNOSUPPORT;
+    if ( address->ss_family == WS_AF_INET6 ) address->ss_family = AF_INET6;
+    else if ( address->ss_family != WS_AF_INET ) return WSAEAFNOSUPPORT;
     return 0;
 }
 
@@ -155,8 +157,8 @@ static int32_t set_group( int fd, uint32_t where, void *request, socklen_t size 
 {
     uint32_t *interface = request;
 
-    if (!setsockopt( fd, where >> 16, where & 0xffff, request, size )) return 0;
-    if (errno != ENODEV || *interface) return winsock_error( errno );
+    if ( !setsockopt( fd, where >> 16, where & 0xffff, request, size ) ) return 0;
+    if ( errno != ENODEV || *interface ) return winsock_error( errno );
     *interface = loopback_index();
     return setsockopt( fd, where >> 16, where & 0xffff, request, size ) ? winsock_error( errno ) : 0;
 }
@@ -166,9 +168,9 @@ OPTION_SETTER( multicast_group )
     struct group_req request;
     int32_t error;
 
-    memcpy( &request, value->bytes, sizeof(request) );
-    if ((error = group_family( &request.gr_group ))) return error;
-    return set_group( descriptor->fd, option->where, &request, sizeof(request) );
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( ( error = group_family( &request.gr_group ) ) ) return error;
+    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
 }
 
 OPTION_SETTER( multicast_group_source )
@@ -176,9 +178,10 @@ OPTION_SETTER( multicast_group_source )
     struct group_source_req request;
     int32_t error;
 
-    memcpy( &request, value->bytes, sizeof(request) );
-    if ((error = group_family( &request.gsr_group )) || (error = group_family( &request.gsr_source ))) return error;
-    return set_group( descriptor->fd, option->where, &request, sizeof(request) );
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( ( error = group_family( &request.gsr_group ) ) || ( error = group_family( &request.gsr_source ) ) )
+        return error;
+    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
 }
 
-_Static_assert( sizeof(struct group_req) == 136 && sizeof(struct group_source_req) == 264, "Windows' sizes" );
+_Static_assert( sizeof( struct group_req ) == 136 && sizeof( struct group_source_req ) == 264, "Windows' sizes" );

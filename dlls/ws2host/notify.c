@@ -71,12 +71,12 @@ static void unlock( const sigset_t *before )
 /* list: NULL for none */
 static void move_to( struct notification *n, struct notification_list *list )
 {
-    if (n->list) TAILQ_REMOVE( n->list, n, entry );
-    if (n->list == &due) atomic_fetch_sub( &due_count, 1 );
-    if (n->list == &outstanding) atomic_fetch_sub( &outstanding_count, 1 );
-    if ((n->list = list)) TAILQ_INSERT_TAIL( list, n, entry );
-    if (list == &due) atomic_fetch_add( &due_count, 1 );
-    if (list == &outstanding) atomic_fetch_add( &outstanding_count, 1 );
+    if ( n->list ) TAILQ_REMOVE( n->list, n, entry );
+    if ( n->list == &due ) atomic_fetch_sub( &due_count, 1 );
+    if ( n->list == &outstanding ) atomic_fetch_sub( &outstanding_count, 1 );
+    if ( ( n->list = list ) ) TAILQ_INSERT_TAIL( list, n, entry );
+    if ( list == &due ) atomic_fetch_add( &due_count, 1 );
+    if ( list == &outstanding ) atomic_fetch_add( &outstanding_count, 1 );
 }
 
 static int32_t make_epoll( uint32_t *need_io_thread )
@@ -85,15 +85,15 @@ static int32_t make_epoll( uint32_t *need_io_thread )
     int32_t error;
     int outer, inner;
 
-    if (notify_epoll >= 0) return 0;
-    if ((error = operation_epoll( need_io_thread, &outer ))) return error;
-    if ((inner = epoll_create1( EPOLL_CLOEXEC )) >= 0 && !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ))
+    if ( notify_epoll >= 0 ) return 0;
+    if ( ( error = operation_epoll( need_io_thread, &outer ) ) ) return error;
+    if ( ( inner = epoll_create1( EPOLL_CLOEXEC ) ) >= 0 && !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ) )
     {
         notify_epoll = inner;
         return 0;
     }
     error = winsock_error( errno );
-    if (inner >= 0) close( inner );
+    if ( inner >= 0 ) close( inner );
     return error;
 }
 
@@ -111,10 +111,10 @@ static int32_t enable( struct descriptor *d, const struct ws2_notify_register_pa
     struct notification *n = atomic_load( &d->notification );
     const int known = n != NULL;
 
-    if (known && n->port != params->port) return WSA_INVALID_PARAMETER;
-    if (!known)
+    if ( known && n->port != params->port ) return WSA_INVALID_PARAMETER;
+    if ( !known )
     {
-        if (!(n = calloc( 1, sizeof(*n) ))) return WSAENOBUFS;
+        if ( !( n = calloc( 1, sizeof( *n ) ) ) ) return WSAENOBUFS;
         n->handle = d->handle;
         n->port = params->port;
     }
@@ -122,11 +122,11 @@ static int32_t enable( struct descriptor *d, const struct ws2_notify_register_pa
     n->filter = params->filter;
     n->trigger = params->trigger;
     n->enabled = 1;
-    if (watch( d, n, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD ))
+    if ( watch( d, n, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD ) )
     {
         int32_t error = winsock_error( errno );
 
-        if (!known) free( n );
+        if ( !known ) free( n );
         return error;
     }
     move_to( n, NULL );
@@ -146,9 +146,9 @@ static int32_t change( struct descriptor *d, const struct ws2_notify_register_pa
 {
     struct notification *n = atomic_load( &d->notification );
 
-    if (params->operation == OP_ENABLE) return enable( d, params );
-    if (!n || n->port != params->port) return WS2_ERROR_NOT_FOUND;
-    if (params->operation == OP_REMOVE) remove_notification( d, n );
+    if ( params->operation == OP_ENABLE ) return enable( d, params );
+    if ( !n || n->port != params->port ) return WS2_ERROR_NOT_FOUND;
+    if ( params->operation == OP_REMOVE ) remove_notification( d, n );
     else
     {
         n->enabled = 0;
@@ -161,10 +161,10 @@ static uint32_t events_of( struct descriptor *d, uint32_t revents )
 {
     uint32_t conditions = poll_conditions( d, revents ), events = 0;
 
-    if (conditions & ( POLL_READ | POLL_ACCEPT )) events |= EVENT_IN;
-    if (conditions & POLL_WRITE) events |= EVENT_OUT;
-    if (conditions & ( POLL_HANGUP | POLL_RESET )) events |= EVENT_HANGUP;
-    if (conditions & ( POLL_RESET | POLL_CONNECT_ERROR )) events |= EVENT_ERR;
+    if ( conditions & ( POLL_READ | POLL_ACCEPT ) ) events |= EVENT_IN;
+    if ( conditions & POLL_WRITE ) events |= EVENT_OUT;
+    if ( conditions & ( POLL_HANGUP | POLL_RESET ) ) events |= EVENT_HANGUP;
+    if ( conditions & ( POLL_RESET | POLL_CONNECT_ERROR ) ) events |= EVENT_ERR;
     return events;
 }
 
@@ -173,7 +173,7 @@ static uint32_t events_of( struct descriptor *d, uint32_t revents )
 /* The mutex is held. */
 static void put( struct ws2_notify_fetch_params *params, const struct notification *n, uint32_t events )
 {
-    if (!events) return;
+    if ( !events ) return;
     params->packets[params->count].key = n->key;
     params->packets[params->count].handle = n->handle;
     params->packets[params->count].port = n->port;
@@ -190,21 +190,21 @@ static void evaluate( struct ws2_notify_fetch_params *params, struct notificatio
     uint32_t events = 0;
     sigset_t before;
 
-    if (!d) return; /* it is being closed */
+    if ( !d ) return; /* it is being closed */
     fd.fd = d->fd;
-    if (poll( &fd, 1, 0 ) >= 0) events = events_of( d, fd.revents );
+    if ( poll( &fd, 1, 0 ) >= 0 ) events = events_of( d, fd.revents );
     lock( &before );
-    if (atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding || n->list == &taken)
+    if ( atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding || n->list == &taken )
         events = 0;
     events &= n->filter | EVENT_ERR;
-    if (!( n->trigger & TRIGGER_LEVEL ))
+    if ( !( n->trigger & TRIGGER_LEVEL ) )
     {
         /* the host tells of room with every arrival */
-        if (!edge) events = 0;
-        else if (( events & EVENT_OUT ) && atomic_exchange( &d->notified_room, 1 )) events &= ~EVENT_OUT;
+        if ( !edge ) events = 0;
+        else if ( ( events & EVENT_OUT ) && atomic_exchange( &d->notified_room, 1 ) ) events &= ~EVENT_OUT;
     }
-    if (events && ( n->trigger & TRIGGER_ONESHOT )) n->enabled = 0;
-    else if (events && ( n->trigger & TRIGGER_LEVEL )) move_to( n, &outstanding );
+    if ( events && ( n->trigger & TRIGGER_ONESHOT ) ) n->enabled = 0;
+    else if ( events && ( n->trigger & TRIGGER_LEVEL ) ) move_to( n, &outstanding );
     put( params, n, events );
     unlock( &before );
     descriptor_release( d );
@@ -217,10 +217,10 @@ static struct notification *pop_due( struct ws2_notify_fetch_params *params, int
     sigset_t before;
 
     lock( &before );
-    if ((n = TAILQ_FIRST( &due )))
+    if ( ( n = TAILQ_FIRST( &due ) ) )
     {
         move_to( n, NULL );
-        if ((*removed = n->removed)) put( params, n, EVENT_REMOVE );
+        if ( ( *removed = n->removed ) ) put( params, n, EVENT_REMOVE );
     }
     unlock( &before );
     return n;
@@ -231,8 +231,8 @@ static void take_due( struct ws2_notify_fetch_params *params )
     struct notification *n;
     int removed;
 
-    while (params->count < WS2_NOTIFICATIONS && (n = pop_due( params, &removed )))
-        if (removed) free( n );
+    while ( params->count < WS2_NOTIFICATIONS && ( n = pop_due( params, &removed ) ) )
+        if ( removed ) free( n );
         else evaluate( params, n, 0 );
 }
 
@@ -242,9 +242,9 @@ static void take_edges( struct ws2_notify_fetch_params *params )
     int count;
 
     /* a change that is no packet does not end the loop: count 0 would say that there is nothing more */
-    while (params->count < WS2_NOTIFICATIONS &&
-           (count = epoll_wait( notify_epoll, events, WS2_NOTIFICATIONS - params->count, 0 )) > 0)
-        for (int i = 0; i < count; i++) evaluate( params, events[i].data.ptr, 1 );
+    while ( params->count < WS2_NOTIFICATIONS &&
+            ( count = epoll_wait( notify_epoll, events, WS2_NOTIFICATIONS - params->count, 0 ) ) > 0 )
+        for ( int i = 0; i < count; i++ ) evaluate( params, events[i].data.ptr, 1 );
 }
 
 /* --- calls --------------------------------------------------------------------------------------------------------------*/
@@ -256,12 +256,12 @@ NTSTATUS unix_notify_register( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     sigset_t before;
 
-    if (!d) return status;
+    if ( !d ) return status;
     params->need_io_thread = 0;
     lock( &before );
     /* closing forgets what it finds, which is nothing that comes later */
-    if (atomic_load( &d->closing )) params->error = WSAENOTSOCK;
-    else if (!(params->error = make_epoll( &params->need_io_thread ))) params->error = change( d, params );
+    if ( atomic_load( &d->closing ) ) params->error = WSAENOTSOCK;
+    else if ( !( params->error = make_epoll( &params->need_io_thread ) ) ) params->error = change( d, params );
     unlock( &before );
     descriptor_release( d );
     return 0;
@@ -271,10 +271,10 @@ static void move_all( struct notification_list *from, uint32_t port, struct noti
 {
     struct notification *n, *next;
 
-    for (n = TAILQ_FIRST( from ); n; n = next)
+    for ( n = TAILQ_FIRST( from ); n; n = next )
     {
         next = TAILQ_NEXT( n, entry );
-        if (n->port == port) move_to( n, to );
+        if ( n->port == port ) move_to( n, to );
     }
 }
 
@@ -285,19 +285,19 @@ NTSTATUS unix_notify_taken( void *args )
     sigset_t before;
 
     params->error = 0;
-    switch ((enum ws2_notify_taken)params->how)
+    switch ( (enum ws2_notify_taken)params->how )
     {
     case WS2_NOTIFY_NOTED:
-        for (uint32_t i = 0; i < params->count; i++)
+        for ( uint32_t i = 0; i < params->count; i++ )
         {
             NTSTATUS status;
             struct descriptor *d = descriptor_acquire( handles[i], &status );
             struct notification *n;
 
-            if (!d) continue; /* closed meanwhile */
+            if ( !d ) continue; /* closed meanwhile */
             lock( &before );
             n = atomic_load( &d->notification );
-            if (n && n->port == params->port && n->list == &outstanding) move_to( n, &taken );
+            if ( n && n->port == params->port && n->list == &outstanding ) move_to( n, &taken );
             unlock( &before );
             descriptor_release( d );
         }
@@ -322,7 +322,7 @@ NTSTATUS unix_notify_fetch( void *args )
 
     params->error = 0;
     params->count = 0;
-    if (notify_epoll < 0) return 0;
+    if ( notify_epoll < 0 ) return 0;
     /* edges first: a removal that comes meanwhile is told of after them */
     take_edges( params );
     take_due( params );
@@ -334,16 +334,16 @@ void notify_forget( struct descriptor *d )
     struct notification *n;
     sigset_t before;
 
-    if (notify_epoll < 0) return;
+    if ( notify_epoll < 0 ) return;
     lock( &before );
-    if ((n = atomic_load( &d->notification ))) remove_notification( d, n );
+    if ( ( n = atomic_load( &d->notification ) ) ) remove_notification( d, n );
     unlock( &before );
-    if (n) operation_wake_io();
+    if ( n ) operation_wake_io();
 }
 
 void notify_unwatch( struct descriptor *d )
 {
-    if (atomic_load( &d->notification )) epoll_ctl( notify_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    if ( atomic_load( &d->notification ) ) epoll_ctl( notify_epoll, EPOLL_CTL_DEL, d->fd, NULL );
 }
 
 void notify_watch_again( struct descriptor *d )
@@ -351,8 +351,8 @@ void notify_watch_again( struct descriptor *d )
     struct notification *n;
     sigset_t before;
 
-    if (notify_epoll < 0) return;
+    if ( notify_epoll < 0 ) return;
     lock( &before );
-    if ((n = atomic_load( &d->notification ))) watch( d, n, EPOLL_CTL_ADD );
+    if ( ( n = atomic_load( &d->notification ) ) ) watch( d, n, EPOLL_CTL_ADD );
     unlock( &before );
 }

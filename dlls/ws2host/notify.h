@@ -26,7 +26,7 @@ int notify_outstanding( void );
 /* A send met WSAEWOULDBLOCK: that there is room will be news. */
 static inline void notify_send_blocked( struct descriptor *d )
 {
-    if (atomic_load_explicit( &d->notification, memory_order_relaxed )) atomic_store( &d->notified_room, 0 );
+    if ( atomic_load_explicit( &d->notification, memory_order_relaxed ) ) atomic_store( &d->notified_room, 0 );
 }
 
 #endif

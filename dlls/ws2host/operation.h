@@ -25,8 +25,8 @@ struct operation
 {
     struct operation *next;
     struct descriptor *next_descriptor; /* with OPERATION_MOVE, counted */
-    struct descriptor *descriptor; /* in whose queue it is, counted */
-    struct descriptor *owner;      /* whose port it completes to and through whose handle it is cancelled, counted */
+    struct descriptor *descriptor;      /* in whose queue it is, counted */
+    struct descriptor *owner; /* whose port it completes to and through whose handle it is cancelled, counted */
     /* Goes on with it; the queues' lock is held. */
     enum operation_result ( *perform )( struct operation *operation );
     void ( *detach )( struct operation *operation );  /* it has ended, however; may be NULL */
@@ -40,10 +40,10 @@ struct operation
     uint8_t queue;
     uint8_t internal; /* nobody is told of its end, and it outlives the closing of its descriptor */
     uint8_t write_count;
-    uint8_t held;     /* the program may not be told before operation_release */
-    uint8_t finished; /* and it has ended meanwhile */
+    uint8_t held;       /* the program may not be told before operation_release */
+    uint8_t finished;   /* and it has ended meanwhile */
     uint8_t port_known; /* port is filled in: its owner's handle has been closed */
-    uint32_t busy;    /* of the owner when it ended */
+    uint32_t busy;      /* of the owner when it ended */
     struct
     {
         uint64_t target, source, size;
@@ -54,7 +54,7 @@ struct operation
  * (NULL: no memory). Without clone the operation is on the heap, taken over, and queued untried. Fills the outgoing fields
  * of params. d is borrowed. */
 void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
-                      struct operation *( *clone )( const struct operation * ) );
+                      struct operation *( *clone )(const struct operation *));
 /* Queues an operation on the heap, with its descriptor and owner, behind the others, and serves them. Unless it returns 0
  * the operation is the caller's still. */
 int32_t operation_queue( struct descriptor *d, struct operation *operation );
@@ -75,7 +75,7 @@ void operation_write( struct operation *operation, uint64_t target, const void *
 
 /* The I/O thread's part (events.c): its epoll holds the network events' within it. */
 int32_t operation_epoll( uint32_t *made, int *epoll ); /* made: the PE side is to start the thread */
-#define OPERATION_KEY_EVENTS 1 /* keys that no descriptor has */
+#define OPERATION_KEY_EVENTS 1                         /* keys that no descriptor has */
 #define OPERATION_KEY_WAKE 2
 #define OPERATION_KEY_POLLS 3
 #define OPERATION_KEY_CHANGES 8 /* and the three behind it (changes.c) */

@@ -28,11 +28,12 @@ NTSTATUS unix_operation_idle( void *args )
     struct idle *idle = NULL;
     uint32_t kind;
 
-    if (!d) return status;
+    if ( !d ) return status;
     kind = changes_kind( d, params->how & WS2_OPERATION_ROUTES );
-    if (!(params->error = changes_watch( kind, &params->need_io_thread )) && !(idle = calloc( 1, sizeof(*idle) )))
+    if ( !( params->error = changes_watch( kind, &params->need_io_thread ) ) &&
+         !( idle = calloc( 1, sizeof( *idle ) ) ) )
         params->error = WSAENOBUFS;
-    if (idle)
+    if ( idle )
     {
         idle->kind = kind;
         idle->count = changes_count( kind );

@@ -13,19 +13,20 @@ NTSTATUS unix_port_associate( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     uint32_t before;
 
-    if (!d) return status;
+    if ( !d ) return status;
     /* whoever sets the flag is the one, of all processes */
-    if (atomic_fetch_or( &d->slot->flags, WS2_FLAG_HAS_PORT ) & WS2_FLAG_HAS_PORT) params->error = WSA_INVALID_PARAMETER;
+    if ( atomic_fetch_or( &d->slot->flags, WS2_FLAG_HAS_PORT ) & WS2_FLAG_HAS_PORT )
+        params->error = WSA_INVALID_PARAMETER;
     else
     {
         atomic_store( &d->slot->port_key, params->port.key );
         atomic_store( &d->slot->port_owner, connection_client_index() );
         before = atomic_load( &d->slot->port_handle );
-        while (!atomic_compare_exchange_weak( &d->slot->port_handle, &before,
-                                              ( params->port.handle & ~3u ) | ( before & 3 ) ))
+        while ( !atomic_compare_exchange_weak( &d->slot->port_handle, &before,
+                                               ( params->port.handle & ~3u ) | ( before & 3 ) ) )
             continue;
         params->error = 0;
-        if (params->queue) port_attach( d, (struct port *)(uintptr_t)params->queue );
+        if ( params->queue ) port_attach( d, (struct port *)(uintptr_t)params->queue );
     }
     descriptor_release( d );
     return 0;
@@ -37,7 +38,7 @@ NTSTATUS unix_port_modes( void *args )
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     atomic_fetch_or( &d->slot->port_handle, params->port.modes & 3 );
     descriptor_release( d );
     params->error = 0;
@@ -50,9 +51,9 @@ NTSTATUS unix_port_query( void *args )
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     params->port = port_of( d );
-    if (params->wait) port_detach( d );
+    if ( params->wait ) port_detach( d );
     params->busy = atomic_load( &d->busy ) & 1;
     descriptor_release( d );
     params->error = 0;

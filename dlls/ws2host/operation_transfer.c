@@ -63,7 +63,7 @@ struct transfer
     int32_t capacity;
     int32_t address_written;
     union host_address address;
-    socklen_t address_size; /* sends: 0 for none */
+    socklen_t address_size;  /* sends: 0 for none */
     struct message *message; /* NULL for all but the Msg functions */
     struct detour *detour;   /* receives: NULL unless the host could not write to the caller's memory */
 };
@@ -82,8 +82,8 @@ static uint32_t vectors_left( const struct transfer *t, struct iovec *left, uint
 {
     uint32_t n = 0;
 
-    for (uint32_t i = t->first; i < t->count && n < room; i++) left[n++] = t->vectors[i];
-    if (n)
+    for ( uint32_t i = t->first; i < t->count && n < room; i++ ) left[n++] = t->vectors[i];
+    if ( n )
     {
         left[0].iov_base = (char *)left[0].iov_base + t->skip;
         left[0].iov_len -= t->skip;
@@ -95,7 +95,7 @@ static void advance( struct transfer *t, size_t done )
 {
     t->operation.information += done;
     done += t->skip;
-    while (t->first < t->count && done >= t->vectors[t->first].iov_len) done -= t->vectors[t->first++].iov_len;
+    while ( t->first < t->count && done >= t->vectors[t->first].iov_len ) done -= t->vectors[t->first++].iov_len;
     t->skip = done;
 }
 
@@ -109,46 +109,46 @@ static void give_address( struct transfer *t, struct msghdr *header )
     int truncated = 0;
 
     t->address_written = header->msg_namelen;
-    if (t->address.any.sa_family == AF_INET6) t->address.any.sa_family = WS_AF_INET6;
-    if (t->address_user && header->msg_namelen && d->slot->type != SOCK_STREAM)
+    if ( t->address.any.sa_family == AF_INET6 ) t->address.any.sa_family = WS_AF_INET6;
+    if ( t->address_user && header->msg_namelen && d->slot->type != SOCK_STREAM )
     {
-        if (t->capacity < t->address_written) operation->error = WSAEFAULT;
+        if ( t->capacity < t->address_written ) operation->error = WSAEFAULT;
         else
         {
             operation_write( operation, t->address_user, &t->address, t->address_written );
-            operation_write( operation, t->size_user, &t->address_written, sizeof(int32_t) );
+            operation_write( operation, t->size_user, &t->address_written, sizeof( int32_t ) );
         }
     }
-    if (!t->message) return;
+    if ( !t->message ) return;
     t->message->used = t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
                            ? control_from_host( d, header, 8, t->message->control, t->message->capacity, &truncated )
                            : 0;
-    if (truncated)
+    if ( truncated )
     {
         operation->flags_out |= WS_MSG_CTRUNC;
         operation->error = WSAEMSGSIZE;
     }
     t->message->flags = operation->flags_out;
-    if (!t->message->local_user) operation->flags_out = 0; /* the WSAMSG has them, and no completion */
+    if ( !t->message->local_user ) operation->flags_out = 0; /* the WSAMSG has them, and no completion */
     else
         operation_write( operation, t->message->local_user, &t->message->local,
                          control_destination( d, header, &t->message->local ) );
     operation_write( operation, t->message->control_user, t->message->control, t->message->used );
     operation_write( operation, t->message->user + offsetof( struct windows_message, control.size ), &t->message->used,
-                     sizeof(uint32_t) );
+                     sizeof( uint32_t ) );
     operation_write( operation, t->message->user + offsetof( struct windows_message, flags ), &t->message->flags,
-                     sizeof(uint32_t) );
+                     sizeof( uint32_t ) );
 }
 
 static int make_detour( struct transfer *t )
 {
     char *data;
 
-    if (t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 )) return 0;
-    if (!(t->detour = malloc( sizeof(*t->detour) + t->count * sizeof(struct iovec) + t->total ))) return 0;
+    if ( t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 ) ) return 0;
+    if ( !( t->detour = malloc( sizeof( *t->detour ) + t->count * sizeof( struct iovec ) + t->total ) ) ) return 0;
     t->detour->begins = t->operation.information;
     data = t->detour->data = (char *)( t->detour->vectors + t->count );
-    for (uint32_t i = 0; i < t->count; i++)
+    for ( uint32_t i = 0; i < t->count; i++ )
     {
         t->detour->vectors[i] = t->vectors[i];
         t->vectors[i].iov_base = data;
@@ -162,13 +162,13 @@ static void end_detour( struct transfer *t )
     const struct detour *detour = t->detour;
     uint64_t at = 0;
 
-    for (uint32_t i = 0; i < t->count && at < t->operation.information; i++)
+    for ( uint32_t i = 0; i < t->count && at < t->operation.information; i++ )
     {
         const uint64_t begin = detour->begins > at ? detour->begins : at;
         uint64_t end = at + detour->vectors[i].iov_len;
 
-        if (end > t->operation.information) end = t->operation.information;
-        if (end > begin)
+        if ( end > t->operation.information ) end = t->operation.information;
+        if ( end > begin )
             operation_write( &t->operation, (uintptr_t)detour->vectors[i].iov_base + begin - at, detour->data + begin,
                              end - begin );
         at += detour->vectors[i].iov_len;
@@ -182,59 +182,60 @@ static enum operation_result receive( struct operation *operation )
     const int stream = d->slot->type == SOCK_STREAM;
     const int flags = transfer_receive_flags( t->flags );
 
-    for (;;)
+    for ( ;; )
     {
         struct iovec left[STACK_VECTORS], *vectors = left;
         struct msghdr header = { .msg_iov = left };
         char byte;
         ssize_t n;
 
-        if (!t->total && stream)
+        if ( !t->total && stream )
         {
             /* a receive of nothing ends when there is something */
-            if ((n = recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT )) > 0) n = 0;
+            if ( ( n = recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) ) > 0 ) n = 0;
         }
-        else if (stream && t->count == 1)
+        else if ( stream && t->count == 1 )
             n = recv( d->fd, (char *)t->vectors->iov_base + t->skip, t->vectors->iov_len - t->skip, flags );
         else
         {
-            if (!t->first && !t->skip) vectors = t->vectors;
+            if ( !t->first && !t->skip ) vectors = t->vectors;
             header.msg_iov = vectors;
-            header.msg_iovlen = vectors == left ? vectors_left( t, left, STACK_VECTORS )
-                                                : vectors_count( t->count, d->slot->type );
-            if (!stream)
+            header.msg_iovlen =
+                vectors == left ? vectors_left( t, left, STACK_VECTORS ) : vectors_count( t->count, d->slot->type );
+            if ( !stream )
             {
                 header.msg_name = &t->address;
-                header.msg_namelen = sizeof(t->address);
-                if (t->message)
+                header.msg_namelen = sizeof( t->address );
+                if ( t->message )
                 {
                     header.msg_control = t->message->host;
-                    header.msg_controllen = sizeof(t->message->host);
+                    header.msg_controllen = sizeof( t->message->host );
                 }
             }
             n = vectors_recvmsg( d->fd, &header, flags );
         }
-        if (n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) )) continue;
-        if (n < 0 && errno == EAGAIN) return OPERATION_BLOCKED;
-        if (n < 0 && errno == EFAULT && !t->detour && make_detour( t )) continue;
-        if (n < 0)
+        if ( n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) ) ) continue;
+        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+        if ( n < 0 && errno == EFAULT && !t->detour && make_detour( t ) ) continue;
+        if ( n < 0 )
         {
             operation->error = transfer_error( d, errno );
-            if (operation->information) operation->error = 0; /* what came is told first */
-            if (t->detour) end_detour( t );
+            if ( operation->information ) operation->error = 0; /* what came is told first */
+            if ( t->detour ) end_detour( t );
             return OPERATION_DONE;
         }
-        if (t->flags & WS_MSG_PEEK) operation->information = n;
+        if ( t->flags & WS_MSG_PEEK ) operation->information = n;
         else advance( t, n );
-        if (( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total && !( t->flags & WS_MSG_PEEK ))
+        if ( ( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total &&
+             !( t->flags & WS_MSG_PEEK ) )
             continue;
-        if (header.msg_flags & MSG_TRUNC)
+        if ( header.msg_flags & MSG_TRUNC )
         {
             operation->error = WSAEMSGSIZE;
             operation->flags_out |= WS_MSG_TRUNC;
         }
-        if (!stream) give_address( t, &header );
-        if (t->detour) end_detour( t );
+        if ( !stream ) give_address( t, &header );
+        if ( t->detour ) end_detour( t );
         return OPERATION_DONE;
     }
 }
@@ -248,41 +249,41 @@ static enum operation_result transmit( struct operation *operation )
     const int stream = d->slot->type == SOCK_STREAM;
     int refused = 0;
 
-    for (;;)
+    for ( ;; )
     {
         struct iovec left[STACK_VECTORS];
         struct msghdr header = { .msg_iov = left };
         ssize_t n;
 
-        if (!t->first && !t->skip)
+        if ( !t->first && !t->skip )
         {
             header.msg_iov = t->vectors;
             header.msg_iovlen = vectors_count( t->count, d->slot->type );
         }
         else header.msg_iovlen = vectors_left( t, left, STACK_VECTORS );
-        if (t->address_size)
+        if ( t->address_size )
         {
             header.msg_name = &t->address;
             header.msg_namelen = t->address_size;
         }
-        if (t->message && t->message->host_size)
+        if ( t->message && t->message->host_size )
         {
             header.msg_control = t->message->host;
             header.msg_controllen = t->message->host_size;
         }
         n = vectors_sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
-        if (n < 0 && errno == EINTR) continue;
+        if ( n < 0 && errno == EINTR ) continue;
         /* an earlier datagram was answered by ICMP port unreachable: sending does not report that */
-        if (n < 0 && errno == ECONNREFUSED && !stream && !refused++) continue;
-        if (n < 0 && errno == EAGAIN) return OPERATION_BLOCKED;
-        if (n < 0)
+        if ( n < 0 && errno == ECONNREFUSED && !stream && !refused++ ) continue;
+        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+        if ( n < 0 )
         {
             /* the rest of an earlier send is sent after its descriptor is gone, and with it the slot */
             operation->error = operation->internal ? WSAECONNRESET : transfer_error( d, errno );
             return OPERATION_DONE;
         }
         advance( t, n );
-        if (!stream || operation->information >= t->total) return OPERATION_DONE;
+        if ( !stream || operation->information >= t->total ) return OPERATION_DONE;
     }
 }
 
@@ -299,16 +300,16 @@ static void dispose( struct operation *operation )
 static struct operation *clone( const struct operation *operation )
 {
     const struct transfer *from = (const struct transfer *)operation;
-    struct transfer *t = malloc( sizeof(*t) + from->count * sizeof(struct iovec) );
+    struct transfer *t = malloc( sizeof( *t ) + from->count * sizeof( struct iovec ) );
 
-    if (!t) return NULL;
+    if ( !t ) return NULL;
     *t = *from;
     t->operation.dispose = dispose;
     t->vectors = (struct iovec *)( t + 1 );
-    memcpy( t->vectors, from->vectors, from->count * sizeof(struct iovec) );
-    if (from->message)
+    memcpy( t->vectors, from->vectors, from->count * sizeof( struct iovec ) );
+    if ( from->message )
     {
-        if (!(t->message = malloc( sizeof(*t->message) )))
+        if ( !( t->message = malloc( sizeof( *t->message ) ) ) )
         {
             free( t );
             return NULL;
@@ -321,7 +322,7 @@ static struct operation *clone( const struct operation *operation )
 /* Copies what an ended operation leaves for the caller; may fault. */
 static void write_now( const struct operation *operation )
 {
-    for (unsigned int i = 0; i < operation->write_count; i++)
+    for ( unsigned int i = 0; i < operation->write_count; i++ )
         memcpy( (void *)(uintptr_t)operation->writes[i].target, (const void *)(uintptr_t)operation->writes[i].source,
                 operation->writes[i].size );
 }
@@ -339,16 +340,17 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
     uint32_t size = params->size, family, type;
     int32_t error;
 
-    if (!(d = descriptor_acquire( params->operation.handle, &status ))) return status;
+    if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
     family = d->slot->family;
     type = d->slot->type;
-    error = sending ? transfer_check_send( d, params->flags, size || params->message ) : transfer_check_receive( d, params->flags );
+    error = sending ? transfer_check_send( d, params->flags, size || params->message )
+                    : transfer_check_receive( d, params->flags );
     descriptor_release( d );
-    if ((params->operation.error = error)) return 0;
+    if ( ( params->operation.error = error ) ) return 0;
 
-    if (params->message)
+    if ( params->message )
     {
-        memcpy( &message, (const void *)(uintptr_t)params->message, sizeof(message) );
+        memcpy( &message, (const void *)(uintptr_t)params->message, sizeof( message ) );
         params->buffers = message.buffers;
         t.count = message.count;
         address = message.name;
@@ -360,48 +362,48 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         extra.local_user = params->local;
         extra.control_user = message.control.pointer;
         extra.capacity = message.control.pointer ? message.control.size : 0;
-        if (sending)
+        if ( sending )
         {
-            if (extra.capacity)
-                params->operation.error = control_to_host( (const void *)(uintptr_t)extra.control_user, extra.capacity, 8,
-                                                           extra.host, &extra.host_size );
-            if (params->operation.error) return 0;
+            if ( extra.capacity )
+                params->operation.error = control_to_host( (const void *)(uintptr_t)extra.control_user, extra.capacity,
+                                                           8, extra.host, &extra.host_size );
+            if ( params->operation.error ) return 0;
         }
-        else if (extra.capacity > CONTROL_USER_SIZE) extra.capacity = CONTROL_USER_SIZE;
+        else if ( extra.capacity > CONTROL_USER_SIZE ) extra.capacity = CONTROL_USER_SIZE;
         t.message = &extra;
     }
-    else if (!sending && address && params->size_pointer)
+    else if ( !sending && address && params->size_pointer )
     {
         t.size_user = params->size_pointer;
         t.capacity = *(const int32_t *)(uintptr_t)params->size_pointer;
     }
-    if (!sending) t.address_user = t.size_user ? address : 0;
-    else if (address && size && type != SOCK_STREAM &&
-             (params->operation.error = address_read( family, address, size, &t.address, &t.address_size )))
+    if ( !sending ) t.address_user = t.size_user ? address : 0;
+    else if ( address && size && type != SOCK_STREAM &&
+              ( params->operation.error = address_read( family, address, size, &t.address, &t.address_size ) ) )
         return 0;
 
-    operation_probe( params->buffers, t.count * sizeof(struct windows_buffer) );
-    if (t.count > STACK_VECTORS && !(t.vectors = malloc( t.count * sizeof(struct iovec) )))
+    operation_probe( params->buffers, t.count * sizeof( struct windows_buffer ) );
+    if ( t.count > STACK_VECTORS && !( t.vectors = malloc( t.count * sizeof( struct iovec ) ) ) )
     {
         params->operation.error = WSAENOBUFS;
         return 0;
     }
     message_buffers( params->buffers, t.count, t.vectors, &t.total );
-    if (!sending) transfer_touch( t.vectors, t.count, TOUCH_OPERATION );
-    if ((d = descriptor_acquire( params->operation.handle, &status )))
+    if ( !sending ) transfer_touch( t.vectors, t.count, TOUCH_OPERATION );
+    if ( ( d = descriptor_acquire( params->operation.handle, &status ) ) )
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
         t.operation.perform = sending ? transmit : receive;
         operation_start( d, &t.operation, &params->operation, clone );
-        if (params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK)
+        if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
-            if (!sending) transfer_receive_ends( d, params->flags );
-            else if (type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND )) endpoint_remember( d );
+            if ( !sending ) transfer_receive_ends( d, params->flags );
+            else if ( type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ) endpoint_remember( d );
         }
         descriptor_release( d );
     }
-    if (t.vectors != stack) free( t.vectors );
-    if (d && params->operation.error != WSA_IO_PENDING)
+    if ( t.vectors != stack ) free( t.vectors );
+    if ( d && params->operation.error != WSA_IO_PENDING )
     {
         write_now( &t.operation );
         free( t.detour );
@@ -425,15 +427,15 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
     int32_t error;
     int epoll;
 
-    for (uint32_t i = 0; i < count; i++)
+    for ( uint32_t i = 0; i < count; i++ )
     {
         operation_probe( (uintptr_t)vectors[i].iov_base, vectors[i].iov_len );
         total += vectors[i].iov_len;
     }
-    if (!(t = calloc( 1, sizeof(*t) + sizeof(*one) + total ))) return WSAENOBUFS;
+    if ( !( t = calloc( 1, sizeof( *t ) + sizeof( *one ) + total ) ) ) return WSAENOBUFS;
     one = t->vectors = (struct iovec *)( t + 1 );
     one->iov_base = one + 1;
-    for (uint32_t i = 0; i < count; i++)
+    for ( uint32_t i = 0; i < count; i++ )
     {
         memcpy( (char *)one->iov_base + one->iov_len, vectors[i].iov_base, vectors[i].iov_len );
         one->iov_len += vectors[i].iov_len;
@@ -444,7 +446,7 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
     t->operation.perform = transmit;
     t->operation.queue = QUEUE_SEND;
     t->operation.internal = 1;
-    if ((error = operation_epoll( need_io_thread, &epoll )) || !(d = descriptor_acquire( handle, &status )))
+    if ( ( error = operation_epoll( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )
     {
         free( t );
         return error ? error : WSAENOTSOCK;
@@ -452,7 +454,7 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
     descriptor_hold( d );
     descriptor_hold( d );
     t->operation.descriptor = t->operation.owner = d;
-    if ((error = operation_queue( d, &t->operation )))
+    if ( ( error = operation_queue( d, &t->operation ) ) )
     {
         descriptor_release( d );
         descriptor_release( d );

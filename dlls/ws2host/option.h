@@ -73,7 +73,7 @@ enum option_bit
     BIT_REUSE_MULTICASTPORT,
     BIT_ADDRESS_CHANGE_ARMED, /* SIO_ADDRESS_LIST_CHANGE was asked for and FD_ADDRESS_LIST_CHANGE is due */
     BIT_ROUTING_CHANGE_ARMED,
-    BIT_MULTICAST_IF,         /* IP_MULTICAST_IF was given as an interface index */
+    BIT_MULTICAST_IF, /* IP_MULTICAST_IF was given as an interface index */
 };
 
 enum option_types
@@ -91,8 +91,8 @@ enum option_access
     ACCESS_GET = 1,
     ACCESS_SET = 2,
     ACCESS_BOTH = 3,
-    ACCESS_NULL = 4,        /* may be set with no value at all */
-    ACCESS_IPV4_TOO = 8,    /* an IPPROTO_IPV6 option that AF_INET sockets have as well */
+    ACCESS_NULL = 4,          /* may be set with no value at all */
+    ACCESS_IPV4_TOO = 8,      /* an IPPROTO_IPV6 option that AF_INET sockets have as well */
     ACCESS_LOW_NEGATIVE = 16, /* -1 stands for the system's default */
 };
 
@@ -125,9 +125,9 @@ struct option
 struct option_level
 {
     int32_t level;
-    uint32_t types;        /* sockets that have the level at all */
-    uint32_t local;        /* AF_UNIX sockets have it */
-    int32_t wrong_type;    /* error for an option that the socket's type lacks */
+    uint32_t types;     /* sockets that have the level at all */
+    uint32_t local;     /* AF_UNIX sockets have it */
+    int32_t wrong_type; /* error for an option that the socket's type lacks */
     const struct option *options;
     uint32_t count;
 };

@@ -27,8 +27,8 @@ static const struct
 
 static int read_option( int fd, int level, int name, struct linger *value, socklen_t *size )
 {
-    memset( value, 0, sizeof(*value) );
-    *size = sizeof(*value);
+    memset( value, 0, sizeof( *value ) );
+    *size = sizeof( *value );
     return getsockopt( fd, level, name, value, size );
 }
 
@@ -36,29 +36,31 @@ static int read_option( int fd, int level, int name, struct linger *value, sockl
 static void carry_buffer( int from, int to, int name )
 {
     int wanted, granted;
-    socklen_t size = sizeof(int);
+    socklen_t size = sizeof( int );
 
-    if (getsockopt( from, SOL_SOCKET, name, &wanted, &size ) || getsockopt( to, SOL_SOCKET, name, &granted, &size )) return;
+    if ( getsockopt( from, SOL_SOCKET, name, &wanted, &size ) || getsockopt( to, SOL_SOCKET, name, &granted, &size ) )
+        return;
     wanted /= 2; /* the host tells the double of what it was given */
-    if (wanted > granted / 2) setsockopt( to, SOL_SOCKET, name, &wanted, sizeof(wanted) );
+    if ( wanted > granted / 2 ) setsockopt( to, SOL_SOCKET, name, &wanted, sizeof( wanted ) );
 }
 
 void option_carry( const struct descriptor *d, int from, int to )
 {
     const int family = d->slot->family == WS_AF_INET6 ? AF_INET6 : AF_INET;
 
-    if (d->slot->type != SOCK_STREAM) return;
-    for (unsigned int i = 0; i < sizeof(carried) / sizeof(carried[0]); i++)
+    if ( d->slot->type != SOCK_STREAM ) return;
+    for ( unsigned int i = 0; i < sizeof( carried ) / sizeof( carried[0] ); i++ )
     {
         struct linger old, new;
         socklen_t size, ignored;
 
-        if (carried[i].family != ANY_FAMILY && carried[i].family != family) continue;
-        if (read_option( from, carried[i].level, carried[i].name, &old, &size ) ||
-            read_option( to, carried[i].level, carried[i].name, &new, &ignored ) || !memcmp( &old, &new, sizeof(old) ))
+        if ( carried[i].family != ANY_FAMILY && carried[i].family != family ) continue;
+        if ( read_option( from, carried[i].level, carried[i].name, &old, &size ) ||
+             read_option( to, carried[i].level, carried[i].name, &new, &ignored ) ||
+             !memcmp( &old, &new, sizeof( old ) ) )
             continue;
         setsockopt( to, carried[i].level, carried[i].name, &old, size );
     }
-    if (descriptor_flags( d ) & WS2_FLAG_RCVBUF_SET) carry_buffer( from, to, SO_RCVBUF );
-    if (descriptor_flags( d ) & WS2_FLAG_SNDBUF_SET) carry_buffer( from, to, SO_SNDBUF );
+    if ( descriptor_flags( d ) & WS2_FLAG_RCVBUF_SET ) carry_buffer( from, to, SO_RCVBUF );
+    if ( descriptor_flags( d ) & WS2_FLAG_SNDBUF_SET ) carry_buffer( from, to, SO_SNDBUF );
 }

@@ -11,21 +11,35 @@
 
 /* number, name, class, sockets, access, then place and where */
 #define KERNEL( number, name, class, types, access, level, host ) \
-    { number, CLASS_##class, TYPE_##types, access, PLACE_KERNEL, HOST( level, host ), 0, 0, NULL, NULL }
+    { \
+        number, CLASS_##class, TYPE_##types, access, PLACE_KERNEL, HOST( level, host ), 0, 0, NULL, NULL \
+    }
 #define FLAG( number, name, class, types, access, flag ) \
-    { number, CLASS_##class, TYPE_##types, access, PLACE_FLAG, flag, 0, 0, NULL, NULL }
+    { \
+        number, CLASS_##class, TYPE_##types, access, PLACE_FLAG, flag, 0, 0, NULL, NULL \
+    }
 #define BIT( number, name, class, types, bit, initial ) \
-    { number, CLASS_##class, TYPE_##types, ACCESS_BOTH, PLACE_BIT, bit, initial, 0, NULL, NULL }
+    { \
+        number, CLASS_##class, TYPE_##types, ACCESS_BOTH, PLACE_BIT, bit, initial, 0, NULL, NULL \
+    }
 #define CONTROL( number, name, bit ) \
-    { number, CLASS_PS, TYPE_MESSAGE, ACCESS_BOTH, PLACE_CONTROL, bit, 0, 0, NULL, NULL }
+    { \
+        number, CLASS_PS, TYPE_MESSAGE, ACCESS_BOTH, PLACE_CONTROL, bit, 0, 0, NULL, NULL \
+    }
 #define SLOT( number, name, class, types, access, field ) \
-    { number, CLASS_##class, TYPE_##types, access, PLACE_FIELD, FIELD( field ), 0, 0, NULL, NULL }
+    { \
+        number, CLASS_##class, TYPE_##types, access, PLACE_FIELD, FIELD( field ), 0, 0, NULL, NULL \
+    }
 /* functions of its own; detail is theirs */
 #define OWN( number, name, class, types, access, detail, initial, get, set ) \
-    { number, CLASS_##class, TYPE_##types, access, PLACE_OWN, detail, initial, 0, get, set }
+    { \
+        number, CLASS_##class, TYPE_##types, access, PLACE_OWN, detail, initial, 0, get, set \
+    }
 /* a struct that can only be set: detail is the host's option */
 #define STRUCT( number, name, types, size, detail, set ) \
-    { number, CLASS_BYTES, TYPE_##types, ACCESS_SET, PLACE_OWN, detail, 0, size, NULL, set }
+    { \
+        number, CLASS_BYTES, TYPE_##types, ACCESS_SET, PLACE_OWN, detail, 0, size, NULL, set \
+    }
 
 #define RW ACCESS_BOTH
 #define RO ACCESS_GET
@@ -38,7 +52,8 @@ static const struct option socket_options[] = {
     SLOT( 0x1005, SO_SNDTIMEO, DK, ANY, RW, send_timeout ),
     OWN( 0x1002, SO_RCVBUF, DZ, ANY, RW, SO_RCVBUF, 65536, option_get_buffer, option_set_buffer ),
     OWN( 0x1001, SO_SNDBUF, DZ, ANY, RW, SO_SNDBUF, 65536, option_get_buffer, option_set_buffer ),
-    OWN( 0x0008, SO_KEEPALIVE, B1, STREAM, RW, HOST( SOL_SOCKET, SO_KEEPALIVE ), 0, option_get_kernel, option_set_keepalive ),
+    OWN( 0x0008, SO_KEEPALIVE, B1, STREAM, RW, HOST( SOL_SOCKET, SO_KEEPALIVE ), 0, option_get_kernel,
+         option_set_keepalive ),
     { 0x0004 /* SO_REUSEADDR */, CLASS_B4, TYPE_ANY, RW, PLACE_OWN, WS2_FLAG_REUSEADDR, 0, 0, option_get_flag,
       option_set_sharing },
     { ~0x0004 /* SO_EXCLUSIVEADDRUSE */, CLASS_B4, TYPE_ANY, RW, PLACE_OWN, WS2_FLAG_EXCLUSIVE, 0, 0, option_get_flag,
@@ -73,7 +88,8 @@ static const struct option socket_options[] = {
 
 static const struct option tcp_options[] = {
     KERNEL( 1, TCP_NODELAY, B1, STREAM, RW, IPPROTO_TCP, TCP_NODELAY ),
-    OWN( 3, TCP_KEEPALIVE, PD, STREAM, RW, HOST( IPPROTO_TCP, TCP_KEEPIDLE ), 0, option_get_kernel, option_set_keep_idle ),
+    OWN( 3, TCP_KEEPALIVE, PD, STREAM, RW, HOST( IPPROTO_TCP, TCP_KEEPIDLE ), 0, option_get_kernel,
+         option_set_keep_idle ),
     OWN( 17, TCP_KEEPINTVL, PD, STREAM, RW, HOST( IPPROTO_TCP, TCP_KEEPINTVL ), 1, option_get_keep, option_set_keep ),
     OWN( 16, TCP_KEEPCNT, PD, STREAM, RW, HOST( IPPROTO_TCP, TCP_KEEPCNT ), 10, option_get_keep, option_set_keep ),
     KERNEL( 4, TCP_MAXSEG, PD, STREAM, RO, IPPROTO_TCP, TCP_MAXSEG ),
@@ -98,34 +114,34 @@ static const struct option udp_options[] = {
 /* What both versions of IP number alike and mean alike. */
 #define IP_COMMON( prefix, host_level ) \
     BIT( 28, prefix##_IFLIST, PB, ANY, BIT_IFLIST, 0 ), \
-    OWN( 29, prefix##_ADD_IFLIST, PD, ANY, WO, 0, 0, NULL, option_set_refused ), \
-    OWN( 30, prefix##_DEL_IFLIST, PD, ANY, WO, 0, 0, NULL, option_set_refused ), \
-    OWN( 33, prefix##_GET_IFLIST, BYTES, NONE, RO, 0, 0, NULL, NULL ), \
-    CONTROL( 19, prefix##_PKTINFO, BIT_PKTINFO ), \
-    CONTROL( 24, prefix##_RECVIF, BIT_RECVIF ), \
-    CONTROL( 25, prefix##_RECVDSTADDR, BIT_RECVDSTADDR ), \
-    CONTROL( 38, prefix##_RECVRTHDR, BIT_RECVRTHDR ), \
-    CONTROL( 47, prefix##_ORIGINAL_ARRIVAL_IF, BIT_ARRIVAL_IF ), \
-    CONTROL( 50, prefix##_ECN, BIT_ECN ), \
-    CONTROL( 51, prefix##_PKTINFO_EX, BIT_PKTINFO_EX ), \
-    BIT( 60, prefix##_WFP_REDIRECT_RECORDS, PB, MESSAGE, BIT_REDIRECT_RECORDS, 0 ), \
-    BIT( 70, prefix##_WFP_REDIRECT_CONTEXT, PB, MESSAGE, BIT_REDIRECT_CONTEXT, 0 ), \
-    BIT( 75, prefix##_RECVERR, PB, DGRAM, BIT_RECVERR, 0 ), \
-    OWN( 14, prefix##_DONTFRAGMENT, PB, ANY, RW, host_level, 0, option_get_dontfragment, option_set_dontfragment ), \
-    OWN( 71, prefix##_MTU_DISCOVER, PD, ANY, RW, BIT_MTU_DISCOVER, host_level, option_get_two_bits, \
-         option_set_mtu_discover ), \
-    /* no packet of a host socket can be given a size of its own: the system's is the one that can be set */ \
-    OWN( 76, prefix##_USER_MTU, PD, ANY, RW, 0, UINT32_MAX, option_get_initial, option_set_initial ), \
-    OWN( 23, prefix##_PROTECTION_LEVEL, PD, ANY, RW, 0, 0, option_get_protection, option_set_protection ), \
-    OWN( 32, prefix##_RTHDR, BYTES, ANY, RW | ACCESS_NULL, 0, 0, option_get_empty, option_set_empty ), \
-    STRUCT( 41, MCAST_JOIN_GROUP, MESSAGE, 136, HOST( host_level, MCAST_JOIN_GROUP ), multicast_group ), \
-    STRUCT( 42, MCAST_LEAVE_GROUP, MESSAGE, 136, HOST( host_level, MCAST_LEAVE_GROUP ), multicast_group ), \
-    STRUCT( 43, MCAST_BLOCK_SOURCE, MESSAGE, 264, HOST( host_level, MCAST_BLOCK_SOURCE ), multicast_group_source ), \
-    STRUCT( 44, MCAST_UNBLOCK_SOURCE, MESSAGE, 264, HOST( host_level, MCAST_UNBLOCK_SOURCE ), multicast_group_source ), \
-    STRUCT( 45, MCAST_JOIN_SOURCE_GROUP, MESSAGE, 264, HOST( host_level, MCAST_JOIN_SOURCE_GROUP ), \
-            multicast_group_source ), \
-    STRUCT( 46, MCAST_LEAVE_SOURCE_GROUP, MESSAGE, 264, HOST( host_level, MCAST_LEAVE_SOURCE_GROUP ), \
-            multicast_group_source )
+        OWN( 29, prefix##_ADD_IFLIST, PD, ANY, WO, 0, 0, NULL, option_set_refused ), \
+        OWN( 30, prefix##_DEL_IFLIST, PD, ANY, WO, 0, 0, NULL, option_set_refused ), \
+        OWN( 33, prefix##_GET_IFLIST, BYTES, NONE, RO, 0, 0, NULL, NULL ), \
+        CONTROL( 19, prefix##_PKTINFO, BIT_PKTINFO ), CONTROL( 24, prefix##_RECVIF, BIT_RECVIF ), \
+        CONTROL( 25, prefix##_RECVDSTADDR, BIT_RECVDSTADDR ), CONTROL( 38, prefix##_RECVRTHDR, BIT_RECVRTHDR ), \
+        CONTROL( 47, prefix##_ORIGINAL_ARRIVAL_IF, BIT_ARRIVAL_IF ), CONTROL( 50, prefix##_ECN, BIT_ECN ), \
+        CONTROL( 51, prefix##_PKTINFO_EX, BIT_PKTINFO_EX ), \
+        BIT( 60, prefix##_WFP_REDIRECT_RECORDS, PB, MESSAGE, BIT_REDIRECT_RECORDS, 0 ), \
+        BIT( 70, prefix##_WFP_REDIRECT_CONTEXT, PB, MESSAGE, BIT_REDIRECT_CONTEXT, 0 ), \
+        BIT( 75, prefix##_RECVERR, PB, DGRAM, BIT_RECVERR, 0 ), \
+        OWN( 14, prefix##_DONTFRAGMENT, PB, ANY, RW, host_level, 0, option_get_dontfragment, \
+             option_set_dontfragment ), \
+        OWN( \
+            71, prefix##_MTU_DISCOVER, PD, ANY, RW, BIT_MTU_DISCOVER, host_level, option_get_two_bits, \
+            option_set_mtu_discover ), /* no packet of a host socket can be given a size of its own: the system's is the one that can be set */ \
+        OWN( 76, prefix##_USER_MTU, PD, ANY, RW, 0, UINT32_MAX, option_get_initial, option_set_initial ), \
+        OWN( 23, prefix##_PROTECTION_LEVEL, PD, ANY, RW, 0, 0, option_get_protection, option_set_protection ), \
+        OWN( 32, prefix##_RTHDR, BYTES, ANY, RW | ACCESS_NULL, 0, 0, option_get_empty, option_set_empty ), \
+        STRUCT( 41, MCAST_JOIN_GROUP, MESSAGE, 136, HOST( host_level, MCAST_JOIN_GROUP ), multicast_group ), \
+        STRUCT( 42, MCAST_LEAVE_GROUP, MESSAGE, 136, HOST( host_level, MCAST_LEAVE_GROUP ), multicast_group ), \
+        STRUCT( 43, MCAST_BLOCK_SOURCE, MESSAGE, 264, HOST( host_level, MCAST_BLOCK_SOURCE ), \
+                multicast_group_source ), \
+        STRUCT( 44, MCAST_UNBLOCK_SOURCE, MESSAGE, 264, HOST( host_level, MCAST_UNBLOCK_SOURCE ), \
+                multicast_group_source ), \
+        STRUCT( 45, MCAST_JOIN_SOURCE_GROUP, MESSAGE, 264, HOST( host_level, MCAST_JOIN_SOURCE_GROUP ), \
+                multicast_group_source ), \
+        STRUCT( 46, MCAST_LEAVE_SOURCE_GROUP, MESSAGE, 264, HOST( host_level, MCAST_LEAVE_SOURCE_GROUP ), \
+                multicast_group_source )
 
 static const struct option ip_options[] = {
     KERNEL( 4, IP_TTL, PN, ANY, RW, IPPROTO_IP, IP_TTL ),
@@ -171,7 +187,9 @@ static const struct option ipv6_options[] = {
 };
 
 #define LEVEL( level, types, local, wrong_type, options ) \
-    { level, types, local, wrong_type, options, sizeof(options) / sizeof(options[0]) }
+    { \
+        level, types, local, wrong_type, options, sizeof( options ) / sizeof( options[0] ) \
+    }
 
 const struct option_level option_levels[] = {
     LEVEL( WS_SOL_SOCKET, TYPE_ANY, 1, WSAENOPROTOOPT, socket_options ),
@@ -180,4 +198,4 @@ const struct option_level option_levels[] = {
     LEVEL( IPPROTO_IP, TYPE_ANY, 0, WSAEINVAL, ip_options ),
     LEVEL( IPPROTO_IPV6, TYPE_ANY, 0, WSAEINVAL, ipv6_options ),
 };
-const uint32_t option_level_count = sizeof(option_levels) / sizeof(option_levels[0]);
+const uint32_t option_level_count = sizeof( option_levels ) / sizeof( option_levels[0] );

@@ -70,12 +70,13 @@ OPTION_SETTER( option_set_inverse_bit )
 
 OPTION_GETTER( option_get_two_bits )
 {
-    value->number = option_bit( descriptor->slot, option->where ) | option_bit( descriptor->slot, option->where + 1 ) << 1;
+    value->number = option_bit( descriptor->slot, option->where ) | option_bit( descriptor->slot, option->where + 1 )
+                                                                        << 1;
     return 0;
 }
 OPTION_SETTER( option_set_two_bits )
 {
-    if (value->number > 2) return WSAEINVAL;
+    if ( value->number > 2 ) return WSAEINVAL;
     option_set_bit( descriptor->slot, option->where, value->number & 1 );
     option_set_bit( descriptor->slot, option->where + 1, value->number >> 1 );
     return 0;
@@ -88,8 +89,8 @@ OPTION_SETTER( option_set_sharing )
 {
     uint32_t other = ( WS2_FLAG_REUSEADDR | WS2_FLAG_EXCLUSIVE ) & ~option->where;
 
-    if (!value->number) descriptor_clear_flags( descriptor, option->where );
-    else if (descriptor_flags( descriptor ) & other) return WSAEINVAL;
+    if ( !value->number ) descriptor_clear_flags( descriptor, option->where );
+    else if ( descriptor_flags( descriptor ) & other ) return WSAEINVAL;
     else descriptor_set_flags( descriptor, option->where );
     return 0;
 }
@@ -101,7 +102,7 @@ static int32_t apply_linger( struct descriptor *d, uint32_t onoff, uint32_t seco
 {
     struct linger linger = { .l_onoff = onoff && !seconds };
 
-    if (setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger) )) return winsock_error( errno );
+    if ( setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof( linger ) ) ) return winsock_error( errno );
     atomic_store( &d->slot->linger_onoff, onoff );
     atomic_store( &d->slot->linger_seconds, seconds );
     return 0;
@@ -143,11 +144,11 @@ static void read_limits( void )
 {
     static const char *const names[] = { "/proc/sys/net/core/wmem_max", "/proc/sys/net/core/rmem_max" };
 
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         FILE *file = fopen( names[i], "re" );
-        if (!file || fscanf( file, "%u", &limits[i] ) != 1) limits[i] = 212992;
-        if (file) fclose( file );
+        if ( !file || fscanf( file, "%u", &limits[i] ) != 1 ) limits[i] = 212992;
+        if ( file ) fclose( file );
     }
 }
 
@@ -156,8 +157,9 @@ OPTION_GETTER( option_get_buffer )
     int sending = option->where == SO_SNDBUF;
     uint32_t flag = sending ? WS2_FLAG_SNDBUF_SET : WS2_FLAG_RCVBUF_SET;
 
-    value->number = !( descriptor_flags( descriptor ) & flag ) ? option->initial
-                    : atomic_load( sending ? &descriptor->slot->send_buffer : &descriptor->slot->receive_buffer );
+    value->number = !( descriptor_flags( descriptor ) & flag )
+                        ? option->initial
+                        : atomic_load( sending ? &descriptor->slot->send_buffer : &descriptor->slot->receive_buffer );
     return 0;
 }
 OPTION_SETTER( option_set_buffer )
@@ -166,12 +168,12 @@ OPTION_SETTER( option_set_buffer )
     int sending = option->where == SO_SNDBUF;
     uint32_t host = HOST( SOL_SOCKET, option->where ), current = 0, wanted = value->number;
 
-    if (wanted > option->initial)
+    if ( wanted > option->initial )
     {
         pthread_once( &once, read_limits );
-        if (wanted > limits[!sending]) wanted = limits[!sending];
+        if ( wanted > limits[!sending] ) wanted = limits[!sending];
         /* the host doubles what it is given, for its own overhead */
-        if (!option_kernel_get( descriptor, host, &current ) && wanted > current / 2)
+        if ( !option_kernel_get( descriptor, host, &current ) && wanted > current / 2 )
             option_kernel_set( descriptor, host, wanted );
     }
     atomic_store( sending ? &descriptor->slot->send_buffer : &descriptor->slot->receive_buffer, value->number );
@@ -183,7 +185,7 @@ OPTION_SETTER( option_set_buffer )
 OPTION_GETTER( option_get_error )
 {
     (void)option;
-    if (descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING) connect_check( descriptor );
+    if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
     value->number = atomic_load( &descriptor->slot->error );
     return 0;
 }
@@ -206,9 +208,9 @@ OPTION_GETTER( option_get_connect_time )
     struct timespec now;
 
     (void)option;
-    if (descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING) connect_check( descriptor );
+    if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
     value->number = UINT32_MAX;
-    if (!( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED )) return 0;
+    if ( !( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) ) return 0;
     clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
     value->number = (uint32_t)now.tv_sec - atomic_load( &descriptor->slot->connect_time );
     return 0;
@@ -216,8 +218,8 @@ OPTION_GETTER( option_get_connect_time )
 
 OPTION_SETTER( option_set_random_port )
 {
-    if (descriptor_flags( descriptor ) & WS2_FLAG_BOUND) return WSAEINVAL;
-    if (value->number) descriptor_set_flags( descriptor, option->where );
+    if ( descriptor_flags( descriptor ) & WS2_FLAG_BOUND ) return WSAEINVAL;
+    if ( value->number ) descriptor_set_flags( descriptor, option->where );
     else descriptor_clear_flags( descriptor, option->where );
     return 0;
 }
@@ -231,12 +233,12 @@ OPTION_SETTER( option_set_accept_context )
     int listening;
 
     (void)option;
-    memcpy( &handle, value->bytes, value->size < sizeof(handle) ? value->size : sizeof(handle) );
-    if (!( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
-    if (!(listener = descriptor_acquire( handle, &status ))) return WSAENOTSOCK;
+    memcpy( &handle, value->bytes, value->size < sizeof( handle ) ? value->size : sizeof( handle ) );
+    if ( !( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
+    if ( !( listener = descriptor_acquire( handle, &status ) ) ) return WSAENOTSOCK;
     listening = descriptor_flags( listener ) & WS2_FLAG_LISTENING;
     descriptor_release( listener );
-    if (!listening) return WSAEINVAL;
+    if ( !listening ) return WSAEINVAL;
     descriptor_clear_flags( descriptor, WS2_FLAG_NEEDS_ACCEPT_CONTEXT );
     return 0;
 }
@@ -244,8 +246,8 @@ OPTION_SETTER( option_set_accept_context )
 OPTION_SETTER( option_set_connect_context )
 {
     (void)option, (void)value;
-    if (descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING) connect_check( descriptor );
-    if (!( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
+    if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
+    if ( !( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
     descriptor_clear_flags( descriptor, WS2_FLAG_NEEDS_CONNECT_CONTEXT );
     return 0;
 }
@@ -259,11 +261,11 @@ OPTION_SETTER( option_set_connect_context )
 /* Keep-alives that are turned on run at Windows' pace unless the program has set another. */
 OPTION_SETTER( option_set_keepalive )
 {
-    if (value->number)
+    if ( value->number )
     {
-        if (!option_bit( descriptor->slot, BIT_KEEP_INTERVAL ))
+        if ( !option_bit( descriptor->slot, BIT_KEEP_INTERVAL ) )
             option_kernel_set( descriptor, HOST( IPPROTO_TCP, TCP_KEEPINTVL ), KEEP_INTERVAL_INITIAL );
-        if (!option_bit( descriptor->slot, BIT_KEEP_COUNT ))
+        if ( !option_bit( descriptor->slot, BIT_KEEP_COUNT ) )
             option_kernel_set( descriptor, HOST( IPPROTO_TCP, TCP_KEEPCNT ), KEEP_COUNT_INITIAL );
     }
     return option_kernel_set( descriptor, option->where, value->number );
@@ -282,7 +284,7 @@ static enum option_bit keep_bit( const struct option *option )
 OPTION_GETTER( option_get_keep )
 {
     value->number = option->initial;
-    if (!option_bit( descriptor->slot, keep_bit( option ) )) return 0;
+    if ( !option_bit( descriptor->slot, keep_bit( option ) ) ) return 0;
     return option_kernel_get( descriptor, option->where, &value->number );
 }
 OPTION_SETTER( option_set_keep )
@@ -290,7 +292,7 @@ OPTION_SETTER( option_set_keep )
     uint32_t limit = keep_bit( option ) == BIT_KEEP_COUNT ? 127 : KEEP_MAX;
     int32_t error = option_kernel_set( descriptor, option->where, value->number > limit ? limit : value->number );
 
-    if (!error) option_set_bit( descriptor->slot, keep_bit( option ), 1 );
+    if ( !error ) option_set_bit( descriptor->slot, keep_bit( option ), 1 );
     return error;
 }
 
@@ -323,19 +325,20 @@ OPTION_SETTER( option_set_v6only )
     int32_t error = 0;
 
     (void)option;
-    if (descriptor_flags( descriptor ) & WS2_FLAG_BOUND) return WSAEINVAL;
-    if (descriptor->slot->family == WS_AF_INET6)
+    if ( descriptor_flags( descriptor ) & WS2_FLAG_BOUND ) return WSAEINVAL;
+    if ( descriptor->slot->family == WS_AF_INET6 )
         error = option_kernel_set( descriptor, HOST( IPPROTO_IPV6, IPV6_V6ONLY ), value->number );
     /* to the host a raw socket is bound from the start, and hears IPv6 alone */
-    if (error && option_type( descriptor ) != TYPE_RAW) return error;
+    if ( error && option_type( descriptor ) != TYPE_RAW ) return error;
     option_set_bit( descriptor->slot, BIT_V6ONLY, !value->number );
     return 0;
 }
 
 static int32_t set_discovery( struct descriptor *d, uint32_t level, uint32_t host_value )
 {
-    return option_kernel_set( d, level == IPPROTO_IP ? HOST( IPPROTO_IP, IP_MTU_DISCOVER )
-                                                    : HOST( IPPROTO_IPV6, IPV6_MTU_DISCOVER ), host_value );
+    return option_kernel_set(
+        d, level == IPPROTO_IP ? HOST( IPPROTO_IP, IP_MTU_DISCOVER ) : HOST( IPPROTO_IPV6, IPV6_MTU_DISCOVER ),
+        host_value );
 }
 
 /* 1 on streams and 0 on the rest to begin with; the bit says that it was changed. where = level */
@@ -348,10 +351,11 @@ OPTION_GETTER( option_get_dontfragment )
 OPTION_SETTER( option_set_dontfragment )
 {
     int stream = option_type( descriptor ) == TYPE_STREAM;
-    int32_t error = set_discovery( descriptor, option->where, !value->number ? IP_PMTUDISC_DONT
-                                                              : stream       ? IP_PMTUDISC_WANT
-                                                                             : IP_PMTUDISC_DO );
-    if (!error) option_set_bit( descriptor->slot, BIT_DONTFRAGMENT, value->number ^ stream );
+    int32_t error = set_discovery( descriptor, option->where,
+                                   !value->number ? IP_PMTUDISC_DONT
+                                   : stream       ? IP_PMTUDISC_WANT
+                                                  : IP_PMTUDISC_DO );
+    if ( !error ) option_set_bit( descriptor->slot, BIT_DONTFRAGMENT, value->number ^ stream );
     return error;
 }
 
@@ -361,8 +365,8 @@ OPTION_SETTER( option_set_mtu_discover )
     static const int host[] = { 0, IP_PMTUDISC_DO, IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE };
     int32_t error;
 
-    if (!value->number || value->number > 3) return WSAEINVAL;
-    if ((error = set_discovery( descriptor, option->initial, host[value->number] ))) return error;
+    if ( !value->number || value->number > 3 ) return WSAEINVAL;
+    if ( ( error = set_discovery( descriptor, option->initial, host[value->number] ) ) ) return error;
     option_set_bit( descriptor->slot, option->where, value->number & 1 );
     option_set_bit( descriptor->slot, option->where + 1, value->number >> 1 );
     return 0;
@@ -370,7 +374,7 @@ OPTION_SETTER( option_set_mtu_discover )
 
 OPTION_GETTER( option_get_mtu )
 {
-    if (!( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED )) return WSAENOTCONN;
+    if ( !( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
     return option_kernel_get( descriptor, option->where, &value->number );
 }
 
@@ -403,7 +407,7 @@ OPTION_GETTER( option_get_protection )
 OPTION_SETTER( option_set_protection )
 {
     (void)option;
-    if (!value->number || value->number % 10 || value->number > PROTECTION_LEVEL_RESTRICTED) return WSAEINVAL;
+    if ( !value->number || value->number % 10 || value->number > PROTECTION_LEVEL_RESTRICTED ) return WSAEINVAL;
     atomic_store( &descriptor->slot->protection_level, value->number / 10 );
     return 0;
 }
@@ -413,7 +417,7 @@ OPTION_GETTER( option_get_ip_options )
     socklen_t size = 40;
 
     (void)option;
-    if (getsockopt( descriptor->fd, IPPROTO_IP, IP_OPTIONS, value->bytes, &size )) return winsock_error( errno );
+    if ( getsockopt( descriptor->fd, IPPROTO_IP, IP_OPTIONS, value->bytes, &size ) ) return winsock_error( errno );
     value->size = size;
     return 0;
 }

@@ -11,7 +11,7 @@ uint32_t owner_lock_self( void )
 {
     static __thread uint32_t id;
 
-    if (!id) id = syscall( SYS_gettid );
+    if ( !id ) id = syscall( SYS_gettid );
     return id;
 }
 
@@ -20,14 +20,14 @@ void owner_lock_take( _Atomic uint32_t *lock )
     const struct timespec nap = { 0, 50000 };
     uint32_t holder = 0;
 
-    for (unsigned int turns = 1; !atomic_compare_exchange_strong( lock, &holder, owner_lock_self() ); turns++)
+    for ( unsigned int turns = 1; !atomic_compare_exchange_strong( lock, &holder, owner_lock_self() ); turns++ )
     {
-        if (turns % 64 == 0 && holder && syscall( SYS_tgkill, getpid(), holder, 0 ) < 0 && errno == ESRCH)
+        if ( turns % 64 == 0 && holder && syscall( SYS_tgkill, getpid(), holder, 0 ) < 0 && errno == ESRCH )
         {
             /* its thread was ended while it held the lock */
-            if (atomic_compare_exchange_strong( lock, &holder, owner_lock_self() )) break;
+            if ( atomic_compare_exchange_strong( lock, &holder, owner_lock_self() ) ) break;
         }
-        if (turns < 256) sched_yield();
+        if ( turns < 256 ) sched_yield();
         else nanosleep( &nap, NULL );
         holder = 0;
     }

@@ -12,12 +12,12 @@
 static int poke_address( uint32_t client_index, struct sockaddr_un *address )
 {
     char path[4096];
-    int directory = directory_open( 0, path, sizeof(path) );
+    int directory = directory_open( 0, path, sizeof( path ) );
 
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->sun_family = AF_UNIX;
-    if (directory >= 0)
-        snprintf( address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/" WS2_POKE_SOCKET, directory,
+    if ( directory >= 0 )
+        snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/" WS2_POKE_SOCKET, directory,
                   client_index );
     return directory;
 }
@@ -28,22 +28,22 @@ int poke_open( void )
     int directory = poke_address( connection_client_index(), &address );
     int fd = directory >= 0 ? socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) : -1;
 
-    if (fd >= 0)
+    if ( fd >= 0 )
     {
         unlink( address.sun_path ); /* of a process that had the index before */
-        if (bind( fd, (struct sockaddr *)&address, sizeof(address) ) < 0)
+        if ( bind( fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 )
         {
             close( fd );
             fd = -1;
         }
     }
-    if (directory >= 0) close( directory );
+    if ( directory >= 0 ) close( directory );
     return fd;
 }
 
 int poke_receive( int fd, struct poke *poke )
 {
-    return recv( fd, poke, sizeof(*poke), MSG_DONTWAIT ) == sizeof(*poke);
+    return recv( fd, poke, sizeof( *poke ), MSG_DONTWAIT ) == sizeof( *poke );
 }
 
 void poke_send( uint32_t client_index, uint32_t slot, uint32_t generation )
@@ -52,10 +52,10 @@ void poke_send( uint32_t client_index, uint32_t slot, uint32_t generation )
     struct sockaddr_un address;
     int directory, fd;
 
-    if (client_index >= WS2_CLIENT_COUNT || (directory = poke_address( client_index, &address )) < 0) return;
-    if ((fd = socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 )) >= 0)
+    if ( client_index >= WS2_CLIENT_COUNT || ( directory = poke_address( client_index, &address ) ) < 0 ) return;
+    if ( ( fd = socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) ) >= 0 )
     {
-        sendto( fd, &poke, sizeof(poke), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof(address) );
+        sendto( fd, &poke, sizeof( poke ), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof( address ) );
         close( fd );
     }
     close( directory );

@@ -18,16 +18,16 @@ short poll_host_events( struct descriptor *d, uint32_t wanted )
     uint32_t flags = descriptor_flags( d );
     short events = 0;
 
-    if (d->slot->type == SOCK_STREAM)
+    if ( d->slot->type == SOCK_STREAM )
     {
-        if (flags & WS2_FLAG_CONNECTING) events |= POLLOUT; /* the outcome, whatever is wanted of it */
+        if ( flags & WS2_FLAG_CONNECTING ) events |= POLLOUT; /* the outcome, whatever is wanted of it */
         /* the host calls a stream socket that was never connected writable and hung up */
-        if (!( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING ) )) return 0;
-        if (flags & WS2_FLAG_LISTENING) return wanted & ( POLL_READ | POLL_ACCEPT ) ? POLLIN : 0;
+        if ( !( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING ) ) ) return 0;
+        if ( flags & WS2_FLAG_LISTENING ) return wanted & ( POLL_READ | POLL_ACCEPT ) ? POLLIN : 0;
     }
-    if (wanted & ( POLL_READ | POLL_HANGUP )) events |= POLLIN | POLLRDHUP;
-    if (wanted & POLL_OOB) events |= POLLPRI;
-    if (wanted & ( POLL_WRITE | POLL_CONNECT )) events |= POLLOUT;
+    if ( wanted & ( POLL_READ | POLL_HANGUP ) ) events |= POLLIN | POLLRDHUP;
+    if ( wanted & POLL_OOB ) events |= POLLPRI;
+    if ( wanted & ( POLL_WRITE | POLL_CONNECT ) ) events |= POLLOUT;
     return events;
 }
 
@@ -36,43 +36,43 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     uint32_t flags, conditions = 0;
 
     /* what overlapped operations take is not there for others */
-    if (operation_any( d )) revents = operation_filter( d, revents );
+    if ( operation_any( d ) ) revents = operation_filter( d, revents );
     flags = descriptor_flags( d );
-    if (d->slot->type != SOCK_STREAM)
+    if ( d->slot->type != SOCK_STREAM )
     {
-        if (revents & ( POLLIN | POLLERR )) conditions |= POLL_READ;
-        if (revents & POLLOUT) conditions |= POLL_WRITE;
+        if ( revents & ( POLLIN | POLLERR ) ) conditions |= POLL_READ;
+        if ( revents & POLLOUT ) conditions |= POLL_WRITE;
         return conditions;
     }
-    if (flags & WS2_FLAG_LISTENING)
+    if ( flags & WS2_FLAG_LISTENING )
         return ( ( revents & POLLIN ) || atomic_load( &d->deferred ) ? POLL_ACCEPT : 0 ) |
                ( flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0 );
-    if (( flags & WS2_FLAG_CONNECTING ) && revents)
+    if ( ( flags & WS2_FLAG_CONNECTING ) && revents )
     {
-        switch (connect_check( d ))
+        switch ( connect_check( d ) )
         {
         case CONNECT_PENDING: return 0;
         case CONNECT_FAILED: return POLL_CONNECT_ERROR;
         case CONNECT_DONE: flags = descriptor_flags( d ); break;
         }
     }
-    if (!( flags & WS2_FLAG_CONNECTED )) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
+    if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
 
     conditions = POLL_CONNECT;
     /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
-    if (( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ))
+    if ( ( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ) )
         return conditions | POLL_RESET | POLL_WRITE;
-    if (revents & POLLIN) conditions |= POLL_READ;
-    if (revents & POLLOUT) conditions |= POLL_WRITE;
-    if (revents & POLLPRI)
+    if ( revents & POLLIN ) conditions |= POLL_READ;
+    if ( revents & POLLOUT ) conditions |= POLL_WRITE;
+    if ( revents & POLLPRI )
     {
         int inlined = 0;
-        socklen_t size = sizeof(inlined);
+        socklen_t size = sizeof( inlined );
 
         getsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &inlined, &size );
-        if (!inlined) conditions |= POLL_OOB;
+        if ( !inlined ) conditions |= POLL_OOB;
     }
-    if (revents & ( POLLRDHUP | POLLHUP )) conditions |= POLL_HANGUP;
+    if ( revents & ( POLLRDHUP | POLLHUP ) ) conditions |= POLL_HANGUP;
     return conditions;
 }
 
@@ -80,7 +80,7 @@ uint32_t poll_data( struct descriptor *d, uint32_t conditions )
 {
     char byte;
 
-    if (( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP )) return conditions;
+    if ( ( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP ) ) return conditions;
     return recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0 ? conditions & ~POLL_READ : conditions;
 }
 
@@ -136,27 +136,27 @@ static int32_t read_sets( const struct ws2_select_params *params, struct select_
     char *memory;
 
     work->total = 0;
-    for (unsigned int set = 0; set < SET_COUNT; set++)
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
     {
         struct windows_fd_set *user = user_set( params, set );
 
         work->first[set] = work->total;
         work->count[set] = user ? user->count : 0;
-        if (work->count[set] > 0x100000) return WSAEINVAL;
+        if ( work->count[set] > 0x100000 ) return WSAEINVAL;
         work->total += work->count[set];
     }
-    if (!work->total) return WSAEINVAL;
-    memory = wait_scratch( work->total * ( sizeof(uint64_t) + sizeof(void *) + sizeof(struct pollfd) + 1 ) +
-                           sizeof(struct pollfd) );
-    if (!memory) return WSAENOBUFS;
+    if ( !work->total ) return WSAEINVAL;
+    memory = wait_scratch( work->total * ( sizeof( uint64_t ) + sizeof( void * ) + sizeof( struct pollfd ) + 1 ) +
+                           sizeof( struct pollfd ) );
+    if ( !memory ) return WSAENOBUFS;
     work->handles = (uint64_t *)memory;
     work->descriptors = (struct descriptor **)( work->handles + work->total );
     work->fds = (struct pollfd *)( work->descriptors + work->total );
     work->ready = (uint8_t *)( work->fds + work->total + 1 );
-    for (unsigned int set = 0; set < SET_COUNT; set++)
-        if (work->count[set])
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+        if ( work->count[set] )
             memcpy( work->handles + work->first[set], user_set( params, set )->sockets,
-                    work->count[set] * sizeof(uint64_t) );
+                    work->count[set] * sizeof( uint64_t ) );
     return 0;
 }
 
@@ -172,8 +172,8 @@ static uint32_t mark_ready( struct select_work *work )
 {
     uint32_t ready = 0;
 
-    for (unsigned int set = 0; set < SET_COUNT; set++)
-        for (uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++)
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+        for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
             work->ready[i] = ( poll_conditions( work->descriptors[i], work->fds[i].revents ) & set_shows[set] ) != 0;
             ready += work->ready[i];
@@ -188,8 +188,9 @@ static int32_t mark_closed( struct select_work *work )
     uint32_t ready = 0;
 
     memset( work->ready, 0, work->total );
-    for (uint32_t i = 0; i < work->total; i++)
-        if (atomic_load( &work->descriptors[i]->closing ) && set_of( work, i ) != SET_EXCEPT) ready += work->ready[i] = 1;
+    for ( uint32_t i = 0; i < work->total; i++ )
+        if ( atomic_load( &work->descriptors[i]->closing ) && set_of( work, i ) != SET_EXCEPT )
+            ready += work->ready[i] = 1;
     return ready ? 0 : WSAENOTSOCK;
 }
 
@@ -198,24 +199,24 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
 {
     uint32_t total = 0;
 
-    for (unsigned int set = 0; set < SET_COUNT; set++)
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
     {
         struct windows_fd_set *user = user_set( params, set );
         uint32_t kept = 0;
 
-        if (!user) continue;
-        for (unsigned int earlier = 0; earlier < set; earlier++)
-            if (user_set( params, earlier ) == user) kept = user->count, total -= kept;
-        for (uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++)
+        if ( !user ) continue;
+        for ( unsigned int earlier = 0; earlier < set; earlier++ )
+            if ( user_set( params, earlier ) == user ) kept = user->count, total -= kept;
+        for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
             uint64_t handle = work->handles[i];
             uint32_t j = 0;
 
-            if (!work->ready[i]) continue;
-            if (kept && user->sockets[kept - 1] >= handle)
-                for (j = 0; j < kept && user->sockets[j] != handle; j++) continue;
+            if ( !work->ready[i] ) continue;
+            if ( kept && user->sockets[kept - 1] >= handle )
+                for ( j = 0; j < kept && user->sockets[j] != handle; j++ ) continue;
             else j = kept;
-            if (j == kept) user->sockets[kept++] = handle;
+            if ( j == kept ) user->sockets[kept++] = handle;
         }
         user->count = kept;
         total += kept;
@@ -225,8 +226,8 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
 
 static void release_all( struct descriptor **descriptors, uint32_t count )
 {
-    while (count--)
-        if (descriptors[count]) descriptor_release( descriptors[count] );
+    while ( count-- )
+        if ( descriptors[count] ) descriptor_release( descriptors[count] );
 }
 
 NTSTATUS unix_select( void *args )
@@ -236,13 +237,13 @@ NTSTATUS unix_select( void *args )
     NTSTATUS status = 0;
     uint32_t i;
 
-    if ((params->error = read_sets( params, &work ))) return 0;
-    for (i = 0; i < work.total; i++)
+    if ( ( params->error = read_sets( params, &work ) ) ) return 0;
+    for ( i = 0; i < work.total; i++ )
     {
         uint32_t set = set_of( &work, i );
         struct descriptor *d = descriptor_acquire( work.handles[i], &status );
 
-        if (!d)
+        if ( !d )
         {
             release_all( work.descriptors, i );
             params->unknown = work.handles[i];
@@ -251,24 +252,24 @@ NTSTATUS unix_select( void *args )
         work.descriptors[i] = d;
         prepare( &work.fds[i], d, set_wants[set] );
     }
-    while (poll( work.fds, work.total, 0 ) < 0 && errno == EINTR) continue;
-    while (!mark_ready( &work ))
+    while ( poll( work.fds, work.total, 0 ) < 0 && errno == EINTR ) continue;
+    while ( !mark_ready( &work ) )
     {
         enum wait_result result;
 
-        if (!params->timeout) break;
+        if ( !params->timeout ) break;
         /* a connection that has just been made is waited on for something else than its outcome */
-        for (i = 0; i < work.total; i++) prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
+        for ( i = 0; i < work.total; i++ ) prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
         result = wait_many( work.descriptors, work.fds, work.total,
                             params->timeout < 0 ? WAIT_FOREVER_US : (uint64_t)params->timeout, &params->wait );
-        if (result == WAIT_READY) continue;
-        if (result == WAIT_CLOSED) params->error = mark_closed( &work );
-        else if (result != WAIT_TIMED_OUT) status = wait_status( result, &params->error );
+        if ( result == WAIT_READY ) continue;
+        if ( result == WAIT_CLOSED ) params->error = mark_closed( &work );
+        else if ( result != WAIT_TIMED_OUT ) status = wait_status( result, &params->error );
         break;
     }
     release_all( work.descriptors, work.total );
-    if (status) return status;
-    if (!params->error || params->error == WSAENOTSOCK) params->ready = write_sets( params, &work );
+    if ( status ) return status;
+    if ( !params->error || params->error == WSAENOTSOCK ) params->ready = write_sets( params, &work );
     return 0;
 }
 
@@ -304,12 +305,12 @@ static int16_t poll_shows( uint32_t conditions, int16_t events )
 {
     int16_t shown = 0;
 
-    if (conditions & ( POLL_READ | POLL_ACCEPT )) shown |= WS_POLLRDNORM;
-    if (conditions & POLL_OOB) shown |= WS_POLLRDBAND;
-    if (conditions & POLL_WRITE) shown |= WS_POLLWRNORM;
+    if ( conditions & ( POLL_READ | POLL_ACCEPT ) ) shown |= WS_POLLRDNORM;
+    if ( conditions & POLL_OOB ) shown |= WS_POLLRDBAND;
+    if ( conditions & POLL_WRITE ) shown |= WS_POLLWRNORM;
     shown &= events;
-    if (conditions & ( POLL_RESET | POLL_CONNECT_ERROR )) shown |= WS_POLLERR | WS_POLLHUP;
-    if (conditions & POLL_HANGUP) shown |= WS_POLLHUP;
+    if ( conditions & ( POLL_RESET | POLL_CONNECT_ERROR ) ) shown |= WS_POLLERR | WS_POLLHUP;
+    if ( conditions & POLL_HANGUP ) shown |= WS_POLLHUP;
     return shown;
 }
 
@@ -325,13 +326,14 @@ NTSTATUS unix_poll( void *args )
     char *memory;
 
     params->error = 0;
-    if (count > 0x100000)
+    if ( count > 0x100000 )
     {
         params->error = WSAENOBUFS;
         return 0;
     }
-    if (!(memory = wait_scratch( count * ( sizeof(*copy) + sizeof(*descriptors) + sizeof(*fds) + sizeof(*entries) ) +
-                                 sizeof(*fds) )))
+    if ( !( memory = wait_scratch(
+                count * ( sizeof( *copy ) + sizeof( *descriptors ) + sizeof( *fds ) + sizeof( *entries ) ) +
+                sizeof( *fds ) ) ) )
     {
         params->error = WSAENOBUFS;
         return 0;
@@ -340,23 +342,23 @@ NTSTATUS unix_poll( void *args )
     descriptors = (struct descriptor **)( copy + count );
     fds = (struct pollfd *)( descriptors + count );
     entries = (uint32_t *)( fds + count + 1 );
-    memcpy( copy, user, count * sizeof(*copy) );
+    memcpy( copy, user, count * sizeof( *copy ) );
 
-    for (uint32_t i = 0; i < count; i++)
+    for ( uint32_t i = 0; i < count; i++ )
     {
         struct descriptor *d;
 
         copy[i].revents = 0;
-        if (copy[i].events & ( WS_POLLPRI | WS_POLLWRBAND ))
+        if ( copy[i].events & ( WS_POLLPRI | WS_POLLWRBAND ) )
         {
             params->error = WSAEINVAL;
             release_all( descriptors, used );
             return 0;
         }
-        if ((int64_t)copy[i].fd < 0 || !(d = descriptor_acquire( copy[i].fd, &status )))
+        if ( (int64_t)copy[i].fd < 0 || !( d = descriptor_acquire( copy[i].fd, &status ) ) )
         {
             /* a handle that the process has not seen may be an inherited socket; the PE side looks once */
-            if (status == WS2_STATUS_ADOPT && !params->wait.reserved)
+            if ( status == WS2_STATUS_ADOPT && !params->wait.reserved )
             {
                 release_all( descriptors, used );
                 params->unknown = copy[i].fd;
@@ -370,38 +372,38 @@ NTSTATUS unix_poll( void *args )
         entries[used] = i;
         prepare( &fds[used++], d, poll_wants( copy[i].events ) );
     }
-    if (!used)
+    if ( !used )
     {
         params->error = WSAENOTSOCK;
         goto done;
     }
-    while (poll( fds, used, 0 ) < 0 && errno == EINTR) continue;
-    for (;;)
+    while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
+    for ( ;; )
     {
         enum wait_result result;
 
         ready = 0;
-        for (uint32_t i = 0; i < used; i++)
+        for ( uint32_t i = 0; i < used; i++ )
         {
             struct windows_pollfd *entry = &copy[entries[i]];
             uint32_t conditions = poll_conditions( descriptors[i], fds[i].revents );
 
             entry->revents = poll_shows( poll_data( descriptors[i], conditions ), entry->events );
-            if (atomic_load( &descriptors[i]->closing )) entry->revents = WS_POLLNVAL;
+            if ( atomic_load( &descriptors[i]->closing ) ) entry->revents = WS_POLLNVAL;
         }
-        for (uint32_t i = 0; i < count; i++) ready += copy[i].revents != 0;
-        if (ready || !params->timeout) break;
-        for (uint32_t i = 0; i < used; i++) prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
-        result = wait_many( descriptors, fds, used,
-                            params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull, &params->wait );
-        if (result == WAIT_READY || result == WAIT_CLOSED) continue;
-        if (result != WAIT_TIMED_OUT) status = wait_status( result, &params->error );
+        for ( uint32_t i = 0; i < count; i++ ) ready += copy[i].revents != 0;
+        if ( ready || !params->timeout ) break;
+        for ( uint32_t i = 0; i < used; i++ ) prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
+        result = wait_many( descriptors, fds, used, params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull,
+                            &params->wait );
+        if ( result == WAIT_READY || result == WAIT_CLOSED ) continue;
+        if ( result != WAIT_TIMED_OUT ) status = wait_status( result, &params->error );
         break;
     }
 done:
     release_all( descriptors, used );
-    if (status) return status;
-    for (uint32_t i = 0; i < count; i++) user[i].revents = copy[i].revents;
+    if ( status ) return status;
+    for ( uint32_t i = 0; i < count; i++ ) user[i].revents = copy[i].revents;
     params->ready = ready;
     return 0;
 }

@@ -33,15 +33,15 @@
 
 struct port
 {
-    struct port *next;           /* of all */
+    struct port *next; /* of all */
     _Atomic uint32_t references;
     int epoll;
-    int wake;                    /* edge-triggered and never read */
-    _Atomic uint32_t visits;     /* counts up as threads come and go */
-    _Atomic uint32_t attended;   /* it is not in the I/O thread's epoll */
-    _Atomic uint32_t quiet;      /* who comes or goes is to wake the I/O thread, for its tick */
+    int wake;                          /* edge-triggered and never read */
+    _Atomic uint32_t visits;           /* counts up as threads come and go */
+    _Atomic uint32_t attended;         /* it is not in the I/O thread's epoll */
+    _Atomic uint32_t quiet;            /* who comes or goes is to wake the I/O thread, for its tick */
     _Atomic uint32_t waiters[WAITERS]; /* the host's numbers of threads that wait, of those ended in it too; 0: free */
-    uint32_t seen;               /* visits at the last tick; the I/O thread's */
+    uint32_t seen;                     /* visits at the last tick; the I/O thread's */
 };
 
 static _Atomic uint32_t list_lock;
@@ -75,23 +75,23 @@ static void disarm( struct port *port )
     uint32_t made = 0;
     int io;
 
-    if (!operation_epoll( &made, &io )) epoll_ctl( io, EPOLL_CTL_DEL, port->epoll, NULL );
+    if ( !operation_epoll( &made, &io ) ) epoll_ctl( io, EPOLL_CTL_DEL, port->epoll, NULL );
 }
 
 void port_release( struct port *port )
 {
     struct port **link;
 
-    if (!port) return;
+    if ( !port ) return;
     owner_lock_take( &list_lock );
-    if (atomic_fetch_sub( &port->references, 1 ) != 1) port = NULL;
+    if ( atomic_fetch_sub( &port->references, 1 ) != 1 ) port = NULL;
     else
     {
-        for (link = &all; *link != port;) link = &( *link )->next;
+        for ( link = &all; *link != port; ) link = &( *link )->next;
         *link = port->next;
     }
     owner_lock_give( &list_lock );
-    if (!port) return;
+    if ( !port ) return;
     close( port->epoll );
     close( port->wake );
     free( port );
@@ -103,7 +103,7 @@ static struct port *next_port( struct port *before )
     struct port *port;
 
     owner_lock_take( &list_lock );
-    if ((port = before ? before->next : all)) atomic_fetch_add( &port->references, 1 );
+    if ( ( port = before ? before->next : all ) ) atomic_fetch_add( &port->references, 1 );
     owner_lock_give( &list_lock );
     port_release( before );
     return port;
@@ -113,22 +113,22 @@ NTSTATUS unix_port_open( void *args )
 {
     struct ws2_port_open_params *params = args;
     struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = WAKE_KEY };
-    struct port *port = calloc( 1, sizeof(*port) );
+    struct port *port = calloc( 1, sizeof( *port ) );
     int io;
 
     params->error = WSAENOBUFS;
-    if (!port) return 0;
+    if ( !port ) return 0;
     port->references = 1;
     port->epoll = epoll_create1( EPOLL_CLOEXEC );
     port->wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK );
-    if (port->epoll >= 0 && port->wake >= 0 && !epoll_ctl( port->epoll, EPOLL_CTL_ADD, port->wake, &event ) &&
-        !(params->error = operation_epoll( &params->need_io_thread, &io )))
+    if ( port->epoll >= 0 && port->wake >= 0 && !epoll_ctl( port->epoll, EPOLL_CTL_ADD, port->wake, &event ) &&
+         !( params->error = operation_epoll( &params->need_io_thread, &io ) ) )
     {
         owner_lock_take( &list_lock );
         port->next = all;
         all = port;
         owner_lock_give( &list_lock );
-        if (!arm( port ))
+        if ( !arm( port ) )
         {
             params->port = (uintptr_t)port;
             return 0;
@@ -137,8 +137,8 @@ NTSTATUS unix_port_open( void *args )
         port_release( port );
         return 0;
     }
-    if (port->epoll >= 0) close( port->epoll );
-    if (port->wake >= 0) close( port->wake );
+    if ( port->epoll >= 0 ) close( port->epoll );
+    if ( port->wake >= 0 ) close( port->wake );
     free( port );
     return 0;
 }
@@ -149,7 +149,7 @@ NTSTATUS unix_port_close( void *args )
     struct port *port = (struct port *)(uintptr_t)params->port;
 
     params->error = 0;
-    if (!port) return 0;
+    if ( !port ) return 0;
     port_release( port );
     return 0;
 }
@@ -159,7 +159,7 @@ NTSTATUS unix_port_close( void *args )
 void port_attach( struct descriptor *d, struct port *port )
 {
     owner_lock_take( &d->queues.lock );
-    if (!d->queues.port)
+    if ( !d->queues.port )
     {
         atomic_fetch_add( &port->references, 1 );
         d->queues.port = port;
@@ -173,7 +173,7 @@ void port_detach( struct descriptor *d )
     struct port *port;
 
     owner_lock_take( &d->queues.lock );
-    if ((port = d->queues.port))
+    if ( ( port = d->queues.port ) )
     {
         operation_forget( d );
         d->queues.port = NULL;
@@ -189,7 +189,7 @@ static void raise_wake( struct port *port )
 {
     const uint64_t one = 1;
 
-    while (write( port->wake, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+    while ( write( port->wake, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
 }
 
 NTSTATUS unix_port_wake( void *args )
@@ -211,24 +211,24 @@ static void wake_tick( void )
 static void visit( struct port *port )
 {
     atomic_fetch_add( &port->visits, 1 );
-    if (!atomic_load( &port->attended ) && !atomic_exchange( &port->attended, 1 ))
+    if ( !atomic_load( &port->attended ) && !atomic_exchange( &port->attended, 1 ) )
     {
         disarm( port );
         wake_tick();
     }
-    else if (atomic_load( &port->quiet ) && atomic_exchange( &port->quiet, 0 )) wake_tick();
+    else if ( atomic_load( &port->quiet ) && atomic_exchange( &port->quiet, 0 ) ) wake_tick();
 }
 
 static _Atomic uint32_t *enter( struct port *port )
 {
     const uint32_t self = owner_lock_self();
 
-    for (uint32_t i = 0; i < WAITERS; i++)
+    for ( uint32_t i = 0; i < WAITERS; i++ )
     {
         _Atomic uint32_t *place = &port->waiters[( self + i ) % WAITERS];
         uint32_t nobody = 0;
 
-        if (atomic_compare_exchange_strong( place, &nobody, self )) return place;
+        if ( atomic_compare_exchange_strong( place, &nobody, self ) ) return place;
     }
     return NULL;
 }
@@ -238,12 +238,12 @@ static int has_waiters( struct port *port )
 {
     int any = 0;
 
-    for (uint32_t i = 0; i < WAITERS; i++)
+    for ( uint32_t i = 0; i < WAITERS; i++ )
     {
         uint32_t thread = atomic_load( &port->waiters[i] );
 
-        if (!thread) continue;
-        if (syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH)
+        if ( !thread ) continue;
+        if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH )
             atomic_compare_exchange_strong( &port->waiters[i], &thread, 0 );
         else any = 1;
     }
@@ -282,9 +282,9 @@ NTSTATUS unix_port_wait( void *args )
 
     params->error = 0;
     params->ended = 0;
-    if (timeout) place = enter( port );
+    if ( timeout ) place = enter( port );
     visit( port );
-    if (timeout && params->alertable)
+    if ( timeout && params->alertable )
     {
         status = wait_alertable( port, params );
         timeout = 0;
@@ -298,14 +298,14 @@ NTSTATUS unix_port_wait( void *args )
     sigdelset( &all_but_faults, SIGTRAP );
     pthread_sigmask( SIG_BLOCK, &all_but_faults, &before );
     count = epoll_pwait( port->epoll, events, most, timeout, &before );
-    if (place) atomic_store( place, 0 );
-    for (int i = 0; i < count; i++)
-        if (events[i].data.u64 != WAKE_KEY) operation_edge( events[i].data.u64 );
-    if (count > 0 && is_ended())
+    if ( place ) atomic_store( place, 0 );
+    for ( int i = 0; i < count; i++ )
+        if ( events[i].data.u64 != WAKE_KEY ) operation_edge( events[i].data.u64 );
+    if ( count > 0 && is_ended() )
     {
         /* this thread goes no further: what it was woken for, and is to tell, is others' now */
         raise_wake( port );
-        if (operation_ended()) operation_wake_io();
+        if ( operation_ended() ) operation_wake_io();
     }
     pthread_sigmask( SIG_SETMASK, &before, NULL );
     params->ended = operation_ended();
@@ -320,17 +320,16 @@ static void serve( struct port *port )
     struct epoll_event events[EVENTS];
     int count, woken = 0;
 
-    do
-    {
+    do {
         count = epoll_wait( port->epoll, events, EVENTS, 0 );
-        for (int i = 0; i < count; i++)
+        for ( int i = 0; i < count; i++ )
         {
-            if (events[i].data.u64 == WAKE_KEY) woken = 1;
+            if ( events[i].data.u64 == WAKE_KEY ) woken = 1;
             else operation_edge( events[i].data.u64 );
         }
-    } while (count == EVENTS);
+    } while ( count == EVENTS );
     /* that was meant for a waiter */
-    if (woken && has_waiters( port )) raise_wake( port );
+    if ( woken && has_waiters( port ) ) raise_wake( port );
 }
 
 void port_fired( uint64_t key )
@@ -338,10 +337,10 @@ void port_fired( uint64_t key )
     struct port *port = NULL, *fired = (struct port *)(uintptr_t)( key & ~1ull );
 
     /* it may have gone meanwhile */
-    while ((port = next_port( port )) && port != fired) continue;
-    if (!port) return;
+    while ( ( port = next_port( port ) ) && port != fired ) continue;
+    if ( !port ) return;
     /* a visitor who came while it was being put back has left it there */
-    if (has_waiters( port )) visit( port );
+    if ( has_waiters( port ) ) visit( port );
     else serve( port );
     port_release( port );
 }
@@ -352,24 +351,24 @@ static void tick_port( struct port *port )
 {
     const uint32_t visits = atomic_load( &port->visits );
 
-    if (!atomic_load( &port->attended )) return;
-    if (visits != port->seen)
+    if ( !atomic_load( &port->attended ) ) return;
+    if ( visits != port->seen )
     {
         port->seen = visits;
         patience = TICK;
     }
-    else if (has_waiters( port ))
+    else if ( has_waiters( port ) )
     {
         atomic_store( &port->quiet, 1 );
-        if (patience < 0) patience = QUIET_TICK;
+        if ( patience < 0 ) patience = QUIET_TICK;
         /* who came or went just now has not seen it */
-        if (atomic_load( &port->visits ) != visits && atomic_exchange( &port->quiet, 0 )) patience = TICK;
+        if ( atomic_load( &port->visits ) != visits && atomic_exchange( &port->quiet, 0 ) ) patience = TICK;
     }
     else
     {
         serve( port );
         atomic_store( &port->quiet, 0 );
-        if (!arm( port )) atomic_store( &port->attended, 0 );
+        if ( !arm( port ) ) atomic_store( &port->attended, 0 );
     }
 }
 
@@ -377,20 +376,20 @@ void port_tick( void )
 {
     uint64_t now;
 
-    if (atomic_exchange( &changed, 0 ) && ( patience < 0 || patience > TICK ))
+    if ( atomic_exchange( &changed, 0 ) && ( patience < 0 || patience > TICK ) )
     {
         patience = TICK;
         last_tick = now_ms();
     }
-    if (patience < 0 || (now = now_ms()) - last_tick < (uint64_t)patience) return;
+    if ( patience < 0 || ( now = now_ms() ) - last_tick < (uint64_t)patience ) return;
     last_tick = now;
     patience = -1;
-    for (struct port *port = next_port( NULL ); port; port = next_port( port )) tick_port( port );
+    for ( struct port *port = next_port( NULL ); port; port = next_port( port ) ) tick_port( port );
 }
 
 void port_serve_all( void )
 {
-    for (struct port *port = next_port( NULL ); port; port = next_port( port )) serve( port );
+    for ( struct port *port = next_port( NULL ); port; port = next_port( port ) ) serve( port );
 }
 
 /* --- threads that took packets ------------------------------------------------------------------------------------------*/
@@ -402,14 +401,14 @@ static int is_running( uint32_t thread )
     ssize_t size;
     int fd;
 
-    snprintf( path, sizeof(path), "/proc/self/task/%u/stat", thread );
-    if ((fd = open( path, O_RDONLY | O_CLOEXEC )) < 0) return 0;
-    size = read( fd, text, sizeof(text) - 1 );
+    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
+    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
+    size = read( fd, text, sizeof( text ) - 1 );
     close( fd );
-    if (size <= 0) return 0;
+    if ( size <= 0 ) return 0;
     text[size] = 0;
     /* number (name) state */
-    return (state = strrchr( text, ')' )) && state[1] == ' ' && state[2] == 'R';
+    return ( state = strrchr( text, ')' ) ) && state[1] == ' ' && state[2] == 'R';
 }
 
 NTSTATUS unix_port_thread( void *args )
@@ -417,7 +416,7 @@ NTSTATUS unix_port_thread( void *args )
     struct ws2_port_thread_params *params = args;
 
     params->error = 0;
-    if (!params->thread) params->thread = owner_lock_self();
+    if ( !params->thread ) params->thread = owner_lock_self();
     else params->running = is_running( params->thread );
     return 0;
 }

@@ -19,7 +19,7 @@ void operation_replace_socket( struct descriptor *d, int fd )
     const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
     int watched;
 
-    if (!own) owner_lock_take( &d->queues.lock );
+    if ( !own ) owner_lock_take( &d->queues.lock );
     operation_forget( d );
     watched = events_forget( d );
     afd_poll_forget( d );
@@ -29,11 +29,11 @@ void operation_replace_socket( struct descriptor *d, int fd )
     close( fd );
     atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
     atomic_fetch_or( &d->local, LOCAL_REPLACED );
-    if (watched) events_watch_again( d );
+    if ( watched ) events_watch_again( d );
     afd_poll_watch_again( d );
     notify_watch_again( d );
     operation_watch_again( d );
-    if (!own) owner_lock_give( &d->queues.lock );
+    if ( !own ) owner_lock_give( &d->queues.lock );
 }
 
 static struct descriptor *find_next( struct ws2_socket_replaced_params *params )
@@ -42,10 +42,10 @@ static struct descriptor *find_next( struct ws2_socket_replaced_params *params )
     struct descriptor *d;
     NTSTATUS status;
 
-    while (unix_socket_next( &next ), (params->handle = next.handle))
+    while ( unix_socket_next( &next ), ( params->handle = next.handle ) )
     {
-        if (!(d = descriptor_acquire( next.handle, &status ))) continue;
-        if (atomic_load( &d->local ) & LOCAL_REPLACED) return d;
+        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
+        if ( atomic_load( &d->local ) & LOCAL_REPLACED ) return d;
         descriptor_release( d );
     }
     return NULL;
@@ -59,13 +59,13 @@ NTSTATUS unix_socket_replaced( void *args )
 
     params->fd = -1;
     params->error = 0;
-    if (!(d = params->next ? find_next( params ) : descriptor_acquire( params->handle, &status )))
+    if ( !( d = params->next ? find_next( params ) : descriptor_acquire( params->handle, &status ) ) )
     {
-        if (!params->next) params->error = WSAENOTSOCK;
+        if ( !params->next ) params->error = WSAENOTSOCK;
         return 0;
     }
-    if (!( atomic_load( &d->local ) & LOCAL_REPLACED )) params->error = WSAEINVAL;
-    else if ((params->fd = fcntl( d->fd, F_DUPFD_CLOEXEC, 0 )) < 0) params->error = winsock_error( errno );
+    if ( !( atomic_load( &d->local ) & LOCAL_REPLACED ) ) params->error = WSAEINVAL;
+    else if ( ( params->fd = fcntl( d->fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) params->error = winsock_error( errno );
     descriptor_release( d );
     return 0;
 }

@@ -16,18 +16,19 @@
 uint64_t socket_cookie( int fd )
 {
     uint64_t cookie = 0;
-    socklen_t size = sizeof(cookie);
+    socklen_t size = sizeof( cookie );
 
     getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
     return cookie;
 }
 
-static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags )
+static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t type, uint32_t protocol,
+                       uint32_t flags )
 {
     slot->family = family;
     slot->type = type;
     slot->protocol = protocol;
-    if (type == SOCK_DGRAM) flags |= WS2_FLAG_CONNRESET; /* until SIO_UDP_CONNRESET turns it off */
+    if ( type == SOCK_DGRAM ) flags |= WS2_FLAG_CONNRESET; /* until SIO_UDP_CONNRESET turns it off */
     atomic_store( &slot->flags, flags );
     atomic_store( &slot->cookie, socket_cookie( fd ) );
 }
@@ -38,13 +39,13 @@ int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, 
     uint32_t slot_index, generation;
     int32_t error = lease_take( &slot_index, &generation );
 
-    if (error)
+    if ( error )
     {
         close( fd );
         return error;
     }
     fill_slot( ws2_table_slot( connection_table(), slot_index ), fd, family, type, protocol, flags );
-    if (!(*descriptor = descriptor_create( fd, slot_index, generation )))
+    if ( !( *descriptor = descriptor_create( fd, slot_index, generation ) ) )
     {
         lease_give_back( slot_index, generation );
         close( fd );
@@ -65,7 +66,7 @@ int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
                      family == WS_AF_UNIX ? 0 : (int)protocol );
 
     /* Windows' default */
-    if (fd >= 0 && family == WS_AF_INET6) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on) );
+    if ( fd >= 0 && family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof( on ) );
     return fd;
 }
 
@@ -75,15 +76,16 @@ NTSTATUS unix_socket_create( void *args )
     struct descriptor *d = NULL;
     int fd = socket_host( params->family, params->type, params->protocol );
 
-    if (fd < 0)
+    if ( fd < 0 )
     {
         params->error = winsock_error( errno );
-        if (errno == EMFILE) connection_out_of_descriptors();
+        if ( errno == EMFILE ) connection_out_of_descriptors();
         return 0;
     }
     params->error = socket_wrap( fd, params->family, params->type, params->protocol, params->flags, &d );
     /* datagrams tell whom they were sent to */
-    if (!params->error && ( params->flags & WS2_FLAG_REGISTERED_IO ) && params->type != SOCK_STREAM) control_enable( d );
+    if ( !params->error && ( params->flags & WS2_FLAG_REGISTERED_IO ) && params->type != SOCK_STREAM )
+        control_enable( d );
     params->fd = fd;
     params->descriptor = (uintptr_t)d;
     return 0;
@@ -93,17 +95,17 @@ NTSTATUS unix_socket_create( void *args )
 static void rebuild_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t type, uint32_t protocol )
 {
     union host_address address;
-    socklen_t size = sizeof(address);
+    socklen_t size = sizeof( address );
     int value = 0;
     uint32_t flags = WS2_FLAG_OVERLAPPED;
 
-    if (!getsockname( fd, &address.any, &size ) &&
-        ( family == WS_AF_UNIX ? size > sizeof(sa_family_t) : address.in.sin_port ))
+    if ( !getsockname( fd, &address.any, &size ) &&
+         ( family == WS_AF_UNIX ? size > sizeof( sa_family_t ) : address.in.sin_port ) )
         flags |= WS2_FLAG_BOUND;
-    size = sizeof(value);
-    if (!getsockopt( fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size ) && value) flags |= WS2_FLAG_LISTENING;
-    size = sizeof(address);
-    if (!getpeername( fd, &address.any, &size )) flags |= WS2_FLAG_CONNECTED | WS2_FLAG_BOUND;
+    size = sizeof( value );
+    if ( !getsockopt( fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size ) && value ) flags |= WS2_FLAG_LISTENING;
+    size = sizeof( address );
+    if ( !getpeername( fd, &address.any, &size ) ) flags |= WS2_FLAG_CONNECTED | WS2_FLAG_BOUND;
     fill_slot( slot, fd, family, type, protocol, flags );
 }
 
@@ -112,11 +114,12 @@ static void rebuild_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32
 static uint32_t adopted_family( int fd )
 {
     int domain = 0, type = 0;
-    socklen_t size = sizeof(int);
+    socklen_t size = sizeof( int );
 
-    if (getsockopt( fd, SOL_SOCKET, SO_DOMAIN, &domain, &size ) || getsockopt( fd, SOL_SOCKET, SO_TYPE, &type, &size ))
+    if ( getsockopt( fd, SOL_SOCKET, SO_DOMAIN, &domain, &size ) ||
+         getsockopt( fd, SOL_SOCKET, SO_TYPE, &type, &size ) )
         return 0;
-    switch (domain)
+    switch ( domain )
     {
     case AF_INET: return WS_AF_INET;
     case AF_INET6: return WS_AF_INET6;
@@ -129,29 +132,29 @@ NTSTATUS unix_socket_adopt( void *args )
 {
     struct ws2_socket_adopt_params *params = args;
     int type = 0, protocol = 0, new_slot = 0;
-    socklen_t size = sizeof(int);
+    socklen_t size = sizeof( int );
     uint32_t slot_index, generation, family;
     struct descriptor *d;
 
     params->error = WSAENOTSOCK;
-    if (!connection_table() || !(family = adopted_family( params->fd )) ||
-        getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
-        getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ))
+    if ( !connection_table() || !( family = adopted_family( params->fd ) ) ||
+         getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
+         getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) )
     {
         close( params->fd );
         return 0;
     }
-    params->error = connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation,
-                                      &new_slot );
-    if (params->error)
+    params->error =
+        connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation, &new_slot );
+    if ( params->error )
     {
         close( params->fd );
         return 0;
     }
-    if (new_slot)
+    if ( new_slot )
         rebuild_slot( ws2_table_slot( connection_table(), slot_index ), params->fd, family, type, protocol );
     fcntl( params->fd, F_SETFL, fcntl( params->fd, F_GETFL ) | O_NONBLOCK );
-    if (!(d = descriptor_create( params->fd, slot_index, generation )))
+    if ( !( d = descriptor_create( params->fd, slot_index, generation ) ) )
     {
         connection_close( slot_index, generation, params->handle );
         close( params->fd );
@@ -167,7 +170,7 @@ NTSTATUS unix_socket_adopted( void *args )
     struct ws2_socket_adopt_params *params = args;
 
     params->error = descriptor_confirm( params->handle, params->fd );
-    if (params->fd >= 0) close( params->fd );
+    if ( params->fd >= 0 ) close( params->fd );
     return 0;
 }
 
@@ -177,7 +180,7 @@ NTSTATUS unix_socket_info( void *args )
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     params->family = d->slot->family;
     params->type = d->slot->type;
     params->protocol = d->slot->protocol;
@@ -195,7 +198,7 @@ NTSTATUS unix_duplicate( void *args )
     int unknown_target = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
-    if (!d) return status;
+    if ( !d ) return status;
     params->error = ticket_issue( d->slot_index, d->generation, d->handle, d->fd, params->target, &params->ticket,
                                   &unknown_target );
     params->unknown_target = unknown_target;
@@ -208,7 +211,7 @@ NTSTATUS unix_watch_create( void *args )
     struct ws2_watch_params *params = args;
     int fds[2];
 
-    if (pipe2( fds, O_CLOEXEC ) < 0)
+    if ( pipe2( fds, O_CLOEXEC ) < 0 )
     {
         params->error = winsock_error( errno );
         return 0;
@@ -236,8 +239,8 @@ NTSTATUS unix_redeem( void *args )
     struct descriptor *d;
     int fd = -1;
 
-    if ((params->error = ticket_redeem( params->ticket, &slot_index, &generation, &fd ))) return 0;
-    if (!(d = descriptor_create( fd, slot_index, generation )))
+    if ( ( params->error = ticket_redeem( params->ticket, &slot_index, &generation, &fd ) ) ) return 0;
+    if ( !( d = descriptor_create( fd, slot_index, generation ) ) )
     {
         connection_close( slot_index, generation, 0 );
         close( fd );

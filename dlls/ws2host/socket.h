@@ -35,7 +35,8 @@ uint32_t address_size( uint32_t family );
 
 /* Reads an address of the caller's for a socket of the family given; may fault. WSAEFAULT: too short;
  * WSAEAFNOSUPPORT: another family. */
-int32_t address_read( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address, socklen_t *host_size );
+int32_t address_read( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
+                      socklen_t *host_size );
 
 /* The same for a socket to connect to, whose address is one of ws2_local_address for AF_UNIX. */
 int32_t address_read_peer( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
@@ -46,6 +47,7 @@ uint32_t address_to_windows( const union host_address *address, socklen_t host_s
 
 /* Writes an address in Windows' form and its size; may fault. Either pointer may be 0, then nothing is written.
  * WSAEFAULT when *size_pointer is too small. */
-int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer );
+int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer,
+                       uint64_t size_pointer );
 
 #endif

@@ -40,25 +40,25 @@ struct windows_tcp_info
 };
 #define VERSION_0_SIZE 88
 _Static_assert( offsetof( struct windows_tcp_info, receiver_limit_count ) == VERSION_0_SIZE, "Windows' layout" );
-_Static_assert( sizeof(struct windows_tcp_info) == 136, "Windows' size" );
+_Static_assert( sizeof( struct windows_tcp_info ) == 136, "Windows' size" );
 
 int32_t ioctl_tcp_info( struct descriptor *d, struct ioctl_request *request )
 {
     /* TCPSTATE of Windows for each state of the host */
     static const uint8_t states[] = { 0, 4, 2, 3, 5, 6, 10, 0, 7, 9, 1, 8, 3 };
-    uint32_t version = ioctl_in_number( request ), size = version ? sizeof(struct windows_tcp_info) : VERSION_0_SIZE;
+    uint32_t version = ioctl_in_number( request ), size = version ? sizeof( struct windows_tcp_info ) : VERSION_0_SIZE;
     struct windows_tcp_info info = { 0 };
     struct tcp_info host = { 0 };
-    socklen_t host_size = sizeof(host);
+    socklen_t host_size = sizeof( host );
     struct timespec now;
     uint32_t since;
 
-    if (version > 1) return WSAEINVAL;
-    if (request->out_size < size) return WSAEFAULT;
-    if (getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &host, &host_size )) return winsock_error( errno );
-    info.state = host.tcpi_state < sizeof(states) ? states[host.tcpi_state] : 0;
+    if ( version > 1 ) return WSAEINVAL;
+    if ( request->out_size < size ) return WSAEFAULT;
+    if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &host, &host_size ) ) return winsock_error( errno );
+    info.state = host.tcpi_state < sizeof( states ) ? states[host.tcpi_state] : 0;
     info.mss = host.tcpi_snd_mss;
-    if ((since = atomic_load( &d->slot->connect_time )))
+    if ( ( since = atomic_load( &d->slot->connect_time ) ) )
     {
         clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
         info.connection_time_ms = ( now.tv_sec - since ) * 1000ull;

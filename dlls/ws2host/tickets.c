@@ -32,16 +32,17 @@ struct kept_watch /* of a target that had no connection when its tickets were is
     int fd;
 };
 
-static LIST_HEAD( , kept_ticket ) kept_tickets[BUCKETS];
-static LIST_HEAD( , kept_watch ) kept_watches;
+static LIST_HEAD(, kept_ticket ) kept_tickets[BUCKETS];
+static LIST_HEAD(, kept_watch ) kept_watches;
 static uint32_t spent[SPENT_KEPT];
 static unsigned int next_spent;
 
 int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
                       int *unknown_target )
 {
-    struct ws2_request request = { .type = WS2_DUPLICATE, .slot = slot, .generation = generation, .handle = handle,
-                                   .windows_pid = target };
+    struct ws2_request request = {
+        .type = WS2_DUPLICATE, .slot = slot, .generation = generation, .handle = handle, .windows_pid = target
+    };
     struct ws2_reply reply;
     const int32_t error = connection_request( &request, fd, &reply, NULL );
 
@@ -56,17 +57,17 @@ int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, in
     struct ws2_reply reply;
     int32_t error;
 
-    if (!ticket) return WSAEINVAL;
-    if ((error = connection_request( &request, -1, &reply, fd )))
+    if ( !ticket ) return WSAEINVAL;
+    if ( ( error = connection_request( &request, -1, &reply, fd ) ) )
     {
-        if (*fd >= 0) close( *fd );
+        if ( *fd >= 0 ) close( *fd );
         return error;
     }
     *slot = reply.slot;
     *generation = reply.generation;
-    if (*fd >= 0 && *slot < WS2_SLOT_COUNT) return 0;
+    if ( *fd >= 0 && *slot < WS2_SLOT_COUNT ) return 0;
     /* the server counted a descriptor that did not arrive: this process has no room for one */
-    if (*fd >= 0) close( *fd );
+    if ( *fd >= 0 ) close( *fd );
     *fd = -1;
     connection_close( *slot, *generation, 0 );
     connection_out_of_descriptors();
@@ -78,7 +79,7 @@ static struct kept_watch *find_watch( uint32_t target )
     struct kept_watch *watch;
 
     LIST_FOREACH( watch, &kept_watches, entry )
-        if (watch->target == target) return watch;
+    if ( watch->target == target ) return watch;
     return NULL;
 }
 
@@ -93,44 +94,47 @@ static void keep_watch( uint32_t target, int fd )
 {
     struct kept_watch *watch = find_watch( target );
 
-    if (watch)
+    if ( watch )
     {
         /* of an earlier process with this number, or the same one again */
         close( watch->fd );
     }
     else
     {
-        if (!(watch = calloc( 1, sizeof(*watch) ))) return;
+        if ( !( watch = calloc( 1, sizeof( *watch ) ) ) ) return;
         watch->target = target;
         LIST_INSERT_HEAD( &kept_watches, watch, entry );
     }
-    if ((watch->fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 )) >= 0) return;
+    if ( ( watch->fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) >= 0 ) return;
     LIST_REMOVE( watch, entry );
     free( watch );
 }
 
 static void keep_ticket( const struct ws2_request *request, uint32_t number, int fd )
 {
-    struct kept_ticket *ticket = malloc( sizeof(*ticket) );
+    struct kept_ticket *ticket = malloc( sizeof( *ticket ) );
     struct kept_watch *watch = find_watch( request->windows_pid );
 
-    if (!ticket) return;
-    *ticket = (struct kept_ticket){ .number = number, .slot = request->slot, .generation = request->generation,
-                                    .target = request->windows_pid, .fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) };
-    if (ticket->fd < 0)
+    if ( !ticket ) return;
+    *ticket = ( struct kept_ticket ){ .number = number,
+                                      .slot = request->slot,
+                                      .generation = request->generation,
+                                      .target = request->windows_pid,
+                                      .fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) };
+    if ( ticket->fd < 0 )
     {
         free( ticket );
         return;
     }
     LIST_INSERT_HEAD( &kept_tickets[number % BUCKETS], ticket, entry );
-    if (watch) watch->tickets++;
+    if ( watch ) watch->tickets++;
 }
 
 static void drop_ticket( struct kept_ticket *ticket )
 {
     struct kept_watch *watch = find_watch( ticket->target );
 
-    if (watch && watch->tickets && !--watch->tickets) drop_watch( watch );
+    if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
     LIST_REMOVE( ticket, entry );
     close( ticket->fd );
     free( ticket );
@@ -143,20 +147,20 @@ void tickets_ended( uint32_t number )
 
     connection_lock( &before );
     LIST_FOREACH( ticket, &kept_tickets[number % BUCKETS], entry )
-        if (ticket->number == number) break;
-    if (ticket) drop_ticket( ticket );
+    if ( ticket->number == number ) break;
+    if ( ticket ) drop_ticket( ticket );
     connection_unlock( &before );
 }
 
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd )
 {
-    if (reply->error) return;
-    switch (request->type)
+    if ( reply->error ) return;
+    switch ( request->type )
     {
     case WS2_WATCH: keep_watch( request->windows_pid, fd ); break;
     /* without an attendant nobody would learn when it ends */
     case WS2_DUPLICATE:
-        if (attendant_notice() >= 0) keep_ticket( request, reply->ticket, fd );
+        if ( attendant_notice() >= 0 ) keep_ticket( request, reply->ticket, fd );
         break;
     case WS2_REDEEM:
         spent[next_spent] = request->ticket;
@@ -174,20 +178,23 @@ void tickets_publish( void )
     LIST_FOREACH( watch, &kept_watches, entry )
     {
         struct ws2_request request = { .type = WS2_WATCH, .windows_pid = watch->target };
-        if (connection_publish_request( &request, watch->fd, &reply )) return;
+        if ( connection_publish_request( &request, watch->fd, &reply ) ) return;
     }
-    for (unsigned int i = 0; i < BUCKETS; i++)
-        for (ticket = LIST_FIRST( &kept_tickets[i] ); ticket; ticket = next)
+    for ( unsigned int i = 0; i < BUCKETS; i++ )
+        for ( ticket = LIST_FIRST( &kept_tickets[i] ); ticket; ticket = next )
         {
-            struct ws2_request request = { .type = WS2_DUPLICATE, .slot = ticket->slot, .generation = ticket->generation,
-                                           .windows_pid = ticket->target, .ticket = ticket->number };
+            struct ws2_request request = { .type = WS2_DUPLICATE,
+                                           .slot = ticket->slot,
+                                           .generation = ticket->generation,
+                                           .windows_pid = ticket->target,
+                                           .ticket = ticket->number };
             next = LIST_NEXT( ticket, entry );
-            if (connection_publish_request( &request, ticket->fd, &reply )) return;
-            if (reply.error) drop_ticket( ticket ); /* redeemed, or its target is gone */
+            if ( connection_publish_request( &request, ticket->fd, &reply ) ) return;
+            if ( reply.error ) drop_ticket( ticket ); /* redeemed, or its target is gone */
         }
-    for (unsigned int i = 0; i < SPENT_KEPT; i++)
+    for ( unsigned int i = 0; i < SPENT_KEPT; i++ )
     {
         struct ws2_request request = { .type = WS2_SPENT, .ticket = spent[i] };
-        if (spent[i] && connection_publish_request( &request, -1, &reply )) return;
+        if ( spent[i] && connection_publish_request( &request, -1, &reply ) ) return;
     }
 }

@@ -18,17 +18,17 @@ static unsigned int next;
 
 static struct unsettled *find( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    for (unsigned int i = 0; i < KEPT; i++)
-        if (kept[i].used && kept[i].slot == slot && kept[i].generation == generation && kept[i].handle == handle)
+    for ( unsigned int i = 0; i < KEPT; i++ )
+        if ( kept[i].used && kept[i].slot == slot && kept[i].generation == generation && kept[i].handle == handle )
             return &kept[i];
     return NULL;
 }
 
 void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    for (unsigned int i = 0; i < KEPT && kept[next].used; i++) next = ( next + 1 ) % KEPT;
+    for ( unsigned int i = 0; i < KEPT && kept[next].used; i++ ) next = ( next + 1 ) % KEPT;
     /* when all are used, the one that was added longest ago */
-    kept[next] = (struct unsettled){ slot, generation, handle, 1, 0 };
+    kept[next] = ( struct unsettled ){ slot, generation, handle, 1, 0 };
     next = ( next + 1 ) % KEPT;
 }
 
@@ -36,30 +36,30 @@ void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     struct unsettled *found = find( slot, generation, 0 );
 
-    if (found) found->handle = handle;
+    if ( found ) found->handle = handle;
 }
 
 void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     struct unsettled *found = find( slot, generation, handle );
 
-    if (found) found->used = 0;
+    if ( found ) found->used = 0;
 }
 
 void unsettled_publish_begin( void )
 {
-    for (unsigned int i = 0; i < KEPT; i++) kept[i].published = 0;
+    for ( unsigned int i = 0; i < KEPT; i++ ) kept[i].published = 0;
 }
 
 void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     struct unsettled *found = find( slot, generation, handle );
 
-    if (found) found->published = 1;
+    if ( found ) found->published = 1;
 }
 
 void unsettled_publish( connection_publish_function publish )
 {
-    for (unsigned int i = 0; i < KEPT; i++)
-        if (kept[i].used && !kept[i].published) publish( kept[i].slot, kept[i].generation, kept[i].handle, -1 );
+    for ( unsigned int i = 0; i < KEPT; i++ )
+        if ( kept[i].used && !kept[i].published ) publish( kept[i].slot, kept[i].generation, kept[i].handle, -1 );
 }

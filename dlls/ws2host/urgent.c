@@ -25,7 +25,7 @@ int urgent_look_slow( struct descriptor *d )
 
 void urgent_passed_slow( struct descriptor *d, int byte )
 {
-    if (outstanding( d ) || ( atomic_load( &d->local ) & LOCAL_URGENT_KEPT )) return;
+    if ( outstanding( d ) || ( atomic_load( &d->local ) & LOCAL_URGENT_KEPT ) ) return;
     atomic_store( &d->urgent, byte );
     atomic_fetch_or( &d->local, LOCAL_URGENT_KEPT );
 }
@@ -34,7 +34,7 @@ int urgent_fetch( struct descriptor *d, uint32_t flags, uint8_t *byte )
 {
     uint32_t local = atomic_load_explicit( &d->local, memory_order_relaxed );
 
-    if (!( local & LOCAL_URGENT_KEPT )) return 0;
+    if ( !( local & LOCAL_URGENT_KEPT ) ) return 0;
     *byte = atomic_load( &d->urgent );
     return flags & WS_MSG_PEEK ? 1 : !!( atomic_fetch_and( &d->local, ~LOCAL_URGENT_KEPT ) & LOCAL_URGENT_KEPT );
 }

@@ -16,12 +16,12 @@ int urgent_look_slow( struct descriptor *descriptor );
 void urgent_passed_slow( struct descriptor *descriptor, int byte );
 static inline int urgent_look( struct descriptor *d, uint32_t flags )
 {
-    if (!( atomic_load_explicit( &d->local, memory_order_relaxed ) & LOCAL_MARK_WATCHED )) return -1;
+    if ( !( atomic_load_explicit( &d->local, memory_order_relaxed ) & LOCAL_MARK_WATCHED ) ) return -1;
     return flags & ( WS_MSG_OOB | WS_MSG_PEEK ) ? -1 : urgent_look_slow( d );
 }
 static inline void urgent_passed( struct descriptor *d, int byte )
 {
-    if (byte >= 0) urgent_passed_slow( d, byte );
+    if ( byte >= 0 ) urgent_passed_slow( d, byte );
 }
 
 /* MSG_OOB: the byte that was kept; 0 when there is none. */

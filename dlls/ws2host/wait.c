@@ -15,13 +15,13 @@ struct waiter
 {
     _Atomic uint64_t set; /* bits of the descriptors being waited on, 0 = not waiting */
     _Atomic uint32_t in_use;
-    _Atomic uint32_t thread; /* Windows thread id, 0 before the thread's first wait */
-    _Atomic uint32_t alert;  /* a user APC was queued to it */
+    _Atomic uint32_t thread;    /* Windows thread id, 0 before the thread's first wait */
+    _Atomic uint32_t alert;     /* a user APC was queued to it */
     _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
     _Atomic uint32_t cancelled; /* that wait is to end */
-    int wake_fd;          /* -1 before the first wait */
-    int epoll;            /* for waiting exclusively, made on first need */
-    void *scratch;        /* the thread's working memory, kept from call to call */
+    int wake_fd;                /* -1 before the first wait */
+    int epoll;                  /* for waiting exclusively, made on first need */
+    void *scratch;              /* the thread's working memory, kept from call to call */
     size_t scratch_size;
     struct waiter *next;
 };
@@ -42,7 +42,7 @@ static void thread_ends( void *arg )
     waiter->scratch = NULL;
     waiter->scratch_size = 0;
     atomic_store( &waiter->set, 0 );
-    if (atomic_exchange( &waiter->thread, 0 )) atomic_fetch_sub( &wait_threads, 1 );
+    if ( atomic_exchange( &waiter->thread, 0 ) ) atomic_fetch_sub( &wait_threads, 1 );
     atomic_store( &waiter->alert, 0 );
     atomic_store( &waiter->blocking, 0 );
     atomic_store( &waiter->in_use, 0 );
@@ -54,20 +54,20 @@ static struct waiter *get_waiter( void )
 {
     struct waiter *waiter;
 
-    if (own_waiter) return own_waiter;
+    if ( own_waiter ) return own_waiter;
     pthread_once( &waiter_once, make_key );
-    for (waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
+    for ( waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
     {
         uint32_t free = 0;
-        if (atomic_compare_exchange_strong( &waiter->in_use, &free, 1 )) break;
+        if ( atomic_compare_exchange_strong( &waiter->in_use, &free, 1 ) ) break;
     }
-    if (!waiter)
+    if ( !waiter )
     {
-        if (!(waiter = calloc( 1, sizeof(*waiter) ))) return NULL;
+        if ( !( waiter = calloc( 1, sizeof( *waiter ) ) ) ) return NULL;
         waiter->wake_fd = waiter->epoll = -1;
         waiter->in_use = 1;
         waiter->next = atomic_load( &waiters );
-        while (!atomic_compare_exchange_weak( &waiters, &waiter->next, waiter )) continue;
+        while ( !atomic_compare_exchange_weak( &waiters, &waiter->next, waiter ) ) continue;
     }
     pthread_setspecific( waiter_key, waiter );
     return own_waiter = waiter;
@@ -78,10 +78,10 @@ void *wait_scratch( size_t size )
     struct waiter *waiter = get_waiter();
     void *scratch;
 
-    if (!waiter) return NULL;
-    if (waiter->scratch_size >= size) return waiter->scratch;
-    if (size < 4096) size = 4096;
-    if (!(scratch = malloc( size ))) return NULL;
+    if ( !waiter ) return NULL;
+    if ( waiter->scratch_size >= size ) return waiter->scratch;
+    if ( size < 4096 ) size = 4096;
+    if ( !( scratch = malloc( size ) ) ) return NULL;
     free( waiter->scratch );
     waiter->scratch = scratch;
     waiter->scratch_size = size;
@@ -92,9 +92,9 @@ void wait_wake( struct descriptor *d )
 {
     uint64_t bit = descriptor_bit( d ), one = 1;
 
-    for (struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
-        if (atomic_load( &waiter->set ) & bit)
-            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+        if ( atomic_load( &waiter->set ) & bit )
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
 }
 
 NTSTATUS unix_wait_thread( void *args )
@@ -102,7 +102,7 @@ NTSTATUS unix_wait_thread( void *args )
     struct ws2_thread_params *params = args;
     struct waiter *waiter = get_waiter();
 
-    if (waiter && !atomic_exchange( &waiter->thread, params->thread )) atomic_fetch_add( &wait_threads, 1 );
+    if ( waiter && !atomic_exchange( &waiter->thread, params->thread ) ) atomic_fetch_add( &wait_threads, 1 );
     params->error = 0;
     return 0;
 }
@@ -113,12 +113,12 @@ NTSTATUS unix_wait_alert( void *args )
     struct ws2_thread_params *params = args;
     uint64_t one = 1;
 
-    for (struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next)
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
     {
-        if (atomic_load( &waiter->thread ) != params->thread) continue;
+        if ( atomic_load( &waiter->thread ) != params->thread ) continue;
         atomic_store( &waiter->alert, 1 );
-        if (atomic_load( &waiter->set ))
-            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+        if ( atomic_load( &waiter->set ) )
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
     }
     params->error = 0;
     return 0;
@@ -128,7 +128,7 @@ static struct waiter *waiter_of( uint32_t thread )
 {
     struct waiter *waiter = atomic_load( &waiters );
 
-    while (waiter && atomic_load( &waiter->thread ) != thread) waiter = waiter->next;
+    while ( waiter && atomic_load( &waiter->thread ) != thread ) waiter = waiter->next;
     return waiter;
 }
 
@@ -143,13 +143,13 @@ NTSTATUS unix_wait_cancel( void *args )
     uint64_t one = 1;
 
     params->error = WSAEINVAL;
-    if (!waiter) return 0;
-    for (unsigned int tries = 0; tries < CANCEL_TRIES && atomic_load( &waiter->blocking ); tries++)
+    if ( !waiter ) return 0;
+    for ( unsigned int tries = 0; tries < CANCEL_TRIES && atomic_load( &waiter->blocking ); tries++ )
     {
-        if (atomic_load( &waiter->set ))
+        if ( atomic_load( &waiter->set ) )
         {
             atomic_store( &waiter->cancelled, 1 );
-            while (write( waiter->wake_fd, &one, sizeof(one) ) < 0 && errno == EINTR) continue;
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
             params->error = 0;
             return 0;
         }
@@ -163,7 +163,7 @@ NTSTATUS unix_wait_cancel_self( void *args )
     struct ws2_thread_params *params = args;
     struct waiter *waiter = get_waiter();
 
-    if (waiter) atomic_store( &waiter->cancelled, 1 );
+    if ( waiter ) atomic_store( &waiter->cancelled, 1 );
     params->error = 0;
     return 0;
 }
@@ -186,9 +186,9 @@ static int begin_exclusive( struct waiter *waiter, int listener )
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = 1 };
 
-    if (waiter->epoll < 0)
+    if ( waiter->epoll < 0 )
     {
-        if ((waiter->epoll = epoll_create1( EPOLL_CLOEXEC )) < 0) return 0;
+        if ( ( waiter->epoll = epoll_create1( EPOLL_CLOEXEC ) ) < 0 ) return 0;
         epoll_ctl( waiter->epoll, EPOLL_CTL_ADD, waiter->wake_fd, &event );
     }
     event.events = EPOLLIN | EPOLLEXCLUSIVE;
@@ -201,23 +201,23 @@ static int poll_exclusive( struct waiter *waiter, struct pollfd fds[2], const st
     struct epoll_event events[2];
     int ready = epoll_wait( waiter->epoll, events, 2, left->tv_sec * 1000 + ( left->tv_nsec + 999999 ) / 1000000 );
 
-    for (int i = 0; i < ready; i++) fds[events[i].data.u32 & 1].revents = events[i].events & 0xffff;
+    for ( int i = 0; i < ready; i++ ) fds[events[i].data.u32 & 1].revents = events[i].events & 0xffff;
     return ready;
 }
 
 /* exclusively: of the threads that wait for a listener, in whatever process, a connection wakes one */
-static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
-                                 struct ws2_wait *wait, int exclusively )
+static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd *fds, uint32_t count,
+                                 uint64_t timeout_us, struct ws2_wait *wait, int exclusively )
 {
     struct waiter *waiter = get_waiter();
     enum wait_result result = WAIT_READY;
     uint64_t now, slice_end, until, set = 0, drained;
     int ready;
 
-    if (!waiter) return WAIT_FAILED;
-    if (waiter->wake_fd < 0 && (waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK )) < 0) return WAIT_FAILED;
+    if ( !waiter ) return WAIT_FAILED;
+    if ( waiter->wake_fd < 0 && ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) return WAIT_FAILED;
     now = now_ns();
-    if (!wait->deadline)
+    if ( !wait->deadline )
     {
         wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
         wait->slice = FIRST_SLICE;
@@ -226,37 +226,37 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     slice_end = now + wait->slice * 1000000ull;
 
     /* the first wait of a thread: the PE side looks for APCs queued so far and tells who the thread is */
-    if (!atomic_load_explicit( &waiter->thread, memory_order_relaxed )) return WAIT_ALERT;
+    if ( !atomic_load_explicit( &waiter->thread, memory_order_relaxed ) ) return WAIT_ALERT;
 
-    for (uint32_t i = 0; i < count; i++) set |= descriptor_bit( descriptors[i] );
+    for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     exclusively = exclusively && begin_exclusive( waiter, fds[0].fd );
     atomic_store( &waiter->blocking, 1 );
     atomic_store( &waiter->set, set );
-    for (;;)
+    for ( ;; )
     {
         uint32_t i;
         struct timespec left;
 
-        for (i = 0; i < count; i++)
-            if (atomic_load( &descriptors[i]->closing )) break;
-        if (i < count)
+        for ( i = 0; i < count; i++ )
+            if ( atomic_load( &descriptors[i]->closing ) ) break;
+        if ( i < count )
         {
             result = WAIT_CLOSED;
             break;
         }
-        if (atomic_exchange( &waiter->cancelled, 0 ))
+        if ( atomic_exchange( &waiter->cancelled, 0 ) )
         {
             result = WAIT_CANCELLED;
             break;
         }
-        if (atomic_exchange( &waiter->alert, 0 ))
+        if ( atomic_exchange( &waiter->alert, 0 ) )
         {
             result = WAIT_ALERT;
             break;
         }
         until = slice_end < wait->deadline ? slice_end : wait->deadline;
-        if (now >= until)
+        if ( now >= until )
         {
             result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
             break;
@@ -264,30 +264,30 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
         left.tv_sec = ( until - now ) / 1000000000;
         left.tv_nsec = ( until - now ) % 1000000000;
         ready = exclusively ? poll_exclusive( waiter, fds, &left ) : ppoll( fds, count + 1, &left, NULL );
-        if (ready > 0)
+        if ( ready > 0 )
         {
-            if (fds[count].revents)
+            if ( fds[count].revents )
             {
                 /* something about a socket changed that no poll shows: the caller looks, and waits again */
-                while (read( waiter->wake_fd, &drained, sizeof(drained) ) < 0 && errno == EINTR) continue;
-                for (i = 0; i < count; i++)
-                    if (atomic_load( &descriptors[i]->closing )) result = WAIT_CLOSED;
-                if (result == WAIT_READY && atomic_exchange( &waiter->cancelled, 0 )) result = WAIT_CANCELLED;
-                if (result == WAIT_READY && atomic_exchange( &waiter->alert, 0 )) result = WAIT_ALERT;
+                while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+                for ( i = 0; i < count; i++ )
+                    if ( atomic_load( &descriptors[i]->closing ) ) result = WAIT_CLOSED;
+                if ( result == WAIT_READY && atomic_exchange( &waiter->cancelled, 0 ) ) result = WAIT_CANCELLED;
+                if ( result == WAIT_READY && atomic_exchange( &waiter->alert, 0 ) ) result = WAIT_ALERT;
             }
             break;
         }
-        else if (ready < 0 && errno != EINTR)
+        else if ( ready < 0 && errno != EINTR )
         {
             result = WAIT_FAILED;
             break;
         }
         now = now_ns();
     }
-    if (exclusively) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
+    if ( exclusively ) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
     atomic_store( &waiter->set, 0 );
-    if (result != WAIT_ALERT) atomic_store( &waiter->blocking, 0 );
-    if (result == WAIT_ALERT && wait->slice < LAST_SLICE) wait->slice *= 2;
+    if ( result != WAIT_ALERT ) atomic_store( &waiter->blocking, 0 );
+    if ( result == WAIT_ALERT && wait->slice < LAST_SLICE ) wait->slice *= 2;
     return result;
 }
 
@@ -314,7 +314,7 @@ enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_
 
 NTSTATUS wait_status( enum wait_result result, int32_t *error )
 {
-    switch (result)
+    switch ( result )
     {
     case WAIT_READY: break;
     case WAIT_TIMED_OUT: *error = WSAETIMEDOUT; break;

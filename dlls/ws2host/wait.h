@@ -16,10 +16,10 @@ enum wait_result
 {
     WAIT_READY,
     WAIT_TIMED_OUT,
-    WAIT_CLOSED, /* WSAEINTR */
+    WAIT_CLOSED,    /* WSAEINTR */
     WAIT_CANCELLED, /* by unix_wait_cancel: WSA_OPERATION_ABORTED */
-    WAIT_ALERT,  /* return WS2_STATUS_ALERT */
-    WAIT_FAILED  /* out of descriptors for the eventfd: WSAENOBUFS */
+    WAIT_ALERT,     /* return WS2_STATUS_ALERT */
+    WAIT_FAILED     /* out of descriptors for the eventfd: WSAENOBUFS */
 };
 
 /* fds has room for count + 1 entries; the last is the wait's own. timeout_ms counts from the call's first wait. */

@@ -17,8 +17,8 @@
 
 #define WINETEST_PRINTF( string, first ) __attribute__( ( __format__( __gnu_printf__, string, first ) ) )
 
-extern int winetest_debug;           /* WINETEST_DEBUG */
-extern int winetest_interactive;     /* WINETEST_INTERACTIVE: a person is there to look */
+extern int winetest_debug;            /* WINETEST_DEBUG */
+extern int winetest_interactive;      /* WINETEST_INTERACTIVE: a person is there to look */
 extern const char *winetest_platform; /* "wine" or "windows" */
 
 void winetest_set_location( const char *file, int line );
@@ -53,11 +53,11 @@ void winetest_wait_child_process( HANDLE process );
 
 /* Checks in the statement that follows are expected to fail on Wine; one that succeeds is a failure. */
 #define todo_wine_if( condition ) \
-    for (winetest_start_todo( (condition) && winetest_is_wine() ); winetest_loop_todo(); winetest_end_todo())
+    for ( winetest_start_todo( ( condition ) && winetest_is_wine() ); winetest_loop_todo(); winetest_end_todo() )
 #define todo_wine todo_wine_if( 1 )
 
 /* True for results that only old or broken Windows versions give: never accepted on Wine. */
 #define broken( condition ) winetest_broken( condition )
-#define winetest_is_wine() (winetest_platform[0] == 'w' && winetest_platform[3] == 'e')
+#define winetest_is_wine() ( winetest_platform[0] == 'w' && winetest_platform[3] == 'e' )
 
 #endif

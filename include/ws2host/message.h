@@ -17,24 +17,24 @@
 static inline ssize_t message_send( int to, const void *message, size_t size, const int *fds, unsigned int fd_count,
                                     int flags )
 {
-    char control[CMSG_SPACE( MESSAGE_FDS * sizeof(int) )] = { 0 };
+    char control[CMSG_SPACE( MESSAGE_FDS * sizeof( int ) )] = { 0 };
     struct iovec data = { (void *)message, size };
     struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
     ssize_t sent;
 
-    if (fd_count)
+    if ( fd_count )
     {
         struct cmsghdr *cmsg;
 
         header.msg_control = control;
-        header.msg_controllen = CMSG_SPACE( fd_count * sizeof(int) );
+        header.msg_controllen = CMSG_SPACE( fd_count * sizeof( int ) );
         cmsg = CMSG_FIRSTHDR( &header );
         cmsg->cmsg_level = SOL_SOCKET;
         cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN( fd_count * sizeof(int) );
-        memcpy( CMSG_DATA( cmsg ), fds, fd_count * sizeof(int) );
+        cmsg->cmsg_len = CMSG_LEN( fd_count * sizeof( int ) );
+        memcpy( CMSG_DATA( cmsg ), fds, fd_count * sizeof( int ) );
     }
-    while ((sent = sendmsg( to, &header, flags | MSG_NOSIGNAL )) < 0 && errno == EINTR) continue;
+    while ( ( sent = sendmsg( to, &header, flags | MSG_NOSIGNAL ) ) < 0 && errno == EINTR ) continue;
     return sent;
 }
 

@@ -13,7 +13,8 @@
 
 #define WS2_SERVER_SOCKET "server"
 #define WS2_SERVER_LOCK "lock"
-#define WS2_SERVER_KILLED 75 /* exit status of the start-up process when its server was killed before it listened: try again */
+#define WS2_SERVER_KILLED \
+    75 /* exit status of the start-up process when its server was killed before it listened: try again */
 #define WS2_POKE_SOCKET "poke-%u" /* a client's, by its index: see dlls/ws2host/poke.h */
 
 #define WS2_ADOPT_KNOWN 0x8000 /* beside the family in flags: only a socket that the table knows */
@@ -72,7 +73,7 @@ enum ws2_detail
     WS2_DETAIL_NONE = 0,
     WS2_DETAIL_UNKNOWN_TARGET, /* the server does not know whether the target process lives */
     WS2_DETAIL_NEW_SLOT,
-    WS2_DETAIL_VERSION         /* instance = the server's layout version */
+    WS2_DETAIL_VERSION /* instance = the server's layout version */
 };
 
 struct ws2_request
@@ -90,7 +91,7 @@ struct ws2_request
 
 struct ws2_reply
 {
-    uint32_t error; /* Winsock code */
+    uint32_t error;  /* Winsock code */
     uint32_t detail; /* enum ws2_detail */
     uint32_t slot;
     uint32_t generation;
@@ -111,10 +112,12 @@ struct ws2_row
     uint32_t windows_pid;
     uint32_t unix_pid;
     uint32_t handle; /* 0 for a ticket */
-    uint32_t ticket_target; /* Windows pid that may redeem the ticket, 0 for a descriptor; the ticket itself stays secret */
+    /* Windows pid that may redeem the ticket, 0 for a descriptor; the ticket itself stays secret */
+    uint32_t ticket_target;
 };
 
-_Static_assert( sizeof(struct ws2_request) == 40 && sizeof(struct ws2_reply) == 40 && sizeof(struct ws2_row) == 24,
+_Static_assert( sizeof( struct ws2_request ) == 40 && sizeof( struct ws2_reply ) == 40 &&
+                    sizeof( struct ws2_row ) == 24,
                 "fixed message sizes" );
 
 #endif

@@ -51,13 +51,14 @@ typedef struct _RIO_CMSG_BUFFER
     ULONG TotalLength;
 } RIO_CMSG_BUFFER, *PRIO_CMSG_BUFFER;
 
-#define RIO_CMSG_BASE_SIZE ( ( sizeof(RIO_CMSG_BUFFER) + sizeof(SIZE_T) - 1 ) & ~( sizeof(SIZE_T) - 1 ) )
+#define RIO_CMSG_BASE_SIZE ( ( sizeof( RIO_CMSG_BUFFER ) + sizeof( SIZE_T ) - 1 ) & ~( sizeof( SIZE_T ) - 1 ) )
 
 typedef enum _RIO_NOTIFICATION_COMPLETION_TYPE
 {
     RIO_EVENT_COMPLETION = 1,
     RIO_IOCP_COMPLETION = 2
-} RIO_NOTIFICATION_COMPLETION_TYPE, *PRIO_NOTIFICATION_COMPLETION_TYPE;
+} RIO_NOTIFICATION_COMPLETION_TYPE,
+    *PRIO_NOTIFICATION_COMPLETION_TYPE;
 
 typedef struct _RIO_NOTIFICATION_COMPLETION
 {
@@ -115,7 +116,9 @@ typedef struct _RIO_EXTENSION_FUNCTION_TABLE
 } RIO_EXTENSION_FUNCTION_TABLE, *PRIO_EXTENSION_FUNCTION_TABLE;
 
 #define WSAID_MULTIPLE_RIO \
-    { 0x8509e081, 0x96dd, 0x4005, { 0xb1, 0x65, 0x9e, 0x2e, 0xe8, 0xc7, 0x9e, 0x3f } }
+    { \
+        0x8509e081, 0x96dd, 0x4005, { 0xb1, 0x65, 0x9e, 0x2e, 0xe8, 0xc7, 0x9e, 0x3f } \
+    }
 
 #endif
 #endif

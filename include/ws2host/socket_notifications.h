@@ -37,9 +37,9 @@ typedef struct SOCK_NOTIFY_REGISTRATION
     DWORD registrationResult;
 } SOCK_NOTIFY_REGISTRATION;
 
-DWORD WINAPI ProcessSocketNotifications( HANDLE port, UINT32 registration_count, SOCK_NOTIFY_REGISTRATION *registrations,
-                                         UINT32 timeout, ULONG completion_count, OVERLAPPED_ENTRY *completions,
-                                         UINT32 *received );
+DWORD WINAPI ProcessSocketNotifications( HANDLE port, UINT32 registration_count,
+                                         SOCK_NOTIFY_REGISTRATION *registrations, UINT32 timeout,
+                                         ULONG completion_count, OVERLAPPED_ENTRY *completions, UINT32 *received );
 
 #endif
 #endif

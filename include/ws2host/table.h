@@ -25,11 +25,12 @@
 
 #define WS2_SLOT_COUNT 0x100000u /* sockets of one prefix */
 #define WS2_BLOCK_SLOTS 64u      /* slots leased together */
-#define WS2_BLOCK_COUNT (WS2_SLOT_COUNT / WS2_BLOCK_SLOTS)
+#define WS2_BLOCK_COUNT ( WS2_SLOT_COUNT / WS2_BLOCK_SLOTS )
 #define WS2_CLIENT_COUNT 0x4000u /* processes of one prefix */
 #define WS2_NO_INDEX 0xffffffffu
 #define WS2_SERVER_INDEX WS2_CLIENT_COUNT /* stands for the server where a client index is expected */
-#define WS2_BLOCK_PINNED ( WS2_SERVER_INDEX + 2 ) /* in the block directory: no lessee, but slots that are still shared */
+#define WS2_BLOCK_PINNED \
+    ( WS2_SERVER_INDEX + 2 ) /* in the block directory: no lessee, but slots that are still shared */
 
 /*
  * The state word: generation (32 bits) | owner's client index (24 bits) | state (8 bits).
@@ -45,7 +46,7 @@ enum ws2_slot_state
 
 static inline uint64_t ws2_word( uint32_t generation, uint32_t owner, enum ws2_slot_state state )
 {
-    return (uint64_t)generation << 32 | (uint64_t)(owner & 0xffffff) << 8 | (unsigned int)state;
+    return (uint64_t)generation << 32 | (uint64_t)( owner & 0xffffff ) << 8 | (unsigned int)state;
 }
 static inline uint32_t ws2_word_generation( uint64_t word ) { return word >> 32; }
 static inline uint32_t ws2_word_owner( uint64_t word ) { return word >> 8 & 0xffffff; }
@@ -54,7 +55,7 @@ static inline uint32_t ws2_word_state( uint64_t word ) { return word & 0xff; }
 /* ws2_slot.flags */
 enum ws2_slot_flag
 {
-    WS2_FLAG_NONBLOCKING = 0x00000001,   /* FIONBIO, or an event registration */
+    WS2_FLAG_NONBLOCKING = 0x00000001, /* FIONBIO, or an event registration */
     WS2_FLAG_BOUND = 0x00000002,
     WS2_FLAG_LISTENING = 0x00000004,
     WS2_FLAG_CONNECTING = 0x00000008,
@@ -63,28 +64,28 @@ enum ws2_slot_flag
     WS2_FLAG_SHUT_RECEIVE = 0x00000040,
     WS2_FLAG_SHUT_SEND = 0x00000080,
     WS2_FLAG_OVERLAPPED = 0x00000100,
-    WS2_FLAG_REUSEADDR = 0x00000200,     /* SO_REUSEADDR as the program set it */
-    WS2_FLAG_EXCLUSIVE = 0x00000400,     /* SO_EXCLUSIVEADDRUSE */
-    WS2_FLAG_RESET = 0x00000800,         /* the peer reset the connection and that was reported */
+    WS2_FLAG_REUSEADDR = 0x00000200, /* SO_REUSEADDR as the program set it */
+    WS2_FLAG_EXCLUSIVE = 0x00000400, /* SO_EXCLUSIVEADDRUSE */
+    WS2_FLAG_RESET = 0x00000800,     /* the peer reset the connection and that was reported */
     WS2_FLAG_CONDITIONAL_ACCEPT = 0x00001000,
     WS2_FLAG_NEEDS_ACCEPT_CONTEXT = 0x00002000,  /* accepted by AcceptEx, SO_UPDATE_ACCEPT_CONTEXT not yet set */
     WS2_FLAG_NEEDS_CONNECT_CONTEXT = 0x00004000, /* connected by ConnectEx, SO_UPDATE_CONNECT_CONTEXT not yet set */
-    WS2_FLAG_SNDBUF_SET = 0x00008000,    /* sndbuf holds what the program set */
+    WS2_FLAG_SNDBUF_SET = 0x00008000,            /* sndbuf holds what the program set */
     WS2_FLAG_RCVBUF_SET = 0x00010000,
-    WS2_FLAG_RANDOM_PORT = 0x00020000,   /* SO_RANDOMIZE_PORT */
+    WS2_FLAG_RANDOM_PORT = 0x00020000, /* SO_RANDOMIZE_PORT */
     WS2_FLAG_PORT_SCALABLE = 0x00040000,
-    WS2_FLAG_DEBUG = 0x00080000,         /* SO_DEBUG, stored only */
+    WS2_FLAG_DEBUG = 0x00080000, /* SO_DEBUG, stored only */
     WS2_FLAG_DONTROUTE = 0x00100000,
-    WS2_FLAG_CONNRESET = 0x00200000,     /* SIO_UDP_CONNRESET: report ICMP port unreachable */
+    WS2_FLAG_CONNRESET = 0x00200000, /* SIO_UDP_CONNRESET: report ICMP port unreachable */
     WS2_FLAG_NETRESET = 0x00400000,
-    WS2_FLAG_HAS_PORT = 0x00800000,      /* associated with a completion port */
-    WS2_FLAG_SEND_BLOCKED = 0x01000000,  /* a send met WSAEWOULDBLOCK: FD_WRITE is due when there is room */
-    WS2_FLAG_HELPER = 0x02000000,        /* stands for \Device\Afd and is no socket to anybody */
-    WS2_FLAG_DISCONNECTED = 0x04000000,  /* DisconnectEx */
-    WS2_FLAG_V6ONLY = 0x08000000,        /* IPV6_V6ONLY as it was when the socket was bound */
-    WS2_FLAG_ENDPOINT = 0x10000000,      /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
-    WS2_FLAG_ACCEPTED = 0x20000000,      /* came from accept, was never connecting */
-    WS2_FLAG_URGENT_TAKEN = 0x40000000,  /* an urgent byte was received by MSG_OOB and may lie in the stream still */
+    WS2_FLAG_HAS_PORT = 0x00800000,     /* associated with a completion port */
+    WS2_FLAG_SEND_BLOCKED = 0x01000000, /* a send met WSAEWOULDBLOCK: FD_WRITE is due when there is room */
+    WS2_FLAG_HELPER = 0x02000000,       /* stands for \Device\Afd and is no socket to anybody */
+    WS2_FLAG_DISCONNECTED = 0x04000000, /* DisconnectEx */
+    WS2_FLAG_V6ONLY = 0x08000000,       /* IPV6_V6ONLY as it was when the socket was bound */
+    WS2_FLAG_ENDPOINT = 0x10000000,     /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
+    WS2_FLAG_ACCEPTED = 0x20000000,     /* came from accept, was never connecting */
+    WS2_FLAG_URGENT_TAKEN = 0x40000000, /* an urgent byte was received by MSG_OOB and may lie in the stream still */
     WS2_FLAG_REGISTERED_IO = (int)0x80000000 /* made with WSA_FLAG_REGISTERED_IO */
 };
 
@@ -109,40 +110,40 @@ static inline uint32_t ws2_events_mask( uint64_t events ) { return events & WS2_
 
 struct ws2_slot
 {
-    _Atomic uint64_t word;          /*   0: see above */
-    _Atomic uint64_t cookie;        /*   8: SO_COOKIE of the host socket, 0 before it is known */
-    uint16_t family;                /*  16: AF_* as Windows numbers them */
-    uint8_t type;                   /*  18: SOCK_* */
-    uint8_t protocol;               /*  19: IPPROTO_* */
-    _Atomic uint32_t handle;        /*  20: the owner's SOCKET while PRIVATE */
-    _Atomic uint32_t flags;         /*  24: enum ws2_slot_flag */
-    _Atomic uint32_t descriptors;   /*  28: descriptors in all processes while SHARED, for readers */
-    _Atomic uint32_t error;         /*  32: WSA* code that SO_ERROR reads */
-    _Atomic uint32_t connect_time;  /*  36: seconds on CLOCK_MONOTONIC when it was connected, 0 if it is not */
-    _Atomic uint32_t receive_timeout; /* 40: ms, 0 = none */
-    _Atomic uint32_t send_timeout;  /*  44: ms, 0 = none */
-    _Atomic uint32_t receive_buffer; /* 48: bytes, as set */
-    _Atomic uint32_t send_buffer;   /*  52: bytes, as set */
-    _Atomic uint64_t events;        /*  56: see above */
-    _Atomic uint32_t event_owner;   /*  64: client index of the process that registered, WS2_NO_INDEX for none */
-    _Atomic uint32_t event_target;  /*  68: its event handle, or its window for WSAAsyncSelect */
-    _Atomic uint32_t event_message; /*  72: WSAAsyncSelect's message, 0 for WSAEventSelect */
-    _Atomic uint16_t connect_error; /*  76: iErrorCode of FD_CONNECT */
-    _Atomic uint16_t close_error;   /*  78: iErrorCode of FD_CLOSE */
-    _Atomic uint64_t port_key;      /*  80: completion key */
-    _Atomic uint32_t port_owner;    /*  88: client index of the process that associated a completion port */
-    _Atomic uint32_t port_handle;   /*  92: the port's handle there */
+    _Atomic uint64_t word;             /*   0: see above */
+    _Atomic uint64_t cookie;           /*   8: SO_COOKIE of the host socket, 0 before it is known */
+    uint16_t family;                   /*  16: AF_* as Windows numbers them */
+    uint8_t type;                      /*  18: SOCK_* */
+    uint8_t protocol;                  /*  19: IPPROTO_* */
+    _Atomic uint32_t handle;           /*  20: the owner's SOCKET while PRIVATE */
+    _Atomic uint32_t flags;            /*  24: enum ws2_slot_flag */
+    _Atomic uint32_t descriptors;      /*  28: descriptors in all processes while SHARED, for readers */
+    _Atomic uint32_t error;            /*  32: WSA* code that SO_ERROR reads */
+    _Atomic uint32_t connect_time;     /*  36: seconds on CLOCK_MONOTONIC when it was connected, 0 if it is not */
+    _Atomic uint32_t receive_timeout;  /* 40: ms, 0 = none */
+    _Atomic uint32_t send_timeout;     /*  44: ms, 0 = none */
+    _Atomic uint32_t receive_buffer;   /* 48: bytes, as set */
+    _Atomic uint32_t send_buffer;      /*  52: bytes, as set */
+    _Atomic uint64_t events;           /*  56: see above */
+    _Atomic uint32_t event_owner;      /*  64: client index of the process that registered, WS2_NO_INDEX for none */
+    _Atomic uint32_t event_target;     /*  68: its event handle, or its window for WSAAsyncSelect */
+    _Atomic uint32_t event_message;    /*  72: WSAAsyncSelect's message, 0 for WSAEventSelect */
+    _Atomic uint16_t connect_error;    /*  76: iErrorCode of FD_CONNECT */
+    _Atomic uint16_t close_error;      /*  78: iErrorCode of FD_CLOSE */
+    _Atomic uint64_t port_key;         /*  80: completion key */
+    _Atomic uint32_t port_owner;       /*  88: client index of the process that associated a completion port */
+    _Atomic uint32_t port_handle;      /*  92: the port's handle there */
     _Atomic uint32_t local_address[4]; /* 96: bound address, network order; IPv4 in the first */
-    _Atomic uint16_t local_port;    /* 112: bound port, host order, 0 when unbound */
-    _Atomic uint16_t linger_onoff;  /* 114 */
-    _Atomic uint16_t linger_seconds; /* 116 */
-    _Atomic uint8_t protection_level; /* 118: IPV6_PROTECTION_LEVEL / 10 */
-    _Atomic uint8_t option_set;     /* 119: bits of options that only Windows has, private to dlls/ws2host/options.c */
-    _Atomic uint32_t option_bits;   /* 120: the same */
-    _Atomic uint32_t backlog;       /* 124: of listen */
+    _Atomic uint16_t local_port;       /* 112: bound port, host order, 0 when unbound */
+    _Atomic uint16_t linger_onoff;     /* 114 */
+    _Atomic uint16_t linger_seconds;   /* 116 */
+    _Atomic uint8_t protection_level;  /* 118: IPV6_PROTECTION_LEVEL / 10 */
+    _Atomic uint8_t option_set;   /* 119: bits of options that only Windows has, private to dlls/ws2host/options.c */
+    _Atomic uint32_t option_bits; /* 120: the same */
+    _Atomic uint32_t backlog;     /* 124: of listen */
 };
 
-_Static_assert( sizeof(struct ws2_slot) == 128, "a socket costs 128 bytes of shared memory" );
+_Static_assert( sizeof( struct ws2_slot ) == 128, "a socket costs 128 bytes of shared memory" );
 
 /* A process of the prefix. unix_pid is 0 when the record is free. */
 struct ws2_client_record
@@ -150,11 +151,11 @@ struct ws2_client_record
     _Atomic uint32_t unix_pid;
     _Atomic uint32_t windows_pid;
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat, tells a reused pid */
-    _Atomic uint32_t sharing;    /* descriptors of shared sockets, and tickets, that it would publish to another server */
+    _Atomic uint32_t sharing; /* descriptors of shared sockets, and tickets, that it would publish to another server */
     uint32_t reserved[3];
 };
 
-_Static_assert( sizeof(struct ws2_client_record) == 32, "the client directory has fixed records" );
+_Static_assert( sizeof( struct ws2_client_record ) == 32, "the client directory has fixed records" );
 
 /* 4 or 16 bytes of the bound address. */
 static inline void ws2_slot_set_address( struct ws2_slot *slot, const void *bytes, size_t size )
@@ -162,14 +163,14 @@ static inline void ws2_slot_set_address( struct ws2_slot *slot, const void *byte
     uint32_t words[4];
 
     __builtin_memcpy( words, bytes, size );
-    for (size_t i = 0; i < size / sizeof(words[0]); i++)
+    for ( size_t i = 0; i < size / sizeof( words[0] ); i++ )
         atomic_store_explicit( &slot->local_address[i], words[i], memory_order_relaxed );
 }
 static inline void ws2_slot_address( const struct ws2_slot *slot, void *bytes, size_t size )
 {
     uint32_t words[4];
 
-    for (size_t i = 0; i < size / sizeof(words[0]); i++)
+    for ( size_t i = 0; i < size / sizeof( words[0] ); i++ )
         words[i] = atomic_load_explicit( &slot->local_address[i], memory_order_relaxed );
     __builtin_memcpy( bytes, words, size );
 }
@@ -179,30 +180,30 @@ struct ws2_table_header
     uint64_t magic;
     uint32_t layout_version;
     uint32_t slot_count;
-    uint64_t instance; /* random, of this table: tells a server that takes over from one of a new table */
+    uint64_t instance;           /* random, of this table: tells a server that takes over from one of a new table */
     _Atomic uint32_t server_pid; /* of the server that owns the table now */
     uint32_t reserved[9];
 };
 
 /* The mapping, offsets in bytes from its start; every part begins on a page. */
 #define WS2_TABLE_BLOCKS 4096u /* _Atomic uint32_t[WS2_BLOCK_COUNT]: 1 + client index of the lessee, 0 = not leased */
-#define WS2_TABLE_CLIENTS (WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u)
-#define WS2_TABLE_SLOTS (WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 32u)
-#define WS2_TABLE_SIZE ((size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof(struct ws2_slot))
+#define WS2_TABLE_CLIENTS ( WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u )
+#define WS2_TABLE_SLOTS ( WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 32u )
+#define WS2_TABLE_SIZE ( (size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof( struct ws2_slot ) )
 
 static inline struct ws2_table_header *ws2_table_header( void *table ) { return table; }
 static inline _Atomic uint32_t *ws2_table_blocks( void *table )
 {
-    return (_Atomic uint32_t *)((char *)table + WS2_TABLE_BLOCKS);
+    return (_Atomic uint32_t *)( (char *)table + WS2_TABLE_BLOCKS );
 }
 static inline struct ws2_client_record *ws2_table_clients( void *table )
 {
-    return (struct ws2_client_record *)((char *)table + WS2_TABLE_CLIENTS);
+    return (struct ws2_client_record *)( (char *)table + WS2_TABLE_CLIENTS );
 }
 /* NULL when the index is out of range, so that an index read from shared memory can be passed as it is. */
 static inline struct ws2_slot *ws2_table_slot( void *table, uint32_t index )
 {
-    return index < WS2_SLOT_COUNT ? (struct ws2_slot *)((char *)table + WS2_TABLE_SLOTS) + index : NULL;
+    return index < WS2_SLOT_COUNT ? (struct ws2_slot *)( (char *)table + WS2_TABLE_SLOTS ) + index : NULL;
 }
 
 #endif

@@ -17,12 +17,12 @@
 struct ws2_event_select_params
 {
     int32_t error;
-    uint32_t mask;   /* FD_* */
+    uint32_t mask; /* FD_* */
     uint64_t handle;
-    uint64_t target; /* event handle, or window */
-    uint32_t message; /* 0 for an event */
-    uint32_t due;     /* out: bits of the mask that are recorded already: set the event, or post */
-    uint32_t need_io_thread; /* out: the process has none yet */
+    uint64_t target;                    /* event handle, or window */
+    uint32_t message;                   /* 0 for an event */
+    uint32_t due;                       /* out: bits of the mask that are recorded already: set the event, or post */
+    uint32_t need_io_thread;            /* out: the process has none yet */
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
 
@@ -39,12 +39,12 @@ struct ws2_event_enum_params
 struct ws2_event_inherit_params
 {
     int32_t error;
-    uint32_t due; /* out */
+    uint32_t due;    /* out */
     uint64_t handle; /* the accepted socket */
     uint64_t listener;
-    uint64_t target; /* out */
-    uint32_t mask; /* out */
-    uint32_t message; /* out */
+    uint64_t target;                    /* out */
+    uint32_t mask;                      /* out */
+    uint32_t message;                   /* out */
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
 
@@ -53,7 +53,7 @@ struct ws2_io_action
     uint64_t target;  /* event handle or window */
     uint32_t message; /* 0: set the event; else post it for each of events */
     uint32_t events;
-    uint64_t handle;  /* the SOCKET */
+    uint64_t handle; /* the SOCKET */
     int32_t codes[WS2_EVENT_BIT_COUNT];
     uint32_t reserved;
 };
@@ -72,10 +72,10 @@ struct ws2_event_attempt_params
 struct ws2_io_wait_params
 {
     int32_t error;
-    uint32_t count; /* out */
-    uint32_t completions; /* out: operation_fetch has something */
+    uint32_t count;         /* out */
+    uint32_t completions;   /* out: operation_fetch has something */
     uint32_t notifications; /* out: notify_fetch may have something */
-    uint32_t outstanding; /* out: notifications wait for their packets to be taken */
+    uint32_t outstanding;   /* out: notifications wait for their packets to be taken */
     uint32_t reserved;
     struct ws2_io_action actions[WS2_IO_ACTIONS]; /* out */
 };

@@ -21,11 +21,11 @@
 struct ws2_table_view_params
 {
     int32_t error;
-    uint32_t entries;  /* out: of a chunk */
-    uint64_t chunks;   /* out */
-    uint64_t count;    /* out: of chunks */
-    uint64_t closing;  /* out */
-    uint64_t waiters;  /* out: uint32_t, how many threads have ever waited for a socket in a blocking call, and live */
+    uint32_t entries; /* out: of a chunk */
+    uint64_t chunks;  /* out */
+    uint64_t count;   /* out: of chunks */
+    uint64_t closing; /* out */
+    uint64_t waiters; /* out: uint32_t, how many threads have ever waited for a socket in a blocking call, and live */
 };
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been

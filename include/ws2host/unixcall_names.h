@@ -40,8 +40,8 @@ struct ws2_address
 {
     uint16_t family;
     uint16_t flags;
-    uint32_t scope;     /* of an IPv6 link-local address */
-    uint32_t adapter;   /* index of the adapter; of this computer's addresses only */
+    uint32_t scope;   /* of an IPv6 link-local address */
+    uint32_t adapter; /* index of the adapter; of this computer's addresses only */
     uint8_t bytes[16];
 };
 

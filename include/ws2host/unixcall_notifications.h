@@ -12,7 +12,8 @@
 /* One registration made, replaced, put off or removed; its numbers are those of SOCK_NOTIFY_REGISTRATION, checked. */
 struct ws2_notify_register_params
 {
-    int32_t error; /* ERROR_NOT_FOUND: there is none to put off or to remove; WSA_INVALID_PARAMETER: it has another port */
+    /* ERROR_NOT_FOUND: there is none to put off or to remove; WSA_INVALID_PARAMETER: it has another port */
+    int32_t error;
     uint32_t port;
     uint64_t handle;
     uint64_t key;

@@ -37,7 +37,7 @@ struct ws2_ioctl_params
     uint32_t count;       /* out: the byte count */
     uint32_t store_count; /* out: it is to be stored; always so on success */
     struct ws2_wait wait;
-    int32_t change_fd;    /* what the host half waits on, -1 to begin with */
+    int32_t change_fd;       /* what the host half waits on, -1 to begin with */
     uint32_t need_io_thread; /* out: the PE side is to start it */
 };
 

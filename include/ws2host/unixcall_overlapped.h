@@ -66,11 +66,11 @@ struct ws2_operation
     uint32_t how; /* enum ws2_operation_how */
     uint64_t handle;
     struct ws2_operation_target target;
-    struct ws2_port port; /* out, not with a failure */
-    uint64_t information; /* out: bytes */
-    uint32_t flags;       /* out: MSG_* of a receive */
+    struct ws2_port port;    /* out, not with a failure */
+    uint64_t information;    /* out: bytes */
+    uint32_t flags;          /* out: MSG_* of a receive */
     uint32_t need_io_thread; /* out */
-    uint64_t held;        /* out: it was queued in spite of WS2_OPERATION_TRY, a part of it being done; the program is told
+    uint64_t held; /* out: it was queued in spite of WS2_OPERATION_TRY, a part of it being done; the program is told
                            * of its end after operation_release, which takes this struct */
 };
 
@@ -152,7 +152,7 @@ struct ws2_operation_cancel_params
     uint32_t thread_id;
     uint64_t handle;
     uint64_t iosb;
-    uint32_t count; /* out */
+    uint32_t count;      /* out */
     uint32_t keep_ports; /* not those on sockets with a completion port */
     uint32_t options;    /* those whose target has all of these (0: any) */
     uint32_t spared;     /* not those whose target has any of these */
@@ -165,13 +165,14 @@ struct ws2_completion
     struct ws2_port port;
     uint64_t handle;
     uint64_t information;
-    uint64_t told; /* address of a uint32_t to decrement once the program has been told */
-    int32_t error; /* Winsock code, 0 = success */
+    uint64_t told;  /* address of a uint32_t to decrement once the program has been told */
+    int32_t error;  /* Winsock code, 0 = success */
     uint32_t flags; /* MSG_* of a receive */
     uint32_t write_count;
     uint32_t busy_before;
-    uint64_t busy; /* address of a uint32_t: if it is busy_before still, no operation has begun to wait since this one's end,
-                    * and its lowest bit is to be cleared once the program has been told (port_query) */
+    /* address of a uint32_t: if it is busy_before still, no operation has begun to wait since this one's end, and its
+     * lowest bit is to be cleared once the program has been told (port_query) */
+    uint64_t busy;
     struct
     {
         uint64_t target, source, size;
@@ -219,7 +220,7 @@ struct ws2_port_open_params
 struct ws2_port_wait_params
 {
     int32_t error;
-    int32_t timeout;    /* ms, -1: for ever */
+    int32_t timeout; /* ms, -1: for ever */
     uint64_t port;
     uint32_t most;      /* sockets */
     uint32_t alertable; /* WS2_STATUS_ALERT when the thread is to look for APCs */

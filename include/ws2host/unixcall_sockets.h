@@ -58,7 +58,8 @@ struct ws2_handle_params
     int32_t error;
     uint32_t completions; /* out of close_begin: overlapped operations ended by it */
     uint64_t handle;
-    uint64_t heir;   /* into close_begin: another SOCKET of the same handle's object, for the polls that watch; 0 for none */
+    /* into close_begin: another SOCKET of the same handle's object, for the polls that watch; 0 for none */
+    uint64_t heir;
     uint32_t copies; /* into close_begin: other handles of that object exist somewhere */
     uint32_t reserved;
 };
@@ -68,9 +69,9 @@ struct ws2_handle_params
 struct ws2_socket_create_params
 {
     int32_t error;
-    int32_t fd; /* out */
+    int32_t fd;          /* out */
     uint64_t descriptor; /* out */
-    uint32_t family; /* Windows' numbers */
+    uint32_t family;     /* Windows' numbers */
     uint32_t type;
     uint32_t protocol;
     uint32_t flags; /* enum ws2_slot_flag to begin with */
@@ -115,7 +116,7 @@ struct ws2_duplicate_params
     int32_t error;
     uint32_t target; /* Windows pid */
     uint64_t handle;
-    uint32_t ticket; /* out */
+    uint32_t ticket;         /* out */
     uint32_t unknown_target; /* out: send a watch first */
 };
 
@@ -133,11 +134,11 @@ struct ws2_watch_params
 struct ws2_redeem_params
 {
     int32_t error;
-    int32_t fd; /* out */
+    int32_t fd;          /* out */
     uint64_t descriptor; /* out */
     uint32_t ticket;
-    uint32_t family; /* out */
-    uint32_t type; /* out */
+    uint32_t family;   /* out */
+    uint32_t type;     /* out */
     uint32_t protocol; /* out */
 };
 
@@ -160,8 +161,9 @@ struct ws2_address_params
     uint64_t address;
     uint64_t size_pointer; /* int32_t * */
     struct ws2_wait wait;
-    uint32_t by_code; /* bind, getsockname: by a control code. What that binds Winsock's getsockname has no name of until it
-                       * is connected or listens. */
+    /* bind, getsockname: by a control code. What that binds Winsock's getsockname has no name of until it is connected
+     * or listens. */
+    uint32_t by_code;
     uint32_t reserved;
 };
 
@@ -224,14 +226,14 @@ struct ws2_message_params
     uint64_t handle;
     uint64_t buffers;
     uint32_t count;
-    uint32_t done;          /* out: bytes */
-    uint64_t address;       /* sendmsg: to; recvmsg: from; may be 0 */
-    uint64_t size_pointer;  /* recvmsg: int32_t * */
-    uint32_t size;          /* sendmsg */
-    uint32_t flags_out;     /* recvmsg: MSG_PARTIAL, MSG_CTRUNC… */
-    uint64_t control;       /* control data of the caller's, or 0 */
-    uint32_t control_size;  /* recvmsg: in the room for it, out what was used */
-    uint32_t width;         /* of a pointer of the caller's when control data is asked for, 0 when it is not */
+    uint32_t done;         /* out: bytes */
+    uint64_t address;      /* sendmsg: to; recvmsg: from; may be 0 */
+    uint64_t size_pointer; /* recvmsg: int32_t * */
+    uint32_t size;         /* sendmsg */
+    uint32_t flags_out;    /* recvmsg: MSG_PARTIAL, MSG_CTRUNC… */
+    uint64_t control;      /* control data of the caller's, or 0 */
+    uint32_t control_size; /* recvmsg: in the room for it, out what was used */
+    uint32_t width;        /* of a pointer of the caller's when control data is asked for, 0 when it is not */
     struct ws2_wait wait;
     uint32_t need_io_thread; /* out, as above */
     uint32_t reserved;
@@ -241,7 +243,7 @@ struct ws2_message_params
 struct ws2_select_params
 {
     int32_t error;
-    uint32_t ready; /* out */
+    uint32_t ready;   /* out */
     uint64_t unknown; /* out with WS2_STATUS_ADOPT: the handle to adopt */
     uint64_t read;
     uint64_t write;
@@ -254,7 +256,7 @@ struct ws2_select_params
 struct ws2_poll_params
 {
     int32_t error;
-    uint32_t ready; /* out */
+    uint32_t ready;   /* out */
     uint64_t unknown; /* as in select */
     uint64_t fds;
     uint32_t count;

@@ -7,15 +7,15 @@
 
 BOOL WINAPI ProcessPrng( BYTE *data, SIZE_T size );
 
-__declspec(dllexport) BOOL WINAPI ProcessPrng( BYTE *data, SIZE_T size )
+__declspec( dllexport ) BOOL WINAPI ProcessPrng( BYTE *data, SIZE_T size )
 {
     const SIZE_T most = 1 << 30; /* in one call of RtlGenRandom, which takes 32 bits */
 
-    while (size)
+    while ( size )
     {
         const SIZE_T part = size > most ? most : size;
 
-        if (!RtlGenRandom( data, (ULONG)part )) return FALSE;
+        if ( !RtlGenRandom( data, (ULONG)part ) ) return FALSE;
         data += part;
         size -= part;
     }

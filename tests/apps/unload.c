@@ -14,23 +14,35 @@
 #include <winsock2.h>
 
 #define FUNCTIONS( DO ) \
-    DO( WSAStartup ) DO( WSACleanup ) DO( WSAGetLastError ) DO( WSARecv ) DO( WSAEventSelect ) DO( socket ) DO( bind ) \
-    DO( listen ) DO( accept ) DO( connect ) DO( getsockname ) DO( send ) DO( recv ) DO( closesocket )
+    DO( WSAStartup ) \
+    DO( WSACleanup ) \
+    DO( WSAGetLastError ) \
+    DO( WSARecv ) \
+    DO( WSAEventSelect ) \
+    DO( socket ) \
+    DO( bind ) \
+    DO( listen ) \
+    DO( accept ) \
+    DO( connect ) \
+    DO( getsockname ) \
+    DO( send ) \
+    DO( recv ) \
+    DO( closesocket )
 #define POINTER( name ) static __typeof__( name ) *p_##name;
 FUNCTIONS( POINTER )
 
 #define LOADS 3
 #define check( condition ) \
     do \
-        if (!( condition )) printf( "line %d: %s\n", __LINE__, #condition ), wrong = 1; \
-    while (0)
+        if ( !( condition ) ) printf( "line %d: %s\n", __LINE__, #condition ), wrong = 1; \
+    while ( 0 )
 
 static HMODULE dll;
 static int wrong;
 
 static void load( unsigned int times )
 {
-    while (times--) dll = LoadLibraryA( "ws2_32.dll" );
+    while ( times-- ) dll = LoadLibraryA( "ws2_32.dll" );
     check( dll );
 #define FIND( name ) p_##name = (void *)GetProcAddress( dll, #name );
     FUNCTIONS( FIND )
@@ -38,7 +50,7 @@ static void load( unsigned int times )
 
 static void unload( unsigned int times )
 {
-    while (times--) check( FreeLibrary( dll ) );
+    while ( times-- ) check( FreeLibrary( dll ) );
 }
 
 static void start( void )
@@ -52,13 +64,13 @@ static void connected( SOCKET *client, SOCKET *server )
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f };
     SOCKET listener = p_socket( AF_INET, SOCK_STREAM, 0 );
-    int length = sizeof(address);
+    int length = sizeof( address );
 
-    check( !p_bind( listener, (struct sockaddr *)&address, sizeof(address) ) );
+    check( !p_bind( listener, (struct sockaddr *)&address, sizeof( address ) ) );
     check( !p_getsockname( listener, (struct sockaddr *)&address, &length ) );
     check( !p_listen( listener, 1 ) );
     *client = p_socket( AF_INET, SOCK_STREAM, 0 );
-    check( !p_connect( *client, (struct sockaddr *)&address, sizeof(address) ) );
+    check( !p_connect( *client, (struct sockaddr *)&address, sizeof( address ) ) );
     *server = p_accept( listener, NULL, NULL );
     check( *server != INVALID_SOCKET );
     check( !p_closesocket( listener ) );
@@ -71,7 +83,7 @@ static void works( void )
 
     connected( &client, &server );
     check( p_send( client, "data", 4, 0 ) == 4 );
-    check( p_recv( server, data, sizeof(data), 0 ) == 4 && !memcmp( data, "data", 4 ) );
+    check( p_recv( server, data, sizeof( data ), 0 ) == 4 && !memcmp( data, "data", 4 ) );
     check( !p_closesocket( client ) && !p_closesocket( server ) );
 }
 
@@ -85,16 +97,16 @@ static volatile LONG result = -2;
 static DWORD WINAPI receive( void *unused )
 {
     (void)unused;
-    result = p_recv( servers[0], bytes[0], sizeof(bytes[0]), 0 );
+    result = p_recv( servers[0], bytes[0], sizeof( bytes[0] ), 0 );
     return 0;
 }
 
 static void pend( void )
 {
-    WSABUF buffer = { sizeof(bytes[1]), bytes[1] };
+    WSABUF buffer = { sizeof( bytes[1] ), bytes[1] };
     DWORD flags = 0;
 
-    for (unsigned int i = 0; i < 3; i++) connected( &clients[i], &servers[i] );
+    for ( unsigned int i = 0; i < 3; i++ ) connected( &clients[i], &servers[i] );
     thread = CreateThread( NULL, 0, receive, NULL, 0, NULL );
     overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     check( p_WSARecv( servers[1], &buffer, 1, NULL, &flags, &overlapped, NULL ) == SOCKET_ERROR &&
@@ -114,7 +126,7 @@ static void still_pending( void )
 
 static void cycles( void )
 {
-    for (unsigned int i = 0; i < 100 && !wrong; i++)
+    for ( unsigned int i = 0; i < 100 && !wrong; i++ )
     {
         load( 1 );
         unload( 1 );
@@ -133,9 +145,9 @@ static void free_pending( void )
     pend();
     unload( LOADS );
     check( GetModuleHandleA( "ws2_32.dll" ) == dll );
-    if (wrong) ExitProcess( 1 ); /* what follows would call code that is gone */
+    if ( wrong ) ExitProcess( 1 ); /* what follows would call code that is gone */
     still_pending();
-    for (unsigned int i = 0; i < 3; i++) check( p_send( clients[i], "data", 4, 0 ) == 4 );
+    for ( unsigned int i = 0; i < 3; i++ ) check( p_send( clients[i], "data", 4, 0 ) == 4 );
     check( !WaitForSingleObject( thread, 10000 ) && result == 4 && !memcmp( bytes[0], "data", 4 ) );
     check( !WaitForSingleObject( overlapped.hEvent, 10000 ) && !overlapped.Internal && overlapped.InternalHigh == 4 &&
            !memcmp( bytes[1], "data", 4 ) );
@@ -169,10 +181,10 @@ int main( int argc, char **argv )
     const char *what = argc > 1 ? argv[1] : "";
 
     check( !GetModuleHandleA( "ws2_32.dll" ) ); /* nothing else has brought it here */
-    if (!strcmp( what, "cycles" )) cycles();
-    else if (!strcmp( what, "free" )) free_pending();
-    else if (!strcmp( what, "cleanup" )) cleanup();
-    else if (!strcmp( what, "exit" ))
+    if ( !strcmp( what, "cycles" ) ) cycles();
+    else if ( !strcmp( what, "free" ) ) free_pending();
+    else if ( !strcmp( what, "cleanup" ) ) cleanup();
+    else if ( !strcmp( what, "exit" ) )
     {
         load( LOADS );
         start();

@@ -11,14 +11,14 @@ struct bench_case
     int ( *operate )( void ); /* like the others: 0, or an error that ends the case */
     void ( *end )( void );
     int argument;
-    unsigned int batch;  /* operations between two looks at the clock */
-    unsigned int weight; /* what one call of operate counts for */
+    unsigned int batch;                        /* operations between two looks at the clock */
+    unsigned int weight;                       /* what one call of operate counts for */
     double ( *measure )( double nanoseconds ); /* a case that measures by itself: ns an operation, < 0 for an error */
 };
 
 extern const struct bench_case bench_cases[];
-extern int bench_failure; /* error of the last failed call */
-extern int bench_load_port; /* 127.0.0.1: where the load generator listens */
+extern int bench_failure;      /* error of the last failed call */
+extern int bench_load_port;    /* 127.0.0.1: where the load generator listens */
 extern const char *bench_file; /* 100 MB */
 #define BENCH_FILE_SIZE 104857600
 

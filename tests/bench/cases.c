@@ -23,11 +23,11 @@ static struct sockaddr_in loopback( int port )
 int bench_listen( SOCKET *listener, int *port )
 {
     struct sockaddr_in address = loopback( 0 );
-    socklen_t size = sizeof(address);
+    socklen_t size = sizeof( address );
 
-    if ((*listener = socket( AF_INET, SOCK_STREAM, IPPROTO_TCP )) == INVALID_SOCKET) return failed();
-    if (bind( *listener, (struct sockaddr *)&address, sizeof(address) ) || listen( *listener, 1024 ) ||
-        getsockname( *listener, (struct sockaddr *)&address, &size ))
+    if ( ( *listener = socket( AF_INET, SOCK_STREAM, IPPROTO_TCP ) ) == INVALID_SOCKET ) return failed();
+    if ( bind( *listener, (struct sockaddr *)&address, sizeof( address ) ) || listen( *listener, 1024 ) ||
+         getsockname( *listener, (struct sockaddr *)&address, &size ) )
         return failed();
     *port = ntohs( address.sin_port );
     return 0;
@@ -37,8 +37,8 @@ int bench_connect( int port, SOCKET *s )
 {
     struct sockaddr_in address = loopback( port );
 
-    if ((*s = socket( AF_INET, SOCK_STREAM, IPPROTO_TCP )) == INVALID_SOCKET) return failed();
-    return connect( *s, (struct sockaddr *)&address, sizeof(address) ) ? failed() : 0;
+    if ( ( *s = socket( AF_INET, SOCK_STREAM, IPPROTO_TCP ) ) == INVALID_SOCKET ) return failed();
+    return connect( *s, (struct sockaddr *)&address, sizeof( address ) ) ? failed() : 0;
 }
 
 int bench_pair( SOCKET *client, SOCKET *server )
@@ -46,11 +46,11 @@ int bench_pair( SOCKET *client, SOCKET *server )
     SOCKET listener;
     int port, error, on = 1;
 
-    if ((error = bench_listen( &listener, &port )) || (error = bench_connect( port, client ))) return error;
-    if ((*server = accept( listener, NULL, NULL )) == INVALID_SOCKET) return failed();
+    if ( ( error = bench_listen( &listener, &port ) ) || ( error = bench_connect( port, client ) ) ) return error;
+    if ( ( *server = accept( listener, NULL, NULL ) ) == INVALID_SOCKET ) return failed();
     closesocket( listener );
-    if (setsockopt( *client, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) ) ||
-        setsockopt( *server, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) ))
+    if ( setsockopt( *client, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof( on ) ) ||
+         setsockopt( *server, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof( on ) ) )
         return failed();
     return 0;
 }
@@ -59,11 +59,12 @@ int bench_pair( SOCKET *client, SOCKET *server )
 int bench_datagram( SOCKET *s )
 {
     struct sockaddr_in address = loopback( 0 );
-    socklen_t size = sizeof(address);
+    socklen_t size = sizeof( address );
 
-    if ((*s = socket( AF_INET, SOCK_DGRAM, IPPROTO_UDP )) == INVALID_SOCKET) return failed();
-    if (bind( *s, (struct sockaddr *)&address, sizeof(address) ) || getsockname( *s, (struct sockaddr *)&address, &size ) ||
-        connect( *s, (struct sockaddr *)&address, sizeof(address) ))
+    if ( ( *s = socket( AF_INET, SOCK_DGRAM, IPPROTO_UDP ) ) == INVALID_SOCKET ) return failed();
+    if ( bind( *s, (struct sockaddr *)&address, sizeof( address ) ) ||
+         getsockname( *s, (struct sockaddr *)&address, &size ) ||
+         connect( *s, (struct sockaddr *)&address, sizeof( address ) ) )
         return failed();
     return 0;
 }
@@ -81,7 +82,7 @@ static int pair_begin( int nonblocking )
 #endif
     int error = bench_pair( &client, &server );
 
-    if (!error && nonblocking && ioctlsocket( client, FIONBIO, &on )) error = failed();
+    if ( !error && nonblocking && ioctlsocket( client, FIONBIO, &on ) ) error = failed();
     return error;
 }
 
@@ -108,7 +109,7 @@ static int receive_nothing( void )
 static int get_option( void )
 {
     int value = 0;
-    socklen_t size = sizeof(value);
+    socklen_t size = sizeof( value );
 
     return getsockopt( client, SOL_SOCKET, SO_ERROR, (char *)&value, &size ) ? failed() : 0;
 }
@@ -126,7 +127,7 @@ static int bytes_to_read( void )
 static int get_name( void )
 {
     struct sockaddr_in address;
-    socklen_t size = sizeof(address);
+    socklen_t size = sizeof( address );
 
     return getsockname( client, (struct sockaddr *)&address, &size ) ? failed() : 0;
 }
@@ -144,15 +145,15 @@ static int many_begin( int count, int ready )
 {
     int error;
 
-    many = calloc( count, sizeof(*many) );
-    poll_fds = calloc( count, sizeof(*poll_fds) );
+    many = calloc( count, sizeof( *many ) );
+    poll_fds = calloc( count, sizeof( *poll_fds ) );
     many_ready = ready;
     many_highest = 0;
-    for (many_count = 0; many_count < count; many_count++)
+    for ( many_count = 0; many_count < count; many_count++ )
     {
-        if ((error = bench_datagram( &many[many_count] ))) return error;
-        if (many_count >= count - ready && send( many[many_count], "x", 1, 0 ) != 1) return failed();
-        if (many[many_count] > many_highest) many_highest = many[many_count];
+        if ( ( error = bench_datagram( &many[many_count] ) ) ) return error;
+        if ( many_count >= count - ready && send( many[many_count], "x", 1, 0 ) != 1 ) return failed();
+        if ( many[many_count] > many_highest ) many_highest = many[many_count];
         poll_fds[many_count].fd = many[many_count];
         poll_fds[many_count].events = POLLIN;
     }
@@ -161,7 +162,7 @@ static int many_begin( int count, int ready )
 
 static void many_end( void )
 {
-    for (int i = 0; i < many_count; i++) closesocket( many[i] );
+    for ( int i = 0; i < many_count; i++ ) closesocket( many[i] );
     free( many );
     free( poll_fds );
 }
@@ -171,7 +172,7 @@ static int select_begin( int count )
     int error = many_begin( count, count );
 
     FD_ZERO( &many_set );
-    for (int i = 0; !error && i < count; i++) FD_SET( many[i], &many_set );
+    for ( int i = 0; !error && i < count; i++ ) FD_SET( many[i], &many_set );
     return error;
 }
 
@@ -201,8 +202,8 @@ static int datagram( void )
 {
     char buffer[100] = { 0 };
 
-    return send( client, buffer, sizeof(buffer), 0 ) == sizeof(buffer) &&
-                   recv( client, buffer, sizeof(buffer), 0 ) == sizeof(buffer)
+    return send( client, buffer, sizeof( buffer ), 0 ) == sizeof( buffer ) &&
+                   recv( client, buffer, sizeof( buffer ), 0 ) == sizeof( buffer )
                ? 0
                : failed();
 }
@@ -228,7 +229,7 @@ static int pass_begin( int argument )
 {
     int error = pair_begin( argument );
 
-    if (!error && (error = port_pass_open())) bench_failure = error;
+    if ( !error && ( error = port_pass_open() ) ) bench_failure = error;
     return error;
 }
 
@@ -236,7 +237,7 @@ static int pass( void )
 {
     int error = port_pass( client, PASSES );
 
-    if (error) bench_failure = error;
+    if ( error ) bench_failure = error;
     return error;
 }
 

@@ -25,8 +25,8 @@ static int receive_by_event( struct port_event *event, char *buffer )
 {
     int got;
 
-    while ((got = recv( event->s, buffer, PING_SIZE, 0 )) < 0 && port_would_block())
-        if (port_event_wait( event )) return -1;
+    while ( ( got = recv( event->s, buffer, PING_SIZE, 0 ) ) < 0 && port_would_block() )
+        if ( port_event_wait( event ) ) return -1;
     return got;
 }
 
@@ -36,7 +36,7 @@ static void answer( void *argument )
     int got;
 
     (void)argument;
-    while ((got = recv( server, buffer, sizeof(buffer), 0 )) > 0) send( server, buffer, got, 0 );
+    while ( ( got = recv( server, buffer, sizeof( buffer ), 0 ) ) > 0 ) send( server, buffer, got, 0 );
 }
 
 static void answer_by_event( void *argument )
@@ -45,7 +45,7 @@ static void answer_by_event( void *argument )
     int got;
 
     (void)argument;
-    while ((got = receive_by_event( &server_event, buffer )) > 0) send( server, buffer, got, 0 );
+    while ( ( got = receive_by_event( &server_event, buffer ) ) > 0 ) send( server, buffer, got, 0 );
 }
 
 int bench_ping_begin( int event )
@@ -53,9 +53,10 @@ int bench_ping_begin( int event )
     int error = bench_pair( &client, &server );
 
     client_event.event = server_event.event = NULL;
-    if (!error && event && !(error = port_event_open( &client_event, client ))) error = port_event_open( &server_event, server );
-    if (!error) error = port_thread_start( &other, event ? answer_by_event : answer, NULL );
-    if (error) bench_failure = error;
+    if ( !error && event && !( error = port_event_open( &client_event, client ) ) )
+        error = port_event_open( &server_event, server );
+    if ( !error ) error = port_thread_start( &other, event ? answer_by_event : answer, NULL );
+    if ( error ) bench_failure = error;
     return error;
 }
 
@@ -63,7 +64,8 @@ int bench_ping( void )
 {
     char buffer[PING_SIZE] = { 0 };
 
-    return send( client, buffer, sizeof(buffer), 0 ) == PING_SIZE && recv( client, buffer, sizeof(buffer), 0 ) == PING_SIZE
+    return send( client, buffer, sizeof( buffer ), 0 ) == PING_SIZE &&
+                   recv( client, buffer, sizeof( buffer ), 0 ) == PING_SIZE
                ? 0
                : failed();
 }
@@ -72,7 +74,8 @@ int bench_ping_event( void )
 {
     char buffer[PING_SIZE] = { 0 };
 
-    return send( client, buffer, sizeof(buffer), 0 ) == PING_SIZE && receive_by_event( &client_event, buffer ) == PING_SIZE
+    return send( client, buffer, sizeof( buffer ), 0 ) == PING_SIZE &&
+                   receive_by_event( &client_event, buffer ) == PING_SIZE
                ? 0
                : failed();
 }
@@ -81,8 +84,8 @@ void bench_ping_end( void )
 {
     shutdown( client, SD_SEND );
     port_thread_join( other );
-    if (client_event.event) port_event_close( &client_event );
-    if (server_event.event) port_event_close( &server_event );
+    if ( client_event.event ) port_event_close( &client_event );
+    if ( server_event.event ) port_event_close( &server_event );
     closesocket( client );
     closesocket( server );
 }
@@ -95,7 +98,7 @@ static char bulk_out[BULK_SIZE], bulk_in[BULK_SIZE];
 static void swallow( void *argument )
 {
     (void)argument;
-    while (recv( server, bulk_in, sizeof(bulk_in), 0 ) > 0) continue;
+    while ( recv( server, bulk_in, sizeof( bulk_in ), 0 ) > 0 ) continue;
 }
 
 int bench_bulk_begin( int argument )
@@ -106,7 +109,7 @@ int bench_bulk_begin( int argument )
     return error ? error : port_thread_start( &other, swallow, NULL );
 }
 
-int bench_bulk( void ) { return send( client, bulk_out, sizeof(bulk_out), 0 ) == sizeof(bulk_out) ? 0 : failed(); }
+int bench_bulk( void ) { return send( client, bulk_out, sizeof( bulk_out ), 0 ) == sizeof( bulk_out ) ? 0 : failed(); }
 
 void bench_bulk_end( void )
 {
@@ -126,12 +129,12 @@ static void accept_all( void *argument )
     char byte = 0;
 
     (void)argument;
-    while ((s = accept( listener, NULL, NULL )) != INVALID_SOCKET)
+    while ( ( s = accept( listener, NULL, NULL ) ) != INVALID_SOCKET )
     {
         int got = recv( s, &byte, 1, 0 );
 
         closesocket( s );
-        if (got <= 0 || byte == 'e') break;
+        if ( got <= 0 || byte == 'e' ) break;
     }
 }
 
@@ -142,7 +145,7 @@ int bench_accept_begin( int argument )
 
     (void)argument;
     /* accepted sockets inherit it */
-    if (!error && setsockopt( listener, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) )) error = failed();
+    if ( !error && setsockopt( listener, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) ) ) error = failed();
     return error ? error : port_thread_start( &other, accept_all, NULL );
 }
 
@@ -151,10 +154,10 @@ static int connect_once( char byte )
     SOCKET s;
     int error;
 
-    if ((error = bench_connect( accept_port, &s ))) return error;
-    if (send( s, &byte, 1, 0 ) != 1) error = failed();
+    if ( ( error = bench_connect( accept_port, &s ) ) ) return error;
+    if ( send( s, &byte, 1, 0 ) != 1 ) error = failed();
     /* the server has closed its end */
-    if (!error) recv( s, &byte, 1, 0 );
+    if ( !error ) recv( s, &byte, 1, 0 );
     closesocket( s );
     return error;
 }
@@ -174,11 +177,11 @@ static int command( SOCKET control, const char *text, char *reply, int size )
 {
     int got = 0, part;
 
-    if (send( control, text, (int)strlen( text ), 0 ) != (int)strlen( text )) return failed();
-    if (!reply) return 0;
-    while (!got || reply[got - 1] != '\n')
+    if ( send( control, text, (int)strlen( text ), 0 ) != (int)strlen( text ) ) return failed();
+    if ( !reply ) return 0;
+    while ( !got || reply[got - 1] != '\n' )
     {
-        if ((part = recv( control, reply + got, size - 1 - got, 0 )) <= 0) return failed();
+        if ( ( part = recv( control, reply + got, size - 1 - got, 0 ) ) <= 0 ) return failed();
         got += part;
     }
     reply[got] = 0;
@@ -192,15 +195,15 @@ static double echo( unsigned int connections, double nanoseconds )
     double result = -1;
     int port;
 
-    if (bench_listen( &listener, &port ) || bench_connect( bench_load_port, &control )) return -1;
-    snprintf( text, sizeof(text), "echo %d %u %.0f\n", port, connections, nanoseconds );
-    if (!command( control, text, NULL, 0 ))
+    if ( bench_listen( &listener, &port ) || bench_connect( bench_load_port, &control ) ) return -1;
+    snprintf( text, sizeof( text ), "echo %d %u %.0f\n", port, connections, nanoseconds );
+    if ( !command( control, text, NULL, 0 ) )
     {
-        if ((bench_failure = port_echo_serve( listener, connections ))) result = -1;
-        else if (!command( control, "\n", text, sizeof(text) ))
+        if ( ( bench_failure = port_echo_serve( listener, connections ) ) ) result = -1;
+        else if ( !command( control, "\n", text, sizeof( text ) ) )
         {
             result = atof( text );
-            if (result < 0) bench_failure = -1;
+            if ( result < 0 ) bench_failure = -1;
         }
     }
     closesocket( control );
@@ -220,26 +223,25 @@ double bench_transmit( double nanoseconds )
     unsigned int count = 0;
     int port;
 
-    if (bench_listen( &listener, &port ) || bench_connect( bench_load_port, &control )) return -1;
-    snprintf( text, sizeof(text), "swallow %d %d\n", port, BENCH_FILE_SIZE );
-    if (command( control, text, NULL, 0 )) goto no_file;
-    if ((s = accept( listener, NULL, NULL )) == INVALID_SOCKET) goto no_file;
-    if ((bench_failure = port_file_open( bench_file ))) goto no_open;
+    if ( bench_listen( &listener, &port ) || bench_connect( bench_load_port, &control ) ) return -1;
+    snprintf( text, sizeof( text ), "swallow %d %d\n", port, BENCH_FILE_SIZE );
+    if ( command( control, text, NULL, 0 ) ) goto no_file;
+    if ( ( s = accept( listener, NULL, NULL ) ) == INVALID_SOCKET ) goto no_file;
+    if ( ( bench_failure = port_file_open( bench_file ) ) ) goto no_open;
     begin = port_now();
-    do
-    {
+    do {
         char byte;
 
-        if ((bench_failure = port_file_send( s, BENCH_FILE_SIZE ))) goto done;
+        if ( ( bench_failure = port_file_send( s, BENCH_FILE_SIZE ) ) ) goto done;
         /* the receiver answers each file with a byte */
-        if (recv( s, &byte, 1, 0 ) != 1)
+        if ( recv( s, &byte, 1, 0 ) != 1 )
         {
             failed();
             goto done;
         }
         count++;
         spent = port_now() - begin;
-    } while (spent < nanoseconds);
+    } while ( spent < nanoseconds );
     result = spent / count;
 done:
     port_file_close();

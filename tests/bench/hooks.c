@@ -17,7 +17,7 @@ typedef NTSTATUS( NTAPI *system_call )( ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_P
                                         ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR );
 
 static UNICODE_STRING name = { 40, 42, L"\\??\\C:\\some\\file.txt" };
-static OBJECT_ATTRIBUTES attributes = { .Length = sizeof(attributes), .ObjectName = &name };
+static OBJECT_ATTRIBUTES attributes = { .Length = sizeof( attributes ), .ObjectName = &name };
 static HANDLE handles[3];
 
 enum argument
@@ -25,7 +25,7 @@ enum argument
     A_HANDLE,
     A_NOTHING,
     A_PROCESS,
-    A_COUNT,      /* of handles */
+    A_COUNT, /* of handles */
     A_HANDLES,
     A_ATTRIBUTES, /* third */
     A_CODE        /* sixth: of a file system */
@@ -60,7 +60,7 @@ static const struct
 
 static ULONG_PTR value_of( enum argument argument )
 {
-    switch (argument)
+    switch ( argument )
     {
     case A_HANDLE: return (ULONG_PTR)handles[0];
     case A_PROCESS: return (ULONG_PTR)GetCurrentProcess();
@@ -87,7 +87,7 @@ static double one_round( system_call call, unsigned int i )
 
     QueryPerformanceFrequency( &frequency );
     QueryPerformanceCounter( &begin );
-    for (unsigned int n = 0; n < CALLS; n++) call( a, b, c, 0, 0, calls[i].sixth, 0, 0, 0, 0, 0 );
+    for ( unsigned int n = 0; n < CALLS; n++ ) call( a, b, c, 0, 0, calls[i].sixth, 0, 0, 0, 0, 0 );
     QueryPerformanceCounter( &end );
     return (double)( end.QuadPart - begin.QuadPart ) * 1e9 / frequency.QuadPart / CALLS;
 }
@@ -97,36 +97,38 @@ static unsigned char *copy_of( const unsigned char *thunk )
 {
     INT32 distance;
 
-    if (!thunk || thunk[0] != 0xe9) return NULL;
-    memcpy( &distance, thunk + 1, sizeof(distance) );
+    if ( !thunk || thunk[0] != 0xe9 ) return NULL;
+    memcpy( &distance, thunk + 1, sizeof( distance ) );
     return (unsigned char *)thunk + 5 + distance + 16;
 }
 
 static int measure( unsigned int i )
 {
-    static const unsigned char error[6] = { 0xb8, 0x08, 0x00, 0x00, 0xc0, 0xc3 }; /* mov $STATUS_INVALID_HANDLE,%eax; ret */
+    static const unsigned char error[6] = {
+        0xb8, 0x08, 0x00, 0x00, 0xc0, 0xc3
+    }; /* mov $STATUS_INVALID_HANDLE,%eax; ret */
     unsigned char *thunk = (unsigned char *)(UINT_PTR)GetProcAddress( GetModuleHandleA( "ntdll.dll" ), calls[i].name );
-    unsigned char *copy = copy_of( thunk ), kept[sizeof(error)];
+    unsigned char *copy = copy_of( thunk ), kept[sizeof( error )];
     double through[ROUNDS], direct[ROUNDS];
     DWORD before;
 
-    if (!copy)
+    if ( !copy )
     {
         printf( "%-26s not stood in for\n", calls[i].name );
         return 0;
     }
-    VirtualProtect( copy, sizeof(error), PAGE_EXECUTE_READWRITE, &before );
-    memcpy( kept, copy, sizeof(kept) );
-    memcpy( copy, error, sizeof(error) );
-    for (unsigned int round = 0; round < ROUNDS; round++)
+    VirtualProtect( copy, sizeof( error ), PAGE_EXECUTE_READWRITE, &before );
+    memcpy( kept, copy, sizeof( kept ) );
+    memcpy( copy, error, sizeof( error ) );
+    for ( unsigned int round = 0; round < ROUNDS; round++ )
     {
         through[round] = one_round( (system_call)(UINT_PTR)thunk, i );
         direct[round] = one_round( (system_call)(UINT_PTR)copy, i );
     }
-    memcpy( copy, kept, sizeof(kept) );
-    VirtualProtect( copy, sizeof(error), before, &before );
-    qsort( through, ROUNDS, sizeof(double), compare );
-    qsort( direct, ROUNDS, sizeof(double), compare );
+    memcpy( copy, kept, sizeof( kept ) );
+    VirtualProtect( copy, sizeof( error ), before, &before );
+    qsort( through, ROUNDS, sizeof( double ), compare );
+    qsort( direct, ROUNDS, sizeof( double ), compare );
     printf( "%-26s %6.1f\n", calls[i].name, through[ROUNDS / 2] - direct[ROUNDS / 2] );
     fflush( stdout );
     return through[ROUNDS / 2] - direct[ROUNDS / 2] > 10;
@@ -140,13 +142,13 @@ int main( void )
 
     WSAStartup( 0x202, &data );
     /* handles of both kinds side by side: the look-up goes all the way */
-    for (unsigned int i = 0; i < 3; i++)
+    for ( unsigned int i = 0; i < 3; i++ )
     {
         sockets[i] = socket( AF_INET, SOCK_DGRAM, 0 );
         handles[i] = CreateEventW( NULL, TRUE, TRUE, NULL );
     }
-    for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) slow += measure( i );
+    for ( unsigned int i = 0; i < sizeof( calls ) / sizeof( calls[0] ); i++ ) slow += measure( i );
     printf( "%d above 10 ns\n", slow );
-    for (unsigned int i = 0; i < 3; i++) closesocket( sockets[i] );
+    for ( unsigned int i = 0; i < 3; i++ ) closesocket( sockets[i] );
     return slow;
 }

@@ -22,7 +22,7 @@ void port_begin( void )
 {
     struct rlimit limit;
 
-    if (!getrlimit( RLIMIT_NOFILE, &limit ))
+    if ( !getrlimit( RLIMIT_NOFILE, &limit ) )
     {
         limit.rlim_cur = limit.rlim_max;
         setrlimit( RLIMIT_NOFILE, &limit );
@@ -46,9 +46,9 @@ static void *run( void *argument )
 
 int port_thread_start( port_thread *thread, void ( *function )( void * ), void *argument )
 {
-    struct start *start = malloc( sizeof(*start) );
+    struct start *start = malloc( sizeof( *start ) );
 
-    if (!start) return ENOMEM;
+    if ( !start ) return ENOMEM;
     start->function = function;
     start->argument = argument;
     return pthread_create( thread, NULL, run, start );
@@ -82,27 +82,28 @@ static pid_t pass_child;
 /* Takes one descriptor, closes it, and answers the last of each batch. */
 static void pass_target( int channel )
 {
-    for (;;)
+    for ( ;; )
     {
-        char last, control[CMSG_SPACE( sizeof(int) )];
+        char last, control[CMSG_SPACE( sizeof( int ) )];
         struct iovec data = { &last, 1 };
-        struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-                                  .msg_controllen = sizeof(control) };
+        struct msghdr message = {
+            .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
+        };
         struct cmsghdr *header;
         int fd;
 
-        if (recvmsg( channel, &message, MSG_CMSG_CLOEXEC ) != 1) return;
-        if (!(header = CMSG_FIRSTHDR( &message ))) return;
-        memcpy( &fd, CMSG_DATA( header ), sizeof(fd) );
+        if ( recvmsg( channel, &message, MSG_CMSG_CLOEXEC ) != 1 ) return;
+        if ( !( header = CMSG_FIRSTHDR( &message ) ) ) return;
+        memcpy( &fd, CMSG_DATA( header ), sizeof( fd ) );
         close( fd );
-        if (last && write( channel, &last, 1 ) != 1) return;
+        if ( last && write( channel, &last, 1 ) != 1 ) return;
     }
 }
 
 int port_pass_open( void )
 {
-    if (socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pass_fds )) return errno;
-    if (!(pass_child = fork()))
+    if ( socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pass_fds ) ) return errno;
+    if ( !( pass_child = fork() ) )
     {
         close( pass_fds[0] );
         pass_target( pass_fds[1] );
@@ -116,20 +117,21 @@ int port_pass( SOCKET s, unsigned int count )
 {
     char last;
 
-    while (count--)
+    while ( count-- )
     {
-        char control[CMSG_SPACE( sizeof(int) )] = { 0 };
+        char control[CMSG_SPACE( sizeof( int ) )] = { 0 };
         struct iovec data = { &last, 1 };
-        struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-                                  .msg_controllen = sizeof(control) };
+        struct msghdr message = {
+            .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
+        };
         struct cmsghdr *header = CMSG_FIRSTHDR( &message );
 
         last = !count;
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN( sizeof(int) );
-        memcpy( CMSG_DATA( header ), &s, sizeof(s) );
-        if (sendmsg( pass_fds[0], &message, 0 ) != 1) return errno;
+        header->cmsg_len = CMSG_LEN( sizeof( int ) );
+        memcpy( CMSG_DATA( header ), &s, sizeof( s ) );
+        if ( sendmsg( pass_fds[0], &message, 0 ) != 1 ) return errno;
     }
     return read( pass_fds[0], &last, 1 ) == 1 ? 0 : EPIPE;
 }
@@ -154,30 +156,30 @@ int port_echo_serve( SOCKET listener, unsigned int connections )
     unsigned int left = connections;
     int queue = epoll_create1( EPOLL_CLOEXEC ), error = 0;
 
-    for (unsigned int i = 0; i < connections; i++)
+    for ( unsigned int i = 0; i < connections; i++ )
     {
         int fd = accept4( listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC ), on = 1;
         struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
-        if (fd < 0 || epoll_ctl( queue, EPOLL_CTL_ADD, fd, &event ))
+        if ( fd < 0 || epoll_ctl( queue, EPOLL_CTL_ADD, fd, &event ) )
         {
             error = errno;
             close( queue );
             return error;
         }
-        setsockopt( fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on) );
+        setsockopt( fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof( on ) );
     }
-    while (left)
+    while ( left )
     {
         int count = epoll_wait( queue, events, 64, -1 );
 
-        for (int i = 0; i < count; i++)
+        for ( int i = 0; i < count; i++ )
         {
             char buffer[PORT_ECHO_SIZE];
-            ssize_t got = recv( events[i].data.fd, buffer, sizeof(buffer), 0 );
+            ssize_t got = recv( events[i].data.fd, buffer, sizeof( buffer ), 0 );
 
-            if (got > 0) got = send( events[i].data.fd, buffer, got, MSG_NOSIGNAL );
-            if (got > 0 || (got < 0 && errno == EAGAIN)) continue;
+            if ( got > 0 ) got = send( events[i].data.fd, buffer, got, MSG_NOSIGNAL );
+            if ( got > 0 || ( got < 0 && errno == EAGAIN ) ) continue;
             close( events[i].data.fd );
             left--;
         }
@@ -190,14 +192,14 @@ int port_echo_serve( SOCKET listener, unsigned int connections )
 
 static int file = -1;
 
-int port_file_open( const char *path ) { return (file = open( path, O_RDONLY | O_CLOEXEC )) < 0 ? errno : 0; }
+int port_file_open( const char *path ) { return ( file = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ? errno : 0; }
 
 int port_file_send( SOCKET s, uint64_t size )
 {
     off_t offset = 0;
 
-    while ((uint64_t)offset < size)
-        if (sendfile( s, file, &offset, size - offset ) <= 0) return errno;
+    while ( (uint64_t)offset < size )
+        if ( sendfile( s, file, &offset, size - offset ) <= 0 ) return errno;
     return 0;
 }
 
@@ -212,12 +214,12 @@ int port_conversation_open( void )
     char message[64];
     pid_t pid;
 
-    if (pipe( question ) || pipe( answer ) || (pid = fork()) < 0) return errno;
-    if (!pid)
+    if ( pipe( question ) || pipe( answer ) || ( pid = fork() ) < 0 ) return errno;
+    if ( !pid )
     {
         close( question[1] );
-        while (read( question[0], message, sizeof(message) ) == sizeof(message) &&
-               write( answer[1], message, sizeof(message) ) == sizeof(message))
+        while ( read( question[0], message, sizeof( message ) ) == sizeof( message ) &&
+                write( answer[1], message, sizeof( message ) ) == sizeof( message ) )
             continue;
         _exit( 0 );
     }
@@ -230,8 +232,8 @@ int port_conversation( void )
 {
     char message[64] = { 0 };
 
-    return write( question[1], message, sizeof(message) ) == sizeof(message) &&
-                   read( answer[0], message, sizeof(message) ) == sizeof(message)
+    return write( question[1], message, sizeof( message ) ) == sizeof( message ) &&
+                   read( answer[0], message, sizeof( message ) ) == sizeof( message )
                ? 0
                : errno;
 }

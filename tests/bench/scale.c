@@ -37,14 +37,14 @@ static SOCKET datagram_socket( void )
     SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
 
     address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
-    if (s != INVALID_SOCKET && !bind( s, (struct sockaddr *)&address, sizeof(address) )) return s;
+    if ( s != INVALID_SOCKET && !bind( s, (struct sockaddr *)&address, sizeof( address ) ) ) return s;
     fprintf( stderr, "scale: no socket %u: error %d\n", count, WSAGetLastError() );
     exit( 1 );
 }
 
 static int send_byte( void )
 {
-    return sendto( active, &active_byte, 1, 0, (struct sockaddr *)&active_address, sizeof(active_address) ) == 1;
+    return sendto( active, &active_byte, 1, 0, (struct sockaddr *)&active_address, sizeof( active_address ) ) == 1;
 }
 
 static int receive_byte( void ) { return recv( active, &active_byte, 1, 0 ) == 1; }
@@ -64,15 +64,15 @@ static int operate_poll( void )
 {
     static WSAPOLLFD fds[MAX_IDLE + 1];
 
-    for (unsigned int i = 0; i < count; i++) fds[i] = ( WSAPOLLFD ){ .fd = idle[i], .events = POLLRDNORM };
+    for ( unsigned int i = 0; i < count; i++ ) fds[i] = ( WSAPOLLFD ){ .fd = idle[i], .events = POLLRDNORM };
     fds[count] = ( WSAPOLLFD ){ .fd = active, .events = POLLRDNORM };
     return send_byte() && WSAPoll( fds, count + 1, -1 ) == 1 && receive_byte();
 }
 
 static int begin_event( void )
 {
-    for (unsigned int i = 0; i < count; i++)
-        if (WSAEventSelect( idle[i], event, FD_READ )) return 0;
+    for ( unsigned int i = 0; i < count; i++ )
+        if ( WSAEventSelect( idle[i], event, FD_READ ) ) return 0;
     return !WSAEventSelect( active, event, FD_READ );
 }
 
@@ -96,11 +96,11 @@ static int begin_port( void )
 {
     WSAEventSelect( active, NULL, 0 );
     port = CreateIoCompletionPort( (HANDLE)active, NULL, 1, 0 );
-    for (unsigned int i = 0; i < count; i++)
+    for ( unsigned int i = 0; i < count; i++ )
     {
         WSAEventSelect( idle[i], NULL, 0 );
-        if (!CreateIoCompletionPort( (HANDLE)idle[i], port, 0, 0 ) ||
-            !start_receive( idle[i], &overlapped[i], &idle_byte ))
+        if ( !CreateIoCompletionPort( (HANDLE)idle[i], port, 0, 0 ) ||
+             !start_receive( idle[i], &overlapped[i], &idle_byte ) )
             return 0;
     }
     return port != NULL;
@@ -122,11 +122,8 @@ static const struct way
     int ( *begin )( void );
     int ( *operate )( void );
 } ways[] = {
-    { "transfer", NULL, operate_transfer },
-    { "select", NULL, operate_select },
-    { "poll-all", NULL, operate_poll },
-    { "event", begin_event, operate_event },
-    { "port", begin_port, operate_port },
+    { "transfer", NULL, operate_transfer },  { "select", NULL, operate_select },   { "poll-all", NULL, operate_poll },
+    { "event", begin_event, operate_event }, { "port", begin_port, operate_port },
 };
 
 static double measure( const struct way *way, double nanoseconds )
@@ -134,31 +131,30 @@ static double measure( const struct way *way, double nanoseconds )
     unsigned int operations = 0;
     double begin = now();
 
-    do
-    {
-        for (unsigned int i = 0; i < TURN; i++)
-            if (!way->operate())
+    do {
+        for ( unsigned int i = 0; i < TURN; i++ )
+            if ( !way->operate() )
             {
                 printf( "%u %s error %d\n", count, way->name, WSAGetLastError() );
                 exit( 1 );
             }
         operations += TURN;
-    } while (now() - begin < nanoseconds);
+    } while ( now() - begin < nanoseconds );
     return ( now() - begin ) / operations;
 }
 
 /* Sockets that nobody has used before: a completion port is for ever. */
 static void renew( unsigned int wanted )
 {
-    int size = sizeof(active_address);
+    int size = sizeof( active_address );
 
-    while (count) closesocket( idle[--count] );
-    if (active) closesocket( active );
-    if (port) CloseHandle( port );
+    while ( count ) closesocket( idle[--count] );
+    if ( active ) closesocket( active );
+    if ( port ) CloseHandle( port );
     port = NULL;
     active = datagram_socket();
     getsockname( active, (struct sockaddr *)&active_address, &size );
-    for (; count < wanted; count++) idle[count] = datagram_socket();
+    for ( ; count < wanted; count++ ) idle[count] = datagram_socket();
 }
 
 int main( int argc, char **argv )
@@ -167,12 +163,12 @@ int main( int argc, char **argv )
 
     WSAStartup( MAKEWORD( 2, 2 ), &data );
     event = WSACreateEvent();
-    for (int i = 1; i < argc; i++)
+    for ( int i = 1; i < argc; i++ )
     {
         renew( atoi( argv[i] ) < MAX_IDLE ? atoi( argv[i] ) : MAX_IDLE );
-        for (unsigned int j = 0; j < sizeof(ways) / sizeof(ways[0]); j++)
+        for ( unsigned int j = 0; j < sizeof( ways ) / sizeof( ways[0] ); j++ )
         {
-            if (ways[j].begin && !ways[j].begin())
+            if ( ways[j].begin && !ways[j].begin() )
             {
                 printf( "%u %s error %d\n", count, ways[j].name, WSAGetLastError() );
                 return 1;

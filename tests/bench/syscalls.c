@@ -50,13 +50,13 @@ static struct sockaddr_in datagram_address;
 
 static BOOL do_sendto( void )
 {
-    return sendto( datagram, "x", 1, 0, (struct sockaddr *)&datagram_address, sizeof(datagram_address) ) == 1;
+    return sendto( datagram, "x", 1, 0, (struct sockaddr *)&datagram_address, sizeof( datagram_address ) ) == 1;
 }
 
 static BOOL do_recvfrom( void )
 {
     struct sockaddr_in address;
-    int size = sizeof(address);
+    int size = sizeof( address );
     char byte;
 
     return recvfrom( datagram, &byte, 1, 0, (struct sockaddr *)&address, &size ) == 1;
@@ -98,7 +98,7 @@ static BOOL do_poll( void )
 
 static BOOL get_option( int level, int name )
 {
-    int value = 0, size = sizeof(value);
+    int value = 0, size = sizeof( value );
 
     return !getsockopt( client, level, name, (char *)&value, &size );
 }
@@ -110,7 +110,7 @@ static BOOL do_setsockopt( void )
 {
     int on = 1;
 
-    return !setsockopt( client, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof(on) );
+    return !setsockopt( client, IPPROTO_TCP, TCP_NODELAY, (char *)&on, sizeof( on ) );
 }
 
 static BOOL do_fionread( void )
@@ -130,7 +130,7 @@ static BOOL do_fionbio( void )
 static BOOL get_name( int( WINAPI *function )( SOCKET, struct sockaddr *, int * ) )
 {
     struct sockaddr_in address;
-    int size = sizeof(address);
+    int size = sizeof( address );
 
     return !function( client, (struct sockaddr *)&address, &size );
 }
@@ -147,9 +147,9 @@ static BOOL do_enum_events( void )
 
 static BOOL bound( SOCKET s, struct sockaddr_in *address )
 {
-    int size = sizeof(*address);
+    int size = sizeof( *address );
 
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->sin_family = AF_INET;
     address->sin_addr.s_addr = htonl( INADDR_LOOPBACK );
     return !bind( s, (struct sockaddr *)address, size ) && !getsockname( s, (struct sockaddr *)address, &size );
@@ -187,11 +187,12 @@ static BOOL make_requests( void )
     struct sockaddr_in address;
     DWORD size;
 
-    if (WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &rio, sizeof(rio), &size, NULL, NULL ) ||
-        !bound( s, &address ) || connect( s, (struct sockaddr *)&address, sizeof(address) ))
+    if ( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &rio, sizeof( rio ), &size,
+                   NULL, NULL ) ||
+         !bound( s, &address ) || connect( s, (struct sockaddr *)&address, sizeof( address ) ) )
         return FALSE;
-    request_data.BufferId = rio.RIORegisterBuffer( memory, sizeof(memory) );
-    request_data.Length = sizeof(memory);
+    request_data.BufferId = rio.RIORegisterBuffer( memory, sizeof( memory ) );
+    request_data.Length = sizeof( memory );
     ends = rio.RIOCreateCompletionQueue( 16, NULL );
     requests = rio.RIOCreateRequestQueue( s, 8, 1, 8, 1, ends, ends, NULL );
     return requests != RIO_INVALID_RQ;
@@ -202,7 +203,7 @@ static const struct
 {
     const char *name;
     int most;
-    BOOL( *operate )( void );
+    BOOL ( *operate )( void );
 } operations[] = {
     { "send", 1, do_send },
     { "select,_ready", 1, do_select },
@@ -237,12 +238,13 @@ static BOOL make_sockets( void )
     registered = socket( AF_INET, SOCK_DGRAM, 0 );
     client = socket( AF_INET, SOCK_STREAM, 0 );
     event = WSACreateEvent();
-    if (!bound( marks, &address ) || connect( marks, (struct sockaddr *)&address, sizeof(address) )) return FALSE;
-    if (!bound( registered, &address ) || connect( registered, (struct sockaddr *)&address, sizeof(address) )) return FALSE;
-    for (int i = 0; i < ROUNDS + 2; i++)
-        if (send( registered, "x", 1, 0 ) != 1) return FALSE;
-    if (!bound( datagram, &datagram_address ) || !bound( listener, &address ) || listen( listener, 1 ) ||
-        connect( client, (struct sockaddr *)&address, sizeof(address) ))
+    if ( !bound( marks, &address ) || connect( marks, (struct sockaddr *)&address, sizeof( address ) ) ) return FALSE;
+    if ( !bound( registered, &address ) || connect( registered, (struct sockaddr *)&address, sizeof( address ) ) )
+        return FALSE;
+    for ( int i = 0; i < ROUNDS + 2; i++ )
+        if ( send( registered, "x", 1, 0 ) != 1 ) return FALSE;
+    if ( !bound( datagram, &datagram_address ) || !bound( listener, &address ) || listen( listener, 1 ) ||
+         connect( client, (struct sockaddr *)&address, sizeof( address ) ) )
         return FALSE;
     server = accept( listener, NULL, NULL );
     return server != INVALID_SOCKET && !WSAEventSelect( registered, event, FD_READ | FD_CLOSE );
@@ -254,20 +256,20 @@ int main( void )
     char text[128];
     int failed = 0;
 
-    if (WSAStartup( MAKEWORD( 2, 2 ), &data ) || !make_sockets() || !make_requests())
+    if ( WSAStartup( MAKEWORD( 2, 2 ), &data ) || !make_sockets() || !make_requests() )
     {
         printf( "no sockets: error %d\n", WSAGetLastError() );
         return 1;
     }
-    for (unsigned int i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+    for ( unsigned int i = 0; i < sizeof( operations ) / sizeof( operations[0] ); i++ )
     {
         BOOL good = operations[i].operate(); /* once unseen: memory is allocated, addresses are looked up */
 
-        snprintf( text, sizeof(text), "MARK %s %d %d", operations[i].name, operations[i].most, ROUNDS );
+        snprintf( text, sizeof( text ), "MARK %s %d %d", operations[i].name, operations[i].most, ROUNDS );
         mark( text );
-        for (int j = 0; j < ROUNDS; j++) good &= operations[i].operate();
+        for ( int j = 0; j < ROUNDS; j++ ) good &= operations[i].operate();
         mark( "MARK end" );
-        if (!good)
+        if ( !good )
         {
             printf( "%s: error %d\n", operations[i].name, WSAGetLastError() );
             failed = 1;

@@ -32,21 +32,23 @@ static void send_it( const uint8_t *data, size_t size, uint32_t width )
     /* of its exact size, so that a byte too many is seen */
     char *copy = malloc( size ? size : 1 );
 
-    if (!copy) return;
+    if ( !copy ) return;
     memcpy( copy, data, size );
-    if (!control_to_host( copy, size, width, host, &used ))
+    if ( !control_to_host( copy, size, width, host, &used ) )
     {
-        if (used > sizeof(host)) abort();
+        if ( used > sizeof( host ) ) abort();
         header.msg_controllen = used;
-        for (struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ))
-            if (cmsg->cmsg_len < CMSG_LEN( 0 ) || (char *)cmsg + cmsg->cmsg_len > host + used) abort();
+        for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
+            if ( cmsg->cmsg_len < CMSG_LEN( 0 ) || (char *)cmsg + cmsg->cmsg_len > host + used ) abort();
     }
     free( copy );
 }
 
 static const int levels[] = { IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, IPPROTO_UDP };
-static const int types[] = { IP_PKTINFO, IPV6_PKTINFO, IP_TOS, IP_TTL, IPV6_HOPLIMIT, IPV6_TCLASS, IP_RECVERR, UDP_GRO };
-#define pick( table, byte ) ( table )[( byte ) % ( sizeof(table) / sizeof(( table )[0]) )]
+static const int types[] = {
+    IP_PKTINFO, IPV6_PKTINFO, IP_TOS, IP_TTL, IPV6_HOPLIMIT, IPV6_TCLASS, IP_RECVERR, UDP_GRO
+};
+#define pick( table, byte ) ( table )[( byte ) % ( sizeof( table ) / sizeof( ( table )[0] ) )]
 
 /* The host's list that the input describes, the last message ending where its memory does. */
 static struct msghdr host_list( const uint8_t *data, size_t size )
@@ -54,7 +56,7 @@ static struct msghdr host_list( const uint8_t *data, size_t size )
     struct msghdr header = { .msg_control = calloc( 1, HOST_ROOM ) };
     size_t used = 0, end = 0;
 
-    while (header.msg_control && size >= 3 && HOST_ROOM - used >= CMSG_SPACE( 255 ))
+    while ( header.msg_control && size >= 3 && HOST_ROOM - used >= CMSG_SPACE( 255 ) )
     {
         const size_t length = data[2] < size - 3 ? data[2] : size - 3;
         struct cmsghdr *cmsg = (struct cmsghdr *)( (char *)header.msg_control + used );
@@ -77,13 +79,13 @@ static void check_user_list( const char *list, uint32_t used, uint32_t width )
 {
     const uint32_t begin = ( width + 8 + width - 1 ) & ~( width - 1 );
 
-    for (uint32_t at = 0; at < used;)
+    for ( uint32_t at = 0; at < used; )
     {
         uint64_t length = 0;
 
-        if (used - at < begin) abort();
+        if ( used - at < begin ) abort();
         memcpy( &length, list + at, width );
-        if (length < begin || length > used - at) abort();
+        if ( length < begin || length > used - at ) abort();
         at += ( length + width - 1 ) & ~( width - 1 );
     }
 }
@@ -97,15 +99,15 @@ static void receive_it( const uint8_t *data, size_t size, uint32_t width )
     int truncated;
     char *user;
 
-    if (size < 5) return;
+    if ( size < 5 ) return;
     memcpy( &bits, data, 4 );
     atomic_store( &slot.option_bits, bits );
     capacity = 2u * data[4];
     header = host_list( data + 5, size - 5 );
-    if ((user = malloc( capacity ? capacity : 1 )) && header.msg_control)
+    if ( ( user = malloc( capacity ? capacity : 1 ) ) && header.msg_control )
     {
         used = control_from_host( &d, &header, width, user, capacity, &truncated );
-        if (used > capacity) abort();
+        if ( used > capacity ) abort();
         check_user_list( user, used, width );
     }
     free( user );
@@ -116,8 +118,8 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
 {
     const uint32_t width = size && data[0] & 1 ? 4 : 8;
 
-    if (!size) return 0;
-    if (data[0] & RECEIVED) receive_it( data + 1, size - 1, width );
+    if ( !size ) return 0;
+    if ( data[0] & RECEIVED ) receive_it( data + 1, size - 1, width );
     else send_it( data + 1, size - 1, width );
     return 0;
 }

@@ -28,7 +28,7 @@ static struct
 
 static void demand( int condition )
 {
-    if (!condition) abort();
+    if ( !condition ) abort();
 }
 
 void SetLastError( DWORD error ) { run.error = error; }
@@ -59,15 +59,14 @@ BOOL DuplicateHandle( HANDLE from, HANDLE source, HANDLE to, HANDLE *target, DWO
     (void)from, (void)source, (void)to, (void)target, (void)access, (void)inherit, (void)options;
     return FALSE;
 }
-int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, char *text, int size, const char *fallback,
-                         BOOL *used )
+int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, char *text, int size,
+                         const char *fallback, BOOL *used )
 {
     int i = 0;
 
     (void)page, (void)flags, (void)length, (void)fallback, (void)used;
-    do
-        demand( i < size );
-    while ((text[i] = wide[i]) && ++i);
+    do demand( i < size );
+    while ( ( text[i] = wide[i] ) && ++i );
     return i + 1;
 }
 
@@ -75,7 +74,7 @@ int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, 
 int ws2_call_( unsigned int code, void *args )
 {
     run.calls++;
-    switch (code)
+    switch ( code )
     {
     case ws2_call_redeem:
         demand( run.expected_ticket && ( (struct ws2_redeem_params *)args )->ticket == run.expected_ticket );
@@ -118,13 +117,13 @@ static void *block( const uint8_t *data, size_t size, size_t wanted )
     char *memory = calloc( 1, wanted ? wanted : 1 );
 
     demand( memory != NULL );
-    if (size) memcpy( memory, data, size < wanted ? size : wanted );
+    if ( size ) memcpy( memory, data, size < wanted ? size : wanted );
     return memory;
 }
 
 static void open_it( const uint8_t *data, size_t size, BOOL wide )
 {
-    void *info = block( data, size, wide ? sizeof(WSAPROTOCOL_INFOW) : sizeof(WSAPROTOCOL_INFOA) );
+    void *info = block( data, size, wide ? sizeof( WSAPROTOCOL_INFOW ) : sizeof( WSAPROTOCOL_INFOA ) );
     const uint32_t *n = run.numbers;
     SOCKET s;
 
@@ -139,26 +138,26 @@ static void open_it( const uint8_t *data, size_t size, BOOL wide )
 
 static void duplicate_it( BOOL wide )
 {
-    void *info = block( NULL, 0, wide ? sizeof(WSAPROTOCOL_INFOW) : sizeof(WSAPROTOCOL_INFOA) );
+    void *info = block( NULL, 0, wide ? sizeof( WSAPROTOCOL_INFOW ) : sizeof( WSAPROTOCOL_INFOA ) );
     const int result = wide ? WSADuplicateSocketW( 0x40, 4, info ) : WSADuplicateSocketA( 0x40, 4, info );
 
     demand( ( result == SOCKET_ERROR ) == ( run.error != 0 ) );
-    if (!result) demand( ( (WSAPROTOCOL_INFOA *)info )->dwProviderReserved == run.numbers[3] );
+    if ( !result ) demand( ( (WSAPROTOCOL_INFOA *)info )->dwProviderReserved == run.numbers[3] );
     free( info );
 }
 
 static void list_it( const uint8_t *data, size_t size, int how )
 {
-    const size_t count = size / sizeof(int);
+    const size_t count = size / sizeof( int );
     DWORD room = run.numbers[0] % 6000, length = room;
-    int *protocols = block( data, count * sizeof(int), ( count + 1 ) * sizeof(int) ), error, result;
+    int *protocols = block( data, count * sizeof( int ), ( count + 1 ) * sizeof( int ) ), error, result;
     void *buffer = block( NULL, 0, room );
-    const size_t entry = how ? sizeof(WSAPROTOCOL_INFOW) : sizeof(WSAPROTOCOL_INFOA);
+    const size_t entry = how ? sizeof( WSAPROTOCOL_INFOW ) : sizeof( WSAPROTOCOL_INFOA );
 
     result = how == 0   ? WSAEnumProtocolsA( protocols, buffer, &length )
              : how == 1 ? WSAEnumProtocolsW( protocols, buffer, &length )
                         : WSCEnumProtocols( protocols, buffer, &length, &error );
-    if (result == SOCKET_ERROR) demand( length > room && length % entry == 0 );
+    if ( result == SOCKET_ERROR ) demand( length > room && length % entry == 0 );
     else demand( result >= 0 && result * entry <= room );
     free( buffer );
     free( protocols );
@@ -168,12 +167,12 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
 {
     const uint8_t what = size ? data[0] : 0;
 
-    if (size < 1 + sizeof(run.numbers)) return 0;
-    memset( &run, 0, sizeof(run) );
-    memcpy( run.numbers, data + 1, sizeof(run.numbers) );
-    data += 1 + sizeof(run.numbers);
-    size -= 1 + sizeof(run.numbers);
-    switch (what % 7)
+    if ( size < 1 + sizeof( run.numbers ) ) return 0;
+    memset( &run, 0, sizeof( run ) );
+    memcpy( run.numbers, data + 1, sizeof( run.numbers ) );
+    data += 1 + sizeof( run.numbers );
+    size -= 1 + sizeof( run.numbers );
+    switch ( what % 7 )
     {
     case 0:
     case 1: open_it( data, size, what % 7 ); break;

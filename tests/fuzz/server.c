@@ -22,15 +22,20 @@
 
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size );
 
-static struct { struct source *source; int fd; short events; } sources[MOST];
+static struct
+{
+    struct source *source;
+    int fd;
+    short events;
+} sources[MOST];
 static int listener = -1, ends[CLIENTS];
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
-static socklen_t address_size = sizeof(address);
+static socklen_t address_size = sizeof( address );
 
 int loop_add( struct source *source, int fd, uint32_t events )
 {
-    for (int i = 0; i < MOST; i++)
-        if (!sources[i].source)
+    for ( int i = 0; i < MOST; i++ )
+        if ( !sources[i].source )
         {
             sources[i].source = source;
             sources[i].fd = fd;
@@ -39,16 +44,16 @@ int loop_add( struct source *source, int fd, uint32_t events )
         }
     return -1;
 }
-void loop_change( struct source *source, int fd, uint32_t events ) 
+void loop_change( struct source *source, int fd, uint32_t events )
 {
     (void)source;
-    for (int i = 0; i < MOST; i++)
-        if (sources[i].source && sources[i].fd == fd) sources[i].events = events;
+    for ( int i = 0; i < MOST; i++ )
+        if ( sources[i].source && sources[i].fd == fd ) sources[i].events = events;
 }
 void loop_remove( int fd )
 {
-    for (int i = 0; i < MOST; i++)
-        if (sources[i].source && sources[i].fd == fd) sources[i].source = NULL;
+    for ( int i = 0; i < MOST; i++ )
+        if ( sources[i].source && sources[i].fd == fd ) sources[i].source = NULL;
 }
 /* time passes at each look, so that what is held back ends */
 uint64_t loop_now( void )
@@ -62,25 +67,27 @@ static void begin( void )
     char name[32];
 
     /* its table is not that of another run which the first client would find */
-    snprintf( name, sizeof(name), "fuzz-%d", (int)getpid() );
+    snprintf( name, sizeof( name ), "fuzz-%d", (int)getpid() );
     table_set_name( name );
     listener = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0 );
     /* an abstract name that the kernel chooses */
-    if (bind( listener, (struct sockaddr *)&address, sizeof(sa_family_t) ) || listen( listener, 16 ) ||
-        getsockname( listener, (struct sockaddr *)&address, &address_size )) abort();
+    if ( bind( listener, (struct sockaddr *)&address, sizeof( sa_family_t ) ) || listen( listener, 16 ) ||
+         getsockname( listener, (struct sockaddr *)&address, &address_size ) )
+        abort();
     client_set_listener( listener );
     client_set_directory( open( "/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC ) );
-    for (int i = 0; i < CLIENTS; i++) ends[i] = -1;
+    for ( int i = 0; i < CLIENTS; i++ ) ends[i] = -1;
 }
 
 /* What epoll would tell; EPOLL's bits are poll's. */
 static void step( void )
 {
-    for (int i = 0; i < MOST; i++)
+    for ( int i = 0; i < MOST; i++ )
     {
         struct pollfd state = { .fd = sources[i].fd, .events = sources[i].events };
 
-        if (sources[i].source && poll( &state, 1, 0 ) > 0) sources[i].source->ready( sources[i].source, state.revents );
+        if ( sources[i].source && poll( &state, 1, 0 ) > 0 )
+            sources[i].source->ready( sources[i].source, state.revents );
     }
     clients_run_deadlines();
     clients_tell_ended();
@@ -90,49 +97,52 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
 {
     char drain[8192];
 
-    if (listener < 0) begin();
-    for (; size >= RECORD && size <= 64 * RECORD; data += RECORD, size -= RECORD)
+    if ( listener < 0 ) begin();
+    for ( ; size >= RECORD && size <= 64 * RECORD; data += RECORD, size -= RECORD )
     {
         const int client = data[0] % CLIENTS, action = data[0] / CLIENTS % 8;
-        const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = 0x20 + 4 * client };
+        const struct ws2_request hello = { .type = WS2_HELLO,
+                                           .version = WS2_LAYOUT_VERSION,
+                                           .windows_pid = 0x20 + 4 * client };
         int fd = -1;
 
-        if (ends[client] < 0)
+        if ( ends[client] < 0 )
         {
             ends[client] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
-            if (connect( ends[client], (struct sockaddr *)&address, address_size )) abort();
+            if ( connect( ends[client], (struct sockaddr *)&address, address_size ) ) abort();
             client_accept( NULL, 0 );
-            if (action != 7) message_send( ends[client], &hello, sizeof(hello), NULL, 0, MSG_DONTWAIT );
+            if ( action != 7 ) message_send( ends[client], &hello, sizeof( hello ), NULL, 0, MSG_DONTWAIT );
             step();
         }
-        if (action == 0 && table_mapping())
+        if ( action == 0 && table_mapping() )
         {
             memcpy( (char *)table_mapping() + WS2_TABLE_SLOTS + data[1] * 8, data + 2, 40 );
             continue;
         }
-        if (action == 1)
+        if ( action == 1 )
         {
             close( ends[client] );
             ends[client] = -1;
             step();
             continue;
         }
-        if (action == 2) fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-        if (action == 3) fd = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-        message_send( ends[client], data + 2, data[1] == 255 ? 39 : sizeof(struct ws2_request), &fd, fd >= 0, MSG_DONTWAIT );
-        if (fd >= 0) close( fd );
+        if ( action == 2 ) fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        if ( action == 3 ) fd = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        message_send( ends[client], data + 2, data[1] == 255 ? 39 : sizeof( struct ws2_request ), &fd, fd >= 0,
+                      MSG_DONTWAIT );
+        if ( fd >= 0 ) close( fd );
         step();
-        while (recv( ends[client], drain, sizeof(drain), MSG_DONTWAIT ) > 0) continue;
+        while ( recv( ends[client], drain, sizeof( drain ), MSG_DONTWAIT ) > 0 ) continue;
     }
-    for (int i = 0; i < CLIENTS; i++)
-        if (ends[i] >= 0)
+    for ( int i = 0; i < CLIENTS; i++ )
+        if ( ends[i] >= 0 )
         {
             close( ends[i] );
             ends[i] = -1;
             step();
         }
     /* what it held back is answered, what hung up is seen */
-    for (int i = 0; i < 20; i++) step();
-    if (clients_connected() || tickets_open()) abort(); /* nothing is left */
+    for ( int i = 0; i < 20; i++ ) step();
+    if ( clients_connected() || tickets_open() ) abort(); /* nothing is left */
     return 0;
 }

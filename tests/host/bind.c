@@ -74,7 +74,7 @@ static int asker( void *context )
     const int i = *(int *)context;
     uint32_t slot, generation;
 
-    if (connection_attach( 0x24 ) || lease_take( &slot, &generation )) return 1;
+    if ( connection_attach( 0x24 ) || lease_take( &slot, &generation ) ) return 1;
     endpoint_set( slot, matrix[i].second, matrix[i].second_flags );
     return ask( slot, generation ) == matrix[i].result ? 0 : 2;
 }
@@ -111,7 +111,7 @@ START_TEST( whole_matrix )
 {
     harness_begin();
     ck_assert_int_eq( connection_attach( 0x20 ), 0 );
-    for (unsigned int i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) check_row( i );
+    for ( unsigned int i = 0; i < sizeof( matrix ) / sizeof( matrix[0] ); i++ ) check_row( i );
     harness_end();
 }
 END_TEST
@@ -127,7 +127,7 @@ START_TEST( across_processes )
     harness_begin();
     ck_assert( !pipe( go ) );
     fflush( NULL );
-    if (!(child = fork()))
+    if ( !( child = fork() ) )
     {
         char byte;
         _exit( read( go[0], &byte, 1 ) == 1 ? asker( &i ) : 3 );
@@ -148,7 +148,7 @@ int main( void )
 
     tcase_set_timeout( test, 60 );
     tcase_add_test( test, whole_matrix );
-    tcase_add_loop_test( test, across_processes, 0, sizeof(matrix) / sizeof(matrix[0]) );
+    tcase_add_loop_test( test, across_processes, 0, sizeof( matrix ) / sizeof( matrix[0] ) );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -27,7 +27,7 @@ START_TEST( time_of_day_jumps )
 
     /* guesses: slowed down, and not for ever */
     begin = harness_now();
-    for (uint32_t i = 1; i <= 12; i++) ck_assert_int_eq( child_redeem( &target, ticket ^ i ), WSAEINVAL );
+    for ( uint32_t i = 1; i <= 12; i++ ) ck_assert_int_eq( child_redeem( &target, ticket ^ i ), WSAEINVAL );
     ck_assert_uint_gt( harness_now() - begin, 1000 );
     ck_assert_uint_lt( harness_now() - begin, 20000 );
 
@@ -53,14 +53,14 @@ END_TEST
 int main( int argc, char **argv )
 {
     static char path[4096];
-    const ssize_t length = readlink( "/proc/self/exe", path, sizeof(path) - 64 );
+    const ssize_t length = readlink( "/proc/self/exe", path, sizeof( path ) - 64 );
     Suite *suite = suite_create( "clock" );
     TCase *test = tcase_create( "clock" );
 
     (void)argc;
-    if (length <= 0) return 1;
+    if ( length <= 0 ) return 1;
     strcpy( strrchr( path, '/' ), "/preload/clock_jumps.so" );
-    if (!getenv( "LD_PRELOAD" ))
+    if ( !getenv( "LD_PRELOAD" ) )
     {
         setenv( "LD_PRELOAD", path, 1 );
         setenv( "ASAN_OPTIONS", "verify_asan_link_order=0", 0 );

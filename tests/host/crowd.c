@@ -29,17 +29,17 @@ static void raise_descriptors( void )
 
 static struct counter *counter_make( void )
 {
-    void *counter = mmap( NULL, sizeof(struct counter), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    void *counter = mmap( NULL, sizeof( struct counter ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
 
     ck_assert_ptr_ne( counter, MAP_FAILED );
     return counter;
 }
 
-static __attribute__((noreturn)) int wait_to_be_killed( struct counter *counter, int failed )
+static __attribute__( ( noreturn ) ) int wait_to_be_killed( struct counter *counter, int failed )
 {
     counter->failed += failed;
     counter->ready++;
-    for (;;) pause();
+    for ( ;; ) pause();
 }
 
 static int hold_private( void *context )
@@ -49,9 +49,9 @@ static int hold_private( void *context )
 
     prctl( PR_SET_PDEATHSIG, SIGKILL );
     raise_descriptors();
-    if (connection_attach( 0x100 + 4 * counter->process )) return wait_to_be_killed( counter, 1 );
-    for (uint32_t i = 0; i < SOCKETS; i++)
-        if (socket_make( 4 * i + 4, &slot, &generation ) < 0) return wait_to_be_killed( counter, 1 );
+    if ( connection_attach( 0x100 + 4 * counter->process ) ) return wait_to_be_killed( counter, 1 );
+    for ( uint32_t i = 0; i < SOCKETS; i++ )
+        if ( socket_make( 4 * i + 4, &slot, &generation ) < 0 ) return wait_to_be_killed( counter, 1 );
     return wait_to_be_killed( counter, 0 );
 }
 
@@ -61,13 +61,13 @@ static int hold_shared( void *context )
 
     prctl( PR_SET_PDEATHSIG, SIGKILL );
     raise_descriptors();
-    if (connection_attach( 0x100 )) return wait_to_be_killed( counter, 1 );
-    for (uint32_t i = 0; i < SHARED; i++)
+    if ( connection_attach( 0x100 ) ) return wait_to_be_killed( counter, 1 );
+    for ( uint32_t i = 0; i < SHARED; i++ )
     {
         uint32_t slot, generation;
         int new_slot, fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
 
-        if (fd < 0 || connection_adopt( fd, AF_INET, SOCK_STREAM, 6, 4 * i + 4, &slot, &generation, &new_slot ))
+        if ( fd < 0 || connection_adopt( fd, AF_INET, SOCK_STREAM, 6, 4 * i + 4, &slot, &generation, &new_slot ) )
             return wait_to_be_killed( counter, 1 );
     }
     return wait_to_be_killed( counter, 0 );
@@ -92,10 +92,10 @@ static uint64_t server_bytes( void )
     uint64_t kilobytes = 0;
     FILE *file;
 
-    snprintf( path, sizeof(path), "/proc/%d/status", (int)harness_server() );
-    ck_assert_ptr_nonnull(( file = fopen( path, "r" ) ));
-    while (fgets( line, sizeof(line), file ))
-        if (!strncmp( line, "RssAnon:", 8 )) kilobytes = strtoull( line + 8, NULL, 10 );
+    snprintf( path, sizeof( path ), "/proc/%d/status", (int)harness_server() );
+    ck_assert_ptr_nonnull( ( file = fopen( path, "r" ) ) );
+    while ( fgets( line, sizeof( line ), file ) )
+        if ( !strncmp( line, "RssAnon:", 8 ) ) kilobytes = strtoull( line + 8, NULL, 10 );
     fclose( file );
     ck_assert_uint_gt( kilobytes, 0 );
     return kilobytes * 1024;
@@ -103,15 +103,15 @@ static uint64_t server_bytes( void )
 
 static void kill_all( const pid_t *pids, unsigned int count )
 {
-    for (unsigned int i = 0; i < count; i++) kill( pids[i], SIGKILL );
-    for (unsigned int i = 0; i < count; i++) ck_assert_int_eq( process_wait( pids[i] ), 1000 + SIGKILL );
+    for ( unsigned int i = 0; i < count; i++ ) kill( pids[i], SIGKILL );
+    for ( unsigned int i = 0; i < count; i++ ) ck_assert_int_eq( process_wait( pids[i] ), 1000 + SIGKILL );
 }
 
 static void wait_ready( const struct counter *counter, unsigned int count )
 {
     const uint64_t deadline = harness_now() + 120000;
 
-    while (counter->ready < count && harness_now() < deadline) usleep( 1000 );
+    while ( counter->ready < count && harness_now() < deadline ) usleep( 1000 );
     ck_assert_uint_eq( counter->ready, count );
     ck_assert_uint_eq( counter->failed, 0 );
 }
@@ -130,7 +130,7 @@ START_TEST( hundred_thousand_sockets )
     server = server_bytes();
     fds = server_fds_at_rest();
     begin = harness_now();
-    for (counter->process = 0; counter->process < PROCESSES; counter->process++)
+    for ( counter->process = 0; counter->process < PROCESSES; counter->process++ )
     {
         pids[counter->process] = process_start( hold_private, counter );
         wait_ready( counter, counter->process + 1 );
@@ -140,8 +140,8 @@ START_TEST( hundred_thousand_sockets )
     table = table_bytes() - table;
     server = server_bytes() > server ? server_bytes() - server : 0;
     printf( "crowd: %u sockets in %u processes: made in %llu ms, %llu bytes of table and %llu of the server each\n",
-            PROCESSES * SOCKETS, PROCESSES, (unsigned long long)begin, (unsigned long long)table / ( PROCESSES * SOCKETS ),
-            (unsigned long long)server / ( PROCESSES * SOCKETS ) );
+            PROCESSES * SOCKETS, PROCESSES, (unsigned long long)begin,
+            (unsigned long long)table / ( PROCESSES * SOCKETS ), (unsigned long long)server / ( PROCESSES * SOCKETS ) );
     /* a slot each, and of each process what is left of its last lease, one more, and pages half used */
     ck_assert_uint_le( table, 128ull * PROCESSES * SOCKETS + PROCESSES * 3 * WS2_BLOCK_SLOTS * 128 );
     ck_assert_uint_le( server, PROCESSES * 16384 );
@@ -150,7 +150,8 @@ START_TEST( hundred_thousand_sockets )
     begin = harness_now();
     kill_all( pids, PROCESSES );
     eventually( harness_table().slots == 0 && harness_table().leased == 0 );
-    printf( "crowd: all of them killed, the table empty after %llu ms\n", (unsigned long long)( harness_now() - begin ) );
+    printf( "crowd: all of them killed, the table empty after %llu ms\n",
+            (unsigned long long)( harness_now() - begin ) );
     ck_assert_uint_eq( harness_table().processes, 0 );
     eventually( server_fds() == fds );
     close( keeper );
@@ -176,12 +177,13 @@ START_TEST( death_with_many_shared )
     begin = harness_now() - begin;
     ck_assert_uint_eq( harness_table().shared, SHARED );
     ck_assert_uint_eq( harness_table().descriptors, SHARED );
-    printf( "crowd: %u shared sockets made in %llu ms, server holds %d descriptors\n", SHARED, (unsigned long long)begin,
-            server_fds() );
+    printf( "crowd: %u shared sockets made in %llu ms, server holds %d descriptors\n", SHARED,
+            (unsigned long long)begin, server_fds() );
     begin = harness_now();
     kill_all( &pid, 1 );
     eventually( harness_table().slots == 0 );
-    printf( "crowd: their process killed, the table empty after %llu ms\n", (unsigned long long)( harness_now() - begin ) );
+    printf( "crowd: their process killed, the table empty after %llu ms\n",
+            (unsigned long long)( harness_now() - begin ) );
     ck_assert_uint_eq( harness_table().descriptors, 0 );
     ck_assert_int_eq( harness_server(), server );
     eventually( server_fds() == fds );

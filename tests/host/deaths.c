@@ -9,7 +9,7 @@
 START_TEST( nothing_is_left )
 {
     const int rounds = harness_part( ROUNDS );
-    struct board *board = mmap( NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    struct board *board = mmap( NULL, sizeof( *board ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
     struct job jobs[WORKERS];
     pid_t workers[WORKERS];
     struct ws2_reply reply;
@@ -23,36 +23,36 @@ START_TEST( nothing_is_left )
     keeper = raw_attach( 0, &reply, NULL );
     server = harness_table().server;
     before = server_fds_at_rest();
-    for (int i = 0; i < WORKERS; i++)
+    for ( int i = 0; i < WORKERS; i++ )
     {
-        jobs[i] = (struct job){ board, i, seed + i };
+        jobs[i] = ( struct job ){ board, i, seed + i };
         board->pids[i] = next_pid += 4;
         workers[i] = 0;
     }
-    for (int round = 0; round < rounds; round++)
+    for ( int round = 0; round < rounds; round++ )
     {
         const int victim = rand_r( &seed ) % WORKERS;
 
-        if (workers[victim])
+        if ( workers[victim] )
         {
             usleep( rand_r( &seed ) % 8000 );
             kill( workers[victim], SIGKILL );
             ck_assert_int_eq( process_wait( workers[victim] ), 1000 + SIGKILL );
         }
         /* Windows process numbers are used again at once */
-        if (rand_r( &seed ) % 2) board->pids[victim] = next_pid += 4;
+        if ( rand_r( &seed ) % 2 ) board->pids[victim] = next_pid += 4;
         jobs[victim].seed = seed + round;
         jobs[victim].worker = victim;
         workers[victim] = process_start( worker_run, &jobs[victim] );
     }
-    for (int i = 0; i < WORKERS; i++)
-        if (workers[i])
+    for ( int i = 0; i < WORKERS; i++ )
+        if ( workers[i] )
         {
             kill( workers[i], SIGKILL );
             process_wait( workers[i] );
         }
-    printf( "deaths: %d kills, %llu tickets redeemed, %llu of the dead met\n", rounds, (unsigned long long)board->redeemed,
-            (unsigned long long)board->wrong );
+    printf( "deaths: %d kills, %llu tickets redeemed, %llu of the dead met\n", rounds,
+            (unsigned long long)board->redeemed, (unsigned long long)board->wrong );
     ck_assert_uint_eq( board->failures, 0 );
     ck_assert_uint_gt( board->redeemed, harness_part( 100 ) );
     ck_assert_int_eq( harness_table().server, server );

@@ -29,19 +29,19 @@ static int hoarder( void *context )
     struct ws2_reply reply;
     int fd = raw_attach( PID + 4 + 4 * hoard->number, &reply, NULL );
 
-    while (!raw_request( fd, &lease, -1, &reply, NULL )) hoard->blocks[hoard->number]++;
+    while ( !raw_request( fd, &lease, -1, &reply, NULL ) ) hoard->blocks[hoard->number]++;
     hoard->errors[hoard->number] = reply.error;
     hoard->done++;
-    for (;;) pause();
+    for ( ;; ) pause();
     return 0;
 }
 
 static struct hoard *hoard_begin( pid_t *pids, int count )
 {
-    struct hoard *hoard = mmap( NULL, sizeof(*hoard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    struct hoard *hoard = mmap( NULL, sizeof( *hoard ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
 
     ck_assert_ptr_ne( hoard, MAP_FAILED );
-    for (int i = 0; i < count; i++)
+    for ( int i = 0; i < count; i++ )
     {
         hoard->number = i;
         pids[i] = process_start( hoarder, hoard );
@@ -57,11 +57,11 @@ static int client_of_full_table( void *context )
     char byte;
     int new_slot, fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
 
-    if (dup2( go[2], 2 ) < 0 || connection_attach( PID )) return 1;
-    if (lease_take( &slot, &generation ) != WSAEMFILE) return 2;
-    if (connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ) != WSAEMFILE) return 3;
-    if (write( go[1], "", 1 ) != 1 || read( go[0], &byte, 1 ) != 1) return 4;
-    if (connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot )) return 5;
+    if ( dup2( go[2], 2 ) < 0 || connection_attach( PID ) ) return 1;
+    if ( lease_take( &slot, &generation ) != WSAEMFILE ) return 2;
+    if ( connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ) != WSAEMFILE ) return 3;
+    if ( write( go[1], "", 1 ) != 1 || read( go[0], &byte, 1 ) != 1 ) return 4;
+    if ( connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ) ) return 5;
     return lease_take( &slot, &generation ) ? 6 : 0;
 }
 
@@ -77,7 +77,7 @@ START_TEST( table_full )
     harness_begin();
     harness_start_server();
     hoard = hoard_begin( hoarders, HOARDERS );
-    for (int i = 0; i < HOARDERS; i++)
+    for ( int i = 0; i < HOARDERS; i++ )
     {
         ck_assert_uint_eq( hoard->errors[i], WSAEMFILE );
         ck_assert_uint_le( hoard->blocks[i], WS2_BLOCK_COUNT / 4 );
@@ -86,16 +86,16 @@ START_TEST( table_full )
     ck_assert_uint_eq( hoard->blocks[0], WS2_BLOCK_COUNT / 4 );
     ck_assert_uint_eq( sum, WS2_BLOCK_COUNT );
     ck_assert( !pipe( go ) && !pipe( full ) && !pipe( said ) );
-    client = process_start( client_of_full_table, (int[]){ go[0], full[1], said[1] } );
+    client = process_start( client_of_full_table, ( int[] ){ go[0], full[1], said[1] } );
     ck_assert_int_eq( read( full[0], text, 1 ), 1 );
-    ck_assert_int_gt( read( said[0], text, sizeof(text) - 1 ), 0 );
+    ck_assert_int_gt( read( said[0], text, sizeof( text ) - 1 ), 0 );
     ck_assert_msg( strstr( text, "end some Windows programs" ), "%s", text );
     kill( hoarders[0], SIGKILL );
     process_wait( hoarders[0] );
     eventually( harness_table().leased < WS2_BLOCK_COUNT );
     ck_assert_int_eq( write( go[1], "", 1 ), 1 );
     ck_assert_int_eq( process_wait( client ), 0 );
-    for (int i = 1; i < HOARDERS; i++)
+    for ( int i = 1; i < HOARDERS; i++ )
     {
         kill( hoarders[i], SIGKILL );
         process_wait( hoarders[i] );
@@ -118,14 +118,15 @@ START_TEST( tickets_of_a_process )
     harness_begin();
     ck_assert_int_eq( connection_attach( PID ), 0 );
     fd = socket_make( HANDLE, &slot, &generation );
-    while (!(error = ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) && issued < 5000) issued++;
+    while ( !( error = ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ) ) && issued < 5000 )
+        issued++;
     ck_assert_int_eq( error, WSAENOBUFS );
     ck_assert_int_le( issued, 1024 );
     ck_assert_uint_eq( harness_table().tickets, issued );
     /* nor by another connection */
     raw = raw_attach( PID + 4, &reply, &memfd );
     index = reply.index;
-    duplicate = (struct ws2_request){ .type = WS2_DUPLICATE, .handle = HANDLE, .windows_pid = PID };
+    duplicate = ( struct ws2_request ){ .type = WS2_DUPLICATE, .handle = HANDLE, .windows_pid = PID };
     ck_assert_int_eq( raw_request( raw, &lease, -1, &reply, NULL ), 0 );
     duplicate.slot = reply.slot;
     record = ws2_table_slot( connection_table(), reply.slot );
@@ -152,16 +153,17 @@ static int processor_time( pid_t pid, unsigned int ms )
 {
     unsigned long ticks[2];
 
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         unsigned long user = 0, system = 0;
         char path[32];
         FILE *file;
 
-        if (i) usleep( ms * 1000 );
-        snprintf( path, sizeof(path), "/proc/%d/stat", (int)pid );
-        ck_assert_ptr_nonnull( (file = fopen( path, "r" )) );
-        ck_assert_int_eq( fscanf( file, "%*d (ws2server) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system ), 2 );
+        if ( i ) usleep( ms * 1000 );
+        snprintf( path, sizeof( path ), "/proc/%d/stat", (int)pid );
+        ck_assert_ptr_nonnull( ( file = fopen( path, "r" ) ) );
+        ck_assert_int_eq(
+            fscanf( file, "%*d (ws2server) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system ), 2 );
         fclose( file );
         ticks[i] = user + system;
     }
@@ -181,10 +183,10 @@ static int highest_descriptor( pid_t pid )
     char path[32];
     DIR *directory;
 
-    snprintf( path, sizeof(path), "/proc/%d/fd", (int)pid );
-    ck_assert_ptr_nonnull( (directory = opendir( path )) );
-    while ((entry = readdir( directory )))
-        if (atoi( entry->d_name ) > highest) highest = atoi( entry->d_name );
+    snprintf( path, sizeof( path ), "/proc/%d/fd", (int)pid );
+    ck_assert_ptr_nonnull( ( directory = opendir( path ) ) );
+    while ( ( entry = readdir( directory ) ) )
+        if ( atoi( entry->d_name ) > highest ) highest = atoi( entry->d_name );
     closedir( directory );
     return highest;
 }
@@ -195,10 +197,10 @@ static int fill_connections( int *fds, int most )
     const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
     struct ws2_reply reply;
 
-    for (int i = 0; i < most; i++)
+    for ( int i = 0; i < most; i++ )
     {
-        ck_assert_int_ge( (fds[i] = raw_connect()), 0 );
-        if (!raw_request( fds[i], &hello, -1, &reply, NULL )) continue;
+        ck_assert_int_ge( ( fds[i] = raw_connect() ), 0 );
+        if ( !raw_request( fds[i], &hello, -1, &reply, NULL ) ) continue;
         close( fds[i] );
         return i;
     }
@@ -226,7 +228,7 @@ START_TEST( server_without_descriptors )
     ck_assert_int_lt( processor_time( server, 1000 ), 500 );
     limit_soft( server, RLIMIT_NOFILE, RLIM_INFINITY );
     close( fd );
-    while (filled) close( fds[--filled] );
+    while ( filled ) close( fds[--filled] );
     ck_assert_int_eq( process_wait( process_start( attach_now, NULL ) ), 0 );
 
     ck_assert_int_eq( connection_attach( PID ), 0 );
@@ -248,8 +250,8 @@ static rlim_t address_space( pid_t pid )
     char path[32];
     FILE *file;
 
-    snprintf( path, sizeof(path), "/proc/%d/statm", (int)pid );
-    ck_assert_ptr_nonnull( (file = fopen( path, "r" )) );
+    snprintf( path, sizeof( path ), "/proc/%d/statm", (int)pid );
+    ck_assert_ptr_nonnull( ( file = fopen( path, "r" ) ) );
     ck_assert_int_eq( fscanf( file, "%lu", &pages ), 1 );
     fclose( file );
     return (rlim_t)pages * sysconf( _SC_PAGESIZE );
@@ -267,14 +269,14 @@ START_TEST( server_without_memory )
     server = harness_server();
     fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
     limit_soft( server, RLIMIT_AS, address_space( server ) );
-    while (!error && adopted < 200000)
+    while ( !error && adopted < 200000 )
     {
         error = connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE + 4 * adopted, &slot, &generation, &new_slot );
         adopted += !error;
     }
     ck_assert_int_eq( error, WSAENOBUFS );
     /* what it holds is given back without any */
-    for (int i = 0; i < adopted / 2; i++) connection_close( slot, generation, HANDLE + 4 * i );
+    for ( int i = 0; i < adopted / 2; i++ ) connection_close( slot, generation, HANDLE + 4 * i );
     ck_assert_int_eq( connection_adopt( fd, AF_INET, SOCK_STREAM, 6, HANDLE, &slot, &generation, &new_slot ), 0 );
     limit_soft( server, RLIMIT_AS, RLIM_INFINITY );
     ck_assert_int_eq( harness_table().descriptors, adopted - adopted / 2 + 1 );
@@ -295,16 +297,16 @@ static int redeemer_without_descriptors( void *unused )
     int32_t error;
 
     (void)unused;
-    if (connection_attach( PID )) return 1;
+    if ( connection_attach( PID ) ) return 1;
     fd = socket_make( HANDLE, &slot, &generation );
-    if (ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) return 2;
+    if ( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ) ) return 2;
     limit_soft( 0, RLIMIT_NOFILE, 3 );
     error = ticket_redeem( ticket, &slot, &generation, &redeemed );
     limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
-    if (error != WSAEMFILE || redeemed != -1) return 3;
+    if ( error != WSAEMFILE || redeemed != -1 ) return 3;
     /* it was not counted */
-    if (harness_table().descriptors != 1) return 4;
-    if (ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown )) return 5;
+    if ( harness_table().descriptors != 1 ) return 4;
+    if ( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ) ) return 5;
     return ticket_redeem( ticket, &slot, &generation, &redeemed ) ? 6 : 0;
 }
 
@@ -343,7 +345,7 @@ static void on_a_full_disk( void )
 
     ck_assert_int_eq( own_mounts( NULL ), 0 );
     ck_assert_int_eq( mount( "none", harness_directory, "tmpfs", 0, "size=4k,nr_inodes=2,mode=700" ), 0 );
-    snprintf( path, sizeof(path), "%s/directory", harness_directory );
+    snprintf( path, sizeof( path ), "%s/directory", harness_directory );
     setenv( "WS2HOST_DIR", path, 1 );
 }
 
@@ -356,9 +358,9 @@ static void on_a_read_only_disk( void )
 START_TEST( no_place_for_a_server )
 {
     harness_begin();
-    if (geteuid()) printf( "exhaustion: not root: another user's directory is not tried\n" );
+    if ( geteuid() ) printf( "exhaustion: not root: another user's directory is not tried\n" );
     else check_complaint( as_nobody, "Permission denied; set WS2HOST_DIR", 5000 );
-    if (process_wait( process_start( own_mounts, NULL ) ))
+    if ( process_wait( process_start( own_mounts, NULL ) ) )
         printf( "exhaustion: no mounts of one's own: full and read-only disks are not tried\n" );
     else
     {
@@ -378,7 +380,7 @@ static int attach_and_tell( void *context )
 {
     const pid_t server = connection_attach( 0x20 ) ? 0 : (pid_t)ws2_table_header( connection_table() )->server_pid;
 
-    return write( *(int *)context, &server, sizeof(server) ) != sizeof(server);
+    return write( *(int *)context, &server, sizeof( server ) ) != sizeof( server );
 }
 
 static pid_t server_of_prefix( const char *name )
@@ -387,12 +389,12 @@ static pid_t server_of_prefix( const char *name )
     pid_t server;
     int ends[2];
 
-    snprintf( path, sizeof(path), "%s/%s", harness_directory, name );
+    snprintf( path, sizeof( path ), "%s/%s", harness_directory, name );
     mkdir( path, 0700 );
     setenv( "WINEPREFIX", path, 1 );
     ck_assert( !pipe( ends ) );
     ck_assert_int_eq( process_wait( process_start( attach_and_tell, &ends[1] ) ), 0 );
-    ck_assert_int_eq( read( ends[0], &server, sizeof(server) ), sizeof(server) );
+    ck_assert_int_eq( read( ends[0], &server, sizeof( server ) ), sizeof( server ) );
     ck_assert_int_gt( server, 1 );
     close( ends[0] );
     close( ends[1] );
@@ -408,7 +410,8 @@ START_TEST( prefixes )
     unsetenv( "WS2HOST_DIR" );
     setenv( "XDG_RUNTIME_DIR", harness_directory, 1 );
     one = server_of_prefix( "a prefix with spaces" );
-    other = server_of_prefix( "Pr\xc3\xa4""fix \xe6\x97\xa5\xe6\x9c\xac" );
+    other = server_of_prefix( "Pr\xc3\xa4"
+                              "fix \xe6\x97\xa5\xe6\x9c\xac" );
     ck_assert_int_ne( one, other );
     ck_assert_int_eq( server_of_prefix( "a prefix with spaces" ), one );
     kill( other, SIGKILL );

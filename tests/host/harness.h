@@ -52,17 +52,17 @@ static inline int harness_part( int whole )
 static inline void harness_begin( void )
 {
     static char server[4096];
-    ssize_t length = readlink( "/proc/self/exe", server, sizeof(server) - 64 );
+    ssize_t length = readlink( "/proc/self/exe", server, sizeof( server ) - 64 );
 
     ck_assert_int_gt( length, 0 );
     server[length] = 0;
     /* BUILD/tests/host/NAME -> BUILD/lib/ws2server */
-    for (int i = 0; i < 3; i++) *strrchr( server, '/' ) = 0;
+    for ( int i = 0; i < 3; i++ ) *strrchr( server, '/' ) = 0;
     strcat( server, "/lib/ws2server" );
     strcpy( harness_directory, "/tmp/ws2host-test-XXXXXX" );
     ck_assert_ptr_nonnull( mkdtemp( harness_directory ) );
     setenv( "WS2HOST_DIR", harness_directory, 1 );
-    if (harness_ended || !getenv( "WS2SERVER" )) setenv( "WS2SERVER", server, 1 );
+    if ( harness_ended || !getenv( "WS2SERVER" ) ) setenv( "WS2SERVER", server, 1 );
     setenv( "WS2SERVER_LINGER", "5", 0 );
 }
 
@@ -74,9 +74,9 @@ static inline int raw_connect( void )
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
 
     ck_assert_int_ge( fd, 0 );
-    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience) );
-    snprintf( address.sun_path, sizeof(address.sun_path), "%s/" WS2_SERVER_SOCKET, harness_directory );
-    if (!connect( fd, (struct sockaddr *)&address, sizeof(address) )) return fd;
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
+    snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" WS2_SERVER_SOCKET, harness_directory );
+    if ( !connect( fd, (struct sockaddr *)&address, sizeof( address ) ) ) return fd;
     close( fd );
     return -1;
 }
@@ -89,32 +89,35 @@ static inline ssize_t raw_send( int fd, const void *message, size_t size, const 
 /* The number of bytes; 0 or less when the server hung up. */
 static inline ssize_t raw_receive( int fd, void *message, size_t size, int *received )
 {
-    char control[CMSG_SPACE( sizeof(int) )];
+    char control[CMSG_SPACE( sizeof( int ) )];
     struct iovec data = { message, size };
-    struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+    struct msghdr header = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
+    };
     ssize_t result = recvmsg( fd, &header, MSG_CMSG_CLOEXEC );
     struct cmsghdr *cmsg = result >= 0 ? CMSG_FIRSTHDR( &header ) : NULL;
 
-    if (received) *received = -1;
-    if (cmsg && cmsg->cmsg_type == SCM_RIGHTS)
+    if ( received ) *received = -1;
+    if ( cmsg && cmsg->cmsg_type == SCM_RIGHTS )
     {
         int fd_received;
-        memcpy( &fd_received, CMSG_DATA( cmsg ), sizeof(int) );
-        if (received) *received = fd_received;
+        memcpy( &fd_received, CMSG_DATA( cmsg ), sizeof( int ) );
+        if ( received ) *received = fd_received;
         else close( fd_received );
     }
     return result;
 }
 
 /* One request and its reply; -1 when the server hung up, else the error of the reply. */
-static inline int raw_request( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received )
+static inline int raw_request( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                               int *received )
 {
-    char message[sizeof(*reply) + WS2_LIST_ROWS * sizeof(struct ws2_row)];
+    char message[sizeof( *reply ) + WS2_LIST_ROWS * sizeof( struct ws2_row )];
 
-    memset( reply, 0, sizeof(*reply) );
-    if (raw_send( fd, request, sizeof(*request), &send_fd, send_fd >= 0 ) < 0) return -1;
-    if (raw_receive( fd, message, sizeof(message), received ) < (ssize_t)sizeof(*reply)) return -1;
-    memcpy( reply, message, sizeof(*reply) );
+    memset( reply, 0, sizeof( *reply ) );
+    if ( raw_send( fd, request, sizeof( *request ), &send_fd, send_fd >= 0 ) < 0 ) return -1;
+    if ( raw_receive( fd, message, sizeof( message ), received ) < (ssize_t)sizeof( *reply ) ) return -1;
+    memcpy( reply, message, sizeof( *reply ) );
     return reply->error;
 }
 
@@ -131,13 +134,12 @@ static inline int raw_attach( uint32_t windows_pid, struct ws2_reply *reply, int
 
 /* Waits for condition, at most some seconds. */
 #define eventually( condition ) \
-    do \
-    { \
+    do { \
         const uint64_t deadline_ = harness_now() + 10000; \
         int met_; \
-        while (!(met_ = ( condition )) && harness_now() < deadline_) usleep( 2000 ); \
+        while ( !( met_ = ( condition ) ) && harness_now() < deadline_ ) usleep( 2000 ); \
         ck_assert_msg( met_, "in time: %s", #condition ); \
-    } while (0)
+    } while ( 0 )
 
 /* What the table holds, seen by an observer. */
 struct table_state
@@ -150,36 +152,35 @@ static inline struct table_state harness_table( void )
 {
     struct table_state state = { 0 };
     struct ws2_request list = { .type = WS2_LIST };
-    char message[sizeof(struct ws2_reply) + WS2_LIST_ROWS * sizeof(struct ws2_row)];
+    char message[sizeof( struct ws2_reply ) + WS2_LIST_ROWS * sizeof( struct ws2_row )];
     struct ws2_reply reply;
     int memfd, fd = raw_attach( 0, &reply, &memfd );
     void *table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
 
     ck_assert_ptr_ne( table, MAP_FAILED );
     state.server = ws2_table_header( table )->server_pid;
-    for (uint32_t i = 0; i < WS2_CLIENT_COUNT; i++) state.processes += ws2_table_clients( table )[i].unix_pid != 0;
-    for (uint32_t i = 0; i < WS2_BLOCK_COUNT; i++)
+    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ ) state.processes += ws2_table_clients( table )[i].unix_pid != 0;
+    for ( uint32_t i = 0; i < WS2_BLOCK_COUNT; i++ )
         state.leased += ws2_table_blocks( table )[i] != 0 && ws2_table_blocks( table )[i] != 1 + WS2_SERVER_INDEX;
-    do
-    {
-        const struct ws2_row *rows = (const struct ws2_row *)( message + sizeof(reply) );
+    do {
+        const struct ws2_row *rows = (const struct ws2_row *)( message + sizeof( reply ) );
 
-        ck_assert_int_eq( raw_send( fd, &list, sizeof(list), NULL, 0 ), sizeof(list) );
-        ck_assert_int_ge( raw_receive( fd, message, sizeof(message), NULL ), (ssize_t)sizeof(reply) );
-        memcpy( &reply, message, sizeof(reply) );
-        for (uint32_t i = 0; i < reply.count; i++)
+        ck_assert_int_eq( raw_send( fd, &list, sizeof( list ), NULL, 0 ), sizeof( list ) );
+        ck_assert_int_ge( raw_receive( fd, message, sizeof( message ), NULL ), (ssize_t)sizeof( reply ) );
+        memcpy( &reply, message, sizeof( reply ) );
+        for ( uint32_t i = 0; i < reply.count; i++ )
         {
-            if (rows[i].ticket_target) state.tickets++;
+            if ( rows[i].ticket_target ) state.tickets++;
             else state.descriptors++;
         }
         list.slot = reply.slot;
         list.handle = reply.handle;
-    } while (reply.slot != WS2_NO_INDEX);
-    for (uint32_t i = 0; i < WS2_SLOT_COUNT; i += WS2_BLOCK_SLOTS)
+    } while ( reply.slot != WS2_NO_INDEX );
+    for ( uint32_t i = 0; i < WS2_SLOT_COUNT; i += WS2_BLOCK_SLOTS )
     {
         /* blocks that were never touched are not read: that would give them memory */
-        if (lseek( memfd, WS2_TABLE_SLOTS + (off_t)i * sizeof(struct ws2_slot), SEEK_DATA ) < 0) break;
-        for (uint32_t j = i; j < i + WS2_BLOCK_SLOTS; j++)
+        if ( lseek( memfd, WS2_TABLE_SLOTS + (off_t)i * sizeof( struct ws2_slot ), SEEK_DATA ) < 0 ) break;
+        for ( uint32_t j = i; j < i + WS2_BLOCK_SLOTS; j++ )
         {
             const uint32_t word_state = ws2_word_state( ws2_table_slot( table, j )->word );
             state.slots += word_state != WS2_SLOT_FREE;
@@ -198,11 +199,12 @@ static inline pid_t harness_server( void )
     const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
     struct ws2_reply reply;
     struct ucred peer = { 0 };
-    socklen_t size = sizeof(peer);
+    socklen_t size = sizeof( peer );
     int fd = raw_connect();
 
-    if (fd < 0) return 0;
-    if (raw_request( fd, &hello, -1, &reply, NULL ) || getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size )) peer.pid = 0;
+    if ( fd < 0 ) return 0;
+    if ( raw_request( fd, &hello, -1, &reply, NULL ) || getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) )
+        peer.pid = 0;
     close( fd );
     return peer.pid;
 }
@@ -213,8 +215,8 @@ static inline int harness_server_quiet( void )
     char path[96];
     int fd, held;
 
-    snprintf( path, sizeof(path), "%s/" WS2_SERVER_LOCK, harness_directory );
-    if ((fd = open( path, O_RDWR | O_CLOEXEC )) < 0) return 0;
+    snprintf( path, sizeof( path ), "%s/" WS2_SERVER_LOCK, harness_directory );
+    if ( ( fd = open( path, O_RDWR | O_CLOEXEC ) ) < 0 ) return 0;
     held = flock( fd, LOCK_EX | LOCK_NB ) != 0;
     close( fd );
     return held;
@@ -233,9 +235,9 @@ static inline int descriptors_of( pid_t pid )
     int count = -2; /* . and .. */
     DIR *directory;
 
-    snprintf( path, sizeof(path), "/proc/%d/fd", (int)pid );
-    if (!(directory = opendir( path ))) return -1;
-    while (readdir( directory )) count++;
+    snprintf( path, sizeof( path ), "/proc/%d/fd", (int)pid );
+    if ( !( directory = opendir( path ) ) ) return -1;
+    while ( readdir( directory ) ) count++;
     closedir( directory );
     return count;
 }
@@ -247,11 +249,11 @@ static inline int server_fds_at_rest( void )
 {
     int least = server_fds();
 
-    for (int i = 0; i < 25; i++)
+    for ( int i = 0; i < 25; i++ )
     {
         const int now = server_fds();
 
-        if (now < least) least = now;
+        if ( now < least ) least = now;
         usleep( 2000 );
     }
     return least;
@@ -265,9 +267,9 @@ static inline void harness_end( void )
     /* what this process still holds must not start another server */
     setenv( "WS2SERVER", "/bin/true", 1 );
     harness_ended = 1;
-    if ((server = harness_server())) kill( server, SIGTERM );
-    while (server && harness_server()) usleep( 1000 );
-    snprintf( command, sizeof(command), "rm -rf %s", harness_directory );
+    if ( ( server = harness_server() ) ) kill( server, SIGTERM );
+    while ( server && harness_server() ) usleep( 1000 );
+    snprintf( command, sizeof( command ), "rm -rf %s", harness_directory );
     ck_assert_int_eq( system( command ), 0 );
 }
 
@@ -279,7 +281,7 @@ static inline pid_t process_start( int ( *body )( void *context ), void *context
     fflush( NULL );
     pid = fork();
     ck_assert_int_ge( pid, 0 );
-    if (pid) return pid;
+    if ( pid ) return pid;
     _exit( body( context ) );
 }
 
@@ -298,7 +300,10 @@ static inline int attach_and_leave( void *unused )
 }
 
 /* By a process that is gone afterwards: a test that forks clients must not be one itself, they would share its connection. */
-static inline void harness_start_server( void ) { ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 ); }
+static inline void harness_start_server( void )
+{
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+}
 
 /* A TCP socket with its cookie in a slot of this process's own, as the descriptor table makes them. */
 static inline int socket_make( uint32_t handle, uint32_t *slot, uint32_t *generation )
@@ -306,9 +311,9 @@ static inline int socket_make( uint32_t handle, uint32_t *slot, uint32_t *genera
     int fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
     struct ws2_slot *record;
     uint64_t cookie;
-    socklen_t size = sizeof(cookie);
+    socklen_t size = sizeof( cookie );
 
-    if (fd < 0 || lease_take( slot, generation )) return -1;
+    if ( fd < 0 || lease_take( slot, generation ) ) return -1;
     getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
     record = ws2_table_slot( connection_table(), *slot );
     record->family = AF_INET;
@@ -321,14 +326,14 @@ static inline int socket_make( uint32_t handle, uint32_t *slot, uint32_t *genera
 
 static inline void socket_drop( int fd, uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    if (!lease_give_back( slot, generation )) connection_close( slot, generation, handle );
+    if ( !lease_give_back( slot, generation ) ) connection_close( slot, generation, handle );
     close( fd );
 }
 
 static inline uint64_t cookie_of( int fd )
 {
     uint64_t cookie = 0;
-    socklen_t size = sizeof(cookie);
+    socklen_t size = sizeof( cookie );
 
     getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
     return cookie;

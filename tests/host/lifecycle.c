@@ -9,24 +9,24 @@ static int attach_and_report( void *context )
     const int *barrier = context;
     char byte;
 
-    if (read( barrier[0], &byte, 1 ) != 0) return 1; /* until the test closes its end */
-    if (connection_attach( getpid() )) return 2;
+    if ( read( barrier[0], &byte, 1 ) != 0 ) return 1; /* until the test closes its end */
+    if ( connection_attach( getpid() ) ) return 2;
     return (pid_t)ws2_table_header( connection_table() )->server_pid == harness_server() ? 0 : 3;
 }
 
 START_TEST( racing_starts )
 {
-    for (int round = 0; round < 20; round++)
+    for ( int round = 0; round < 20; round++ )
     {
         pid_t children[12];
         int barrier[2];
 
         harness_begin();
         ck_assert( !pipe( barrier ) );
-        for (int i = 0; i < 12; i++)
+        for ( int i = 0; i < 12; i++ )
         {
             fflush( NULL );
-            if (!(children[i] = fork()))
+            if ( !( children[i] = fork() ) )
             {
                 close( barrier[1] );
                 _exit( attach_and_report( barrier ) );
@@ -34,7 +34,7 @@ START_TEST( racing_starts )
         }
         close( barrier[0] );
         close( barrier[1] );
-        for (int i = 0; i < 12; i++) ck_assert_int_eq( process_wait( children[i] ), 0 );
+        for ( int i = 0; i < 12; i++ ) ck_assert_int_eq( process_wait( children[i] ), 0 );
         harness_end();
     }
 }
@@ -68,7 +68,7 @@ START_TEST( leaving_and_coming )
 {
     harness_begin();
     setenv( "WS2SERVER_LINGER", "0", 1 );
-    for (int i = 0; i < 60; i++)
+    for ( int i = 0; i < 60; i++ )
     {
         harness_start_server();
         usleep( i % 10 * 300 );
@@ -101,11 +101,13 @@ START_TEST( long_paths )
     struct ws2_reply reply;
 
     harness_begin();
-    snprintf( path, sizeof(path), "%s/a directory with spaces und Umlauten \xc3\xa4\xc3\xb6\xc3\xbc, longer than any address can hold: "
-              "0123456789012345678901234567890123456789012345678901234567890123456789", harness_directory );
+    snprintf( path, sizeof( path ),
+              "%s/a directory with spaces und Umlauten \xc3\xa4\xc3\xb6\xc3\xbc, longer than any address can hold: "
+              "0123456789012345678901234567890123456789012345678901234567890123456789",
+              harness_directory );
     setenv( "WS2HOST_DIR", path, 1 );
     ck_assert_int_eq( connection_attach( 0x20 ), 0 );
-    memset( &reply, 0, sizeof(reply) );
+    memset( &reply, 0, sizeof( reply ) );
     ck_assert_uint_ne( ws2_table_header( connection_table() )->server_pid, 0 );
     setenv( "WS2SERVER", "/bin/true", 1 );
     kill( ws2_table_header( connection_table() )->server_pid, SIGTERM );

@@ -12,11 +12,10 @@
 
 /* Every message must leave the server with the descriptors it had, answering others. */
 #define check_unharmed( before ) \
-    do \
-    { \
+    do { \
         eventually( server_fds() == before ); \
         ck_assert( harness_table_empty() ); \
-    } while (0)
+    } while ( 0 )
 
 static int hangs_up( int fd )
 {
@@ -36,12 +35,12 @@ START_TEST( wrong_sizes )
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
-    memset( message, 0, sizeof(message) );
+    memset( message, 0, sizeof( message ) );
     message[0] = WS2_LIST;
-    for (size_t size = 0; size < sizeof(message); size += size < 100 ? 1 : 333)
+    for ( size_t size = 0; size < sizeof( message ); size += size < 100 ? 1 : 333 )
     {
         int fd = raw_connect();
-        if (size == sizeof(struct ws2_request)) size++;
+        if ( size == sizeof( struct ws2_request ) ) size++;
         ck_assert_int_eq( raw_send( fd, message, size, NULL, 0 ), size );
         ck_assert_msg( hangs_up( fd ), "size %zu", size );
         close( fd );
@@ -68,37 +67,37 @@ START_TEST( order_and_rights )
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
     /* nothing before HELLO, nothing unknown, no second HELLO */
-    for (request.type = 0; request.type < 40; request.type++)
+    for ( request.type = 0; request.type < 40; request.type++ )
     {
-        if (request.type == WS2_HELLO) continue;
+        if ( request.type == WS2_HELLO ) continue;
         fd = raw_connect();
-        ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+        ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
         ck_assert_msg( hangs_up( fd ), "type %u before HELLO", request.type );
         close( fd );
     }
-    for (request.type = 0; request.type < 40; request.type++)
+    for ( request.type = 0; request.type < 40; request.type++ )
     {
-        if (request.type > WS2_HELLO && request.type < WS2_REQUEST_COUNT) continue;
+        if ( request.type > WS2_HELLO && request.type < WS2_REQUEST_COUNT ) continue;
         fd = raw_attach( PID, &reply, NULL );
-        ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+        ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
         ck_assert_msg( hangs_up( fd ), "type %u", request.type );
         close( fd );
     }
     /* an observer can only look */
-    for (request.type = WS2_HELLO; request.type < WS2_REQUEST_COUNT; request.type++)
+    for ( request.type = WS2_HELLO; request.type < WS2_REQUEST_COUNT; request.type++ )
     {
         fd = raw_attach( 0, &reply, NULL );
-        if (request.type == WS2_LIST) ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+        if ( request.type == WS2_LIST ) ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
         else
         {
-            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
             ck_assert_msg( hangs_up( fd ), "type %u from an observer", request.type );
         }
         close( fd );
     }
     /* another version is told ours */
     fd = raw_connect();
-    request = (struct ws2_request){ .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION + 1, .windows_pid = PID };
+    request = ( struct ws2_request ){ .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION + 1, .windows_pid = PID };
     ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), WSAENETDOWN );
     ck_assert_uint_eq( reply.detail, WS2_DETAIL_VERSION );
     ck_assert_uint_eq( reply.instance, WS2_LAYOUT_VERSION );
@@ -119,24 +118,25 @@ START_TEST( descriptors_where_none_belong )
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
-    for (int i = 0; i < 16; i++) fds[i] = open( "/dev/zero", O_RDONLY | O_CLOEXEC );
+    for ( int i = 0; i < 16; i++ ) fds[i] = open( "/dev/zero", O_RDONLY | O_CLOEXEC );
     fd = raw_attach( PID, &reply, NULL );
-    for (int count = 0; count <= 16; count++)
-        for (request.type = WS2_HELLO + 1; request.type < WS2_REQUEST_COUNT; request.type++)
+    for ( int count = 0; count <= 16; count++ )
+        for ( request.type = WS2_HELLO + 1; request.type < WS2_REQUEST_COUNT; request.type++ )
         {
-            if (request.type == WS2_WATCH) continue;
-            if (request.type == WS2_NAME || request.type == WS2_CLOSE || request.type == WS2_SPENT ||
-                request.type == WS2_RESUMED)
+            if ( request.type == WS2_WATCH ) continue;
+            if ( request.type == WS2_NAME || request.type == WS2_CLOSE || request.type == WS2_SPENT ||
+                 request.type == WS2_RESUMED )
             {
-                ck_assert_int_eq( raw_send( fd, &request, sizeof(request), fds, count ), sizeof(request) );
+                ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), fds, count ), sizeof( request ) );
                 continue;
             }
-            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), fds, count ), sizeof(request) );
-            ck_assert_int_ge( raw_receive( fd, &reply, sizeof(reply), NULL ), (ssize_t)sizeof(reply) );
+            ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), fds, count ), sizeof( request ) );
+            ck_assert_int_ge( raw_receive( fd, &reply, sizeof( reply ), NULL ), (ssize_t)sizeof( reply ) );
             /* a LEASE or a LIST alone is in order; /dev/zero is no socket */
-            if (count || ( request.type != WS2_LEASE && request.type != WS2_LIST )) ck_assert_uint_ne( reply.error, 0 );
+            if ( count || ( request.type != WS2_LEASE && request.type != WS2_LIST ) )
+                ck_assert_uint_ne( reply.error, 0 );
         }
-    for (int i = 0; i < 16; i++) close( fds[i] );
+    for ( int i = 0; i < 16; i++ ) close( fds[i] );
     close( fd );
     check_unharmed( before );
     close( keeper );
@@ -159,17 +159,23 @@ START_TEST( watches )
     fd = raw_attach( PID, &reply, NULL );
     ck_assert( !pipe2( ends, O_CLOEXEC ) && !pipe2( dead, O_CLOEXEC ) && !socketpair( AF_UNIX, SOCK_STREAM, 0, pair ) );
     close( dead[1] );
-    snprintf( path, sizeof(path), "/proc/self/fd/%d", ends[0] );
+    snprintf( path, sizeof( path ), "/proc/self/fd/%d", ends[0] );
     {
-        const int wrong[] = { socket( AF_INET, SOCK_DGRAM, 0 ), socket( AF_INET, SOCK_STREAM, 0 ), pair[0], dead[0], ends[1],
-                              socket( AF_UNIX, SOCK_DGRAM, 0 ), memfd_create( "watch", 0 ), open( "/dev/zero", O_RDONLY ),
+        const int wrong[] = { socket( AF_INET, SOCK_DGRAM, 0 ),
+                              socket( AF_INET, SOCK_STREAM, 0 ),
+                              pair[0],
+                              dead[0],
+                              ends[1],
+                              socket( AF_UNIX, SOCK_DGRAM, 0 ),
+                              memfd_create( "watch", 0 ),
+                              open( "/dev/zero", O_RDONLY ),
                               open( path, O_RDWR ) };
 
-        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        for ( size_t i = 0; i < sizeof( wrong ) / sizeof( wrong[0] ); i++ )
         {
             ck_assert_int_ge( wrong[i], 0 );
             ck_assert_msg( raw_request( fd, &watch, wrong[i], &reply, NULL ) == WSAEINVAL, "descriptor %zu", i );
-            if (wrong[i] != ends[1]) close( wrong[i] );
+            if ( wrong[i] != ends[1] ) close( wrong[i] );
         }
     }
     ck_assert_int_eq( raw_request( fd, &watch, ends[0], &reply, NULL ), 0 );
@@ -182,27 +188,30 @@ END_TEST
 
 START_TEST( wrong_indexes )
 {
-    static const uint32_t values[] = { 0, 1, 63, 64, WS2_SLOT_COUNT - 1, WS2_SLOT_COUNT, 0x7fffffff, 0x80000000, 0xffffffff };
+    static const uint32_t values[] = { 0,          1,          63,        64, WS2_SLOT_COUNT - 1, WS2_SLOT_COUNT,
+                                       0x7fffffff, 0x80000000, 0xffffffff };
     struct ws2_reply reply, lease;
     int before, keeper, fd, socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    const int count = sizeof(values) / sizeof(values[0]);
+    const int count = sizeof( values ) / sizeof( values[0] );
 
     harness_begin();
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
     fd = raw_attach( PID, &reply, NULL );
-    ck_assert_int_eq( raw_request( fd, &(struct ws2_request){ .type = WS2_LEASE }, -1, &lease, NULL ), 0 );
-    for (int i = 0; i < count; i++)
-        for (int j = 0; j < count; j++)
+    ck_assert_int_eq( raw_request( fd, &( struct ws2_request ){ .type = WS2_LEASE }, -1, &lease, NULL ), 0 );
+    for ( int i = 0; i < count; i++ )
+        for ( int j = 0; j < count; j++ )
         {
-            struct ws2_request request = { .slot = values[i], .generation = values[j], .handle = values[j], .windows_pid = PID };
+            struct ws2_request request = {
+                .slot = values[i], .generation = values[j], .handle = values[j], .windows_pid = PID
+            };
 
             /* slots that are FREE, another's, or no slots at all */
             request.type = WS2_DUPLICATE;
             ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAENOTSOCK );
             request.type = WS2_CLOSE;
-            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
             request.type = WS2_PUBLISH;
             ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
             request.type = WS2_BIND;
@@ -210,12 +219,12 @@ START_TEST( wrong_indexes )
             request.type = WS2_LIST;
             ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
             request.type = WS2_NAME;
-            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
             request.type = WS2_SPENT;
             request.ticket = values[i];
-            ck_assert_int_eq( raw_send( fd, &request, sizeof(request), NULL, 0 ), sizeof(request) );
+            ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
             request.type = WS2_DUPLICATE;
-            if (values[i]) ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
+            if ( values[i] ) ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
         }
     close( fd );
     check_unharmed( before );
@@ -238,37 +247,42 @@ START_TEST( random_bytes )
     harness_start_server();
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
-    for (int i = 0; i < 20000; i++)
+    for ( int i = 0; i < 20000; i++ )
     {
-        struct { struct ws2_request request; char more[40]; } message;
-        const size_t size = rand_r( &seed ) % 100 ? sizeof(message.request) : rand_r( &seed ) % sizeof(message);
+        struct
+        {
+            struct ws2_request request;
+            char more[40];
+        } message;
+        const size_t size = rand_r( &seed ) % 100 ? sizeof( message.request ) : rand_r( &seed ) % sizeof( message );
         char answer[8192];
 
-        if (fd < 0)
+        if ( fd < 0 )
         {
             fd = raw_connect();
-            if (rand_r( &seed ) % 4)
+            if ( rand_r( &seed ) % 4 )
             {
                 close( fd );
                 fd = raw_attach( PID, &reply, NULL );
             }
         }
-        for (size_t j = 0; j < sizeof(message); j++) ( (char *)&message )[j] = rand_r( &seed ) % 3 ? 0 : rand_r( &seed );
-        if (rand_r( &seed ) % 20) message.request.type = rand_r( &seed ) % WS2_REQUEST_COUNT;
-        if (rand_r( &seed ) % 3) message.request.windows_pid = PID;
+        for ( size_t j = 0; j < sizeof( message ); j++ )
+            ( (char *)&message )[j] = rand_r( &seed ) % 3 ? 0 : rand_r( &seed );
+        if ( rand_r( &seed ) % 20 ) message.request.type = rand_r( &seed ) % WS2_REQUEST_COUNT;
+        if ( rand_r( &seed ) % 3 ) message.request.windows_pid = PID;
         /* guessing is slowed down, which another test looks at */
-        if (message.request.type == WS2_REDEEM) message.request.type = WS2_CLOSE;
-        if (raw_send( fd, &message, size, fds + rand_r( &seed ) % 4, rand_r( &seed ) % 2 ) < 0)
+        if ( message.request.type == WS2_REDEEM ) message.request.type = WS2_CLOSE;
+        if ( raw_send( fd, &message, size, fds + rand_r( &seed ) % 4, rand_r( &seed ) % 2 ) < 0 )
         {
             close( fd );
             fd = -1;
             continue;
         }
-        while (fd >= 0 && recv( fd, answer, sizeof(answer), MSG_DONTWAIT ) > 0) continue;
+        while ( fd >= 0 && recv( fd, answer, sizeof( answer ), MSG_DONTWAIT ) > 0 ) continue;
     }
-    if (fd >= 0) close( fd );
+    if ( fd >= 0 ) close( fd );
     check_unharmed( before );
-    for (int i = 0; i < 4; i++) close( fds[i] );
+    for ( int i = 0; i < 4; i++ ) close( fds[i] );
     close( keeper );
     harness_end();
 }
@@ -290,7 +304,7 @@ START_TEST( scribbled_table )
     keeper = raw_attach( 0, &reply, NULL );
     before = server_fds_at_rest();
     server = harness_server();
-    for (int round = 0; round < 30; round++)
+    for ( int round = 0; round < 30; round++ )
     {
         fd = raw_attach( PID, &reply, &memfd );
         ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
@@ -300,16 +314,18 @@ START_TEST( scribbled_table )
         ck_assert_int_lt( ftruncate( memfd, 0 ), 0 );
         words = (uint32_t *)ws2_table_slot( table, first );
         socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-        for (int i = 0; i < 200; i++)
+        for ( int i = 0; i < 200; i++ )
         {
-            struct ws2_request next = { .slot = first + rand_r( &seed ) % WS2_BLOCK_SLOTS, .windows_pid = PID, .handle = 4 };
+            struct ws2_request next = { .slot = first + rand_r( &seed ) % WS2_BLOCK_SLOTS,
+                                        .windows_pid = PID,
+                                        .handle = 4 };
             struct ws2_slot *slot = ws2_table_slot( table, next.slot );
 
-            for (int j = 0; j < 200; j++) words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 )] = rand_r( &seed );
+            for ( int j = 0; j < 200; j++ ) words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 )] = rand_r( &seed );
             /* the directories too, but for the header that names the table */
-            for (int j = 0; j < 50; j++)
-                ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
-            for (int j = 0; j < 50; j++) ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
+            for ( int j = 0; j < 50; j++ ) ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
+            for ( int j = 0; j < 50; j++ )
+                ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
             slot->cookie = cookie_of( socket_fd );
             next.generation = ws2_word_generation( slot->word );
             next.type = rand_r( &seed ) % 2 ? WS2_ADOPT : WS2_DUPLICATE;
@@ -343,17 +359,18 @@ START_TEST( scribbled_table_taken_over )
     fd = raw_attach( PID, &reply, &memfd );
     table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
     ck_assert_ptr_ne( table, MAP_FAILED );
-    for (int round = 0; round < 30; round++)
+    for ( int round = 0; round < 30; round++ )
     {
         uint32_t *words = (uint32_t *)ws2_table_slot( table, 0 ), *clients = (uint32_t *)ws2_table_clients( table );
         const pid_t server = harness_server();
 
-        for (int i = 0; i < 1000; i++)
+        for ( int i = 0; i < 1000; i++ )
         {
             words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 * 16 )] = rand_r( &seed );
             /* states that are ones, too */
             words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 16 ) * 32] = rand_r( &seed ) % 4;
-            clients[rand_r( &seed ) % ( WS2_CLIENT_COUNT * 8 )] = rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : (uint32_t)getpid();
+            clients[rand_r( &seed ) % ( WS2_CLIENT_COUNT * 8 )] =
+                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : (uint32_t)getpid();
             ws2_table_blocks( table )[rand_r( &seed ) % WS2_BLOCK_COUNT] =
                 rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : rand_r( &seed ) % ( WS2_CLIENT_COUNT + 4 );
         }
@@ -384,13 +401,13 @@ START_TEST( floods )
     before = server_fds_at_rest();
     /* requests whose answers are never read: hung up on, others served meanwhile */
     fds[0] = raw_attach( PID, &reply, NULL );
-    while (raw_send( fds[0], &request, sizeof(request), NULL, 0 ) == sizeof(request) && sent < 100000) sent++;
+    while ( raw_send( fds[0], &request, sizeof( request ), NULL, 0 ) == sizeof( request ) && sent < 100000 ) sent++;
     ck_assert_int_lt( sent, 100000 );
     close( fds[0] );
     /* connections of one process are limited */
-    for (int i = 0; i < 64; i++) fds[i] = raw_connect();
+    for ( int i = 0; i < 64; i++ ) fds[i] = raw_connect();
     eventually( server_fds() < before + 16 );
-    for (int i = 0; i < 64; i++) close( fds[i] );
+    for ( int i = 0; i < 64; i++ ) close( fds[i] );
     check_unharmed( before );
     close( keeper );
     harness_end();
@@ -409,14 +426,14 @@ static int reaches_into( pid_t pid )
     char path[64];
     int reached = 0;
 
-    for (int i = 0; i < 64; i++)
+    for ( int i = 0; i < 64; i++ )
     {
-        snprintf( path, sizeof(path), "/proc/%d/fd/%d", (int)pid, i );
+        snprintf( path, sizeof( path ), "/proc/%d/fd/%d", (int)pid, i );
         reached += open( path, O_RDONLY | O_CLOEXEC ) >= 0;
     }
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
     {
-        snprintf( path, sizeof(path), "/proc/%d/%s", (int)pid, (const char *[]){ "fd", "map_files", "mem" }[i] );
+        snprintf( path, sizeof( path ), "/proc/%d/%s", (int)pid, ( const char *[] ){ "fd", "map_files", "mem" }[i] );
         reached += open( path, O_RDONLY | O_CLOEXEC ) >= 0;
     }
     return reached;
@@ -430,18 +447,18 @@ static int other_user( void *context )
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
     char path[128];
 
-    if (!nobody || setgid( nobody->pw_gid ) || setuid( nobody->pw_uid )) return 1;
-    snprintf( address.sun_path, sizeof(address.sun_path), "%s/" WS2_SERVER_SOCKET, harness_directory );
-    snprintf( path, sizeof(path), "%s/" WS2_SERVER_LOCK, harness_directory );
-    if (reaches_into( door->server ) || reaches_into( door->client )) return 7;
-    if (!door->open)
+    if ( !nobody || setgid( nobody->pw_gid ) || setuid( nobody->pw_uid ) ) return 1;
+    snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" WS2_SERVER_SOCKET, harness_directory );
+    snprintf( path, sizeof( path ), "%s/" WS2_SERVER_LOCK, harness_directory );
+    if ( reaches_into( door->server ) || reaches_into( door->client ) ) return 7;
+    if ( !door->open )
     {
-        if (open( path, O_RDONLY ) >= 0 || errno != EACCES) return 2;
-        if (!connect( fd, (struct sockaddr *)&address, sizeof(address) ) || errno != EACCES) return 3;
+        if ( open( path, O_RDONLY ) >= 0 || errno != EACCES ) return 2;
+        if ( !connect( fd, (struct sockaddr *)&address, sizeof( address ) ) || errno != EACCES ) return 3;
         return connection_attach( PID ) == WSAENETDOWN ? 0 : 4;
     }
     /* even where the directory has been opened to all, the server looks at who it is */
-    if (connect( fd, (struct sockaddr *)&address, sizeof(address) )) return 5;
+    if ( connect( fd, (struct sockaddr *)&address, sizeof( address ) ) ) return 5;
     return hangs_up( fd ) ? 0 : 6;
 }
 
@@ -451,9 +468,10 @@ static int sharing_client( void *context )
     uint32_t slot, generation, ticket;
     int fd, unknown;
 
-    if (connection_attach( PID ) || (fd = socket_make( 4, &slot, &generation )) < 0 ||
-        ticket_issue( slot, generation, 4, fd, PID, &ticket, &unknown ) || write( *(int *)context, "", 1 ) != 1) return 1;
-    for (;;) pause();
+    if ( connection_attach( PID ) || ( fd = socket_make( 4, &slot, &generation ) ) < 0 ||
+         ticket_issue( slot, generation, 4, fd, PID, &ticket, &unknown ) || write( *(int *)context, "", 1 ) != 1 )
+        return 1;
+    for ( ;; ) pause();
 }
 
 START_TEST( other_users )
@@ -467,7 +485,7 @@ START_TEST( other_users )
     door.client = process_start( sharing_client, &ready[1] );
     ck_assert_int_eq( read( ready[0], path, 1 ), 1 );
     door.server = harness_server();
-    if (geteuid())
+    if ( geteuid() )
     {
         /* who cannot become another user can still see that the door is shut */
         struct stat st;
@@ -478,7 +496,7 @@ START_TEST( other_users )
     {
         ck_assert_int_gt( reaches_into( door.server ), 3 ); /* what it looks for is there */
         ck_assert_int_eq( process_wait( process_start( other_user, &door ) ), 0 );
-        snprintf( path, sizeof(path), "%s/" WS2_SERVER_SOCKET, harness_directory );
+        snprintf( path, sizeof( path ), "%s/" WS2_SERVER_SOCKET, harness_directory );
         chmod( harness_directory, 0777 );
         chmod( path, 0777 );
         door.open = 1;

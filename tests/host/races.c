@@ -15,7 +15,7 @@
 #include "transfer.h"
 
 #define PID 0x20
-#define PAIRS 6           /* handles 2i and 2i+1 are the ends of a connection */
+#define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */
 #define HANDLES ( 2 * PAIRS )
 #define WORKERS 5
 
@@ -40,7 +40,7 @@ static uint64_t handle_at( unsigned int i ) { return 0x100 + 4 * i; }
 
 static int is_end( int32_t error )
 {
-    switch (error)
+    switch ( error )
     {
     case 0:
     case WSA_IO_PENDING:
@@ -66,9 +66,9 @@ static int is_end( int32_t error )
 static void note( const char *name, NTSTATUS status, int32_t error )
 {
     atomic_fetch_add_explicit( &calls, 1, memory_order_relaxed );
-    if (status == WS2_STATUS_ADOPT || status == WS2_STATUS_CLOSED || status == WS2_STATUS_ALERT) return;
-    if (!status && is_end( error )) return;
-    if (atomic_fetch_add( &wrong, 1 )) return;
+    if ( status == WS2_STATUS_ADOPT || status == WS2_STATUS_CLOSED || status == WS2_STATUS_ALERT ) return;
+    if ( !status && is_end( error ) ) return;
+    if ( atomic_fetch_add( &wrong, 1 ) ) return;
     wrong_code = status ? status : error;
     wrong_call = name;
 }
@@ -83,23 +83,23 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
     static struct ws2_notify_fetch_params notify;
 
     (void)unused;
-    for (;;)
+    for ( ;; )
     {
         unix_io_wait( &wait );
-        do
-        {
+        do {
             unix_operation_fetch( &fetch );
-            for (uint32_t i = 0; i < fetch.count; i++)
+            for ( uint32_t i = 0; i < fetch.count; i++ )
             {
-                for (uint32_t j = 0; j < fetch.completions[i].write_count; j++)
+                for ( uint32_t j = 0; j < fetch.completions[i].write_count; j++ )
                     memcpy( (void *)(uintptr_t)fetch.completions[i].writes[j].target,
-                            (void *)(uintptr_t)fetch.completions[i].writes[j].source, fetch.completions[i].writes[j].size );
+                            (void *)(uintptr_t)fetch.completions[i].writes[j].source,
+                            fetch.completions[i].writes[j].size );
                 atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].told, 1 );
                 atomic_fetch_add( &completions, 1 );
             }
-        } while (fetch.count);
+        } while ( fetch.count );
         do unix_notify_fetch( &notify );
-        while (notify.count);
+        while ( notify.count );
     }
 }
 
@@ -112,11 +112,12 @@ static struct sockaddr_in listener_address = { .sin_family = AF_INET };
 
 static int make( uint32_t type, uint64_t handle )
 {
-    struct ws2_socket_create_params create = { .family = WS_AF_INET, .type = type, .protocol = type == SOCK_STREAM ? 6 : 17,
-                                               .flags = WS2_FLAG_OVERLAPPED };
+    struct ws2_socket_create_params create = {
+        .family = WS_AF_INET, .type = type, .protocol = type == SOCK_STREAM ? 6 : 17, .flags = WS2_FLAG_OVERLAPPED
+    };
     struct ws2_socket_install_params install = { .handle = handle };
 
-    if (unix_socket_create( &create ) || create.error) return 0;
+    if ( unix_socket_create( &create ) || create.error ) return 0;
     install.descriptor = create.descriptor;
     return !unix_socket_install( &install ) && !install.error;
 }
@@ -125,7 +126,7 @@ static void close_one( uint64_t handle )
 {
     struct ws2_handle_params params = { .handle = handle };
 
-    if (unix_close_begin( &params )) return;
+    if ( unix_close_begin( &params ) ) return;
     unix_close_end( &params );
     atomic_fetch_add_explicit( &closes, 1, memory_order_relaxed );
 }
@@ -133,30 +134,32 @@ static void close_one( uint64_t handle )
 static void make_pair( unsigned int pair )
 {
     const uint64_t client = handle_at( 2 * pair ), server = handle_at( 2 * pair + 1 );
-    struct ws2_address_params connect = { .handle = client, .address = user( &listener_address ), .size = sizeof(listener_address) };
+    struct ws2_address_params connect = { .handle = client,
+                                          .address = user( &listener_address ),
+                                          .size = sizeof( listener_address ) };
     struct ws2_accept_params accept = { .handle = listener_handle };
     struct ws2_socket_install_params install = { .handle = server };
     NTSTATUS status;
 
-    if (pair == PAIRS - 1)
+    if ( pair == PAIRS - 1 )
     {
         make( SOCK_DGRAM, client );
         make( SOCK_DGRAM, server );
         return;
     }
-    if (!make( SOCK_STREAM, client )) return;
-    while ((status = unix_connect( &connect )) == WS2_STATUS_ALERT) continue;
+    if ( !make( SOCK_STREAM, client ) ) return;
+    while ( ( status = unix_connect( &connect ) ) == WS2_STATUS_ALERT ) continue;
     note( "connect", status, connect.error );
     /* not necessarily the one just connected: any will do */
-    while ((status = unix_accept( &accept )) == WS2_STATUS_ALERT && !atomic_load( &stop )) continue;
-    if (status || accept.error) return;
+    while ( ( status = unix_accept( &accept ) ) == WS2_STATUS_ALERT && !atomic_load( &stop ) ) continue;
+    if ( status || accept.error ) return;
     install.descriptor = accept.descriptor;
     unix_socket_install( &install );
 }
 
 static void renew( unsigned int pair )
 {
-    if (pthread_mutex_trylock( &owners[pair] )) return;
+    if ( pthread_mutex_trylock( &owners[pair] ) ) return;
     close_one( handle_at( 2 * pair ) );
     close_one( handle_at( 2 * pair + 1 ) );
     make_pair( pair );
@@ -179,16 +182,18 @@ static void do_receive( struct worker *w, uint64_t handle )
     struct ws2_transfer_params params = { .handle = handle, .buffer = user( w->buffer ), .size = 256 };
     NTSTATUS status;
 
-    while ((status = unix_recv( &params )) == WS2_STATUS_ALERT && !over( &params.wait )) continue;
+    while ( ( status = unix_recv( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "recv", status, params.error );
 }
 
 static void do_send( struct worker *w, uint64_t handle )
 {
-    struct ws2_transfer_params params = { .handle = handle, .buffer = user( w->buffer ), .size = 1 + rand_r( &w->seed ) % 256 };
+    struct ws2_transfer_params params = { .handle = handle,
+                                          .buffer = user( w->buffer ),
+                                          .size = 1 + rand_r( &w->seed ) % 256 };
     NTSTATUS status;
 
-    while ((status = unix_send( &params )) == WS2_STATUS_ALERT && !over( &params.wait )) continue;
+    while ( ( status = unix_send( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "send", status, params.error );
 }
 
@@ -202,7 +207,7 @@ static void do_select( struct worker *w, uint64_t handle )
     struct ws2_select_params params = { .read = user( &read ), .except = user( &except ), .timeout = 20000 };
     NTSTATUS status;
 
-    while ((status = unix_select( &params )) == WS2_STATUS_ALERT && !over( &params.wait )) continue;
+    while ( ( status = unix_select( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "select", status, params.error );
 }
 
@@ -217,27 +222,35 @@ static void do_poll( struct worker *w, uint64_t handle )
     struct ws2_poll_params params = { .fds = user( fds ), .count = 2, .timeout = 20, .wait = { .reserved = 1 } };
     NTSTATUS status;
 
-    while ((status = unix_poll( &params )) == WS2_STATUS_ALERT && !over( &params.wait )) continue;
+    while ( ( status = unix_poll( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "poll", status, params.error );
 }
 
 static void do_events( struct worker *w, uint64_t handle )
 {
-    struct ws2_event_select_params select = { .handle = handle, .mask = rand_r( &w->seed ) % 3 ? 0x3f : 0, .target = 0x1000,
+    struct ws2_event_select_params select = { .handle = handle,
+                                              .mask = rand_r( &w->seed ) % 3 ? 0x3f : 0,
+                                              .target = 0x1000,
                                               .message = rand_r( &w->seed ) % 8 ? 0 : 0x400 };
     struct ws2_event_enum_params take = { .handle = handle };
-    struct ws2_ioctl_params blocking = { .handle = handle, .code = 0x8004667e, .in = user( &( uint32_t ){ 0 } ), .in_size = 4,
-                                         .has_count = 1, .change_fd = -1 };
+    struct ws2_ioctl_params blocking = { .handle = handle,
+                                         .code = 0x8004667e,
+                                         .in = user( &( uint32_t ){ 0 } ),
+                                         .in_size = 4,
+                                         .has_count = 1,
+                                         .change_fd = -1 };
 
     check_call( event_select, select, select.error );
     check_call( event_enum, take, take.error );
-    if (!select.mask) check_call( ioctl, blocking, blocking.error );
+    if ( !select.mask ) check_call( ioctl, blocking, blocking.error );
 }
 
 static struct ws2_operation operation_for( struct worker *w, uint64_t handle )
 {
-    return ( struct ws2_operation ){ .handle = handle, .target = { .iosb = 1 + w->number, .event = rand_r( &w->seed ) & 4,
-                                                                   .thread_id = 1 + w->number } };
+    return ( struct ws2_operation ){
+        .handle = handle,
+        .target = { .iosb = 1 + w->number, .event = rand_r( &w->seed ) & 4, .thread_id = 1 + w->number }
+    };
 }
 
 /* What an operation may still read and write when its thread has gone on. Several may write to one buffer at a time. */
@@ -251,16 +264,19 @@ const char *__tsan_default_suppressions( void ) { return "race:received\nrace:an
 static void do_overlapped( struct worker *w, uint64_t handle )
 {
     struct windows_buffer buffer = { .size = 1 + rand_r( &w->seed ) % 255, .pointer = user( received ) };
-    struct ws2_operation_transfer_params params = { .operation = operation_for( w, handle ), .buffers = user( &buffer ), .count = 1 };
-    struct ws2_operation_cancel_params cancel = { .handle = rand_r( &w->seed ) % 8 ? handle : 0, .iosb = 1 + w->number };
+    struct ws2_operation_transfer_params params = { .operation = operation_for( w, handle ),
+                                                    .buffers = user( &buffer ),
+                                                    .count = 1 };
+    struct ws2_operation_cancel_params cancel = { .handle = rand_r( &w->seed ) % 8 ? handle : 0,
+                                                  .iosb = 1 + w->number };
 
-    if (rand_r( &w->seed ) % 2) check_call( operation_receive, params, params.operation.error );
+    if ( rand_r( &w->seed ) % 2 ) check_call( operation_receive, params, params.operation.error );
     else
     {
         buffer.pointer = user( sent );
         check_call( operation_send, params, params.operation.error );
     }
-    if (rand_r( &w->seed ) % 2) check_call( operation_cancel, cancel, cancel.error );
+    if ( rand_r( &w->seed ) % 2 ) check_call( operation_cancel, cancel, cancel.error );
 }
 
 static void do_afd( struct worker *w, uint64_t handle )
@@ -270,19 +286,28 @@ static void do_afd( struct worker *w, uint64_t handle )
         struct ws2_afd_poll_header header;
         struct ws2_afd_poll_entry entries[2];
     } input = { { -100000, 2, 0 }, { { handle, 0x1ff, 0 }, { handle_at( rand_r( &w->seed ) % HANDLES ), 0xa9, 0 } } };
-    struct ws2_afd_poll_params params = { .operation = operation_for( w, handle ), .input = user( &input ), .input_size = sizeof(input),
-                                          .output = user( answered ), .output_size = sizeof(input) };
+    struct ws2_afd_poll_params params = { .operation = operation_for( w, handle ),
+                                          .input = user( &input ),
+                                          .input_size = sizeof( input ),
+                                          .output = user( answered ),
+                                          .output_size = sizeof( input ) };
     struct ws2_operation_cancel_params cancel = { .handle = handle, .iosb = 1 + w->number };
 
     check_call( afd_poll, params, params.operation.error );
-    if (rand_r( &w->seed ) % 4 == 0) check_call( operation_cancel, cancel, cancel.error );
+    if ( rand_r( &w->seed ) % 4 == 0 ) check_call( operation_cancel, cancel, cancel.error );
 }
 
 static void do_notify( struct worker *w, uint64_t handle )
 {
-    struct ws2_notify_register_params params = { .handle = handle, .port = 0x500, .key = 1, .filter = 0xf,
-                                                 .operation = 1u << rand_r( &w->seed ) % 3, .trigger = rand_r( &w->seed ) % 2 ? 1 : 4 };
-    struct ws2_notify_taken_params taken = { .port = 0x500, .how = rand_r( &w->seed ) % 3, .count = 1, .handles = user( &handle ) };
+    struct ws2_notify_register_params params = { .handle = handle,
+                                                 .port = 0x500,
+                                                 .key = 1,
+                                                 .filter = 0xf,
+                                                 .operation = 1u << rand_r( &w->seed ) % 3,
+                                                 .trigger = rand_r( &w->seed ) % 2 ? 1 : 4 };
+    struct ws2_notify_taken_params taken = {
+        .port = 0x500, .how = rand_r( &w->seed ) % 3, .count = 1, .handles = user( &handle )
+    };
 
     check_call( notify_register, params, params.error );
     check_call( notify_taken, taken, taken.error );
@@ -296,9 +321,9 @@ static void do_share( struct worker *w, uint64_t handle )
     struct ws2_socket_install_params install = { .handle = 0x800 + 4 * w->number };
 
     check_call( duplicate, duplicate, duplicate.error );
-    if (!( redeem.ticket = duplicate.ticket ) || duplicate.error) return;
+    if ( !( redeem.ticket = duplicate.ticket ) || duplicate.error ) return;
     check_call( redeem, redeem, redeem.error );
-    if (redeem.error) return;
+    if ( redeem.error ) return;
     install.descriptor = redeem.descriptor;
     unix_socket_install( &install );
     do_send( w, install.handle );
@@ -308,9 +333,11 @@ static void do_share( struct worker *w, uint64_t handle )
 static void do_ask( struct worker *w, uint64_t handle )
 {
     char name[128];
-    int32_t size = sizeof(name), value = 0, length = sizeof(value);
+    int32_t size = sizeof( name ), value = 0, length = sizeof( value );
     struct ws2_address_params address = { .handle = handle, .address = user( name ), .size_pointer = user( &size ) };
-    struct ws2_option_params option = { .handle = handle, .level = 0xffff, .name = 0x1007, .value = user( &value ), .length = user( &length ) };
+    struct ws2_option_params option = {
+        .handle = handle, .level = 0xffff, .name = 0x1007, .value = user( &value ), .length = user( &length )
+    };
     struct ws2_port_params port = { .handle = handle, .port = { .handle = 0x300, .key = w->number } };
     struct ws2_thread_params thread = { .thread = 1 + rand_r( &w->seed ) % WORKERS };
 
@@ -332,10 +359,18 @@ static const struct
 {
     const char *name;
     void ( *perform )( struct worker *w, uint64_t handle );
-} kinds[] = { { "receive", do_receive }, { "send", do_send },       { "select", do_select },     { "poll", do_poll },
-              { "events", do_events },   { "overlapped", do_overlapped }, { "afd", do_afd },     { "notify", do_notify },
-              { "share", do_share },     { "ask", do_ask },         { "disconnect", do_disconnect } };
-#define KINDS ( sizeof(kinds) / sizeof(kinds[0]) )
+} kinds[] = { { "receive", do_receive },
+              { "send", do_send },
+              { "select", do_select },
+              { "poll", do_poll },
+              { "events", do_events },
+              { "overlapped", do_overlapped },
+              { "afd", do_afd },
+              { "notify", do_notify },
+              { "share", do_share },
+              { "ask", do_ask },
+              { "disconnect", do_disconnect } };
+#define KINDS ( sizeof( kinds ) / sizeof( kinds[0] ) )
 
 static void *work( void *context )
 {
@@ -343,14 +378,14 @@ static void *work( void *context )
     struct ws2_thread_params self = { .thread = 1 + w->number };
 
     unix_wait_thread( &self );
-    while (!atomic_load( &stop ))
+    while ( !atomic_load( &stop ) )
     {
         const uint64_t handle = handle_at( rand_r( &w->seed ) % HANDLES );
         const uint32_t choice = rand_r( &w->seed ) % 8;
 
         /* the first worker closes, and so do the others now and then */
-        if (w->number == 0 || choice == 0) do_close( w, handle );
-        else if (choice < 6) kinds[w->mix].perform( w, handle );
+        if ( w->number == 0 || choice == 0 ) do_close( w, handle );
+        else if ( choice < 6 ) kinds[w->mix].perform( w, handle );
         else kinds[( w->mix + w->number ) % KINDS].perform( w, handle );
     }
     return NULL;
@@ -367,14 +402,18 @@ static unsigned int milliseconds( void )
 
 static int listen_there( void )
 {
-    int32_t size = sizeof(listener_address);
-    struct ws2_address_params bind = { .handle = listener_handle, .address = user( &listener_address ), .size = sizeof(listener_address) };
-    struct ws2_address_params name = { .handle = listener_handle, .address = user( &listener_address ), .size_pointer = user( &size ) };
+    int32_t size = sizeof( listener_address );
+    struct ws2_address_params bind = { .handle = listener_handle,
+                                       .address = user( &listener_address ),
+                                       .size = sizeof( listener_address ) };
+    struct ws2_address_params name = { .handle = listener_handle,
+                                       .address = user( &listener_address ),
+                                       .size_pointer = user( &size ) };
     struct ws2_listen_params listen = { .handle = listener_handle, .backlog = 100 };
 
     listener_address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
-    return make( SOCK_STREAM, listener_handle ) && !unix_bind( &bind ) && !bind.error && !unix_listen( &listen ) && !listen.error &&
-           !unix_getsockname( &name ) && !name.error;
+    return make( SOCK_STREAM, listener_handle ) && !unix_bind( &bind ) && !bind.error && !unix_listen( &listen ) &&
+           !listen.error && !unix_getsockname( &name ) && !name.error;
 }
 
 /* In a process of its own, which has one connection to the server: the exit status tells. */
@@ -382,16 +421,16 @@ static int run_mix( void *context )
 {
     const uint32_t mix = *(const int *)context;
     struct ws2_attach_params attach = { .windows_pid = PID, .build = WS2_INTERFACE };
-    struct worker *workers = calloc( WORKERS, sizeof(*workers) );
+    struct worker *workers = calloc( WORKERS, sizeof( *workers ) );
     pthread_t io;
     uint64_t deadline;
     int before;
 
     unix_attach( &attach );
-    if (attach.error || !listen_there()) return 1;
-    for (unsigned int i = 0; i < PAIRS; i++) pthread_mutex_init( &owners[i], NULL ), make_pair( i );
+    if ( attach.error || !listen_there() ) return 1;
+    for ( unsigned int i = 0; i < PAIRS; i++ ) pthread_mutex_init( &owners[i], NULL ), make_pair( i );
     pthread_create( &io, NULL, io_thread, NULL );
-    for (uint32_t i = 0; i < WORKERS; i++)
+    for ( uint32_t i = 0; i < WORKERS; i++ )
     {
         workers[i].number = i;
         workers[i].mix = mix;
@@ -402,29 +441,30 @@ static int run_mix( void *context )
     atomic_store( &stop, 1 );
     deadline = harness_now() + 30000;
     /* what blocks for good ends with its socket, and what was lost has no socket that would end it */
-    for (uint32_t i = 0; i < WORKERS; i++)
+    for ( uint32_t i = 0; i < WORKERS; i++ )
     {
         struct timespec until;
 
         clock_gettime( CLOCK_REALTIME, &until );
         until.tv_sec += ( deadline - harness_now() ) / 1000 + 1;
-        if (pthread_timedjoin_np( workers[i].thread, NULL, &until )) return 2;
+        if ( pthread_timedjoin_np( workers[i].thread, NULL, &until ) ) return 2;
     }
-    for (unsigned int i = 0; i < HANDLES; i++) close_one( handle_at( i ) );
+    for ( unsigned int i = 0; i < HANDLES; i++ ) close_one( handle_at( i ) );
     close_one( listener_handle );
     before = descriptors_of( getpid() );
-    printf( "races: %s: %llu calls, %llu closes, %llu completions, %d descriptors\n", kinds[mix].name, (unsigned long long)calls,
-            (unsigned long long)closes, (unsigned long long)completions, before );
-    if (atomic_load( &wrong ))
+    printf( "races: %s: %llu calls, %llu closes, %llu completions, %d descriptors\n", kinds[mix].name,
+            (unsigned long long)calls, (unsigned long long)closes, (unsigned long long)completions, before );
+    if ( atomic_load( &wrong ) )
     {
         printf( "races: %llu wrong results, the first %#x of %s\n", (unsigned long long)wrong, wrong_code, wrong_call );
         fflush( NULL );
         return 3;
     }
-    for (deadline = harness_now() + 10000; descriptors_of( getpid() ) > 24 && harness_now() < deadline;) usleep( 10000 );
+    for ( deadline = harness_now() + 10000; descriptors_of( getpid() ) > 24 && harness_now() < deadline; )
+        usleep( 10000 );
     fflush( NULL );
-    if (descriptors_of( getpid() ) > 24) return 4;
-    if (closes < 10) return 5;
+    if ( descriptors_of( getpid() ) > 24 ) return 4;
+    if ( closes < 10 ) return 5;
     return 0;
 }
 

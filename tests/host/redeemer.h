@@ -12,12 +12,16 @@ struct order
     uint32_t windows_pid;
 };
 
-static struct { uint32_t slot, generation; int fd; } redeemed[64];
+static struct
+{
+    uint32_t slot, generation;
+    int fd;
+} redeemed[64];
 static unsigned int redeemed_count;
 
 static void redeemer_enumerate( connection_publish_function publish )
 {
-    for (unsigned int i = 0; i < redeemed_count; i++)
+    for ( unsigned int i = 0; i < redeemed_count; i++ )
         publish( redeemed[i].slot, redeemed[i].generation, HANDLE + 4 * i, redeemed[i].fd );
 }
 
@@ -30,20 +34,20 @@ static int redeemer( void *context )
     int fd;
 
     connection_enumerate_shared = redeemer_enumerate;
-    if ((error = connection_attach( order->windows_pid ))) return 1;
-    if (write( order->from_child, &error, sizeof(error) ) < 0) return 1;
-    while (read( order->to_child, &ticket, sizeof(ticket) ) == sizeof(ticket) && ticket)
+    if ( ( error = connection_attach( order->windows_pid ) ) ) return 1;
+    if ( write( order->from_child, &error, sizeof( error ) ) < 0 ) return 1;
+    while ( read( order->to_child, &ticket, sizeof( ticket ) ) == sizeof( ticket ) && ticket )
     {
         error = ticket_redeem( ticket, &slot, &generation, &fd );
-        if (!error)
+        if ( !error )
         {
             connection_name( slot, generation, HANDLE + 4 * redeemed_count );
             redeemed[redeemed_count].slot = slot;
             redeemed[redeemed_count].generation = generation;
             redeemed[redeemed_count++].fd = fd;
-            if (cookie_of( fd ) != ws2_table_slot( connection_table(), slot )->cookie) error = -1;
+            if ( cookie_of( fd ) != ws2_table_slot( connection_table(), slot )->cookie ) error = -1;
         }
-        if (write( order->from_child, &error, sizeof(error) ) < 0) return 1;
+        if ( write( order->from_child, &error, sizeof( error ) ) < 0 ) return 1;
     }
     return 0;
 }
@@ -69,7 +73,7 @@ static inline struct child child_start( uint32_t windows_pid )
     child.from = from[0];
     close( to[0] );
     close( from[1] );
-    ck_assert_int_eq( read( child.from, &attached, sizeof(attached) ), sizeof(attached) );
+    ck_assert_int_eq( read( child.from, &attached, sizeof( attached ) ), sizeof( attached ) );
     ck_assert_int_eq( attached, 0 );
     return child;
 }
@@ -78,8 +82,8 @@ static inline int child_redeem( struct child *child, uint32_t ticket )
 {
     int32_t error = -2;
 
-    ck_assert_int_eq( write( child->to, &ticket, sizeof(ticket) ), sizeof(ticket) );
-    ck_assert_int_eq( read( child->from, &error, sizeof(error) ), sizeof(error) );
+    ck_assert_int_eq( write( child->to, &ticket, sizeof( ticket ) ), sizeof( ticket ) );
+    ck_assert_int_eq( read( child->from, &error, sizeof( error ) ), sizeof( error ) );
     return error;
 }
 
@@ -87,7 +91,7 @@ static inline void child_end( struct child *child )
 {
     const uint32_t end = 0;
 
-    ck_assert_int_eq( write( child->to, &end, sizeof(end) ), sizeof(end) );
+    ck_assert_int_eq( write( child->to, &end, sizeof( end ) ), sizeof( end ) );
     ck_assert_int_eq( process_wait( child->pid ), 0 );
 }
 

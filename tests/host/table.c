@@ -20,14 +20,14 @@ START_TEST( layout )
     ck_assert_uint_eq( ws2_events_seen( events ), 0x201 );
     ck_assert_uint_eq( ws2_events_recorded( events ), 0x3ff );
     ck_assert_uint_eq( ws2_events_mask( events ), 0x21 );
-    ck_assert_uint_eq( sizeof(struct ws2_slot), 128 );
+    ck_assert_uint_eq( sizeof( struct ws2_slot ), 128 );
     ck_assert_uint_eq( offsetof( struct ws2_slot, backlog ), 124 );
     /* every part on a page, none overlapping */
     ck_assert_uint_eq( WS2_TABLE_BLOCKS % 4096, 0 );
     ck_assert_uint_eq( WS2_TABLE_CLIENTS % 4096, 0 );
     ck_assert_uint_eq( WS2_TABLE_SLOTS % 4096, 0 );
-    ck_assert_uint_ge( WS2_TABLE_CLIENTS, WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * sizeof(uint32_t) );
-    ck_assert_uint_ge( WS2_TABLE_SLOTS, WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * sizeof(struct ws2_client_record) );
+    ck_assert_uint_ge( WS2_TABLE_CLIENTS, WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * sizeof( uint32_t ) );
+    ck_assert_uint_ge( WS2_TABLE_SLOTS, WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * sizeof( struct ws2_client_record ) );
     ck_assert_ptr_eq( ws2_table_slot( memory, 0 ), memory + WS2_TABLE_SLOTS );
     ck_assert_ptr_nonnull( ws2_table_slot( memory, WS2_SLOT_COUNT - 1 ) );
     ck_assert_ptr_null( ws2_table_slot( memory, WS2_SLOT_COUNT ) );
@@ -37,7 +37,10 @@ END_TEST
 
 START_TEST( leases )
 {
-    enum { COUNT = 1000 };
+    enum
+    {
+        COUNT = 1000
+    };
     static uint32_t slots[COUNT], generations[COUNT];
     static unsigned char seen[WS2_SLOT_COUNT];
     uint32_t slot, generation;
@@ -45,7 +48,7 @@ START_TEST( leases )
     harness_begin();
     ck_assert_int_eq( lease_take( &slot, &generation ), WSAENETDOWN );
     ck_assert_int_eq( connection_attach( SELF ), 0 );
-    for (int i = 0; i < COUNT; i++)
+    for ( int i = 0; i < COUNT; i++ )
     {
         const struct ws2_slot *record;
 
@@ -57,7 +60,7 @@ START_TEST( leases )
         ck_assert_uint_eq( record->port_owner, WS2_NO_INDEX );
     }
     ck_assert_uint_eq( harness_table().slots, COUNT );
-    for (int i = 0; i < COUNT; i++)
+    for ( int i = 0; i < COUNT; i++ )
     {
         ck_assert_int_eq( lease_give_back( slots[i], generations[i] ), 1 );
         /* a stale pair is recognised */
@@ -66,7 +69,7 @@ START_TEST( leases )
     ck_assert_uint_eq( harness_table().slots, 0 );
     /* taken again, without the table growing; the slot given back last rests longest */
     const unsigned int leased = harness_table().leased;
-    for (int i = 0; i < 200; i++)
+    for ( int i = 0; i < 200; i++ )
     {
         ck_assert_int_eq( lease_take( &slot, &generation ), 0 );
         ck_assert_uint_ne( slot, slots[COUNT - 1] );
@@ -91,7 +94,7 @@ START_TEST( shared_slots_return )
 {
     harness_begin();
     ck_assert_int_eq( connection_attach( SELF ), 0 );
-    for (int i = 0; i < 2000; i++)
+    for ( int i = 0; i < 2000; i++ )
     {
         uint32_t slot, generation, again, again_generation, ticket;
         int fd = socket_make( 4, &slot, &generation ), second, unknown;
@@ -106,7 +109,8 @@ START_TEST( shared_slots_return )
         ck_assert_uint_eq( ws2_word_state( ws2_table_slot( connection_table(), slot )->word ), WS2_SLOT_SHARED );
         socket_drop( second, slot, generation, 8 );
         settle();
-        ck_assert_uint_eq( ws2_table_slot( connection_table(), slot )->word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
+        ck_assert_uint_eq( ws2_table_slot( connection_table(), slot )->word,
+                           ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
     }
     ck_assert_uint_eq( harness_table().slots, 0 );
     ck_assert_uint_le( harness_table().leased, 4 );
@@ -129,20 +133,20 @@ static int heir( void *context )
     int new_slot;
     char byte;
 
-    if (read( order->go, &byte, 1 ) != 1) return 1;
-    if (connection_attach( CHILD )) return 2;
-    if (connection_adopt( order->fd, AF_INET, SOCK_STREAM, 6, 0x40, &slot, &generation, &new_slot )) return 3;
-    if (new_slot != order->expect_new) return 4;
-    if (!new_slot)
+    if ( read( order->go, &byte, 1 ) != 1 ) return 1;
+    if ( connection_attach( CHILD ) ) return 2;
+    if ( connection_adopt( order->fd, AF_INET, SOCK_STREAM, 6, 0x40, &slot, &generation, &new_slot ) ) return 3;
+    if ( new_slot != order->expect_new ) return 4;
+    if ( !new_slot )
     {
         const struct ws2_slot *record = ws2_table_slot( connection_table(), slot );
 
-        if (record->receive_timeout != 1234 || !( record->flags & WS2_FLAG_NONBLOCKING )) return 5;
-        if (record->event_owner != WS2_NO_INDEX && !order->expect_same) return 6;
-        if (record->cookie != cookie_of( order->fd )) return 7;
+        if ( record->receive_timeout != 1234 || !( record->flags & WS2_FLAG_NONBLOCKING ) ) return 5;
+        if ( record->event_owner != WS2_NO_INDEX && !order->expect_same ) return 6;
+        if ( record->cookie != cookie_of( order->fd ) ) return 7;
     }
-    if (( slot == order->slot && generation == order->generation ) != order->expect_same) return 8;
-    if (write( order->ready, "", 1 ) != 1 || read( order->go, &byte, 1 ) != 1) return 9;
+    if ( ( slot == order->slot && generation == order->generation ) != order->expect_same ) return 8;
+    if ( write( order->ready, "", 1 ) != 1 || read( order->go, &byte, 1 ) != 1 ) return 9;
     connection_close( slot, generation, 0x40 );
     return 0;
 }
@@ -150,7 +154,8 @@ static int heir( void *context )
 /* A child adopts a socket that its parent still has (0), has closed (1), or never made (2). */
 START_TEST( adoption )
 {
-    struct inheritance *order = mmap( NULL, sizeof(*order), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    struct inheritance *order =
+        mmap( NULL, sizeof( *order ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
     int go[2], ready[2], fd;
     struct ws2_slot *slot;
     char byte;
@@ -159,12 +164,14 @@ START_TEST( adoption )
     harness_begin();
     ck_assert( !pipe( go ) && !pipe( ready ) );
     fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    *order = (struct inheritance){ .fd = fd, .go = go[0], .ready = ready[1], .expect_new = _i == 2, .expect_same = _i == 0 };
+    *order = ( struct inheritance ){
+        .fd = fd, .go = go[0], .ready = ready[1], .expect_new = _i == 2, .expect_same = _i == 0
+    };
     child = process_start( heir, order );
     ck_assert_int_eq( connection_attach( SELF ), 0 );
     ck_assert_int_eq( lease_take( &order->slot, &order->generation ), 0 );
     slot = ws2_table_slot( connection_table(), order->slot );
-    if (_i != 2)
+    if ( _i != 2 )
     {
         slot->handle = 0x10;
         slot->receive_timeout = 1234;
@@ -172,13 +179,13 @@ START_TEST( adoption )
         slot->event_owner = connection_client_index();
         slot->cookie = cookie_of( fd );
     }
-    if (_i == 1) ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 1 );
+    if ( _i == 1 ) ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 1 );
     ck_assert_int_eq( write( go[1], "", 1 ), 1 );
     ck_assert_int_eq( read( ready[0], &byte, 1 ), 1 );
     /* the owner's descriptor is counted with the child's */
     ck_assert_uint_eq( harness_table().shared, 1 );
     ck_assert_uint_eq( harness_table().descriptors, _i == 1 ? 1 : 2 );
-    if (_i == 0)
+    if ( _i == 0 )
     {
         ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 0 );
         connection_close( order->slot, order->generation, 0x10 );
@@ -194,13 +201,13 @@ END_TEST
 static uint32_t listed_rows( void )
 {
     struct ws2_request list = { .type = WS2_LIST };
-    char message[sizeof(struct ws2_reply) + WS2_LIST_ROWS * sizeof(struct ws2_row)];
+    char message[sizeof( struct ws2_reply ) + WS2_LIST_ROWS * sizeof( struct ws2_row )];
     struct ws2_reply reply;
     int memfd, fd = raw_attach( 0, &reply, &memfd );
 
-    ck_assert_int_eq( raw_send( fd, &list, sizeof(list), NULL, 0 ), sizeof(list) );
-    ck_assert_int_ge( raw_receive( fd, message, sizeof(message), NULL ), (ssize_t)sizeof(reply) );
-    memcpy( &reply, message, sizeof(reply) );
+    ck_assert_int_eq( raw_send( fd, &list, sizeof( list ), NULL, 0 ), sizeof( list ) );
+    ck_assert_int_ge( raw_receive( fd, message, sizeof( message ), NULL ), (ssize_t)sizeof( reply ) );
+    memcpy( &reply, message, sizeof( reply ) );
     close( fd );
     close( memfd );
     return reply.count;

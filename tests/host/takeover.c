@@ -17,10 +17,10 @@ static pid_t kill_server( pid_t server )
 
     ck_assert_int_gt( server, 1 );
     kill( server, SIGKILL );
-    for (const uint64_t deadline = harness_now() + 10000; next == server && harness_now() < deadline; usleep( 2000 ))
+    for ( const uint64_t deadline = harness_now() + 10000; next == server && harness_now() < deadline; usleep( 2000 ) )
     {
         const pid_t now = harness_server();
-        if (now) next = now;
+        if ( now ) next = now;
     }
     ck_assert_int_ne( next, server );
     return next;
@@ -40,21 +40,22 @@ static int source( void *context )
     int fd, unknown;
     char byte;
 
-    if (connection_attach( SOURCE )) return 1;
+    if ( connection_attach( SOURCE ) ) return 1;
     fd = socket_make( HANDLE, &slot, &generation );
-    if (ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[0], &unknown )) return 2;
-    held[0] = (struct held){ 1, fd, slot, generation, HANDLE };
+    if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[0], &unknown ) ) return 2;
+    held[0] = ( struct held ){ 1, fd, slot, generation, HANDLE };
     connection_enumerate_shared = worker_enumerate;
     fd = socket_make( HANDLE + 4, &slot, &generation );
-    if (ticket_issue( slot, generation, HANDLE + 4, fd, TARGET, &tickets[1], &unknown )) return 3;
+    if ( ticket_issue( slot, generation, HANDLE + 4, fd, TARGET, &tickets[1], &unknown ) ) return 3;
     socket_drop( fd, slot, generation, HANDLE + 4 );
     fd = socket_make( HANDLE + 8, &slot, &generation );
-    if (ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown ) != WSAEINVAL || !unknown) return 4;
-    if (connection_watch( LATE_TARGET, order->watched )) return 5;
+    if ( ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown ) != WSAEINVAL || !unknown )
+        return 4;
+    if ( connection_watch( LATE_TARGET, order->watched ) ) return 5;
     close( order->watched );
-    if (ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown )) return 6;
+    if ( ticket_issue( slot, generation, HANDLE + 8, fd, LATE_TARGET, &tickets[2], &unknown ) ) return 6;
     socket_drop( fd, slot, generation, HANDLE + 8 );
-    if (write( order->tickets, tickets, sizeof(tickets) ) != sizeof(tickets)) return 7;
+    if ( write( order->tickets, tickets, sizeof( tickets ) ) != sizeof( tickets ) ) return 7;
     return read( order->done, &byte, 1 ) < 0;
 }
 
@@ -69,13 +70,13 @@ START_TEST( tickets_survive )
     harness_begin();
     target = child_start( TARGET );
     ck_assert( !pipe2( tickets, O_CLOEXEC ) && !pipe2( done, O_CLOEXEC ) && !pipe2( watched, O_CLOEXEC ) );
-    order = (struct source_order){ tickets[1], done[0], watched[0] };
+    order = ( struct source_order ){ tickets[1], done[0], watched[0] };
     process = process_start( source, &order );
     close( watched[0] );
-    ck_assert_int_eq( read( tickets[0], numbers, sizeof(numbers) ), sizeof(numbers) );
+    ck_assert_int_eq( read( tickets[0], numbers, sizeof( numbers ) ), sizeof( numbers ) );
     ck_assert_uint_eq( harness_table().tickets, 3 );
     server = harness_table().server;
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
     {
         server = kill_server( server );
         /* nobody has asked for anything */
@@ -139,8 +140,9 @@ static struct by_hand by_hand_start( uint32_t pid )
 /* To the server that has taken over; what it holds is still to be published. */
 static void by_hand_return( struct by_hand *client )
 {
-    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = client->pid,
-                                       .instance = client->instance };
+    const struct ws2_request hello = {
+        .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = client->pid, .instance = client->instance
+    };
     struct ws2_reply reply;
 
     close( client->fd );
@@ -169,7 +171,8 @@ START_TEST( redeemed_ticket_is_not_published_again )
     target = child_start( TARGET );
     /* a source that is never told which tickets ended: it sends no NOTICE */
     client = by_hand_start( SOURCE );
-    publish = (struct ws2_request){ .type = WS2_DUPLICATE, .slot = client.slot, .handle = HANDLE, .windows_pid = TARGET };
+    publish =
+        ( struct ws2_request ){ .type = WS2_DUPLICATE, .slot = client.slot, .handle = HANDLE, .windows_pid = TARGET };
     ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
     number = reply.ticket;
     ck_assert_int_eq( child_redeem( &target, number ), 0 );
@@ -202,9 +205,9 @@ static int adopter( void *context )
     int new_slot;
     char byte;
 
-    if (connection_attach( TARGET )) return 1;
-    if (connection_adopt( order->host, AF_INET, SOCK_STREAM, 6, HANDLE + 4, &slot, &generation, &new_slot )) return 2;
-    if (write( order->adopted, &slot, sizeof(slot) ) != sizeof(slot)) return 3;
+    if ( connection_attach( TARGET ) ) return 1;
+    if ( connection_adopt( order->host, AF_INET, SOCK_STREAM, 6, HANDLE + 4, &slot, &generation, &new_slot ) ) return 2;
+    if ( write( order->adopted, &slot, sizeof( slot ) ) != sizeof( slot ) ) return 3;
     return read( order->done, &byte, 1 ) < 0;
 }
 
@@ -224,20 +227,20 @@ START_TEST( adopted_before_its_process_is_back )
     harness_start_server();
     client = by_hand_start( SOURCE );
     /* also when the other sees the slot before the process has written its handle there */
-    if (_i) ws2_table_slot( client.table, client.slot )->handle = 0;
+    if ( _i ) ws2_table_slot( client.table, client.slot )->handle = 0;
     ck_assert( !pipe2( adopted, O_CLOEXEC ) && !pipe2( done, O_CLOEXEC ) );
     kill( harness_server(), SIGKILL );
-    other = process_start( adopter, &(struct adopter_order){ client.host, adopted[1], done[0] } );
-    ck_assert_int_eq( read( adopted[0], &slot, sizeof(slot) ), sizeof(slot) );
+    other = process_start( adopter, &( struct adopter_order ){ client.host, adopted[1], done[0] } );
+    ck_assert_int_eq( read( adopted[0], &slot, sizeof( slot ) ), sizeof( slot ) );
     ck_assert_uint_eq( slot, client.slot );
     ck_assert_uint_eq( harness_table().descriptors, 2 );
     by_hand_return( &client );
-    publish = (struct ws2_request){ .type = WS2_PUBLISH, .slot = client.slot, .handle = HANDLE };
+    publish = ( struct ws2_request ){ .type = WS2_PUBLISH, .slot = client.slot, .handle = HANDLE };
     ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
-    raw_send( client.fd, &resumed, sizeof(resumed), NULL, 0 );
+    raw_send( client.fd, &resumed, sizeof( resumed ), NULL, 0 );
     ck_assert_uint_eq( harness_table().descriptors, 2 );
     publish.type = WS2_CLOSE;
-    raw_send( client.fd, &publish, sizeof(publish), NULL, 0 );
+    raw_send( client.fd, &publish, sizeof( publish ), NULL, 0 );
     eventually( harness_table().descriptors == 1 );
     ck_assert_int_eq( write( done[1], "", 1 ), 1 );
     ck_assert_int_eq( process_wait( other ), 0 );
@@ -262,13 +265,14 @@ START_TEST( close_hits_no_other_descriptor )
     ck_assert_int_eq( ticket_redeem( ticket, &opened_slot, &opened_generation, &opened ), 0 );
     server = harness_table().server;
     /* no descriptor table shows either: the first has been taken out, the second is not yet in */
-    if (_i) kill_server( server );
+    if ( _i ) kill_server( server );
     else kill( server, SIGKILL ); /* found out by the CLOSE itself, or by the attendant before it */
     connection_close( slot, generation, HANDLE );
     close( fd );
     connection_name( opened_slot, opened_generation, HANDLE + 4 );
     /* answered after the CLOSE and the NAME */
-    ck_assert_int_eq( ticket_issue( opened_slot, opened_generation, HANDLE + 4, opened, SOURCE, &ticket, &unknown ), 0 );
+    ck_assert_int_eq( ticket_issue( opened_slot, opened_generation, HANDLE + 4, opened, SOURCE, &ticket, &unknown ),
+                      0 );
     ck_assert_uint_eq( harness_table().descriptors, 1 );
     socket_drop( opened, opened_slot, opened_generation, HANDLE + 4 );
     harness_end();
@@ -277,7 +281,7 @@ END_TEST
 
 START_TEST( killed_under_load )
 {
-    struct board *board = mmap( NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    struct board *board = mmap( NULL, sizeof( *board ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
     const int processes_die = _i, kills = harness_part( KILLS );
     struct job jobs[WORKERS];
     pid_t workers[WORKERS], server;
@@ -287,18 +291,18 @@ START_TEST( killed_under_load )
     harness_begin();
     harness_start_server();
     printf( "takeover: seed %u\n", seed );
-    for (int i = 0; i < WORKERS; i++) board->pids[i] = next_pid += 4;
-    for (int i = 0; i < WORKERS; i++)
+    for ( int i = 0; i < WORKERS; i++ ) board->pids[i] = next_pid += 4;
+    for ( int i = 0; i < WORKERS; i++ )
     {
-        jobs[i] = (struct job){ board, i, seed + i };
+        jobs[i] = ( struct job ){ board, i, seed + i };
         workers[i] = process_start( worker_run, &jobs[i] );
     }
     usleep( 100000 );
     server = harness_table().server;
-    for (int i = 0; i < kills; i++)
+    for ( int i = 0; i < kills; i++ )
     {
         usleep( rand_r( &seed ) % 60000 );
-        if (processes_die)
+        if ( processes_die )
         {
             const int victim = rand_r( &seed ) % WORKERS;
 
@@ -314,12 +318,13 @@ START_TEST( killed_under_load )
     /* a source that leaves before it has come back to the last server takes its tickets along, as it may */
     sleep( 1 );
     board->stop = 1;
-    for (int i = 0; i < WORKERS; i++) ck_assert_int_eq( process_wait( workers[i] ), 0 );
-    printf( "takeover: %d servers killed, %llu tickets redeemed, %llu refused\n", kills, (unsigned long long)board->redeemed,
-            (unsigned long long)board->wrong );
-    ck_assert_msg( !board->failures, "%llu failures, the last %u", (unsigned long long)board->failures, board->last_failure );
+    for ( int i = 0; i < WORKERS; i++ ) ck_assert_int_eq( process_wait( workers[i] ), 0 );
+    printf( "takeover: %d servers killed, %llu tickets redeemed, %llu refused\n", kills,
+            (unsigned long long)board->redeemed, (unsigned long long)board->wrong );
+    ck_assert_msg( !board->failures, "%llu failures, the last %u", (unsigned long long)board->failures,
+                   board->last_failure );
     ck_assert_uint_gt( board->redeemed, harness_part( 100 ) );
-    if (!processes_die) ck_assert_uint_eq( board->wrong, 0 );
+    if ( !processes_die ) ck_assert_uint_eq( board->wrong, 0 );
     eventually( harness_table_empty() );
     harness_end();
 }

@@ -50,7 +50,7 @@ START_TEST( dies_with_its_target )
     ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
     ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
     before = server_fds_at_rest();
-    for (int i = 0; i < 20; i++)
+    for ( int i = 0; i < 20; i++ )
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
     ck_assert_uint_eq( harness_table().tickets, 20 );
     /* killed without having opened any */
@@ -83,10 +83,10 @@ static int short_lived_source( void *context )
     uint32_t slot, generation, ticket;
     int fd, unknown;
 
-    if (connection_attach( SOURCE )) return 1;
+    if ( connection_attach( SOURCE ) ) return 1;
     fd = socket_make( HANDLE, &slot, &generation );
-    if (ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown )) return 2;
-    return write( *(int *)context, &ticket, sizeof(ticket) ) != sizeof(ticket);
+    if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) ) return 2;
+    return write( *(int *)context, &ticket, sizeof( ticket ) ) != sizeof( ticket );
 }
 
 START_TEST( outlives_its_source )
@@ -99,7 +99,7 @@ START_TEST( outlives_its_source )
     ck_assert( !pipe2( ends, O_CLOEXEC ) );
     target = child_start( TARGET );
     ck_assert_int_eq( process_wait( process_start( short_lived_source, &ends[1] ) ), 0 );
-    ck_assert_int_eq( read( ends[0], &ticket, sizeof(ticket) ), sizeof(ticket) );
+    ck_assert_int_eq( read( ends[0], &ticket, sizeof( ticket ) ), sizeof( ticket ) );
     eventually( harness_table().processes == 1 );
     ck_assert_uint_eq( harness_table().tickets, 1 );
     ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
@@ -118,7 +118,7 @@ START_TEST( guessing_is_slow )
     target = child_start( TARGET );
     other = child_start( OTHER );
     begin = harness_now();
-    for (uint32_t i = 1; i <= 14; i++) ck_assert_int_eq( child_redeem( &target, i ), WSAEINVAL );
+    for ( uint32_t i = 1; i <= 14; i++ ) ck_assert_int_eq( child_redeem( &target, i ), WSAEINVAL );
     ck_assert_uint_gt( harness_now() - begin, 2000 );
     /* nobody else waits for it */
     begin = harness_now();
@@ -149,20 +149,22 @@ START_TEST( guessing_is_slow_by_any_way )
     harness_begin();
     harness_start_server();
     begin = harness_now();
-    for (int i = 0; i < 14; i++)
+    for ( int i = 0; i < 14; i++ )
     {
         fds[0] = raw_attach( TARGET, &reply, NULL );
         ck_assert_int_eq( guess( fds[0], 1 ), WSAEINVAL );
         close( fds[0] );
     }
     ck_assert_uint_gt( harness_now() - begin, 2000 );
-    for (int i = 0; i < 4; i++) fds[i] = raw_attach( TARGET, &reply, NULL );
+    for ( int i = 0; i < 4; i++ ) fds[i] = raw_attach( TARGET, &reply, NULL );
     begin = harness_now();
-    for (int i = 0; i < 4; i++) ck_assert_int_eq( raw_send( fds[i], &redeem, sizeof(redeem), NULL, 0 ), sizeof(redeem) );
+    for ( int i = 0; i < 4; i++ )
+        ck_assert_int_eq( raw_send( fds[i], &redeem, sizeof( redeem ), NULL, 0 ), sizeof( redeem ) );
     /* one after the other: each costs the whole second */
-    for (int i = 0; i < 4; i++) ck_assert_int_eq( raw_receive( fds[i], &reply, sizeof(reply), NULL ), sizeof(reply) );
+    for ( int i = 0; i < 4; i++ )
+        ck_assert_int_eq( raw_receive( fds[i], &reply, sizeof( reply ), NULL ), sizeof( reply ) );
     ck_assert_uint_gt( harness_now() - begin, 3000 );
-    for (int i = 0; i < 4; i++) close( fds[i] );
+    for ( int i = 0; i < 4; i++ ) close( fds[i] );
     fds[0] = raw_attach( OTHER, &reply, NULL );
     begin = harness_now();
     ck_assert_int_eq( guess( fds[0], 1 ), WSAEINVAL );

@@ -37,8 +37,9 @@ static struct held
 
 static void worker_enumerate( connection_publish_function publish )
 {
-    for (int i = 0; i < HELD; i++)
-        if (held[i].live && ws2_word_state( ws2_table_slot( connection_table(), held[i].slot )->word ) == WS2_SLOT_SHARED)
+    for ( int i = 0; i < HELD; i++ )
+        if ( held[i].live &&
+             ws2_word_state( ws2_table_slot( connection_table(), held[i].slot )->word ) == WS2_SLOT_SHARED )
             publish( held[i].slot, held[i].generation, held[i].handle, held[i].fd );
 }
 
@@ -63,34 +64,34 @@ static void worker_step( struct job *job, struct held *h, uint32_t *next_handle 
     int unknown, new_slot;
     int32_t error;
 
-    switch (rand_r( &job->seed ) % 6)
+    switch ( rand_r( &job->seed ) % 6 )
     {
     case 0: /* a socket of its own */
-        if (h->fd >= 0) break;
+        if ( h->fd >= 0 ) break;
         h->handle = *next_handle += 4;
         h->fd = socket_make( h->handle, &h->slot, &h->generation );
-        if (h->fd < 0) worker_failed( board, 1, 0 );
+        if ( h->fd < 0 ) worker_failed( board, 1, 0 );
         else h->live = 1;
         break;
     case 1: /* a ticket for another, or for itself */
     {
         const uint32_t target = board->pids[rand_r( &job->seed ) % WORKERS];
 
-        if (h->fd < 0) break;
+        if ( h->fd < 0 ) break;
         error = ticket_issue( h->slot, h->generation, h->handle, h->fd, target, &ticket, &unknown );
-        if (!error) board->tickets[rand_r( &job->seed ) % BOARD_TICKETS] = (uint64_t)target << 32 | ticket;
+        if ( !error ) board->tickets[rand_r( &job->seed ) % BOARD_TICKETS] = (uint64_t)target << 32 | ticket;
         /* the target may have died meanwhile, or have tickets enough */
-        else if (!unknown && error != WSAENOBUFS) worker_failed( board, 2, error );
+        else if ( !unknown && error != WSAENOBUFS ) worker_failed( board, 2, error );
         break;
     }
     case 2: /* a ticket left for it */
-        if (h->fd >= 0) break;
-        for (int j = 0; j < BOARD_TICKETS && h->fd < 0; j++)
+        if ( h->fd >= 0 ) break;
+        for ( int j = 0; j < BOARD_TICKETS && h->fd < 0; j++ )
         {
             uint64_t entry = board->tickets[j];
 
-            if (entry >> 32 != self || !atomic_compare_exchange_strong( &board->tickets[j], &entry, 0 )) continue;
-            if (ticket_redeem( entry, &h->slot, &h->generation, &h->fd ))
+            if ( entry >> 32 != self || !atomic_compare_exchange_strong( &board->tickets[j], &entry, 0 ) ) continue;
+            if ( ticket_redeem( entry, &h->slot, &h->generation, &h->fd ) )
             {
                 board->wrong++;
                 h->fd = -1;
@@ -103,15 +104,15 @@ static void worker_step( struct job *job, struct held *h, uint32_t *next_handle 
         }
         break;
     case 3: /* a socket that ws2host has not seen */
-        if (h->fd >= 0) break;
+        if ( h->fd >= 0 ) break;
         h->fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
         h->handle = *next_handle += 4;
         error = connection_adopt( h->fd, AF_INET, SOCK_STREAM, 6, h->handle, &h->slot, &h->generation, &new_slot );
-        if (error) worker_failed( board, 3, error );
+        if ( error ) worker_failed( board, 3, error );
         h->live = !error;
         break;
     default: /* closing, more often than making */
-        if (h->fd >= 0) worker_close( h );
+        if ( h->fd >= 0 ) worker_close( h );
     }
 }
 
@@ -123,11 +124,11 @@ static int worker_run( void *context )
 
     prctl( PR_SET_PDEATHSIG, SIGKILL );
     connection_enumerate_shared = worker_enumerate;
-    for (int i = 0; i < HELD; i++) held[i].fd = -1;
-    if (connection_attach( job->board->pids[job->worker] )) return 1;
-    while (!job->board->stop) worker_step( job, &held[rand_r( &job->seed ) % HELD], &next_handle );
-    for (int i = 0; i < HELD; i++)
-        if (held[i].fd >= 0) worker_close( &held[i] );
+    for ( int i = 0; i < HELD; i++ ) held[i].fd = -1;
+    if ( connection_attach( job->board->pids[job->worker] ) ) return 1;
+    while ( !job->board->stop ) worker_step( job, &held[rand_r( &job->seed ) % HELD], &next_handle );
+    for ( int i = 0; i < HELD; i++ )
+        if ( held[i].fd >= 0 ) worker_close( &held[i] );
     return 0;
 }
 

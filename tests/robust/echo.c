@@ -36,7 +36,7 @@ struct board
 
 static struct board *board;
 static int self, processes, connections;
-static SOCKET (*ends)[2];
+static SOCKET ( *ends )[2];
 static unsigned int seed;
 static WSAEVENT event[2];
 
@@ -55,13 +55,13 @@ static void failed( const char *what, int error )
 
 static void fill( char *block )
 {
-    for (int i = 0; i < BLOCK; i++) block[i] = chance( 256 );
+    for ( int i = 0; i < BLOCK; i++ ) block[i] = chance( 256 );
 }
 
 static int receive_all( SOCKET s, char *data, int size )
 {
-    for (int done = 0, n; done < size; done += n)
-        if ((n = recv( s, data + done, size - done, 0 )) <= 0)
+    for ( int done = 0, n; done < size; done += n )
+        if ( ( n = recv( s, data + done, size - done, 0 ) ) <= 0 )
         {
             failed( n ? "recv" : "recv found the end", WSAGetLastError() );
             return 0;
@@ -73,7 +73,8 @@ static void expect( SOCKET s, const char *block )
 {
     char received[BLOCK];
 
-    if (receive_all( s, received, BLOCK ) && memcmp( received, block, BLOCK )) failed( "other bytes than were sent", 0 );
+    if ( receive_all( s, received, BLOCK ) && memcmp( received, block, BLOCK ) )
+        failed( "other bytes than were sent", 0 );
     else InterlockedIncrement64( &board->blocks );
 }
 
@@ -86,14 +87,14 @@ static void overlapped_round( SOCKET from, SOCKET to )
     DWORD count = 0, flags = 0;
 
     fill( block );
-    if (WSARecv( to, &in, 1, NULL, &flags, &receiving, NULL ) && WSAGetLastError() != WSA_IO_PENDING)
+    if ( WSARecv( to, &in, 1, NULL, &flags, &receiving, NULL ) && WSAGetLastError() != WSA_IO_PENDING )
         failed( "overlapped WSARecv", WSAGetLastError() );
-    else if (( WSASend( from, &out, 1, NULL, 0, &sending, NULL ) && WSAGetLastError() != WSA_IO_PENDING ) ||
-             !WSAGetOverlappedResult( from, &sending, &count, TRUE, &flags ) || count != BLOCK)
+    else if ( ( WSASend( from, &out, 1, NULL, 0, &sending, NULL ) && WSAGetLastError() != WSA_IO_PENDING ) ||
+              !WSAGetOverlappedResult( from, &sending, &count, TRUE, &flags ) || count != BLOCK )
         failed( "overlapped WSASend", WSAGetLastError() );
-    else if (!WSAGetOverlappedResult( to, &receiving, &count, TRUE, &flags ) || !count)
+    else if ( !WSAGetOverlappedResult( to, &receiving, &count, TRUE, &flags ) || !count )
         failed( "the end of WSARecv", WSAGetLastError() );
-    else if (receive_all( to, received + count, BLOCK - count ) && memcmp( received, block, BLOCK ))
+    else if ( receive_all( to, received + count, BLOCK - count ) && memcmp( received, block, BLOCK ) )
         failed( "other bytes than were sent, overlapped", 0 );
     else
     {
@@ -108,15 +109,15 @@ static void serve( void )
     struct order *order = &board->orders[self];
     SOCKET s;
 
-    if (order->state != 1) return;
+    if ( order->state != 1 ) return;
     order->result = -1;
     s = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &order->info, 0, 0 );
     order->error = WSAGetLastError();
-    if (s != INVALID_SOCKET)
+    if ( s != INVALID_SOCKET )
     {
         order->result = send( s, order->block, BLOCK, 0 );
         order->error = WSAGetLastError();
-        if (closesocket( s )) failed( "closesocket of a neighbour's socket", WSAGetLastError() );
+        if ( closesocket( s ) ) failed( "closesocket of a neighbour's socket", WSAGetLastError() );
     }
     InterlockedExchange( &order->state, 2 );
 }
@@ -127,20 +128,20 @@ static void exchange_end( SOCKET *end )
     WSAPROTOCOL_INFOW info;
     SOCKET other;
 
-    if (WSADuplicateSocketW( *end, GetCurrentProcessId(), &info ))
+    if ( WSADuplicateSocketW( *end, GetCurrentProcessId(), &info ) )
     {
         failed( "WSADuplicateSocket", WSAGetLastError() );
         return;
     }
     /* the source closes first every other time */
-    if (first && closesocket( *end )) failed( "closesocket", WSAGetLastError() );
+    if ( first && closesocket( *end ) ) failed( "closesocket", WSAGetLastError() );
     other = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
-    if (other == INVALID_SOCKET)
+    if ( other == INVALID_SOCKET )
     {
         failed( "WSASocket of an info", WSAGetLastError() );
         return;
     }
-    if (!first && closesocket( *end )) failed( "closesocket", WSAGetLastError() );
+    if ( !first && closesocket( *end ) ) failed( "closesocket", WSAGetLastError() );
     InterlockedIncrement64( &board->own );
     *end = other;
 }
@@ -150,20 +151,20 @@ static void through_neighbour( SOCKET from, SOCKET to )
     const int neighbour = ( self + 1 ) % processes;
     struct order *order = &board->orders[neighbour];
 
-    if (order->state) return;
+    if ( order->state ) return;
     fill( order->block );
-    if (WSADuplicateSocketW( from, board->pids[neighbour], &order->info ))
+    if ( WSADuplicateSocketW( from, board->pids[neighbour], &order->info ) )
     {
         failed( "WSADuplicateSocket for another", WSAGetLastError() );
         return;
     }
     InterlockedExchange( &order->state, 1 );
-    while (order->state != 2)
+    while ( order->state != 2 )
     {
         serve();
         Sleep( 0 );
     }
-    if (order->result != BLOCK) failed( "the neighbour's WSASocket or send", order->error );
+    if ( order->result != BLOCK ) failed( "the neighbour's WSASocket or send", order->error );
     else
     {
         expect( to, order->block );
@@ -175,16 +176,17 @@ static void through_neighbour( SOCKET from, SOCKET to )
 static int connect_all( void )
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
-    int size = sizeof(address);
+    int size = sizeof( address );
     SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 );
 
-    if (bind( listener, (struct sockaddr *)&address, sizeof(address) ) || listen( listener, 5 ) ||
-        getsockname( listener, (struct sockaddr *)&address, &size )) return 0;
-    for (int i = 0; i < connections; i++)
+    if ( bind( listener, (struct sockaddr *)&address, sizeof( address ) ) || listen( listener, 5 ) ||
+         getsockname( listener, (struct sockaddr *)&address, &size ) )
+        return 0;
+    for ( int i = 0; i < connections; i++ )
     {
         ends[i][0] = socket( AF_INET, SOCK_STREAM, 0 );
-        if (connect( ends[i][0], (struct sockaddr *)&address, sizeof(address) )) return 0;
-        if ((ends[i][1] = accept( listener, NULL, NULL )) == INVALID_SOCKET) return 0;
+        if ( connect( ends[i][0], (struct sockaddr *)&address, sizeof( address ) ) ) return 0;
+        if ( ( ends[i][1] = accept( listener, NULL, NULL ) ) == INVALID_SOCKET ) return 0;
     }
     closesocket( listener );
     return 1;
@@ -196,54 +198,62 @@ static void work( void )
     WSADATA data;
 
     seed = GetCurrentProcessId() * 77 + GetTickCount();
-    if (WSAStartup( MAKEWORD( 2, 2 ), &data )) { failed( "WSAStartup", WSAGetLastError() ); return; }
-    ends = calloc( connections, sizeof(*ends) );
-    for (int i = 0; i < 2; i++) event[i] = WSACreateEvent();
+    if ( WSAStartup( MAKEWORD( 2, 2 ), &data ) )
+    {
+        failed( "WSAStartup", WSAGetLastError() );
+        return;
+    }
+    ends = calloc( connections, sizeof( *ends ) );
+    for ( int i = 0; i < 2; i++ ) event[i] = WSACreateEvent();
     board->pids[self] = GetCurrentProcessId();
-    if (!connect_all()) failed( "making the connections", WSAGetLastError() );
+    if ( !connect_all() ) failed( "making the connections", WSAGetLastError() );
     InterlockedIncrement( &board->ready );
-    while (board->ready < processes) Sleep( 1 );
-    while (!board->stop)
+    while ( board->ready < processes ) Sleep( 1 );
+    while ( !board->stop )
     {
         SOCKET *pair = ends[chance( connections )];
         const int from = chance( 2 );
 
         serve();
-        switch (chance( 8 ))
+        switch ( chance( 8 ) )
         {
         case 0: exchange_end( &pair[from] ); break;
         case 1: through_neighbour( pair[from], pair[!from] ); break;
         case 2: overlapped_round( pair[from], pair[!from] ); break;
         default:
             fill( block );
-            if (send( pair[from], block, BLOCK, 0 ) != BLOCK) failed( "send", WSAGetLastError() );
+            if ( send( pair[from], block, BLOCK, 0 ) != BLOCK ) failed( "send", WSAGetLastError() );
             else expect( pair[!from], block );
         }
-        if (board->failures > 20) break;
+        if ( board->failures > 20 ) break;
     }
     /* the others may wait for an answer still */
     InterlockedDecrement( &board->ready );
-    while (board->ready > 0 && board->failures <= 20) { serve(); Sleep( 1 ); }
+    while ( board->ready > 0 && board->failures <= 20 )
+    {
+        serve();
+        Sleep( 1 );
+    }
     printf( "echo: process %d at rest\n", self );
     fflush( stdout );
-    while (board->stop < 2) Sleep( 10 );
-    for (int i = 0; i < connections; i++)
-        for (int j = 0; j < 2; j++)
-            if (closesocket( ends[i][j] )) failed( "closesocket at the end", WSAGetLastError() );
-    while (board->stop < 3) Sleep( 10 );
+    while ( board->stop < 2 ) Sleep( 10 );
+    for ( int i = 0; i < connections; i++ )
+        for ( int j = 0; j < 2; j++ )
+            if ( closesocket( ends[i][j] ) ) failed( "closesocket at the end", WSAGetLastError() );
+    while ( board->stop < 3 ) Sleep( 10 );
     WSACleanup();
 }
 
 /* Told by the first letter of the file: 1 come to rest, 2 close, 3 end. */
 static DWORD WINAPI stages( void *file )
 {
-    while (board->stop < 3)
+    while ( board->stop < 3 )
     {
         FILE *stream = fopen( file, "r" );
         int stage = stream ? fgetc( stream ) : EOF;
 
-        if (stream) fclose( stream );
-        if (stage >= '1' && stage <= '3') InterlockedExchange( &board->stop, stage - '0' );
+        if ( stream ) fclose( stream );
+        if ( stage >= '1' && stage <= '3' ) InterlockedExchange( &board->stop, stage - '0' );
         Sleep( 50 );
     }
     return 0;
@@ -254,37 +264,38 @@ int main( int argc, char **argv )
     char name[64], command[MAX_PATH + 64], path[MAX_PATH];
     HANDLE mapping, children[MOST];
 
-    if (argc < 4) return 2;
+    if ( argc < 4 ) return 2;
     processes = atoi( argv[1] );
     connections = atoi( argv[2] );
     self = argc > 4 ? atoi( argv[4] ) : 0;
-    if (self) strcpy( name, argv[3] );
+    if ( self ) strcpy( name, argv[3] );
     else sprintf( name, "ws2host-echo-%lu", GetCurrentProcessId() );
-    mapping = CreateFileMappingA( INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof(*board), name );
-    board = MapViewOfFile( mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof(*board) );
-    if (self)
+    mapping = CreateFileMappingA( INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof( *board ), name );
+    board = MapViewOfFile( mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof( *board ) );
+    if ( self )
     {
         work();
         return board->failures != 0;
     }
-    GetModuleFileNameA( NULL, path, sizeof(path) );
-    for (int i = 1; i < processes; i++)
+    GetModuleFileNameA( NULL, path, sizeof( path ) );
+    for ( int i = 1; i < processes; i++ )
     {
-        STARTUPINFOA startup = { .cb = sizeof(startup) };
+        STARTUPINFOA startup = { .cb = sizeof( startup ) };
         PROCESS_INFORMATION process;
 
         sprintf( command, "\"%s\" %d %d %s %d", path, processes, connections, name, i );
         startup.dwFlags = STARTF_USESTDHANDLES;
         startup.hStdOutput = GetStdHandle( STD_OUTPUT_HANDLE );
         startup.hStdError = GetStdHandle( STD_ERROR_HANDLE );
-        if (!CreateProcessA( NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process )) return 2;
+        if ( !CreateProcessA( NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process ) ) return 2;
         children[i] = process.hProcess;
         CloseHandle( process.hThread );
     }
     CloseHandle( CreateThread( NULL, 0, stages, argv[3], 0, NULL ) );
     work();
-    for (int i = 1; i < processes; i++) WaitForSingleObject( children[i], 20000 );
-    printf( "echo: %lld blocks, %lld of them overlapped and %lld through a neighbour, %lld ends exchanged, %lld failures\n",
-            board->blocks, board->overlapped, board->other, board->own, board->failures );
+    for ( int i = 1; i < processes; i++ ) WaitForSingleObject( children[i], 20000 );
+    printf(
+        "echo: %lld blocks, %lld of them overlapped and %lld through a neighbour, %lld ends exchanged, %lld failures\n",
+        board->blocks, board->overlapped, board->other, board->own, board->failures );
     return board->failures != 0;
 }

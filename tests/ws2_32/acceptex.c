@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_GETACCEPTEXSOCKADDRS get_addresses;
@@ -14,10 +14,10 @@ static BOOL load( SOCKET s )
     GUID accept_guid = WSAID_ACCEPTEX, addresses_guid = WSAID_GETACCEPTEXSOCKADDRS;
     DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof(accept_guid), &accept_ex,
-                        sizeof(accept_ex), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &addresses_guid, sizeof(addresses_guid), &get_addresses,
-                        sizeof(get_addresses), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
+                        sizeof( accept_ex ), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &addresses_guid, sizeof( addresses_guid ),
+                        &get_addresses, sizeof( get_addresses ), &size, NULL, NULL ) );
     return accept_ex && get_addresses;
 }
 
@@ -27,13 +27,13 @@ static SOCKET client_of( const union address *address )
 {
     SOCKET s = fresh();
 
-    check_ok( connect( s, &address->any, sizeof(address->v4) ) );
+    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
     return s;
 }
 
 static void prepare( OVERLAPPED *ov, HANDLE event )
 {
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->hEvent = event;
     ResetEvent( event );
 }
@@ -67,7 +67,7 @@ static void test_errors( void )
     /* one acceptor, one AcceptEx; and nothing else meanwhile */
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
-    check_fails( connect( acceptor, &address.any, sizeof(address.v4) ), WSAEINVAL );
+    check_fails( connect( acceptor, &address.any, sizeof( address.v4 ) ), WSAEINVAL );
     closesocket( acceptor );
     ok( !WaitForSingleObject( event, 5000 ), "not ended by closing the acceptor\n" );
     check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
@@ -97,7 +97,7 @@ static void test_short_slots( void )
     DWORD size = 1;
 
     listener = tcp_listener( AF_INET, &address );
-    for (unsigned int i = 0; i < ARRAY_SIZE( sizes ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( sizes ); i++ )
     {
         winetest_push_context( "size %lu", sizes[i] );
         acceptor = fresh();
@@ -129,13 +129,13 @@ static void check_slots( const char *buffer, DWORD receive_size, DWORD local_siz
 
     get_addresses( (void *)buffer, receive_size, local_size, SLOT, &found_local, &local_length, &found_remote,
                    &remote_length );
-    if (local_size)
+    if ( local_size )
     {
-        ok( local_length == sizeof(local->v4), "local length %d\n", local_length );
+        ok( local_length == sizeof( local->v4 ), "local length %d\n", local_length );
         ok( !memcmp( found_local, &local->v4, 8 ), "wrong local address\n" );
     }
     else ok( found_local == (void *)1 && local_length == 77, "a local address was given\n" );
-    ok( remote_length == sizeof(name.v4), "remote length %d\n", remote_length );
+    ok( remote_length == sizeof( name.v4 ), "remote length %d\n", remote_length );
     ok( ( (struct sockaddr_in *)found_remote )->sin_port == htons( socket_port( client ) ), "wrong remote port\n" );
 }
 
@@ -144,7 +144,7 @@ static void test_completion( void )
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     SOCKET listener, acceptor, client;
     union address address, name;
-    int length = sizeof(name);
+    int length = sizeof( name );
     char buffer[1024];
     OVERLAPPED ov;
 
@@ -158,10 +158,10 @@ static void test_completion( void )
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && !ov.InternalHigh, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
     check_slots( buffer, 0, SLOT, &address, client );
-    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
     check_ok( getsockname( acceptor, &name.any, &length ) );
     ok( address_port( &name ) == address_port( &address ), "port %d\n", address_port( &name ) );
-    length = sizeof(name);
+    length = sizeof( name );
     check_ok( getpeername( acceptor, &name.any, &length ) );
     ok( address_port( &name ) == socket_port( client ), "port %d\n", address_port( &name ) );
     check_flow( client, acceptor );
@@ -176,13 +176,13 @@ static void test_completion( void )
     check_error( accept_ex( listener, acceptor, buffer, 2, 0, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     client = client_of( &address );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
-    check_fails( connect( acceptor, &address.any, sizeof(address.v4) ), WSAEINVAL );
+    check_fails( connect( acceptor, &address.any, sizeof( address.v4 ) ), WSAEINVAL );
     check_result( send( client, "x", 1, 0 ), 1 );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && ov.InternalHigh == 1, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
     ok( buffer[0] == 'x', "got %c\n", buffer[0] );
     check_slots( buffer, 2, 0, &address, client );
-    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
     check_flow( client, acceptor );
     closesocket( client );
     closesocket( acceptor );
@@ -222,15 +222,16 @@ static void test_several( void )
     char byte;
 
     listener = tcp_listener( AF_INET, &address );
-    for (unsigned int i = 0; i < 8; i++)
+    for ( unsigned int i = 0; i < 8; i++ )
     {
         events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
         acceptors[i] = fresh();
         prepare( &ov[i], events[i] );
-        check_error( accept_ex( listener, acceptors[i], buffers[i], 0, SLOT, SLOT, NULL, &ov[i] ), FALSE, ERROR_IO_PENDING );
+        check_error( accept_ex( listener, acceptors[i], buffers[i], 0, SLOT, SLOT, NULL, &ov[i] ), FALSE,
+                     ERROR_IO_PENDING );
     }
     check_ok( WSAEventSelect( listener, network, FD_ACCEPT ) );
-    for (unsigned int i = 0; i < 8; i++)
+    for ( unsigned int i = 0; i < 8; i++ )
     {
         clients[i] = client_of( &address );
         ok( !WaitForSingleObject( events[i], 5000 ), "%u not ended\n", i );
@@ -242,10 +243,11 @@ static void test_several( void )
     ok( !WaitForSingleObject( network, 5000 ), "no FD_ACCEPT\n" );
     server = accept( listener, NULL, NULL );
     ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
-    for (unsigned int i = 0; i < 8; i++)
+    for ( unsigned int i = 0; i < 8; i++ )
     {
         set_receive_timeout( acceptors[i], 5000 );
-        check_ok( setsockopt( acceptors[i], SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+        check_ok(
+            setsockopt( acceptors[i], SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
         check_result( recv( acceptors[i], &byte, 1, 0 ), 1 );
         ok( byte == (char)i, "acceptor %u has client %d\n", i, byte );
         closesocket( acceptors[i] );
@@ -268,7 +270,7 @@ static void test_shared_listener( void )
     SOCKET listener, clients[2], shared[2], accepted[2] = { 0 };
 
     listener = tcp_listener( AF_INET, &address );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         puppet_create( &puppets[i], 0 );
         check_ok( WSADuplicateSocketA( listener, puppets[i].pid, &info ) );
@@ -276,22 +278,22 @@ static void test_shared_listener( void )
         check_result( puppet_do_on( &puppets[i], PUPPET_ACCEPT_EX, shared[i] ), 1 );
     }
     closesocket( listener );
-    for (int i = 0; i < 2; i++) clients[i] = client_of( &address );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ ) clients[i] = client_of( &address );
+    for ( int i = 0; i < 2; i++ )
     {
         puppets[i].message->value = 5000;
         accepted[i] = (SOCKET)puppet_do( &puppets[i], PUPPET_ACCEPTED );
         ok( accepted[i] != 0, "process %d got no connection\n", i );
         check_result( puppet_send( &puppets[i], accepted[i], "x" ), 1 );
     }
-    for (int i = 0; i < 2; i++) ok( wait_readable( clients[i], 5000 ), "client %d got nothing\n", i );
-    for (int i = 0; i < 2; i++) closesocket( clients[i] );
+    for ( int i = 0; i < 2; i++ ) ok( wait_readable( clients[i], 5000 ), "client %d got nothing\n", i );
+    for ( int i = 0; i < 2; i++ ) closesocket( clients[i] );
 
-    for (int round = 0; round < 2; round++)
+    for ( int round = 0; round < 2; round++ )
     {
         winetest_push_context( "round %d", round );
         check_result( puppet_do_on( &puppets[1], PUPPET_ACCEPT_EX, shared[1] ), 1 );
-        if (!round)
+        if ( !round )
         {
             check_result( puppet_do_on( &puppets[0], PUPPET_ACCEPT_EX, shared[0] ), 1 );
             puppet_kill( &puppets[0] );
@@ -328,20 +330,25 @@ static void test_options( void )
         int level, option, length;
         DWORD value;
     } rows[] = {
-        { SOL_SOCKET, SO_KEEPALIVE, 4, 1 },    { SOL_SOCKET, SO_LINGER, 4, 0x00050001 },
-        { SOL_SOCKET, SO_OOBINLINE, 4, 1 },    { SOL_SOCKET, SO_RCVTIMEO, 4, 5000 },
-        { SOL_SOCKET, SO_RCVBUF, 4, 100000 },  { SOL_SOCKET, SO_SNDBUF, 4, 100000 },
-        { IPPROTO_TCP, TCP_NODELAY, 4, 1 },    { IPPROTO_IP, IP_TTL, 4, 17 },
-        { IPPROTO_TCP, 3 /* TCP_KEEPALIVE */, 4, 77 }, { IPPROTO_TCP, 16 /* TCP_KEEPCNT */, 4, 3 },
+        { SOL_SOCKET, SO_KEEPALIVE, 4, 1 },
+        { SOL_SOCKET, SO_LINGER, 4, 0x00050001 },
+        { SOL_SOCKET, SO_OOBINLINE, 4, 1 },
+        { SOL_SOCKET, SO_RCVTIMEO, 4, 5000 },
+        { SOL_SOCKET, SO_RCVBUF, 4, 100000 },
+        { SOL_SOCKET, SO_SNDBUF, 4, 100000 },
+        { IPPROTO_TCP, TCP_NODELAY, 4, 1 },
+        { IPPROTO_IP, IP_TTL, 4, 17 },
+        { IPPROTO_TCP, 3 /* TCP_KEEPALIVE */, 4, 77 },
+        { IPPROTO_TCP, 16 /* TCP_KEEPCNT */, 4, 3 },
     };
     SOCKET listener, acceptor = fresh(), client;
     union address address;
 
     listener = tcp_listener( AF_INET, &address );
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
         check_ok( setsockopt( acceptor, rows[i].level, rows[i].option, (char *)&rows[i].value, rows[i].length ) );
     accept_with( listener, acceptor, &address, &client );
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         int length = rows[i].length;
         DWORD value = 0;
@@ -369,14 +376,14 @@ static void test_reuse( void )
     OVERLAPPED ov;
     DWORD size;
 
-    check_ok( WSAIoctl( acceptor, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &disconnect_ex,
-                        sizeof(disconnect_ex), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( acceptor, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &disconnect_ex,
+                        sizeof( disconnect_ex ), &size, NULL, NULL ) );
     listener = tcp_listener( AF_INET, &address );
-    for (int i = 0; i < 4; i++)
+    for ( int i = 0; i < 4; i++ )
     {
         winetest_push_context( "round %d", i );
         accept_with( listener, acceptor, &address, &client );
-        check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+        check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
         check_flow( client, acceptor );
         check_flow( acceptor, client );
         closesocket( client );
@@ -403,7 +410,7 @@ static void test_duplicated( void )
 
     listener = tcp_listener( AF_INET, &address );
     accept_with( listener, acceptor, &address, &client );
-    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
     closesocket( listener );
     puppet_create( &puppet, 0 );
     check_ok( WSADuplicateSocketA( acceptor, puppet.pid, &info ) );
@@ -428,9 +435,9 @@ START_TEST( acceptex )
 {
     SOCKET s;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     s = fresh();
-    if (load( s ))
+    if ( load( s ) )
     {
         test_errors();
         test_short_slots();

@@ -5,7 +5,7 @@
  */
 #include "support.h"
 
-#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_DISCONNECTEX disconnect_ex;
@@ -15,10 +15,10 @@ static BOOL load( SOCKET s )
     GUID accept_guid = WSAID_ACCEPTEX, disconnect_guid = WSAID_DISCONNECTEX;
     DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof(accept_guid), &accept_ex,
-                        sizeof(accept_ex), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof(disconnect_guid), &disconnect_ex,
-                        sizeof(disconnect_ex), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
+                        sizeof( accept_ex ), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof( disconnect_guid ),
+                        &disconnect_ex, sizeof( disconnect_ex ), &size, NULL, NULL ) );
     return accept_ex && disconnect_ex;
 }
 
@@ -41,10 +41,10 @@ static SOCKET accept_into( SOCKET listener, SOCKET acceptor, const union address
     set_inherit( client, FALSE );
     set_receive_timeout( client, 10000 );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    check_ok( connect( client, &address->any, sizeof(address->v4) ) );
+    check_ok( connect( client, &address->any, sizeof( address->v4 ) ) );
     ok( !WaitForSingleObject( ov.hEvent, 10000 ), "not accepted\n" );
     ok( WSAGetOverlappedResult( listener, &ov, &size, FALSE, &flags ), "failed, error %d\n", WSAGetLastError() );
-    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
     CloseHandle( ov.hEvent );
     return client;
 }
@@ -81,19 +81,19 @@ static void copy_child( BOOL sockets )
     char buffer[64];
     WSADATA data;
 
-    if (sockets) WSAStartup( 0x202, &data );
-    for (;;)
-        if (sockets)
+    if ( sockets ) WSAStartup( 0x202, &data );
+    for ( ;; )
+        if ( sockets )
         {
-            const int n = recv( (SOCKET)in, buffer, sizeof(buffer), 0 );
+            const int n = recv( (SOCKET)in, buffer, sizeof( buffer ), 0 );
 
-            if (!n) ExitProcess( 0 );
-            if (n < 0 || send( (SOCKET)out, buffer, n, 0 ) != n) ExitProcess( 3 );
+            if ( !n ) ExitProcess( 0 );
+            if ( n < 0 || send( (SOCKET)out, buffer, n, 0 ) != n ) ExitProcess( 3 );
         }
         else
         {
-            if (!ReadFile( in, buffer, sizeof(buffer), &count, NULL ) || !count) ExitProcess( 0 );
-            if (!WriteFile( out, buffer, count, &written, NULL ) || written != count) ExitProcess( 2 );
+            if ( !ReadFile( in, buffer, sizeof( buffer ), &count, NULL ) || !count ) ExitProcess( 0 );
+            if ( !WriteFile( out, buffer, count, &written, NULL ) || written != count ) ExitProcess( 2 );
         }
 }
 
@@ -106,7 +106,7 @@ static void test_standard_handles( SOCKET listener, const union address *address
         DWORD flags;
     } children[] = { { "copy-files", 0 }, { "copy-sockets", 0 }, { "copy-sockets", WSA_FLAG_OVERLAPPED } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( children ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( children ); i++ )
     {
         SOCKET acceptor = fresh( children[i].flags ), client;
         DWORD code = 99;
@@ -138,19 +138,19 @@ static void test_inherited( SOCKET listener, const union address *address )
     HANDLE between[MANY];
     struct puppet puppet;
 
-    for (unsigned int i = 0; i < MANY; i++)
+    for ( unsigned int i = 0; i < MANY; i++ )
     {
         between[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
         acceptors[i] = fresh( WSA_FLAG_OVERLAPPED );
     }
     hidden = fresh( WSA_FLAG_OVERLAPPED );
     set_inherit( hidden, FALSE );
-    for (unsigned int i = 0; i < MANY; i++) clients[i] = accept_into( listener, acceptors[i], address );
+    for ( unsigned int i = 0; i < MANY; i++ ) clients[i] = accept_into( listener, acceptors[i], address );
     hidden_client = accept_into( listener, hidden, address );
-    for (unsigned int i = 0; i < MANY; i += 2) CloseHandle( between[i] );
+    for ( unsigned int i = 0; i < MANY; i += 2 ) CloseHandle( between[i] );
 
     puppet_create( &puppet, PUPPET_INHERITS );
-    for (unsigned int i = 0; i < MANY; i++)
+    for ( unsigned int i = 0; i < MANY; i++ )
     {
         winetest_push_context( "%u", i );
         check_puppet( &puppet, acceptors[i], clients[i] );
@@ -176,10 +176,10 @@ static void test_inherited( SOCKET listener, const union address *address )
     puppet_destroy( &puppet );
     check_eof( clients[1] );
 
-    for (unsigned int i = 0; i < MANY; i++)
+    for ( unsigned int i = 0; i < MANY; i++ )
     {
-        if (i % 2) CloseHandle( between[i] );
-        if (i > 1) closesocket( acceptors[i] );
+        if ( i % 2 ) CloseHandle( between[i] );
+        if ( i > 1 ) closesocket( acceptors[i] );
         closesocket( clients[i] );
     }
     closesocket( hidden );
@@ -249,12 +249,12 @@ START_TEST( acceptors )
     SOCKET listener;
     char **argv;
 
-    if (winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy-files" )) copy_child( FALSE );
-    if (winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy-sockets" )) copy_child( TRUE );
+    if ( winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy-files" ) ) copy_child( FALSE );
+    if ( winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy-sockets" ) ) copy_child( TRUE );
     support_begin();
     listener = tcp_listener( AF_INET, &address );
     set_inherit( listener, FALSE );
-    if (load( listener ))
+    if ( load( listener ) )
     {
         test_standard_handles( listener, &address );
         test_inherited( listener, &address );

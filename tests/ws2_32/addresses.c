@@ -86,18 +86,18 @@ static void test_inet_addr( void )
         { "\t", FALSE, { 0 } },
     };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         ULONG expected = INADDR_NONE, got;
 
-        if (rows[i].good) memcpy( &expected, rows[i].bytes, 4 );
+        if ( rows[i].good ) memcpy( &expected, rows[i].bytes, 4 );
         WSASetLastError( ERROR_UNTOUCHED );
         got = inet_addr( rows[i].text );
         ok( got == expected, "\"%s\" gave %#lx, expected %#lx\n", rows[i].text, got, expected );
         ok( WSAGetLastError() == (int)ERROR_UNTOUCHED, "\"%s\" left error %d\n", rows[i].text, WSAGetLastError() );
     }
     /* nothing but the seven characters of white space may follow the digits */
-    for (int c = 1; c < 256; c++)
+    for ( int c = 1; c < 256; c++ )
     {
         char text[] = "3.4.5.6?";
         BOOL good = ( c >= 9 && c <= 13 ) || c == 32 || ( c >= '0' && c <= '9' );
@@ -131,17 +131,17 @@ static void test_inet_ntoa( void )
     struct in_addr address;
     HANDLE thread;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         char buffer[32];
 
         address.s_addr = htonl( rows[i].address );
         ok( !strcmp( inet_ntoa( address ), rows[i].text ), "got %s\n", inet_ntoa( address ) );
-        ok( inet_ntop( AF_INET, &address, buffer, sizeof(buffer) ) == buffer, "inet_ntop failed\n" );
+        ok( inet_ntop( AF_INET, &address, buffer, sizeof( buffer ) ) == buffer, "inet_ntop failed\n" );
         ok( !strcmp( buffer, rows[i].text ), "got %s\n", buffer );
     }
     /* the text of an IPv4 address takes as many characters, and one for the NUL */
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         WCHAR wide[32];
         char buffer[32];
@@ -182,9 +182,9 @@ static void test_inet_ntop( void )
     WCHAR wide[64], expected[64];
     char buffer[64];
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        ok( inet_ntop( AF_INET6, rows[i].bytes, buffer, sizeof(buffer) ) == buffer, "failed\n" );
+        ok( inet_ntop( AF_INET6, rows[i].bytes, buffer, sizeof( buffer ) ) == buffer, "failed\n" );
         ok( !strcmp( buffer, rows[i].text ), "got %s, expected %s\n", buffer, rows[i].text );
         ok( InetNtopW( AF_INET6, rows[i].bytes, wide, ARRAY_SIZE( wide ) ) == wide, "failed\n" );
         MultiByteToWideChar( CP_ACP, 0, buffer, -1, expected, ARRAY_SIZE( expected ) );
@@ -229,7 +229,7 @@ static void test_inet_pton( void )
         { AF_INET6, "", 0, { 0 } },
     };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         WCHAR wide[64];
         BYTE bytes[16], wide_bytes[16];
@@ -239,7 +239,7 @@ static void test_inet_pton( void )
         MultiByteToWideChar( CP_ACP, 0, rows[i].text, -1, wide, ARRAY_SIZE( wide ) );
         check_result( inet_pton( rows[i].family, rows[i].text, bytes ), rows[i].result );
         check_result( InetPtonW( rows[i].family, wide, wide_bytes ), rows[i].result );
-        if (rows[i].result == 1)
+        if ( rows[i].result == 1 )
         {
             ok( !memcmp( bytes, rows[i].bytes, size ), "another address\n" );
             ok( !memcmp( wide_bytes, rows[i].bytes, size ), "another address from the wide form\n" );
@@ -278,22 +278,22 @@ static void test_address_to_string( void )
         { AF_INET6, { 0x20, 0xab, [14] = 0x20, 1 }, 0, 4660, "20ab::2001%4660" },
     };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         union address address = { 0 }, parsed;
         WCHAR wide[64], wide_expected[64];
         DWORD length, needed = strlen( rows[i].text ) + 1;
-        int size = rows[i].family == AF_INET ? sizeof(address.v4) : sizeof(address.v6), parsed_size;
+        int size = rows[i].family == AF_INET ? sizeof( address.v4 ) : sizeof( address.v6 ), parsed_size;
         char text[64];
 
         winetest_push_context( "%s", rows[i].text );
         address.any.sa_family = rows[i].family;
         address.v4.sin_port = htons( rows[i].port );
-        if (rows[i].family == AF_INET) memcpy( &address.v4.sin_addr, rows[i].bytes, 4 );
+        if ( rows[i].family == AF_INET ) memcpy( &address.v4.sin_addr, rows[i].bytes, 4 );
         else memcpy( &address.v6.sin6_addr, rows[i].bytes, 16 );
-        if (rows[i].family == AF_INET6) address.v6.sin6_scope_id = rows[i].scope;
+        if ( rows[i].family == AF_INET6 ) address.v6.sin6_scope_id = rows[i].scope;
 
-        length = sizeof(text);
+        length = sizeof( text );
         check_ok( WSAAddressToStringA( &address.any, size, NULL, text, &length ) );
         ok( !strcmp( text, rows[i].text ) && length == needed, "got %s, %lu\n", text, length );
         length = ARRAY_SIZE( wide );
@@ -320,12 +320,12 @@ static void test_address_to_string( void )
         check_ok( WSAAddressToStringW( &address.any, size, NULL, wide, &length ) );
         ok( length == needed, "got %lu\n", length );
 
-        parsed_size = sizeof(parsed);
-        memset( &parsed, 0xcc, sizeof(parsed) );
+        parsed_size = sizeof( parsed );
+        memset( &parsed, 0xcc, sizeof( parsed ) );
         check_ok( WSAStringToAddressA( (char *)rows[i].text, rows[i].family, NULL, &parsed.any, &parsed_size ) );
         ok( parsed_size == size && !memcmp( &parsed, &address, size ), "does not come back\n" );
-        parsed_size = sizeof(parsed);
-        memset( &parsed, 0xcc, sizeof(parsed) );
+        parsed_size = sizeof( parsed );
+        memset( &parsed, 0xcc, sizeof( parsed ) );
         check_ok( WSAStringToAddressW( wide_expected, rows[i].family, NULL, &parsed.any, &parsed_size ) );
         ok( parsed_size == size && !memcmp( &parsed, &address, size ), "the wide form does not come back\n" );
         parsed_size = size - 1;
@@ -336,13 +336,13 @@ static void test_address_to_string( void )
     }
     {
         union address address = { 0 };
-        int size = sizeof(address);
+        int size = sizeof( address );
         DWORD length = 64;
         char text[64];
 
         address.any.sa_family = AF_INET;
-        check_fails( WSAAddressToStringA( NULL, sizeof(address.v4), NULL, text, &length ), WSAEFAULT );
-        check_fails( WSAAddressToStringA( &address.any, sizeof(address.v4), NULL, text, NULL ), WSAEFAULT );
+        check_fails( WSAAddressToStringA( NULL, sizeof( address.v4 ), NULL, text, &length ), WSAEFAULT );
+        check_fails( WSAAddressToStringA( &address.any, sizeof( address.v4 ), NULL, text, NULL ), WSAEFAULT );
         check_fails( WSAStringToAddressA( (char *)"nonsense", AF_INET, NULL, &address.any, &size ), WSAEINVAL );
         check_fails( WSAStringToAddressA( (char *)"1.2.3.4", AF_INET6, NULL, &address.any, &size ), WSAEINVAL );
         check_fails( WSAStringToAddressA( NULL, AF_INET, NULL, &address.any, &size ), WSAEINVAL );
@@ -375,7 +375,7 @@ static void test_byte_order( void )
 
 START_TEST( addresses )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_inet_addr();
     test_inet_ntoa();
     test_inet_ntop();

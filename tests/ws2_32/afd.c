@@ -25,7 +25,8 @@ static struct afd_poll poll_of( SOCKET s, ULONG flags, LONGLONG timeout )
 
 /* What a poll reports at once, or within ms. */
 #define check_poll( s, mask, ms, flags, status ) check_poll_( __FILE__, __LINE__, s, mask, ms, flags, status )
-static void check_poll_( const char *file, int line, SOCKET s, ULONG mask, DWORD ms, ULONG flags, NTSTATUS socket_status )
+static void check_poll_( const char *file, int line, SOCKET s, ULONG mask, DWORD ms, ULONG flags,
+                         NTSTATUS socket_status )
 {
     struct afd_poll poll = poll_of( s, mask, ms ? AFTER_MS( ms ) : 0 );
     IO_STATUS_BLOCK iosb;
@@ -34,7 +35,7 @@ static void check_poll_( const char *file, int line, SOCKET s, ULONG mask, DWORD
     iosb_reset( &iosb );
     ResetEvent( event );
     status = poll_on( (HANDLE)s, event, NULL, &iosb, &poll );
-    if (status == NT_PENDING)
+    if ( status == NT_PENDING )
     {
         ok_( file, line )( ms != 0, "a probe waits\n" );
         ok_( file, line )( !WaitForSingleObject( event, ms + 10000 ), "the event is not set\n" );
@@ -45,7 +46,7 @@ static void check_poll_( const char *file, int line, SOCKET s, ULONG mask, DWORD
     ok_( file, line )( iosb.Information == ( flags ? POLL_SIZE( 1 ) : 16 ), "size %llu\n",
                        (unsigned long long)iosb.Information );
     ok_( file, line )( poll.count == ( flags ? 1 : 0 ), "count %lu\n", poll.count );
-    if (!flags) return;
+    if ( !flags ) return;
     ok_( file, line )( poll.sockets[0].flags == flags, "flags %#lx, expected %#lx\n", poll.sockets[0].flags, flags );
     ok_( file, line )( poll.sockets[0].s == s, "another socket\n" );
     ok_( file, line )( poll.sockets[0].status == socket_status, "status %#lx of the socket\n", poll.sockets[0].status );
@@ -56,7 +57,7 @@ static void wait_for( SOCKET s, ULONG flags )
     struct afd_poll poll = poll_of( s, flags, AFTER_MS( 10000 ) );
     IO_STATUS_BLOCK iosb;
 
-    if (poll_on( (HANDLE)s, event, NULL, &iosb, &poll ) == NT_PENDING) WaitForSingleObject( event, 11000 );
+    if ( poll_on( (HANDLE)s, event, NULL, &iosb, &poll ) == NT_PENDING ) WaitForSingleObject( event, 11000 );
     ok( poll.count == 1, "nothing of %#lx in 10 s\n", flags );
 }
 
@@ -64,15 +65,15 @@ static void wait_for( SOCKET s, ULONG flags )
 
 static void test_open( void )
 {
-    static const WCHAR *const names[] = { L"\\Device\\Afd", L"\\Device\\Afd\\", L"\\Device\\Afd\\Wepoll", L"\\Device\\Afd\\Mio",
-                                          L"\\Device\\Afd\\no such thing" };
+    static const WCHAR *const names[] = { L"\\Device\\Afd", L"\\Device\\Afd\\", L"\\Device\\Afd\\Wepoll",
+                                          L"\\Device\\Afd\\Mio", L"\\Device\\Afd\\no such thing" };
     SOCKET s = udp_bound( AF_INET, NULL );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( names ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( names ); i++ )
     {
         struct afd_poll poll = poll_of( s, AFD_WRITE, 0 );
         UNICODE_STRING string;
-        OBJECT_ATTRIBUTES attributes = { .Length = sizeof(attributes), .ObjectName = &string };
+        OBJECT_ATTRIBUTES attributes = { .Length = sizeof( attributes ), .ObjectName = &string };
         IO_STATUS_BLOCK iosb;
         HANDLE handle = NULL;
 
@@ -101,8 +102,8 @@ static void test_arguments( void )
     closesocket( closed );
 #define TRY( in, in_size, out, out_size ) \
     NtDeviceIoControlFile( handle, NULL, NULL, NULL, &iosb, IOCTL_AFD_POLL, in, in_size, out, out_size )
-    check_status( TRY( NULL, 0, &out, sizeof(out) ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 0, &out, sizeof(out) ), NT_INVALID_PARAMETER );
+    check_status( TRY( NULL, 0, &out, sizeof( out ) ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, 0, &out, sizeof( out ) ), NT_INVALID_PARAMETER );
     check_status( TRY( &poll, 32, NULL, 0 ), NT_INVALID_PARAMETER );
     check_status( TRY( &poll, 32, &out, 31 ), NT_INVALID_PARAMETER );
     check_status( TRY( &poll, 31, &out, 31 ), NT_INVALID_PARAMETER );
@@ -110,7 +111,7 @@ static void test_arguments( void )
     check_status( TRY( &poll, 32, &out, 32 ), 0 );
     check_status( TRY( &poll, 32, &out, 64 ), 0 );
     memcpy( big_in, &poll, 32 );
-    check_status( TRY( big_in, sizeof(big_in), big_out, sizeof(big_out) ), 0 );
+    check_status( TRY( big_in, sizeof( big_in ), big_out, sizeof( big_out ) ), 0 );
     poll.count = 0;
     check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_PARAMETER );
     poll.count = 2;
@@ -202,10 +203,10 @@ static void test_connected( void )
     check_poll( server, AFD_READ | AFD_HUP, 100, 0, 0 );
     send( client, "data", 4, 0 );
     wait_for( server, AFD_READ );
-    for (int i = 0; i < 2; i++) check_poll( server, AFD_ALL, 0, AFD_READ | AFD_WRITE | AFD_CONNECT, 0 );
+    for ( int i = 0; i < 2; i++ ) check_poll( server, AFD_ALL, 0, AFD_READ | AFD_WRITE | AFD_CONNECT, 0 );
     check_poll( server, AFD_READ, 0, AFD_READ, 0 );
     check_poll( server, AFD_OOB | AFD_HUP | AFD_ACCEPT, 0, 0, 0 );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 4 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 4 );
     check_poll( server, AFD_ALL, 0, AFD_WRITE | AFD_CONNECT, 0 );
 
     send( client, "o", 1, MSG_OOB );
@@ -213,7 +214,7 @@ static void test_connected( void )
     check_poll( server, AFD_ALL, 0, AFD_OOB | AFD_WRITE | AFD_CONNECT, 0 );
     check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
     check_poll( server, AFD_ALL, 0, AFD_WRITE | AFD_CONNECT, 0 );
-    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof(on) ) );
+    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof( on ) ) );
     send( client, "o", 1, MSG_OOB );
     wait_for( server, AFD_READ );
     check_poll( server, AFD_ALL, 0, AFD_READ | AFD_WRITE | AFD_CONNECT, 0 );
@@ -243,7 +244,7 @@ static void test_shutdown( void )
     check_ok( shutdown( client, SD_SEND ) );
     wait_for( server, AFD_HUP );
     check_poll( server, AFD_ALL, 0, AFD_READ | AFD_WRITE | AFD_CONNECT | AFD_HUP, 0 );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 4 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 4 );
     check_poll( server, AFD_ALL, 0, AFD_WRITE | AFD_CONNECT | AFD_HUP, 0 );
     closesocket( client );
     closesocket( server );
@@ -258,11 +259,11 @@ static void test_full( void )
     tcp_pair( &client, &server );
     set_nonblocking( client, TRUE );
     set_nonblocking( server, TRUE );
-    while ((n = send( client, block, sizeof(block), 0 )) > 0 && sent < 0x8000000) sent += n;
+    while ( ( n = send( client, block, sizeof( block ), 0 ) ) > 0 && sent < 0x8000000 ) sent += n;
     check_poll( client, AFD_ALL, 0, AFD_CONNECT, 0 );
     check_poll( client, AFD_WRITE, 100, 0, 0 );
-    while (got < sent)
-        if ((n = recv( server, block, sizeof(block), 0 )) > 0) got += n;
+    while ( got < sent )
+        if ( ( n = recv( server, block, sizeof( block ), 0 ) ) > 0 ) got += n;
         else wait_for( server, AFD_READ );
     wait_for( client, AFD_WRITE );
     check_poll( client, AFD_ALL, 0, AFD_WRITE | AFD_CONNECT, 0 );
@@ -279,12 +280,12 @@ static void test_listener( void )
     check_poll( listener, AFD_ALL, 100, 0, 0 );
     first = socket( AF_INET, SOCK_STREAM, 0 );
     check_poll( first, AFD_ALL, 100, 0, 0 );
-    check_ok( connect( first, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( first, &address.any, sizeof( address.v4 ) ) );
     wait_for( listener, AFD_ACCEPT );
-    for (int i = 0; i < 2; i++) check_poll( listener, AFD_ALL, 0, AFD_ACCEPT, 0 );
+    for ( int i = 0; i < 2; i++ ) check_poll( listener, AFD_ALL, 0, AFD_ACCEPT, 0 );
     check_poll( listener, AFD_ALL & ~AFD_ACCEPT, 100, 0, 0 );
     second = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( second, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( second, &address.any, sizeof( address.v4 ) ) );
     accepted = accept( listener, NULL, NULL );
     closesocket( accepted );
     check_poll( listener, AFD_ALL, 1000, AFD_ACCEPT, 0 );
@@ -308,17 +309,17 @@ static void test_datagram( void )
     bound = udp_bound( AF_INET, &address );
     check_poll( bound, AFD_ALL, 0, AFD_WRITE, 0 );
     check_poll( bound, AFD_READ, 100, 0, 0 );
-    check_result( sendto( s, "data", 4, 0, &address.any, sizeof(address.v4) ), 4 );
+    check_result( sendto( s, "data", 4, 0, &address.any, sizeof( address.v4 ) ), 4 );
     wait_for( bound, AFD_READ );
     check_poll( bound, AFD_ALL, 0, AFD_READ | AFD_WRITE, 0 );
     check_poll( bound, AFD_READ, 0, AFD_READ, 0 );
-    check_result( recv( bound, buffer, sizeof(buffer), 0 ), 4 );
+    check_result( recv( bound, buffer, sizeof( buffer ), 0 ), 4 );
     check_poll( bound, AFD_READ, 0, 0, 0 );
 
     poll = poll_of( s, AFD_CONNECT, NEVER );
     ResetEvent( event );
     check_status( poll_on( (HANDLE)s, event, NULL, &iosb, &poll ), NT_PENDING );
-    check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
     ok( !WaitForSingleObject( event, 5000 ), "connect did not end the poll\n" );
     check_iosb( &iosb, 0, POLL_SIZE( 1 ) );
     ok( poll.sockets[0].flags == AFD_CONNECT && !poll.sockets[0].status, "flags %#lx, status %#lx\n",
@@ -339,7 +340,7 @@ static void test_connect( void )
     poll = poll_of( s, AFD_ALL, NEVER );
     ResetEvent( event );
     check_status( poll_on( (HANDLE)s, event, NULL, &iosb, &poll ), NT_PENDING );
-    connect( s, &address.any, sizeof(address.v4) );
+    connect( s, &address.any, sizeof( address.v4 ) );
     ok( !WaitForSingleObject( event, 5000 ), "connect did not end the poll\n" );
     check_iosb( &iosb, 0, POLL_SIZE( 1 ) );
     ok( poll.count == 1 && poll.sockets[0].flags == ( AFD_CONNECT | AFD_WRITE ), "count %lu, flags %#lx\n", poll.count,
@@ -349,16 +350,16 @@ static void test_connect( void )
     /* refused; Windows takes seconds over it */
     s = socket( AF_INET, SOCK_STREAM, 0 );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &dead.any, sizeof(dead.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &dead.any, sizeof( dead.v4 ) ), WSAEWOULDBLOCK );
     check_poll( s, AFD_ALL, 10000, AFD_CONNECT_ERR, NT_CONNECTION_REFUSED );
     check_poll( s, AFD_ALL, 0, AFD_CONNECT_ERR, NT_CONNECTION_REFUSED );
     check_poll( s, AFD_ALL & ~AFD_CONNECT_ERR, 0, 0, 0 );
     closesocket( s );
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( s, &dead.any, sizeof(dead.v4) ), WSAECONNREFUSED );
+    check_fails( connect( s, &dead.any, sizeof( dead.v4 ) ), WSAECONNREFUSED );
     check_poll( s, AFD_ALL, 0, AFD_CONNECT_ERR, NT_CONNECTION_REFUSED );
-    check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
     check_poll( s, AFD_ALL, 0, AFD_CONNECT | AFD_WRITE, 0 );
     closesocket( s );
     closesocket( closed );
@@ -375,13 +376,13 @@ static void test_pending( void )
 
     tcp_pair( &client, &server );
     in = poll_of( server, AFD_READ, NEVER );
-    memset( &out, 0xcc, sizeof(out) );
+    memset( &out, 0xcc, sizeof( out ) );
     iosb_reset( &iosb );
     SetEvent( event );
     /* on a socket that has nothing to do with it; the input is captured */
     check_status( NtDeviceIoControlFile( (HANDLE)other, event, NULL, NULL, &iosb, IOCTL_AFD_POLL, &in, 32, &out, 64 ),
                   NT_PENDING );
-    memset( &in, 0xaa, sizeof(in) );
+    memset( &in, 0xaa, sizeof( in ) );
     ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "the event was not reset\n" );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
     send( client, "x", 1, 0 );
@@ -434,7 +435,7 @@ static void test_several( void )
 
     /* one socket three times */
     poll.count = 3;
-    for (int i = 0; i < 3; i++) poll.sockets[i].s = d;
+    for ( int i = 0; i < 3; i++ ) poll.sockets[i].s = d;
     poll.sockets[0].flags = AFD_READ;
     poll.sockets[1].flags = AFD_WRITE;
     poll.sockets[2].flags = AFD_READ | AFD_CONNECT;
@@ -445,7 +446,7 @@ static void test_several( void )
         "count %lu\n", poll.count );
     poll.count = 3;
     poll.timeout = NEVER;
-    for (int i = 0; i < 3; i++) poll.sockets[i].s = b;
+    for ( int i = 0; i < 3; i++ ) poll.sockets[i].s = b;
     poll.sockets[0].flags = AFD_HUP;
     poll.sockets[1].flags = AFD_READ;
     poll.sockets[2].flags = AFD_READ | AFD_OOB;
@@ -489,7 +490,7 @@ static LONG apc_calls;
 static void NTAPI count_apc( void *context, IO_STATUS_BLOCK *iosb, ULONG reserved )
 {
     (void)iosb, (void)reserved;
-    if (context == &apc_calls) apc_calls++;
+    if ( context == &apc_calls ) apc_calls++;
 }
 
 static void test_ports( void )
@@ -502,7 +503,7 @@ static void test_ports( void )
     tcp_pair( &client, &server );
     handles[0] = afd_open( L"\\Device\\Afd\\Test" );
     handles[1] = (HANDLE)socket( AF_INET, SOCK_STREAM, 0 );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         HANDLE handle = handles[i];
         char byte;
@@ -540,8 +541,9 @@ static void test_ports( void )
         poll = poll_of( 0xabacab, AFD_READ, NEVER );
         check_status( poll_on( handle, NULL, &poll, &iosb, &poll ), NT_INVALID_HANDLE );
         poll = poll_of( server, AFD_WRITE, 0 );
-        check_status( NtDeviceIoControlFile( handle, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32, &poll, 32 ),
-                      NT_INVALID_PARAMETER );
+        check_status(
+            NtDeviceIoControlFile( handle, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32, &poll, 32 ),
+            NT_INVALID_PARAMETER );
         check_no_packet( port );
 
         /* cancelled by its iosb, like wepoll and mio do */
@@ -579,11 +581,13 @@ static void test_apc( void )
     apc_calls = 0;
     tcp_pair( &client, &server );
     poll = poll_of( server, AFD_WRITE, 0 );
-    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32, &poll, 32 ),
+    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32,
+                                         &poll, 32 ),
                   0 );
     ok( SleepEx( 0, TRUE ) == WAIT_IO_COMPLETION && apc_calls == 1, "%ld APCs ran\n", apc_calls );
     poll = poll_of( server, AFD_READ, NEVER );
-    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32, &poll, 32 ),
+    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32,
+                                         &poll, 32 ),
                   NT_PENDING );
     ok( !SleepEx( 50, TRUE ), "an APC ran too soon\n" );
     send( client, "x", 1, 0 );
@@ -595,7 +599,8 @@ static void test_apc( void )
 
 static void test_close( void )
 {
-    HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 ), helper = afd_open( L"\\Device\\Afd\\Test" );
+    HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 ),
+           helper = afd_open( L"\\Device\\Afd\\Test" );
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     struct afd_poll poll;
     IO_STATUS_BLOCK iosb;
@@ -632,7 +637,7 @@ static void test_precedence( void )
     struct afd_poll poll;
     IO_STATUS_BLOCK iosb;
     char buffer[4], addresses[64];
-    WSABUF buffers = { sizeof(buffer), buffer };
+    WSABUF buffers = { sizeof( buffer ), buffer };
     DWORD flags = 0, size;
 
     tcp_pair( &client, &server );
@@ -666,17 +671,18 @@ static void test_precedence( void )
     listener = tcp_listener( AF_INET, &address );
     acceptor = socket( AF_INET, SOCK_STREAM, 0 );
     ResetEvent( overlapped.hEvent );
-    ok( !AcceptEx( listener, acceptor, addresses, 0, 32, 32, &size, &overlapped ) && WSAGetLastError() == WSA_IO_PENDING,
+    ok( !AcceptEx( listener, acceptor, addresses, 0, 32, 32, &size, &overlapped ) &&
+            WSAGetLastError() == WSA_IO_PENDING,
         "AcceptEx gave %d\n", WSAGetLastError() );
     poll = poll_of( listener, AFD_ACCEPT, NEVER );
     ResetEvent( event );
     check_status( poll_on( (HANDLE)listener, event, NULL, &iosb, &poll ), NT_PENDING );
     first = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( first, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( first, &address.any, sizeof( address.v4 ) ) );
     ok( !WaitForSingleObject( overlapped.hEvent, 5000 ), "AcceptEx did not end\n" );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "the poll ended\n" );
     second = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( second, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( second, &address.any, sizeof( address.v4 ) ) );
     ok( !WaitForSingleObject( event, 5000 ), "the poll did not end\n" );
     ok( poll.count == 1 && poll.sockets[0].flags == AFD_ACCEPT, "count %lu, flags %#lx\n", poll.count,
         poll.sockets[0].flags );
@@ -689,7 +695,7 @@ static void test_precedence( void )
 
 START_TEST( afd )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     event = CreateEventW( NULL, TRUE, FALSE, NULL );
     test_open();
     test_arguments();

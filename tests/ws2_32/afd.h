@@ -56,7 +56,7 @@ struct afd_poll
         NTSTATUS status;
     } sockets[3];
 };
-#define POLL_SIZE( count ) ( 16 + ( count ) * 16 )
+#define POLL_SIZE( count ) ( 16 + (count)*16 )
 #define NEVER 0x7fffffffffffffffll
 #define AFTER_MS( ms ) ( -(ms)*10000ll )
 
@@ -75,14 +75,14 @@ NTSTATUS NTAPI NtWriteFile( HANDLE, HANDLE, PIO_APC_ROUTINE, void *, IO_STATUS_B
 NTSTATUS NTAPI NtCancelIoFileEx( HANDLE, IO_STATUS_BLOCK *, IO_STATUS_BLOCK * );
 
 #define check_status( call, expected ) \
-    do \
-    { \
+    do { \
         NTSTATUS status_ = ( call ), expected_ = ( expected ); \
         ok( status_ == expected_, "%s returned %#lx, expected %#lx\n", #call, status_, expected_ ); \
-    } while (0)
+    } while ( 0 )
 
 #define check_iosb( iosb, status, size ) check_iosb_( __FILE__, __LINE__, iosb, status, size )
-static inline void check_iosb_( const char *file, int line, const IO_STATUS_BLOCK *iosb, NTSTATUS status, ULONG_PTR size )
+static inline void check_iosb_( const char *file, int line, const IO_STATUS_BLOCK *iosb, NTSTATUS status,
+                                ULONG_PTR size )
 {
     ok_( file, line )( iosb->Status == status, "iosb has status %#lx, expected %#lx\n", iosb->Status, status );
     ok_( file, line )( iosb->Information == size, "iosb has size %llu, expected %llu\n",
@@ -99,7 +99,7 @@ static inline void iosb_reset( IO_STATUS_BLOCK *iosb )
 static inline HANDLE afd_open( const WCHAR *name )
 {
     UNICODE_STRING string;
-    OBJECT_ATTRIBUTES attributes = { .Length = sizeof(attributes), .ObjectName = &string };
+    OBJECT_ATTRIBUTES attributes = { .Length = sizeof( attributes ), .ObjectName = &string };
     IO_STATUS_BLOCK iosb;
     HANDLE handle = NULL;
     NTSTATUS status;

@@ -5,15 +5,16 @@
  */
 #include "afd.h"
 
-static NTSTATUS poll_begin( SOCKET s, HANDLE event, void *context, IO_STATUS_BLOCK *iosb, struct afd_poll *poll, ULONG mask )
+static NTSTATUS poll_begin( SOCKET s, HANDLE event, void *context, IO_STATUS_BLOCK *iosb, struct afd_poll *poll,
+                            ULONG mask )
 {
-    memset( poll, 0, sizeof(*poll) );
+    memset( poll, 0, sizeof( *poll ) );
     poll->timeout = NEVER;
     poll->count = 1;
     poll->sockets[0].s = s;
     poll->sockets[0].flags = mask;
     iosb_reset( iosb );
-    if (event) ResetEvent( event );
+    if ( event ) ResetEvent( event );
     return NtDeviceIoControlFile( (HANDLE)s, event, NULL, context, iosb, IOCTL_AFD_POLL, poll, 32, poll, 32 );
 }
 
@@ -21,7 +22,7 @@ static BOOL take_packet( HANDLE port, DWORD ms, OVERLAPPED_ENTRY *entry )
 {
     ULONG count = 0;
 
-    memset( entry, 0, sizeof(*entry) );
+    memset( entry, 0, sizeof( *entry ) );
     return GetQueuedCompletionStatusEx( port, entry, 1, &count, ms, FALSE ) && count == 1;
 }
 
@@ -37,7 +38,8 @@ static HANDLE copy_into( HANDLE process, SOCKET s )
 /* A copy in the same process: nothing happens, and the poll goes on for what is left. */
 static void test_same_process( BOOL used, BOOL port_style )
 {
-    HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 ), event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 ),
+           event = CreateEventW( NULL, TRUE, FALSE, NULL );
     SOCKET client, server;
     OVERLAPPED_ENTRY entry;
     IO_STATUS_BLOCK iosb;
@@ -48,17 +50,17 @@ static void test_same_process( BOOL used, BOOL port_style )
     winetest_push_context( "used %d, port %d", used, port_style );
     tcp_pair( &client, &server );
     copy = copy_into( GetCurrentProcess(), server );
-    if (used) check_flow( (SOCKET)copy, client );
-    if (port_style) CreateIoCompletionPort( (HANDLE)server, port, 5, 0 );
+    if ( used ) check_flow( (SOCKET)copy, client );
+    if ( port_style ) CreateIoCompletionPort( (HANDLE)server, port, 5, 0 );
     check_status( poll_begin( server, port_style ? NULL : event, port_style ? &poll : NULL, &iosb, &poll, AFD_READ ),
                   NT_PENDING );
     check_ok( closesocket( server ) );
-    if (port_style) ok( !take_packet( port, 100, &entry ), "a packet, status %#lx\n", iosb.Status );
+    if ( port_style ) ok( !take_packet( port, 100, &entry ), "a packet, status %#lx\n", iosb.Status );
     else ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "the event is set\n" );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
 
     check_result( send( client, "x", 1, 0 ), 1 );
-    if (port_style) ok( take_packet( port, 5000, &entry ), "no packet\n" );
+    if ( port_style ) ok( take_packet( port, 5000, &entry ), "no packet\n" );
     else ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
     check_iosb( &iosb, 0, POLL_SIZE( 1 ) );
     ok( poll.count == 1 && poll.sockets[0].flags == AFD_READ && poll.sockets[0].s == server, "count %lu, flags %#lx\n",
@@ -95,7 +97,7 @@ static void test_other_process( enum way way, BOOL used )
         BOOL context, event, cancelled;
     } kinds[] = { { FALSE, FALSE, FALSE }, { FALSE, TRUE, FALSE }, { TRUE, TRUE, FALSE }, { TRUE, FALSE, TRUE } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( kinds ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( kinds ); i++ )
     {
         HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
         HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
@@ -114,7 +116,7 @@ static void test_other_process( enum way way, BOOL used )
         tcp_pair( &client, &server );
         SetHandleInformation( (HANDLE)client, HANDLE_FLAG_INHERIT, 0 );
         puppet_create( &puppet, way == BY_INHERITANCE ? PUPPET_INHERITS : 0 );
-        switch (way)
+        switch ( way )
         {
         case BY_HANDLE: there = (SOCKET)copy_into( puppet.process, server ); break;
         case BY_INHERITANCE: there = server; break;
@@ -124,13 +126,13 @@ static void test_other_process( enum way way, BOOL used )
             break;
         case WAYS: break;
         }
-        if (used) check_result( puppet_send( &puppet, there, "x" ), 1 );
+        if ( used ) check_result( puppet_send( &puppet, there, "x" ), 1 );
         CreateIoCompletionPort( (HANDLE)server, port, 5, 0 );
-        check_status( poll_begin( server, kinds[i].event ? event : NULL, kinds[i].context ? poll : NULL, iosb, poll,
-                                  AFD_OOB ),
-                      NT_PENDING );
+        check_status(
+            poll_begin( server, kinds[i].event ? event : NULL, kinds[i].context ? poll : NULL, iosb, poll, AFD_OOB ),
+            NT_PENDING );
         check_ok( closesocket( server ) );
-        if (kinds[i].cancelled)
+        if ( kinds[i].cancelled )
         {
             ok( take_packet( port, 5000, &entry ), "no packet\n" );
             ok( entry.lpCompletionKey == 5 && entry.lpOverlapped == (OVERLAPPED *)poll, "another packet\n" );
@@ -146,7 +148,7 @@ static void test_other_process( enum way way, BOOL used )
         puppet_destroy( &puppet );
         closesocket( client );
         CloseHandle( port );
-        if (kinds[i].cancelled || !kinds[i].event) CloseHandle( event );
+        if ( kinds[i].cancelled || !kinds[i].event ) CloseHandle( event );
         winetest_pop_context();
     }
 }
@@ -154,8 +156,8 @@ static void test_other_process( enum way way, BOOL used )
 START_TEST( afd_close )
 {
     support_begin();
-    for (unsigned int i = 0; i < 4; i++) test_same_process( i & 1, i >> 1 );
-    for (enum way way = 0; way < WAYS; way++)
-        for (BOOL used = FALSE; used <= TRUE; used++) test_other_process( way, used );
+    for ( unsigned int i = 0; i < 4; i++ ) test_same_process( i & 1, i >> 1 );
+    for ( enum way way = 0; way < WAYS; way++ )
+        for ( BOOL used = FALSE; used <= TRUE; used++ ) test_other_process( way, used );
     support_end();
 }

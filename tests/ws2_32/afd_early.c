@@ -8,7 +8,7 @@ static BOOL take_packet( HANDLE port, OVERLAPPED_ENTRY *entry )
 {
     ULONG count = 0;
 
-    memset( entry, 0, sizeof(*entry) );
+    memset( entry, 0, sizeof( *entry ) );
     return GetQueuedCompletionStatusEx( port, entry, 1, &count, 5000, FALSE ) && count == 1;
 }
 
@@ -43,7 +43,7 @@ static void use( HANDLE afd, HANDLE port, ULONG_PTR key )
     check_iosb( &iosb, 0, POLL_SIZE( 1 ) );
     ok( poll.count == 1 && poll.sockets[0].flags == AFD_READ, "count %lu, flags %#lx\n", poll.count,
         poll.sockets[0].flags );
-    if (port)
+    if ( port )
     {
         ok( take_packet( port, &entry ), "no packet\n" );
         ok( entry.lpCompletionKey == key && entry.lpOverlapped == (OVERLAPPED *)&poll, "another packet\n" );
@@ -60,11 +60,12 @@ static void use( HANDLE afd, HANDLE port, ULONG_PTR key )
 
 START_TEST( afd_early )
 {
-    HANDLE afd[3] = { afd_open( L"\\Device\\Afd" ), afd_open( L"\\Device\\Afd\\Wepoll" ), afd_open( L"\\Device\\Afd\\Mio" ) };
+    HANDLE afd[3] = { afd_open( L"\\Device\\Afd" ), afd_open( L"\\Device\\Afd\\Wepoll" ),
+                      afd_open( L"\\Device\\Afd\\Mio" ) };
     HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
     WSADATA data;
 
-    for (ULONG_PTR i = 1; i < ARRAY_SIZE( afd ); i++)
+    for ( ULONG_PTR i = 1; i < ARRAY_SIZE( afd ); i++ )
     {
         ok( CreateIoCompletionPort( afd[i], port, i, 0 ) == port, "no association, error %lu\n", GetLastError() );
         ok( SetFileCompletionNotificationModes( afd[i], FILE_SKIP_SET_EVENT_ON_HANDLE ), "no modes, error %lu\n",
@@ -73,10 +74,10 @@ START_TEST( afd_early )
     /* it starts nothing: Winsock is as it was */
     check_no_socket( socket( AF_INET, SOCK_STREAM, 0 ), WSANOTINITIALISED );
     support_begin();
-    for (ULONG_PTR i = 0; i < ARRAY_SIZE( afd ); i++) use( afd[i], i ? port : NULL, i );
+    for ( ULONG_PTR i = 0; i < ARRAY_SIZE( afd ); i++ ) use( afd[i], i ? port : NULL, i );
     check_ok( WSACleanup() );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
-    for (ULONG_PTR i = 0; i < ARRAY_SIZE( afd ); i++)
+    for ( ULONG_PTR i = 0; i < ARRAY_SIZE( afd ); i++ )
     {
         use( afd[i], i ? port : NULL, i );
         ok( CloseHandle( afd[i] ), "CloseHandle failed, error %lu\n", GetLastError() );

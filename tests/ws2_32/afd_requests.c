@@ -6,7 +6,8 @@
 
 static HANDLE event;
 
-static NTSTATUS control( SOCKET s, IO_STATUS_BLOCK *iosb, ULONG code, void *in, ULONG in_size, void *out, ULONG out_size )
+static NTSTATUS control( SOCKET s, IO_STATUS_BLOCK *iosb, ULONG code, void *in, ULONG in_size, void *out,
+                         ULONG out_size )
 {
     iosb_reset( iosb );
     ResetEvent( event );
@@ -15,15 +16,16 @@ static NTSTATUS control( SOCKET s, IO_STATUS_BLOCK *iosb, ULONG code, void *in, 
 
 /* --- receiving --------------------------------------------------------------------------------------------------------*/
 
-static NTSTATUS start_recv( SOCKET s, IO_STATUS_BLOCK *iosb, char *buffer, ULONG size, ULONG recv_flags, ULONG msg_flags )
+static NTSTATUS start_recv( SOCKET s, IO_STATUS_BLOCK *iosb, char *buffer, ULONG size, ULONG recv_flags,
+                            ULONG msg_flags )
 {
     WSABUF buffers = { size, buffer };
     struct afd_recv input = { &buffers, 1, recv_flags, msg_flags };
-    NTSTATUS status = control( s, iosb, IOCTL_AFD_RECV, &input, sizeof(input), NULL, 0 );
+    NTSTATUS status = control( s, iosb, IOCTL_AFD_RECV, &input, sizeof( input ), NULL, 0 );
 
     /* both are captured */
-    memset( &input, 0xcc, sizeof(input) );
-    memset( &buffers, 0xcc, sizeof(buffers) );
+    memset( &input, 0xcc, sizeof( input ) );
+    memset( &buffers, 0xcc, sizeof( buffers ) );
     return status;
 }
 
@@ -37,26 +39,27 @@ static void test_recv_arguments( void )
     char buffer[8];
 
     buffers.buf = buffer;
-    buffers.len = sizeof(buffer);
+    buffers.len = sizeof( buffer );
     tcp_pair( &client, &server );
     check_status( control( listener, &iosb, IOCTL_AFD_RECV, NULL, 0, NULL, 0 ), NT_INVALID_CONNECTION );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
-    check_status( control( listener, &iosb, IOCTL_AFD_RECV, &input, sizeof(input), NULL, 0 ), NT_INVALID_CONNECTION );
+    check_status( control( listener, &iosb, IOCTL_AFD_RECV, &input, sizeof( input ), NULL, 0 ), NT_INVALID_CONNECTION );
     check_status( control( server, &iosb, IOCTL_AFD_RECV, NULL, 0, NULL, 0 ), NT_INVALID_PARAMETER );
-    check_status( control( server, &iosb, IOCTL_AFD_RECV, &input, sizeof(input) - 1, NULL, 0 ), NT_INVALID_PARAMETER );
+    check_status( control( server, &iosb, IOCTL_AFD_RECV, &input, sizeof( input ) - 1, NULL, 0 ),
+                  NT_INVALID_PARAMETER );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0 ), NT_INVALID_PARAMETER );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x60 ), NT_INVALID_PARAMETER );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x80 ), NT_INVALID_PARAMETER );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0 ), NT_INVALID_PARAMETER );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x60 ), NT_INVALID_PARAMETER );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x80 ), NT_INVALID_PARAMETER );
     s = socket( AF_INET, SOCK_DGRAM, 0 );
-    check_status( start_recv( s, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_INVALID_PARAMETER );
+    check_status( start_recv( s, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_INVALID_PARAMETER );
     closesocket( s );
 
     set_nonblocking( server, TRUE );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_DEVICE_NOT_READY );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_DEVICE_NOT_READY );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
     check_ok( shutdown( server, SD_RECEIVE ) );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_PIPE_DISCONNECTED );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_PIPE_DISCONNECTED );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
     closesocket( client );
     closesocket( server );
@@ -67,12 +70,12 @@ static void test_recv( void )
 {
     SOCKET client, server;
     char buffer[16] = { 0 }, second[16] = { 0 };
-    WSABUF buffers[2] = { { 3, buffer }, { sizeof(second), second } };
+    WSABUF buffers[2] = { { 3, buffer }, { sizeof( second ), second } };
     struct afd_recv input = { buffers, 2, 0, 0x20 };
     IO_STATUS_BLOCK iosb;
 
     tcp_pair( &client, &server );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_PENDING );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_PENDING );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
     ok( WaitForSingleObject( event, 0 ) == WAIT_TIMEOUT, "the event is set\n" );
     send( client, "late", 4, 0 );
@@ -82,7 +85,7 @@ static void test_recv( void )
 
     send( client, "several", 7, 0 );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
-    check_status( control( server, &iosb, IOCTL_AFD_RECV, &input, sizeof(input), NULL, 0 ), 0 );
+    check_status( control( server, &iosb, IOCTL_AFD_RECV, &input, sizeof( input ), NULL, 0 ), 0 );
     check_iosb( &iosb, 0, 7 );
     ok( !memcmp( buffer, "sev", 3 ) && !memcmp( second, "eral", 4 ), "wrong data\n" );
     ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
@@ -90,10 +93,10 @@ static void test_recv( void )
     /* peeking takes nothing */
     send( client, "peek", 4, 0 );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
-        memset( buffer, 0, sizeof(buffer) );
-        check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0xa0 ), 0 );
+        memset( buffer, 0, sizeof( buffer ) );
+        check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0xa0 ), 0 );
         check_iosb( &iosb, 0, 4 );
         ok( !memcmp( buffer, "peek", 4 ), "wrong data\n" );
     }
@@ -109,16 +112,16 @@ static void test_recv( void )
     send( client, "u", 1, MSG_OOB );
     send( client, "normal", 6, 0 );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x40 ), 0 );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x40 ), 0 );
     check_iosb( &iosb, 0, 1 );
     ok( *buffer == 'u', "wrong data\n" );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x20 ), 0 );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), 0 );
     check_iosb( &iosb, 0, 6 );
     ok( !memcmp( buffer, "normal", 6 ), "wrong data\n" );
 
     /* non-blocking and told to wait all the same; then the end of the stream */
     set_nonblocking( server, TRUE );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 2, 0x20 ), NT_PENDING );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 2, 0x20 ), NT_PENDING );
     check_ok( shutdown( client, SD_SEND ) );
     ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
     check_iosb( &iosb, 0, 0 );
@@ -126,7 +129,7 @@ static void test_recv( void )
     closesocket( server );
 
     tcp_pair( &client, &server );
-    check_status( start_recv( server, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_PENDING );
+    check_status( start_recv( server, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_PENDING );
     check_ok( closesocket( server ) );
     ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
     check_iosb( &iosb, NT_CANCELLED, 0 );
@@ -140,14 +143,14 @@ static void test_recv_datagram( void )
     IO_STATUS_BLOCK iosb;
     char buffer[4];
 
-    check_status( start_recv( receiver, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_PENDING );
-    sendto( sender, "datagram", 8, 0, &address.any, sizeof(address.v4) );
+    check_status( start_recv( receiver, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_PENDING );
+    sendto( sender, "datagram", 8, 0, &address.any, sizeof( address.v4 ) );
     ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
     check_iosb( &iosb, NT_BUFFER_OVERFLOW, 4 );
     ok( !memcmp( buffer, "data", 4 ), "wrong data\n" );
-    sendto( sender, "other one", 9, 0, &address.any, sizeof(address.v4) );
+    sendto( sender, "other one", 9, 0, &address.any, sizeof( address.v4 ) );
     ok( wait_readable( receiver, 5000 ), "nothing arrived\n" );
-    check_status( start_recv( receiver, &iosb, buffer, sizeof(buffer), 0, 0x20 ), NT_BUFFER_OVERFLOW );
+    check_status( start_recv( receiver, &iosb, buffer, sizeof( buffer ), 0, 0x20 ), NT_BUFFER_OVERFLOW );
     check_iosb( &iosb, NT_BUFFER_OVERFLOW, 4 );
     ok( !memcmp( buffer, "othe", 4 ), "wrong data\n" );
     closesocket( receiver );
@@ -178,7 +181,7 @@ static void test_bind( int family )
     struct afd_bind bind = { 0 };
     union address out, again;
     IO_STATUS_BLOCK iosb;
-    int length = sizeof(again);
+    int length = sizeof( again );
 
     winetest_push_context( "family %d", family );
     address_loopback( &bind.address, family, 0 );
@@ -193,19 +196,19 @@ static void test_bind( int family )
     bind.address.any.sa_family = family;
 
     /* not an address of this machine: 192.0.2.0, 100:: */
-    if (family == AF_INET) bind.address.v4.sin_addr.s_addr = htonl( 0xc0000200 );
+    if ( family == AF_INET ) bind.address.v4.sin_addr.s_addr = htonl( 0xc0000200 );
     else memset( &bind.address.v6.sin6_addr, 0, 16 ), bind.address.v6.sin6_addr.s6_addr[0] = 1;
     check_bind_end( TRY( 4 + size, size ), &iosb, NT_INVALID_ADDRESS_COMPONENT, 0 );
 
     address_loopback( &bind.address, family, 0 );
-    if (family == AF_INET6) bind.address.v6.sin6_flowinfo = 0xabcd;
-    memset( &out, 0xcc, sizeof(out) );
+    if ( family == AF_INET6 ) bind.address.v6.sin6_flowinfo = 0xabcd;
+    memset( &out, 0xcc, sizeof( out ) );
     check_bind_end( TRY( 4 + size, size ), &iosb, 0, size );
     ok( out.any.sa_family == family && address_port( &out ), "family %d, port %d\n", out.any.sa_family,
         address_port( &out ) );
-    if (family == AF_INET6) ok( !out.v6.sin6_flowinfo, "flow info %#lx\n", out.v6.sin6_flowinfo );
+    if ( family == AF_INET6 ) ok( !out.v6.sin6_flowinfo, "flow info %#lx\n", out.v6.sin6_flowinfo );
     else ok( out.v4.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "address %#lx\n", out.v4.sin_addr.s_addr );
-    memset( &again, 0xcc, sizeof(again) );
+    memset( &again, 0xcc, sizeof( again ) );
     check_status( control( s, &iosb, IOCTL_AFD_GETSOCKNAME, NULL, 0, &again, size ), 0 );
     check_iosb( &iosb, 0, size );
     ok( !memcmp( &again, &out, size ), "another name\n" );
@@ -214,7 +217,8 @@ static void test_bind( int family )
     check_status( TRY( 4 + size, size ), NT_ALREADY_ASSOCIATED );
 
     bind.address = out;
-    check_bind_end( control( other, &iosb, IOCTL_AFD_BIND, &bind, 4 + size, &again, size ), &iosb, NT_SHARING_VIOLATION, 0 );
+    check_bind_end( control( other, &iosb, IOCTL_AFD_BIND, &bind, 4 + size, &again, size ), &iosb, NT_SHARING_VIOLATION,
+                    0 );
 #undef TRY
     closesocket( s );
     closesocket( other );
@@ -242,11 +246,11 @@ static void check_events_( const char *file, int line, SOCKET s, ULONG flags, NT
     IO_STATUS_BLOCK iosb;
     NTSTATUS status;
 
-    memset( &events, 0xcc, sizeof(events) );
-    status = control( s, &iosb, IOCTL_AFD_GET_EVENTS, NULL, 0, &events, sizeof(events) );
+    memset( &events, 0xcc, sizeof( events ) );
+    status = control( s, &iosb, IOCTL_AFD_GET_EVENTS, NULL, 0, &events, sizeof( events ) );
     ok_( file, line )( !status, "returned %#lx\n", status );
     ok_( file, line )( events.flags == flags, "flags %#lx, expected %#lx\n", events.flags, flags );
-    for (unsigned int i = 0; i < ARRAY_SIZE( events.status ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( events.status ); i++ )
         ok_( file, line )( events.status[i] == ( i == 8 ? refused : 0 ), "status %u is %#lx\n", i, events.status[i] );
 }
 
@@ -262,7 +266,7 @@ static void test_event_select( void )
     tcp_pair( &client, &server );
 #define SELECT( s, handle, bits ) \
     ( select.event = ( handle ), select.mask = ( bits ), \
-      control( s, &iosb, IOCTL_AFD_EVENT_SELECT, &select, sizeof(select), NULL, 0 ) )
+      control( s, &iosb, IOCTL_AFD_EVENT_SELECT, &select, sizeof( select ), NULL, 0 ) )
     check_status( control( client, &iosb, IOCTL_AFD_EVENT_SELECT, NULL, 0, NULL, 0 ), NT_INVALID_PARAMETER );
     check_iosb( &iosb, NT_INVALID_PARAMETER, 0 );
     check_status( SELECT( client, NULL, AFD_READ ), NT_INVALID_PARAMETER );
@@ -296,7 +300,7 @@ static void test_event_select( void )
     check_events( client, AFD_WRITE | AFD_CONNECT, 0 );
     check_events( client, 0, 0 );
     SetEvent( told );
-    check_status( control( server, &iosb, IOCTL_AFD_GET_EVENTS, told, 0, &events, sizeof(events) ), 0 );
+    check_status( control( server, &iosb, IOCTL_AFD_GET_EVENTS, told, 0, &events, sizeof( events ) ), 0 );
     ok( events.flags == AFD_WRITE, "flags %#lx\n", events.flags );
     ok( WaitForSingleObject( told, 0 ) == WAIT_TIMEOUT, "the event was not reset\n" );
     send( client, "x", 1, 0 );
@@ -315,7 +319,7 @@ static void test_failed_connect( void )
     SOCKET bound = tcp_bound( AF_INET, &dead ), s = socket( AF_INET, SOCK_STREAM, 0 );
 
     check_ok( WSAEventSelect( s, told, FD_CONNECT ) );
-    check_fails( connect( s, &dead.any, sizeof(dead.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &dead.any, sizeof( dead.v4 ) ), WSAEWOULDBLOCK );
     ok( !WaitForSingleObject( told, 10000 ), "the event is not set\n" );
     check_events( s, AFD_CONNECT_ERR, NT_CONNECTION_REFUSED );
     ResetEvent( told );
@@ -338,23 +342,25 @@ static void test_files_overlapped( void )
     char buffer[8];
 
     tcp_pair_with( WSA_FLAG_OVERLAPPED, &client, &server );
-#define READ( offset ) NtReadFile( (HANDLE)server, event, NULL, NULL, &iosb, buffer, sizeof(buffer), offset, NULL )
+#define READ( offset ) NtReadFile( (HANDLE)server, event, NULL, NULL, &iosb, buffer, sizeof( buffer ), offset, NULL )
 #define WRITE( offset ) NtWriteFile( (HANDLE)client, event, NULL, NULL, &iosb, "data", 4, offset, NULL )
     check_status( READ( NULL ), NT_INVALID_PARAMETER );
     check_status( WRITE( NULL ), NT_INVALID_PARAMETER );
-    for (unsigned int i = 0; i < ARRAY_SIZE( refused ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( refused ); i++ )
     {
         offset.QuadPart = refused[i];
         check_status( READ( &offset ), NT_INVALID_PARAMETER );
         check_status( WRITE( &offset ), NT_INVALID_PARAMETER );
     }
-    for (offset.QuadPart = 0; offset.QuadPart < 3; offset.QuadPart++)
+    for ( offset.QuadPart = 0; offset.QuadPart < 3; offset.QuadPart++ )
     {
         IO_STATUS_BLOCK reading;
 
         iosb_reset( &reading );
         ResetEvent( event );
-        check_status( NtReadFile( (HANDLE)server, event, NULL, NULL, &reading, buffer, sizeof(buffer), &offset, NULL ), NT_PENDING );
+        check_status(
+            NtReadFile( (HANDLE)server, event, NULL, NULL, &reading, buffer, sizeof( buffer ), &offset, NULL ),
+            NT_PENDING );
         check_iosb( &reading, UNTOUCHED, 0xdead );
         check_status( NtWriteFile( (HANDLE)client, NULL, NULL, NULL, &iosb, "data", 4, &offset, NULL ), 0 );
         check_iosb( &iosb, 0, 4 );
@@ -397,12 +403,13 @@ static void test_files_synchronous( void )
     WaitForSingleObject( thread, INFINITE );
     CloseHandle( thread );
 
-    ok( WriteFile( (HANDLE)client, "file", 4, &done, NULL ) && done == 4, "WriteFile failed, error %lu\n", GetLastError() );
-    ok( ReadFile( (HANDLE)server, buffer, 2, &done, NULL ) && done == 2 && !memcmp( buffer, "fi", 2 ), "read %lu bytes\n",
-        done );
-    ok( ReadFile( (HANDLE)server, buffer, sizeof(buffer), &done, NULL ) && done == 2, "read %lu bytes\n", done );
+    ok( WriteFile( (HANDLE)client, "file", 4, &done, NULL ) && done == 4, "WriteFile failed, error %lu\n",
+        GetLastError() );
+    ok( ReadFile( (HANDLE)server, buffer, 2, &done, NULL ) && done == 2 && !memcmp( buffer, "fi", 2 ),
+        "read %lu bytes\n", done );
+    ok( ReadFile( (HANDLE)server, buffer, sizeof( buffer ), &done, NULL ) && done == 2, "read %lu bytes\n", done );
     check_ok( shutdown( client, SD_SEND ) );
-    ok( ReadFile( (HANDLE)server, buffer, sizeof(buffer), &done, NULL ) && !done, "read %lu bytes\n", done );
+    ok( ReadFile( (HANDLE)server, buffer, sizeof( buffer ), &done, NULL ) && !done, "read %lu bytes\n", done );
     closesocket( client );
     closesocket( server );
 }
@@ -443,7 +450,7 @@ static void test_object( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     PUBLIC_OBJECT_BASIC_INFORMATION info;
 
-    check_status( NtQueryObject( (HANDLE)s, ObjectBasicInformation, &info, sizeof(info), NULL ), 0 );
+    check_status( NtQueryObject( (HANDLE)s, ObjectBasicInformation, &info, sizeof( info ), NULL ), 0 );
     ok( info.Attributes == 2 /* OBJ_INHERIT */, "attributes %#lx\n", info.Attributes );
     ok( info.GrantedAccess == 0x16019f, "access %#lx\n", info.GrantedAccess );
     ok( GetFileType( (HANDLE)s ) == FILE_TYPE_PIPE, "file type %lu\n", GetFileType( (HANDLE)s ) );
@@ -452,13 +459,13 @@ static void test_object( void )
 
 START_TEST( afd_requests )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     event = CreateEventW( NULL, TRUE, FALSE, NULL );
     test_recv_arguments();
     test_recv();
     test_recv_datagram();
     test_bind( AF_INET );
-    if (have_ipv6()) test_bind( AF_INET6 );
+    if ( have_ipv6() ) test_bind( AF_INET6 );
     test_event_select();
     test_failed_connect();
     test_files_overlapped();

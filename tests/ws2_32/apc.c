@@ -17,18 +17,18 @@ static void CALLBACK count_call( ULONG_PTR argument )
 struct later
 {
     HANDLE thread;
-    DWORD count;      /* APCs, 30 ms apart */
-    SOCKET send;      /* then a byte is sent here, or a connection is made */
+    DWORD count; /* APCs, 30 ms apart */
+    SOCKET send; /* then a byte is sent here, or a connection is made */
     union address connect;
     DWORD queued_at;
-    LONG seen;        /* APCs that had run before the call was satisfied */
+    LONG seen; /* APCs that had run before the call was satisfied */
 };
 
 static DWORD CALLBACK act_later( void *argument )
 {
     struct later *later = argument;
 
-    for (DWORD i = 0; i < later->count; i++)
+    for ( DWORD i = 0; i < later->count; i++ )
     {
         Sleep( 100 );
         later->queued_at = GetTickCount();
@@ -36,10 +36,10 @@ static DWORD CALLBACK act_later( void *argument )
     }
     Sleep( 200 );
     later->seen = calls;
-    if (later->connect.any.sa_family)
+    if ( later->connect.any.sa_family )
     {
         SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-        check_ok( connect( s, &later->connect.any, sizeof(later->connect.v4) ) );
+        check_ok( connect( s, &later->connect.any, sizeof( later->connect.v4 ) ) );
         check_ok( closesocket( s ) );
     }
     else check_result( send( later->send, "x", 1, 0 ), 1 );
@@ -71,10 +71,10 @@ static void test_waiting( enum waiting_call call )
     tcp_pair( &client, &server );
     DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &later.thread, 0, FALSE,
                      DUPLICATE_SAME_ACCESS );
-    if (call == CALL_ACCEPT) listener = tcp_listener( AF_INET, &later.connect );
+    if ( call == CALL_ACCEPT ) listener = tcp_listener( AF_INET, &later.connect );
     else later.send = client;
     thread = CreateThread( NULL, 0, act_later, &later, 0, NULL );
-    switch (call)
+    switch ( call )
     {
     case CALL_RECV: check_result( recv( server, &byte, 1, 0 ), 1 ); break;
     case CALL_WSARECV:
@@ -98,7 +98,7 @@ static void test_waiting( enum waiting_call call )
     }
     WaitForSingleObject( thread, INFINITE );
     /* WSAPoll is not known to be alertable: it ends, and that is all */
-    if (call != CALL_POLL)
+    if ( call != CALL_POLL )
     {
         ok( later.seen == 2, "%ld APCs ran while the call waited\n", later.seen );
         ok( ran_on == GetCurrentThreadId(), "ran on thread %#lx\n", ran_on );
@@ -145,7 +145,7 @@ static void test_satisfied_at_once( void )
     tcp_pair( &client, &server );
     listener = tcp_listener( AF_INET, &address );
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
     check_result( send( client, "x", 1, 0 ), 1 );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
 
@@ -214,8 +214,8 @@ static void test_nested( void )
 
 START_TEST( apc )
 {
-    if (support_begin()) return;
-    for (enum waiting_call call = 0; call < CALL_COUNT; call++) test_waiting( call );
+    if ( support_begin() ) return;
+    for ( enum waiting_call call = 0; call < CALL_COUNT; call++ ) test_waiting( call );
     test_queued_before();
     test_satisfied_at_once();
     test_nested();

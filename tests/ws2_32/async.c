@@ -14,9 +14,9 @@ static LPARAM wait_message( HANDLE task )
     DWORD end = GetTickCount() + 20000;
     MSG msg;
 
-    while ((int)( end - GetTickCount() ) > 0)
+    while ( (int)( end - GetTickCount() ) > 0 )
     {
-        if (!PeekMessageW( &msg, window, WM_DONE, WM_DONE, PM_REMOVE ))
+        if ( !PeekMessageW( &msg, window, WM_DONE, WM_DONE, PM_REMOVE ) )
         {
             Sleep( 1 );
             continue;
@@ -36,47 +36,55 @@ static void test_services( void )
         const char *name, *protocol;
         BOOL buffer, good;
     } rows[] = {
-        { 80, NULL, NULL, TRUE, TRUE }, { 0, "http", "tcp", TRUE, TRUE }, { 0, NULL, NULL, TRUE, FALSE },
-        { 80, NULL, NULL, FALSE, FALSE }, { 0, "", "tcp", TRUE, FALSE }, { 0, "", "", FALSE, FALSE },
-        { 0, "nosuchservice", NULL, TRUE, FALSE }, { 0, "http", NULL, TRUE, TRUE }, { 80, NULL, "tcp", TRUE, TRUE },
-        { 0, NULL, NULL, FALSE, FALSE }, { 0, "", NULL, TRUE, FALSE }, { 0, "", NULL, FALSE, FALSE },
+        { 80, NULL, NULL, TRUE, TRUE },
+        { 0, "http", "tcp", TRUE, TRUE },
+        { 0, NULL, NULL, TRUE, FALSE },
+        { 80, NULL, NULL, FALSE, FALSE },
+        { 0, "", "tcp", TRUE, FALSE },
+        { 0, "", "", FALSE, FALSE },
+        { 0, "nosuchservice", NULL, TRUE, FALSE },
+        { 0, "http", NULL, TRUE, TRUE },
+        { 80, NULL, "tcp", TRUE, TRUE },
+        { 0, NULL, NULL, FALSE, FALSE },
+        { 0, "", NULL, TRUE, FALSE },
+        { 0, "", NULL, FALSE, FALSE },
         { 0, "http", "tcp", FALSE, FALSE },
     };
     char buffer[MAXGETHOSTSTRUCT];
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++ )
     {
         unsigned int r = i / 2;
         HWND target = i % 2 ? NULL : window; /* a NULL window is no error */
         char *place = rows[r].buffer ? buffer : NULL;
-        int size = rows[r].buffer ? sizeof(buffer) : 0;
+        int size = rows[r].buffer ? sizeof( buffer ) : 0;
         LPARAM result;
         HANDLE task;
 
         winetest_push_context( "row %u window %p", r, target );
-        memset( buffer, 0, sizeof(buffer) );
-        if (rows[r].name) task = WSAAsyncGetServByName( target, target ? WM_DONE : 0, rows[r].name, rows[r].protocol,
-                                                        place, size );
-        else task = WSAAsyncGetServByPort( target, target ? WM_DONE : 0, htons( rows[r].port ), rows[r].protocol,
-                                           place, size );
+        memset( buffer, 0, sizeof( buffer ) );
+        if ( rows[r].name )
+            task = WSAAsyncGetServByName( target, target ? WM_DONE : 0, rows[r].name, rows[r].protocol, place, size );
+        else
+            task = WSAAsyncGetServByPort( target, target ? WM_DONE : 0, htons( rows[r].port ), rows[r].protocol, place,
+                                          size );
         ok( task != NULL, "no task, error %d\n", WSAGetLastError() );
-        if (target)
+        if ( target )
         {
             result = wait_message( task );
             ok( ( WSAGETASYNCERROR( result ) == 0 ) == rows[r].good, "error %d\n", WSAGETASYNCERROR( result ) );
-            if (rows[r].good)
+            if ( rows[r].good )
             {
                 const struct servent *service = (const struct servent *)buffer;
 
                 ok( service->s_port == htons( 80 ) && !strcmp( service->s_name, "http" ), "another service\n" );
-                ok( (char *)service->s_name > buffer && (char *)service->s_name < buffer + sizeof(buffer),
+                ok( (char *)service->s_name > buffer && (char *)service->s_name < buffer + sizeof( buffer ),
                     "the name is elsewhere\n" );
             }
-            else if (!rows[r].buffer && rows[r].port)
+            else if ( !rows[r].buffer && rows[r].port )
                 ok( WSAGETASYNCERROR( result ) == WSAENOBUFS, "error %d\n", WSAGETASYNCERROR( result ) );
         }
-        else
-            Sleep( 20 ); /* the buffer is the request's until it is done, and nobody says when */
+        else Sleep( 20 ); /* the buffer is the request's until it is done, and nobody says when */
         winetest_pop_context();
     }
 }
@@ -89,9 +97,9 @@ static void test_unchecked( void )
         const char *name, *protocol; /* no name: by port */
         int port;
     } rows[] = { { NULL, NULL, 0 }, { NULL, NULL, 80 }, { NULL, "", 80 }, { NULL, "tcp", 0 },
-                 { "", NULL, 0 }, { "", "", 0 }, { "http", "", 0 } };
+                 { "", NULL, 0 },   { "", "", 0 },      { "http", "", 0 } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 4; i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ) * 4; i++ )
     {
         unsigned int r = i / 4;
         HWND target = i & 1 ? window : NULL;
@@ -99,10 +107,10 @@ static void test_unchecked( void )
         HANDLE task;
 
         winetest_push_context( "row %u window %p message %#x", r, target, message );
-        if (rows[r].name) task = WSAAsyncGetServByName( target, message, rows[r].name, rows[r].protocol, NULL, 0 );
+        if ( rows[r].name ) task = WSAAsyncGetServByName( target, message, rows[r].name, rows[r].protocol, NULL, 0 );
         else task = WSAAsyncGetServByPort( target, message, htons( rows[r].port ), rows[r].protocol, NULL, 0 );
         ok( task != NULL, "no task, error %d\n", WSAGetLastError() );
-        if (target && message) ok( WSAGETASYNCERROR( wait_message( task ) ) != 0, "no error\n" );
+        if ( target && message ) ok( WSAGETASYNCERROR( wait_message( task ) ) != 0, "no error\n" );
         winetest_pop_context();
     }
 }
@@ -115,23 +123,23 @@ static void test_others( void )
     ULONG loopback = htonl( INADDR_LOOPBACK );
     LPARAM result;
 
-    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof( buffer ) ) );
     ok( !WSAGETASYNCERROR( result ), "error %d\n", WSAGETASYNCERROR( result ) );
     ok( host->h_addrtype == AF_INET && !memcmp( host->h_addr_list[0], &loopback, 4 ), "another address\n" );
     ok( host->h_aliases == (char **)( host + 1 ), "another layout\n" );
-    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "nxdomain.invalid", buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "nxdomain.invalid", buffer, sizeof( buffer ) ) );
     ok( WSAGETASYNCERROR( result ) == WSAHOST_NOT_FOUND, "error %d\n", WSAGETASYNCERROR( result ) );
-    result = wait_message( WSAAsyncGetHostByAddr( window, WM_DONE, (char *)&loopback, 4, AF_INET, buffer,
-                                                  sizeof(buffer) ) );
+    result = wait_message(
+        WSAAsyncGetHostByAddr( window, WM_DONE, (char *)&loopback, 4, AF_INET, buffer, sizeof( buffer ) ) );
     ok( !WSAGETASYNCERROR( result ) && host->h_name && *host->h_name, "error %d\n", WSAGETASYNCERROR( result ) );
     result = wait_message( WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, 8 ) );
     ok( WSAGETASYNCERROR( result ) == WSAENOBUFS, "error %d\n", WSAGETASYNCERROR( result ) );
     ok( WSAGETASYNCBUFLEN( result ) > 8, "needs %d\n", WSAGETASYNCBUFLEN( result ) );
-    result = wait_message( WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof( buffer ) ) );
     ok( !WSAGETASYNCERROR( result ) && protocol->p_proto == 6, "error %d\n", WSAGETASYNCERROR( result ) );
-    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 17, buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 17, buffer, sizeof( buffer ) ) );
     ok( !WSAGETASYNCERROR( result ) && !strcmp( protocol->p_name, "udp" ), "error %d\n", WSAGETASYNCERROR( result ) );
-    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 0xdead, buffer, sizeof(buffer) ) );
+    result = wait_message( WSAAsyncGetProtoByNumber( window, WM_DONE, 0xdead, buffer, sizeof( buffer ) ) );
     ok( WSAGETASYNCERROR( result ) == WSANO_DATA, "error %d\n", WSAGETASYNCERROR( result ) );
 }
 
@@ -143,11 +151,11 @@ static void test_cancel( void )
     HANDLE task;
     MSG msg;
 
-    for (unsigned int i = 0; i < 50; i++)
+    for ( unsigned int i = 0; i < 50; i++ )
     {
-        task = WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof(buffer) );
+        task = WSAAsyncGetHostByName( window, WM_DONE, "localhost", buffer, sizeof( buffer ) );
         ok( task != NULL, "no task\n" );
-        if (!WSACancelAsyncRequest( task )) cancelled++;
+        if ( !WSACancelAsyncRequest( task ) ) cancelled++;
         else
         {
             ok( WSAGetLastError() == WSAEALREADY, "error %d\n", WSAGetLastError() );
@@ -157,7 +165,7 @@ static void test_cancel( void )
     Sleep( 50 );
     ok( !PeekMessageW( &msg, window, WM_DONE, WM_DONE, PM_REMOVE ), "a cancelled request posted\n" );
     trace( "%d of 50 cancelled\n", cancelled );
-    task = WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof(buffer) );
+    task = WSAAsyncGetProtoByName( window, WM_DONE, "tcp", buffer, sizeof( buffer ) );
     wait_message( task );
     check_fails( WSACancelAsyncRequest( task ), WSAEALREADY );
     check_fails( WSACancelAsyncRequest( NULL ), WSAEINVAL );
@@ -182,9 +190,9 @@ static INT_PTR CALLBACK busy_hook( void )
     hooked.calls++;
     hooked.inside = WSAIsBlocking();
     hooked.other_error = recv( hooked.other, &byte, 1, 0 ) == SOCKET_ERROR ? WSAGetLastError() : 0;
-    hooked.name_error = gethostname( name, sizeof(name) ) ? WSAGetLastError() : 0;
+    hooked.name_error = gethostname( name, sizeof( name ) ) ? WSAGetLastError() : 0;
     hooked.cleanup_error = WSACleanup() ? WSAGetLastError() : 0;
-    if (hooked.cancel && hooked.calls > 1 && WSACancelBlockingCall()) hooked.busy = -1;
+    if ( hooked.cancel && hooked.calls > 1 && WSACancelBlockingCall() ) hooked.busy = -1;
     return hooked.calls < 4; /* there was a message: call again at once */
 }
 
@@ -214,7 +222,7 @@ static void test_hook_called( void )
 
     tcp_pair( &client, &server );
     set_receive_timeout( server, 20000 );
-    memset( &hooked, 0, sizeof(hooked) );
+    memset( &hooked, 0, sizeof( hooked ) );
     hooked.other = client;
     ok( WSASetBlockingHook( (FARPROC)busy_hook ) != NULL, "no previous hook\n" );
 
@@ -303,7 +311,7 @@ static void test_hooks( void )
 
 START_TEST( async )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     window = CreateWindowExW( 0, L"Message", NULL, 0, 0, 0, 0, 0, HWND_MESSAGE, NULL, NULL, NULL );
     ok( window != NULL, "no window, error %lu\n", GetLastError() );
     test_services();

@@ -41,10 +41,35 @@ enum call
 };
 
 static const char *const call_names[CALL_COUNT] = {
-    "accept", "bind", "closesocket", "connect", "getpeername", "getsockname", "getsockopt", "ioctlsocket", "listen", "recv",
-    "recvfrom", "send", "sendto", "setsockopt", "shutdown", "WSAAccept", "WSAConnect", "WSADuplicateSocketA",
-    "WSADuplicateSocketW", "WSAEnumNetworkEvents", "WSAEventSelect", "WSAIoctl", "WSARecv", "WSARecvFrom",
-    "WSARecvDisconnect", "WSASend", "WSASendTo", "WSASendDisconnect", "select",
+    "accept",
+    "bind",
+    "closesocket",
+    "connect",
+    "getpeername",
+    "getsockname",
+    "getsockopt",
+    "ioctlsocket",
+    "listen",
+    "recv",
+    "recvfrom",
+    "send",
+    "sendto",
+    "setsockopt",
+    "shutdown",
+    "WSAAccept",
+    "WSAConnect",
+    "WSADuplicateSocketA",
+    "WSADuplicateSocketW",
+    "WSAEnumNetworkEvents",
+    "WSAEventSelect",
+    "WSAIoctl",
+    "WSARecv",
+    "WSARecvFrom",
+    "WSARecvDisconnect",
+    "WSASend",
+    "WSASendTo",
+    "WSASendDisconnect",
+    "select",
 };
 
 static LONGLONG perform( enum call call, SOCKET s )
@@ -55,18 +80,18 @@ static LONGLONG perform( enum call call, SOCKET s )
     WSANETWORKEVENTS events;
     WSAPROTOCOL_INFOA info_a;
     WSAPROTOCOL_INFOW info_w;
-    int length = sizeof(address), value = 0;
+    int length = sizeof( address ), value = 0;
     char buffer[8] = "buffer";
-    WSABUF buf = { sizeof(buffer), buffer };
+    WSABUF buf = { sizeof( buffer ), buffer };
     DWORD count, flags = 0;
     u_long argument = 1;
     fd_set set;
 
-    if (!event) event = CreateEventA( NULL, TRUE, FALSE, NULL );
+    if ( !event ) event = CreateEventA( NULL, TRUE, FALSE, NULL );
     address_loopback( &address, AF_INET, 9 );
     FD_ZERO( &set );
     FD_SET( s, &set );
-    switch (call)
+    switch ( call )
     {
     case CALL_ACCEPT: return (int)accept( s, &address.any, &length );
     case CALL_BIND: return bind( s, &address.any, 16 );
@@ -75,15 +100,15 @@ static LONGLONG perform( enum call call, SOCKET s )
     case CALL_GETPEERNAME: return getpeername( s, &address.any, &length );
     case CALL_GETSOCKNAME: return getsockname( s, &address.any, &length );
     case CALL_GETSOCKOPT:
-        length = sizeof(value);
+        length = sizeof( value );
         return getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&value, &length );
     case CALL_IOCTLSOCKET: return ioctlsocket( s, FIONBIO, &argument );
     case CALL_LISTEN: return listen( s, 1 );
-    case CALL_RECV: return recv( s, buffer, sizeof(buffer), 0 );
-    case CALL_RECVFROM: return recvfrom( s, buffer, sizeof(buffer), 0, &address.any, &length );
+    case CALL_RECV: return recv( s, buffer, sizeof( buffer ), 0 );
+    case CALL_RECVFROM: return recvfrom( s, buffer, sizeof( buffer ), 0, &address.any, &length );
     case CALL_SEND: return send( s, buffer, 1, 0 );
     case CALL_SENDTO: return sendto( s, buffer, 1, 0, &address.any, 16 );
-    case CALL_SETSOCKOPT: return setsockopt( s, SOL_SOCKET, SO_REUSEADDR, (char *)&value, sizeof(value) );
+    case CALL_SETSOCKOPT: return setsockopt( s, SOL_SOCKET, SO_REUSEADDR, (char *)&value, sizeof( value ) );
     case CALL_SHUTDOWN: return shutdown( s, SD_BOTH );
     case CALL_WSAACCEPT: return (int)WSAAccept( s, NULL, NULL, NULL, 0 );
     case CALL_WSACONNECT: return WSAConnect( s, &address.any, 16, NULL, NULL, NULL, NULL );
@@ -91,8 +116,7 @@ static LONGLONG perform( enum call call, SOCKET s )
     case CALL_WSADUPLICATESOCKETW: return WSADuplicateSocketW( s, GetCurrentProcessId(), &info_w );
     case CALL_WSAENUMNETWORKEVENTS: return WSAEnumNetworkEvents( s, NULL, &events );
     case CALL_WSAEVENTSELECT: return WSAEventSelect( s, event, FD_READ );
-    case CALL_WSAIOCTL:
-        return WSAIoctl( s, FIONBIO, &argument, sizeof(argument), NULL, 0, &count, NULL, NULL );
+    case CALL_WSAIOCTL: return WSAIoctl( s, FIONBIO, &argument, sizeof( argument ), NULL, 0, &count, NULL, NULL );
     case CALL_WSARECV: return WSARecv( s, &buf, 1, &count, &flags, NULL, NULL );
     case CALL_WSARECVFROM: return WSARecvFrom( s, &buf, 1, &count, &flags, &address.any, &length, NULL, NULL );
     case CALL_WSARECVDISCONNECT: return WSARecvDisconnect( s, NULL );
@@ -109,7 +133,7 @@ static void test_not_started( void )
 {
     enum call call;
 
-    for (call = 0; call < CALL_COUNT; call++)
+    for ( call = 0; call < CALL_COUNT; call++ )
     {
         winetest_push_context( "%s", call_names[call] );
         check_fails( guarded( perform( call, INVALID_SOCKET ) ), WSANOTINITIALISED );
@@ -127,12 +151,13 @@ static void test_handles( void )
     enum call call;
     DWORD flags;
 
-    GetTempPathA( sizeof(path), path );
+    GetTempPathA( sizeof( path ), path );
     GetTempFileNameA( path, "ws2", 0, file_name );
     closesocket( closed );
     /* the first handle made after a socket is closed may well get its value */
     event = CreateEventA( NULL, TRUE, FALSE, NULL );
-    file = CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
+    file =
+        CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
     CreatePipe( &pipe_read, &pipe_write, NULL, 0 );
     DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &thread, 0, FALSE,
                      DUPLICATE_SAME_ACCESS );
@@ -159,13 +184,13 @@ static void test_handles( void )
             { "mapping", (SOCKET)mapping, TRUE },
         };
 
-        for (i = 0; i < ARRAY_SIZE( handles ); i++)
+        for ( i = 0; i < ARRAY_SIZE( handles ); i++ )
         {
-            for (call = 0; call < CALL_COUNT; call++)
+            for ( call = 0; call < CALL_COUNT; call++ )
             {
                 winetest_push_context( "%s on %s", call_names[call], handles[i].what );
                 check_fails( guarded( perform( call, handles[i].value ) ), WSAENOTSOCK );
-                if (handles[i].live)
+                if ( handles[i].live )
                     ok( GetHandleInformation( (HANDLE)handles[i].value, &flags ), "the handle was closed\n" );
                 winetest_pop_context();
             }
@@ -181,13 +206,20 @@ static void test_handles( void )
 
 /* --- pointers --------------------------------------------------------------------------------------------------------*/
 
-enum pointer { POINTER_NULL, POINTER_ONE, POINTER_UNMAPPED, POINTER_READ_ONLY, POINTER_COUNT };
+enum pointer
+{
+    POINTER_NULL,
+    POINTER_ONE,
+    POINTER_UNMAPPED,
+    POINTER_READ_ONLY,
+    POINTER_COUNT
+};
 
 static const char *const pointer_names[POINTER_COUNT] = { "NULL", "(void *)1", "unmapped", "read-only" };
 
 static void *bad_pointer( enum pointer pointer )
 {
-    switch (pointer)
+    switch ( pointer )
     {
     case POINTER_NULL: return NULL;
     case POINTER_ONE: return (void *)1;
@@ -212,7 +244,7 @@ static void test_inputs( void )
 
     tcp_pair( &client, &server );
     tcp = socket( AF_INET, SOCK_STREAM, 0 );
-    for (pointer = POINTER_NULL; pointer <= POINTER_UNMAPPED; pointer++)
+    for ( pointer = POINTER_NULL; pointer <= POINTER_UNMAPPED; pointer++ )
     {
         void *bad = bad_pointer( pointer );
         WSABUF buf = { 16, bad }, good = { 4, (char *)"good" };
@@ -227,7 +259,7 @@ static void test_inputs( void )
         faults( sendto( udp, bad, 16, 0, &address.any, 16 ) );
         faults( WSASendTo( udp, &buf, 1, &count, 0, &address.any, 16, NULL, NULL ) );
         faults( WSASendTo( udp, bad, 1, &count, 0, &address.any, 16, NULL, NULL ) );
-        if (bad)
+        if ( bad )
         {
             faults( sendto( udp, "x", 1, 0, bad, 16 ) );
             faults( WSASendTo( udp, &good, 1, &count, 0, bad, 16, NULL, NULL ) );
@@ -271,10 +303,10 @@ static void test_outputs( void )
 
     tcp_pair( &client, &server );
     udp = udp_bound( AF_INET, &name );
-    for (pointer = 0; pointer < POINTER_COUNT; pointer++)
+    for ( pointer = 0; pointer < POINTER_COUNT; pointer++ )
     {
         void *bad = bad_pointer( pointer );
-        WSABUF buf = { 16, bad }, good = { sizeof(buffer), buffer };
+        WSABUF buf = { 16, bad }, good = { sizeof( buffer ), buffer };
 
         winetest_push_context( "%s", pointer_names[pointer] );
         length = 16;
@@ -296,7 +328,7 @@ static void test_outputs( void )
         faults( ioctlsocket( client, SIOCATMARK, bad ) );
         faults( WSAIoctl( client, FIONREAD, NULL, 0, bad, 4, &count, NULL, NULL ) );
         faults( WSAIoctl( client, FIONREAD, NULL, 0, &flags, 4, bad, NULL, NULL ) );
-        faults( WSAIoctl( client, SIO_BASE_HANDLE, NULL, 0, &connection, sizeof(connection), bad, NULL, NULL ) );
+        faults( WSAIoctl( client, SIO_BASE_HANDLE, NULL, 0, &connection, sizeof( connection ), bad, NULL, NULL ) );
         faults( WSAPoll( bad, 1, 0 ) );
         faults( WSAEnumNetworkEvents( client, NULL, bad ) );
 
@@ -306,15 +338,15 @@ static void test_outputs( void )
         faults( recv( client, bad, 16, 0 ) );
         flags = 0;
         faults( WSARecv( client, &buf, 1, &count, &flags, NULL, NULL ) );
-        if (pointer != POINTER_READ_ONLY) faults( WSARecv( client, bad, 1, &count, &flags, NULL, NULL ) );
+        if ( pointer != POINTER_READ_ONLY ) faults( WSARecv( client, bad, 1, &count, &flags, NULL, NULL ) );
         faults( WSARecv( client, &good, 1, &count, bad, NULL, NULL ) );
         /* what is left of it is taken out of the way */
         set_nonblocking( client, TRUE );
-        while (recv( client, buffer, sizeof(buffer), 0 ) > 0) continue;
+        while ( recv( client, buffer, sizeof( buffer ), 0 ) > 0 ) continue;
         ok( WSAGetLastError() == WSAEWOULDBLOCK, "got error %d\n", WSAGetLastError() );
         set_nonblocking( client, FALSE );
 
-        if (bad)
+        if ( bad )
         {
             connection = socket( AF_INET, SOCK_STREAM, 0 );
             check_ok( connect( connection, &address.any, 16 ) );
@@ -354,7 +386,7 @@ static void test_counts( void )
 {
     SOCKET client, server;
     char buffer[8];
-    WSABUF out = { 1, (char *)"x" }, in = { sizeof(buffer), buffer };
+    WSABUF out = { 1, (char *)"x" }, in = { sizeof( buffer ), buffer };
     DWORD flags = 0;
 
     tcp_pair( &client, &server );
@@ -375,12 +407,12 @@ static void test_lengths( void )
     char buffer[8];
     int length;
 
-    for (i = 0; i < ARRAY_SIZE( short_lengths ); i++)
+    for ( i = 0; i < ARRAY_SIZE( short_lengths ); i++ )
     {
         winetest_push_context( "length %d", short_lengths[i] );
         faults( bind( tcp, &address.any, short_lengths[i] ) );
         faults( connect( tcp, &address.any, short_lengths[i] ) );
-        if (short_lengths[i] > 0) faults( sendto( udp, "x", 1, 0, &address.any, short_lengths[i] ) );
+        if ( short_lengths[i] > 0 ) faults( sendto( udp, "x", 1, 0, &address.any, short_lengths[i] ) );
         length = short_lengths[i];
         faults( getsockname( udp, &name.any, &length ) );
         winetest_pop_context();
@@ -395,7 +427,7 @@ START_TEST( badinput )
 {
     char **argv;
 
-    if (winetest_get_mainargs( &argv ) == 2) test_not_started();
+    if ( winetest_get_mainargs( &argv ) == 2 ) test_not_started();
     support_begin();
     test_handles();
     test_inputs();

@@ -4,10 +4,18 @@
  */
 #include "support.h"
 
-enum where { ANY4, LOOP4, ANY6, LOOP6, MAPPED_ANY, MAPPED_LOOP };
+enum where
+{
+    ANY4,
+    LOOP4,
+    ANY6,
+    LOOP6,
+    MAPPED_ANY,
+    MAPPED_LOOP
+};
 
-static const char *const where_names[] = { "0.0.0.0", "127.0.0.1", "[::]", "[::1]", "[::ffff:0.0.0.0]",
-                                           "[::ffff:127.0.0.1]" };
+static const char *const where_names[] = { "0.0.0.0", "127.0.0.1",        "[::]",
+                                           "[::1]",   "[::ffff:0.0.0.0]", "[::ffff:127.0.0.1]" };
 
 static int where_family( enum where where ) { return where == ANY4 || where == LOOP4 ? AF_INET : AF_INET6; }
 
@@ -15,22 +23,22 @@ static int where_address( union address *address, enum where where, int port )
 {
     int length;
 
-    if (where == ANY4 || where == ANY6) return address_any( address, where_family( where ), port );
+    if ( where == ANY4 || where == ANY6 ) return address_any( address, where_family( where ), port );
     length = address_loopback( address, where_family( where ), port );
-    if (where == MAPPED_ANY || where == MAPPED_LOOP)
+    if ( where == MAPPED_ANY || where == MAPPED_LOOP )
     {
         BYTE *bytes = address->v6.sin6_addr.s6_addr;
 
         memset( bytes, 0, 16 );
         bytes[10] = bytes[11] = 0xff;
-        if (where == MAPPED_LOOP) bytes[12] = 127, bytes[15] = 1;
+        if ( where == MAPPED_LOOP ) bytes[12] = 127, bytes[15] = 1;
     }
     return length;
 }
 
 static void set_option( SOCKET s, int option, int value )
 {
-    check_ok( setsockopt( s, SOL_SOCKET, option, (char *)&value, sizeof(value) ) );
+    check_ok( setsockopt( s, SOL_SOCKET, option, (char *)&value, sizeof( value ) ) );
 }
 
 static SOCKET make( enum where where, BOOL exclusive )
@@ -38,8 +46,9 @@ static SOCKET make( enum where where, BOOL exclusive )
     SOCKET s = socket( where_family( where ), SOCK_STREAM, IPPROTO_TCP );
     int off = 0;
 
-    if (where_family( where ) == AF_INET6) check_ok( setsockopt( s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&off, sizeof(off) ) );
-    if (exclusive) set_option( s, SO_EXCLUSIVEADDRUSE, 1 );
+    if ( where_family( where ) == AF_INET6 )
+        check_ok( setsockopt( s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&off, sizeof( off ) ) );
+    if ( exclusive ) set_option( s, SO_EXCLUSIVEADDRUSE, 1 );
     return s;
 }
 
@@ -81,9 +90,9 @@ static void test_exclusive( struct puppet *puppet )
     unsigned int i;
     int length;
 
-    for (i = 0; i < ARRAY_SIZE( exclusive_rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( exclusive_rows ); i++ )
     {
-        if (!have_ipv6() && (exclusive_rows[i].first > LOOP4 || exclusive_rows[i].second > LOOP4)) continue;
+        if ( !have_ipv6() && ( exclusive_rows[i].first > LOOP4 || exclusive_rows[i].second > LOOP4 ) ) continue;
         winetest_push_context( "%s%s, %s%s%s", where_names[exclusive_rows[i].first],
                                exclusive_rows[i].first_exclusive ? " X" : "", where_names[exclusive_rows[i].second],
                                exclusive_rows[i].second_exclusive ? " X" : "", puppet ? ", another process" : "" );
@@ -92,7 +101,7 @@ static void test_exclusive( struct puppet *puppet )
         check_ok( bind( first, &address.any, length ) );
         second = make( exclusive_rows[i].second, exclusive_rows[i].second_exclusive );
         length = where_address( &address, exclusive_rows[i].second, socket_port( first ) );
-        if (puppet)
+        if ( puppet )
         {
             /* the second binder's process gets the socket unbound, with its options */
             SOCKET there;
@@ -103,14 +112,15 @@ static void test_exclusive( struct puppet *puppet )
             there = puppet_do( puppet, PUPPET_OPEN_A );
             check_ok( closesocket( second ) );
             puppet->message->address = address;
-            if (exclusive_rows[i].error) check_fails( puppet_do_on( puppet, PUPPET_BIND, there ), exclusive_rows[i].error );
+            if ( exclusive_rows[i].error )
+                check_fails( puppet_do_on( puppet, PUPPET_BIND, there ), exclusive_rows[i].error );
             else check_ok( puppet_do_on( puppet, PUPPET_BIND, there ) );
             check_ok( puppet_do_on( puppet, PUPPET_CLOSE, there ) );
             check_ok( closesocket( first ) );
             winetest_pop_context();
             continue;
         }
-        if (exclusive_rows[i].error)
+        if ( exclusive_rows[i].error )
         {
             check_fails( bind( second, &address.any, length ), exclusive_rows[i].error );
             /* refused, it is unbound as before, and once the owner is gone it may */
@@ -184,7 +194,7 @@ static int arrives_at( const union address *address, int length, SOCKET first, S
     check_ok( connect( client, &address->any, length ) );
     FD_ZERO( &set );
     FD_SET( first, &set );
-    if (second != INVALID_SOCKET) FD_SET( second, &set );
+    if ( second != INVALID_SOCKET ) FD_SET( second, &set );
     check_result( select( 0, &set, NULL, NULL, &timeout ), 1 );
     which = !FD_ISSET( first, &set );
     server = accept( which ? second : first, NULL, NULL );
@@ -202,7 +212,7 @@ static void test_wildcard( int family )
     SOCKET wild, single;
     int order, length, port;
 
-    for (order = 0; order < 2; order++)
+    for ( order = 0; order < 2; order++ )
     {
         winetest_push_context( "family %d, %s first", family, order ? "wildcard" : "single" );
         wild = make( any, FALSE );
@@ -231,7 +241,7 @@ static void test_chain( void )
     SOCKET s[4];
     int i, length;
 
-    for (i = 0; i < 4; i++)
+    for ( i = 0; i < 4; i++ )
     {
         s[i] = make( LOOP4, FALSE );
         set_option( s[i], SO_REUSEADDR, 1 );
@@ -284,7 +294,7 @@ static void test_others( void )
     struct puppet puppet;
     int i;
 
-    if (bind( udp, &address.any, 16 )) ok( WSAGetLastError() == WSAEADDRINUSE, "got error %d\n", WSAGetLastError() );
+    if ( bind( udp, &address.any, 16 ) ) ok( WSAGetLastError() == WSAEADDRINUSE, "got error %d\n", WSAGetLastError() );
     else ok( socket_port( udp ) == socket_port( tcp ), "another port\n" );
     closesocket( udp );
     closesocket( tcp );
@@ -300,7 +310,7 @@ static void test_others( void )
     s = socket( AF_INET, SOCK_STREAM, 0 );
     check_fails( bind( s, &address.any, 16 ), WSAEADDRINUSE );
     puppet_kill( &puppet );
-    for (i = 0; i < 100 && bind( s, &address.any, 16 ); i++) Sleep( 20 );
+    for ( i = 0; i < 100 && bind( s, &address.any, 16 ); i++ ) Sleep( 20 );
     ok( i < 100, "the port is still held, error %d\n", WSAGetLastError() );
     closesocket( s );
 }
@@ -310,16 +320,16 @@ START_TEST( bindrules )
     struct puppet puppet;
 
     support_begin();
-    if (!have_ipv6()) skip( "no IPv6 loopback\n" );
+    if ( !have_ipv6() ) skip( "no IPv6 loopback\n" );
     test_exclusive( NULL );
     puppet_create( &puppet, 0 );
     test_exclusive( &puppet );
     puppet_destroy( &puppet );
     test_reuse( LOOP4 );
     test_reuse( ANY4 );
-    if (have_ipv6()) test_reuse( LOOP6 );
+    if ( have_ipv6() ) test_reuse( LOOP6 );
     test_wildcard( AF_INET );
-    if (have_ipv6()) test_wildcard( AF_INET6 );
+    if ( have_ipv6() ) test_wildcard( AF_INET6 );
     test_chain();
     test_time_wait();
     test_others();

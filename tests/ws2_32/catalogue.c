@@ -17,7 +17,7 @@ static void test_calls( void )
 
     length = 0;
     check_fails( WSAEnumProtocolsA( NULL, NULL, &length ), WSAENOBUFS );
-    ok( length && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+    ok( length && length % sizeof( *a ) == 0, "got %lu bytes\n", length );
     needed = length;
     length = 0;
     check_fails( WSAEnumProtocolsA( NULL, (WSAPROTOCOL_INFOA *)&length, &length ), WSAENOBUFS );
@@ -28,15 +28,15 @@ static void test_calls( void )
     ok( length == needed, "got %lu bytes\n", length );
     WSASetLastError( ERROR_UNTOUCHED );
     count = WSAEnumProtocolsA( NULL, a, &length );
-    ok( count == (int)( needed / sizeof(*a) ), "got %d entries\n", count );
+    ok( count == (int)( needed / sizeof( *a ) ), "got %d entries\n", count );
     free( a );
 
     length = 0;
     check_fails( WSAEnumProtocolsW( NULL, NULL, &length ), WSAENOBUFS );
-    ok( length == count * sizeof(*w), "got %lu bytes\n", length );
+    ok( length == count * sizeof( *w ), "got %lu bytes\n", length );
     length = 0;
     check_fails( WSAEnumProtocolsW( NULL, (WSAPROTOCOL_INFOW *)&length, &length ), WSAENOBUFS );
-    ok( length == count * sizeof(*w), "got %lu bytes\n", length );
+    ok( length == count * sizeof( *w ), "got %lu bytes\n", length );
     w = malloc( length );
     check_result( WSAEnumProtocolsW( NULL, w, &length ), count );
     free( w );
@@ -44,15 +44,15 @@ static void test_calls( void )
     /* a NULL buffer counts as too small, whatever the length says */
     length = 0x10000;
     check_fails( WSAEnumProtocolsW( tcp_only, NULL, &length ), WSAENOBUFS );
-    ok( length && length < count * sizeof(*w) && length % sizeof(*w) == 0, "got %lu bytes\n", length );
+    ok( length && length < count * sizeof( *w ) && length % sizeof( *w ) == 0, "got %lu bytes\n", length );
     w = malloc( length );
-    check_result( WSAEnumProtocolsW( tcp_only, w, &length ), length / sizeof(*w) );
+    check_result( WSAEnumProtocolsW( tcp_only, w, &length ), length / sizeof( *w ) );
     free( w );
     length = 0x10000;
     check_fails( WSAEnumProtocolsA( tcp_only, NULL, &length ), WSAENOBUFS );
-    ok( length && length < needed && length % sizeof(*a) == 0, "got %lu bytes\n", length );
+    ok( length && length < needed && length % sizeof( *a ) == 0, "got %lu bytes\n", length );
     a = malloc( length );
-    check_result( WSAEnumProtocolsA( tcp_only, a, &length ), length / sizeof(*a) );
+    check_result( WSAEnumProtocolsA( tcp_only, a, &length ), length / sizeof( *a ) );
     free( a );
 
     check_fails( guarded( WSAEnumProtocolsA( NULL, NULL, NULL ) ), WSAEFAULT );
@@ -63,13 +63,13 @@ static void test_list( void )
     static int list[] = { 0xdead, IPPROTO_TCP, 0xcafe, IPPROTO_UDP, 0xbeef, 0 };
     WSAPROTOCOL_INFOW entries[32];
     WSAPROTOCOL_INFOA ansi[32];
-    DWORD length = sizeof(entries), ansi_length = sizeof(ansi);
+    DWORD length = sizeof( entries ), ansi_length = sizeof( ansi );
     int count = WSAEnumProtocolsW( list, entries, &length );
     BOOL tcp = FALSE, udp = FALSE;
 
     ok( count >= 2, "got %d entries\n", count );
     check_result( WSAEnumProtocolsA( list, ansi, &ansi_length ), count );
-    for (int i = 0; i < count; i++)
+    for ( int i = 0; i < count; i++ )
     {
         ok( entries[i].iProtocol == IPPROTO_TCP || entries[i].iProtocol == IPPROTO_UDP, "entry %d has protocol %d\n", i,
             entries[i].iProtocol );
@@ -98,14 +98,14 @@ static void test_entries( void )
     };
     WSAPROTOCOL_INFOW entries[32];
     WSAPROTOCOL_INFOA ansi[32];
-    DWORD length = sizeof(entries), ansi_length = sizeof(ansi);
+    DWORD length = sizeof( entries ), ansi_length = sizeof( ansi );
     int count = WSAEnumProtocolsW( NULL, entries, &length );
     int ansi_count = WSAEnumProtocolsA( NULL, ansi, &ansi_length ), first_zero = -1;
 
-    ok( sizeof(entries[0]) == 628 && sizeof(ansi[0]) == 372, "sizes %u, %u\n", (int)sizeof(entries[0]),
-        (int)sizeof(ansi[0]) );
+    ok( sizeof( entries[0] ) == 628 && sizeof( ansi[0] ) == 372, "sizes %u, %u\n", (int)sizeof( entries[0] ),
+        (int)sizeof( ansi[0] ) );
     ok( count == ansi_count, "%d wide entries, %d narrow ones\n", count, ansi_count );
-    for (int i = 0; i < count; i++)
+    for ( int i = 0; i < count; i++ )
     {
         char name[WSAPROTOCOL_LEN + 1];
 
@@ -114,25 +114,25 @@ static void test_entries( void )
         ok( entries[i].szProtocol[0], "no name\n" );
         ok( !entries[i].dwProviderReserved, "reserved %#lx\n", entries[i].dwProviderReserved );
         ok( !memcmp( &entries[i], &ansi[i], offsetof( WSAPROTOCOL_INFOW, szProtocol ) ), "the two forms differ\n" );
-        WideCharToMultiByte( CP_ACP, 0, entries[i].szProtocol, -1, name, sizeof(name), NULL, NULL );
+        WideCharToMultiByte( CP_ACP, 0, entries[i].szProtocol, -1, name, sizeof( name ), NULL, NULL );
         ok( !strcmp( name, ansi[i].szProtocol ), "names differ: %s, %s\n", name, ansi[i].szProtocol );
-        if (first_zero < 0 && entries[i].iAddressFamily == AF_INET &&
-            entries[i].dwProviderFlags & PFL_MATCHES_PROTOCOL_ZERO)
+        if ( first_zero < 0 && entries[i].iAddressFamily == AF_INET &&
+             entries[i].dwProviderFlags & PFL_MATCHES_PROTOCOL_ZERO )
             first_zero = i;
         winetest_pop_context();
     }
     ok( first_zero >= 0 && entries[first_zero].iSocketType == SOCK_STREAM,
         "protocol 0 does not mean a stream first\n" );
 
-    for (unsigned int r = 0; r < ARRAY_SIZE( rows ); r++)
+    for ( unsigned int r = 0; r < ARRAY_SIZE( rows ); r++ )
     {
         int found = -1;
 
         winetest_push_context( "family %d type %d", rows[r].family, rows[r].type );
-        for (int i = 0; i < count && found < 0; i++)
-            if (entries[i].iAddressFamily == rows[r].family && entries[i].iProtocol == rows[r].protocol) found = i;
+        for ( int i = 0; i < count && found < 0; i++ )
+            if ( entries[i].iAddressFamily == rows[r].family && entries[i].iProtocol == rows[r].protocol ) found = i;
         ok( found >= 0, "no entry\n" );
-        if (found >= 0)
+        if ( found >= 0 )
         {
             const WSAPROTOCOL_INFOW *entry = &entries[found];
 
@@ -142,7 +142,7 @@ static void test_entries( void )
             ok( entry->iMaxSockAddr == rows[r].address && entry->iMinSockAddr == rows[r].address, "sizes %d, %d\n",
                 entry->iMaxSockAddr, entry->iMinSockAddr );
             ok( entry->ProtocolChain.ChainLen == BASE_PROTOCOL, "chain %d\n", entry->ProtocolChain.ChainLen );
-            ok( !memcmp( &entry->ProviderId, rows[r].provider, sizeof(GUID) ), "another provider\n" );
+            ok( !memcmp( &entry->ProviderId, rows[r].provider, sizeof( GUID ) ), "another provider\n" );
             ok( entry->dwCatalogEntryId != 0, "no id\n" );
         }
         winetest_pop_context();
@@ -152,22 +152,26 @@ static void test_entries( void )
 /* Where programs that build or read an info by hand find its fields, in both widths of pointer. */
 static void test_layout( void )
 {
-#define FIELD( field, at ) { #field, offsetof( WSAPROTOCOL_INFOW, field ), offsetof( WSAPROTOCOL_INFOA, field ), at }
+#define FIELD( field, at ) \
+    { \
+#field, offsetof( WSAPROTOCOL_INFOW, field ), offsetof( WSAPROTOCOL_INFOA, field ), at \
+    }
     static const struct
     {
         const char *name;
         size_t wide, ansi, expected;
     } rows[] = {
-        FIELD( dwServiceFlags1, 0 ), FIELD( dwServiceFlags2, 4 ), FIELD( dwServiceFlags3, 8 ),
-        FIELD( dwServiceFlags4, 12 ), FIELD( dwProviderFlags, 16 ), FIELD( ProviderId, 20 ),
-        FIELD( dwCatalogEntryId, 36 ), FIELD( ProtocolChain, 40 ), FIELD( iVersion, 72 ), FIELD( iAddressFamily, 76 ),
-        FIELD( iMaxSockAddr, 80 ), FIELD( iMinSockAddr, 84 ), FIELD( iSocketType, 88 ), FIELD( iProtocol, 92 ),
-        FIELD( iProtocolMaxOffset, 96 ), FIELD( iNetworkByteOrder, 100 ), FIELD( iSecurityScheme, 104 ),
-        FIELD( dwMessageSize, 108 ), FIELD( dwProviderReserved, 112 ), FIELD( szProtocol, 116 ),
+        FIELD( dwServiceFlags1, 0 ),      FIELD( dwServiceFlags2, 4 ),   FIELD( dwServiceFlags3, 8 ),
+        FIELD( dwServiceFlags4, 12 ),     FIELD( dwProviderFlags, 16 ),  FIELD( ProviderId, 20 ),
+        FIELD( dwCatalogEntryId, 36 ),    FIELD( ProtocolChain, 40 ),    FIELD( iVersion, 72 ),
+        FIELD( iAddressFamily, 76 ),      FIELD( iMaxSockAddr, 80 ),     FIELD( iMinSockAddr, 84 ),
+        FIELD( iSocketType, 88 ),         FIELD( iProtocol, 92 ),        FIELD( iProtocolMaxOffset, 96 ),
+        FIELD( iNetworkByteOrder, 100 ),  FIELD( iSecurityScheme, 104 ), FIELD( dwMessageSize, 108 ),
+        FIELD( dwProviderReserved, 112 ), FIELD( szProtocol, 116 ),
     };
 #undef FIELD
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
         ok( rows[i].wide == rows[i].expected && rows[i].ansi == rows[i].expected, "%s at %d and %d\n", rows[i].name,
             (int)rows[i].wide, (int)rows[i].ansi );
 }
@@ -188,23 +192,23 @@ static void test_base_entries( void )
         { AF_INET6, SOCK_RAW, 0, 28, L"MSAFD Tcpip [RAW/IPv6]" },
     };
     WSAPROTOCOL_INFOW entries[32];
-    DWORD length = sizeof(entries), first = 0;
+    DWORD length = sizeof( entries ), first = 0;
     int error = 0, count = WSCEnumProtocols( NULL, entries, &length, &error );
 
-    for (unsigned int r = 0; r < ARRAY_SIZE( rows ); r++)
+    for ( unsigned int r = 0; r < ARRAY_SIZE( rows ); r++ )
     {
         const WSAPROTOCOL_INFOW *entry = NULL;
 
         winetest_push_context( "%ls", rows[r].name );
-        for (int i = 0; i < count && !entry; i++)
-            if (!wcscmp( entries[i].szProtocol, rows[r].name )) entry = &entries[i];
+        for ( int i = 0; i < count && !entry; i++ )
+            if ( !wcscmp( entries[i].szProtocol, rows[r].name ) ) entry = &entries[i];
         ok( entry != NULL, "no entry\n" );
-        if (entry)
+        if ( entry )
         {
-            if (!r) first = entry->dwCatalogEntryId;
+            if ( !r ) first = entry->dwCatalogEntryId;
             ok( entry->iAddressFamily == rows[r].family && entry->iSocketType == rows[r].type &&
-                entry->iProtocol == rows[r].protocol, "family %d, type %d, protocol %d\n", entry->iAddressFamily,
-                entry->iSocketType, entry->iProtocol );
+                    entry->iProtocol == rows[r].protocol,
+                "family %d, type %d, protocol %d\n", entry->iAddressFamily, entry->iSocketType, entry->iProtocol );
             ok( entry->iMaxSockAddr == rows[r].address && entry->iMinSockAddr == rows[r].address, "sizes %d, %d\n",
                 entry->iMaxSockAddr, entry->iMinSockAddr );
             ok( ( entry->dwServiceFlags1 & ~XP1_QOS ) == ( rows[r].type == SOCK_STREAM ? 0x20066 : 0x20609 ),
@@ -225,12 +229,12 @@ static void test_provider_view( void )
 
     ok( WSCEnumProtocols( NULL, NULL, &length, &error ) == SOCKET_ERROR, "succeeded\n" );
     ok( error == WSAENOBUFS, "got error %d\n", error );
-    ok( length && length % sizeof(entries[0]) == 0, "got %lu bytes\n", length );
-    length = sizeof(entries);
+    ok( length && length % sizeof( entries[0] ) == 0, "got %lu bytes\n", length );
+    length = sizeof( entries );
     count = WSCEnumProtocols( NULL, entries, &length, &error );
-    for (int i = 0; i < count; i++)
+    for ( int i = 0; i < count; i++ )
     {
-        if (entries[i].iSocketType != SOCK_RAW || entries[i].iAddressFamily != AF_INET) continue;
+        if ( entries[i].iSocketType != SOCK_RAW || entries[i].iAddressFamily != AF_INET ) continue;
         ok( entries[i].dwProviderFlags == ( PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN ), "flags %#lx\n",
             entries[i].dwProviderFlags );
         ok( ( entries[i].dwServiceFlags1 & ~XP1_QOS ) == 0x20609, "services %#lx\n", entries[i].dwServiceFlags1 );
@@ -243,7 +247,7 @@ static void test_provider_view( void )
 
 START_TEST( catalogue )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_calls();
     test_list();
     test_entries();

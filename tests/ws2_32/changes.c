@@ -9,19 +9,19 @@ static BOOL own_network( void )
 {
     char value[16];
 
-    return GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", value, sizeof(value) ) == 3 && !strcmp( value, "own" );
+    return GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", value, sizeof( value ) ) == 3 && !strcmp( value, "own" );
 }
 
 /* Runs the host's ip. */
 static void ip( const char *arguments )
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof( startup ) };
     PROCESS_INFORMATION process;
     char command[256];
     DWORD code = 1;
 
-    snprintf( command, sizeof(command), "start.exe /wait /unix /usr/sbin/ip %s", arguments );
-    if (!CreateProcessA( NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process ))
+    snprintf( command, sizeof( command ), "start.exe /wait /unix /usr/sbin/ip %s", arguments );
+    if ( !CreateProcessA( NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process ) )
     {
         ok( 0, "ip does not run, error %lu\n", GetLastError() );
         return;
@@ -39,8 +39,8 @@ static int control( SOCKET s, DWORD code, OVERLAPPED *overlapped )
     DWORD count;
 
     address_loopback( &to, AF_INET, 1 );
-    return WSAIoctl( s, code, &to, code == SIO_ROUTING_INTERFACE_CHANGE ? sizeof(to.v4) : 0, NULL, 0, &count, overlapped,
-                     NULL );
+    return WSAIoctl( s, code, &to, code == SIO_ROUTING_INTERFACE_CHANGE ? sizeof( to.v4 ) : 0, NULL, 0, &count,
+                     overlapped, NULL );
 }
 
 static const struct
@@ -68,7 +68,8 @@ static void test_events( unsigned int row )
     check_fails( control( s, rows[row].code, NULL ), WSAEWOULDBLOCK );
     set_nonblocking( six, TRUE );
     check_ok( WSAEventSelect( six, other, FD_ADDRESS_LIST_CHANGE | FD_ROUTING_INTERFACE_CHANGE ) );
-    check_fails( WSAIoctl( six, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, (DWORD[1]){ 0 }, NULL, NULL ), WSAEWOULDBLOCK );
+    check_fails( WSAIoctl( six, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, ( DWORD[1] ){ 0 }, NULL, NULL ),
+                 WSAEWOULDBLOCK );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "told before a change\n" );
     ip( rows[row].undo );
     ok( !WaitForSingleObject( event, 10000 ), "not told\n" );
@@ -158,12 +159,13 @@ static void test_message( void )
     check_ok( WSAAsyncSelect( s, window, WM_USER, FD_ADDRESS_LIST_CHANGE ) );
     check_fails( control( s, SIO_ADDRESS_LIST_CHANGE, NULL ), WSAEWOULDBLOCK );
     ip( rows[0].make );
-    while (!got && GetTickCount() - begin < 10000)
+    while ( !got && GetTickCount() - begin < 10000 )
     {
         got = PeekMessageW( &msg, window, WM_USER, WM_USER, PM_REMOVE );
-        if (!got) Sleep( 10 );
+        if ( !got ) Sleep( 10 );
     }
-    ok( got && msg.wParam == s && msg.lParam == FD_ADDRESS_LIST_CHANGE, "message %d, lParam %zx\n", got, (size_t)msg.lParam );
+    ok( got && msg.wParam == s && msg.lParam == FD_ADDRESS_LIST_CHANGE, "message %d, lParam %zx\n", got,
+        (size_t)msg.lParam );
     ip( rows[0].undo );
     check_ok( closesocket( s ) );
     DestroyWindow( window );
@@ -218,12 +220,12 @@ static void test_quiet( unsigned int row )
 
 START_TEST( changes )
 {
-    if (support_begin()) return;
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    if ( support_begin() ) return;
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         winetest_push_context( "row %u", i );
         test_quiet( i );
-        if (own_network())
+        if ( own_network() )
         {
             test_events( i );
             test_overlapped( i );
@@ -231,7 +233,7 @@ START_TEST( changes )
         }
         winetest_pop_context();
     }
-    if (own_network())
+    if ( own_network() )
     {
         test_message();
         test_shared();

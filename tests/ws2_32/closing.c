@@ -12,7 +12,7 @@
 
 struct reuse
 {
-    volatile SOCKET s;        /* of this moment, or just closed */
+    volatile SOCKET s; /* of this moment, or just closed */
     volatile LONG stop, calls, wrong;
     volatile int wrong_error;
     const char *volatile wrong_call;
@@ -23,8 +23,8 @@ static void judge( struct reuse *reuse, const char *call, int result )
     const int error = WSAGetLastError();
 
     InterlockedIncrement( &reuse->calls );
-    if (result != SOCKET_ERROR) return;
-    switch (error)
+    if ( result != SOCKET_ERROR ) return;
+    switch ( error )
     {
     case WSAENOTSOCK:
     case WSAEINTR:
@@ -37,7 +37,7 @@ static void judge( struct reuse *reuse, const char *call, int result )
     case WSAECONNABORTED:
     case WSAECONNRESET: return;
     }
-    if (!InterlockedIncrement( &reuse->wrong )) return;
+    if ( !InterlockedIncrement( &reuse->wrong ) ) return;
     reuse->wrong_error = error;
     reuse->wrong_call = call;
 }
@@ -49,7 +49,7 @@ static DWORD WINAPI use_values( void *context )
     WSANETWORKEVENTS events;
     char buffer[16];
 
-    for (unsigned int i = 0; !reuse->stop; i++)
+    for ( unsigned int i = 0; !reuse->stop; i++ )
     {
         const SOCKET s = reuse->s;
         fd_set read = { 1, { s } };
@@ -57,9 +57,9 @@ static DWORD WINAPI use_values( void *context )
         struct timeval timeout = { 0, 2000 };
         u_long bytes;
 
-        switch (i % 6)
+        switch ( i % 6 )
         {
-        case 0: judge( reuse, "recv", recv( s, buffer, sizeof(buffer), 0 ) ); break;
+        case 0: judge( reuse, "recv", recv( s, buffer, sizeof( buffer ), 0 ) ); break;
         case 1: judge( reuse, "select", select( 0, &read, NULL, NULL, &timeout ) ); break;
         case 2: judge( reuse, "WSAPoll", WSAPoll( &fd, 1, 2 ) ); break;
         case 3: judge( reuse, "WSAEventSelect", WSAEventSelect( s, event, FD_READ | FD_CLOSE ) ); break;
@@ -81,18 +81,19 @@ static void test_values_used_again( void )
     SOCKET last = INVALID_SOCKET;
 
     reuse.s = INVALID_SOCKET;
-    for (int i = 0; i < USERS; i++) threads[i] = CreateThread( NULL, 0, use_values, &reuse, 0, NULL );
-    for (int i = 0; i < ROUNDS; i++)
+    for ( int i = 0; i < USERS; i++ ) threads[i] = CreateThread( NULL, 0, use_values, &reuse, 0, NULL );
+    for ( int i = 0; i < ROUNDS; i++ )
     {
         SOCKET s = socket( AF_INET, i % 2 ? SOCK_DGRAM : SOCK_STREAM, 0 );
-        int type = 0, size = sizeof(type);
+        int type = 0, size = sizeof( type );
         HANDLE event;
 
-        if (s == last) same++;
+        if ( s == last ) same++;
         last = s;
         reuse.s = s;
-        if (i % 4 == 0) Sleep( 1 );
-        ok( !getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &size ), "getsockopt failed, error %d\n", WSAGetLastError() );
+        if ( i % 4 == 0 ) Sleep( 1 );
+        ok( !getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &size ), "getsockopt failed, error %d\n",
+            WSAGetLastError() );
         ok( type == ( i % 2 ? SOCK_DGRAM : SOCK_STREAM ), "got type %d\n", type );
         ok( !closesocket( s ), "closesocket failed, error %d\n", WSAGetLastError() );
         event = CreateEventW( NULL, TRUE, FALSE, NULL );
@@ -100,9 +101,11 @@ static void test_values_used_again( void )
         ok( CloseHandle( event ), "CloseHandle failed, error %lu\n", GetLastError() );
     }
     reuse.stop = 1;
-    ok( WaitForMultipleObjects( USERS, threads, TRUE, 20000 ) == WAIT_OBJECT_0, "a thread hangs in a call on a closed socket\n" );
-    for (int i = 0; i < USERS; i++) CloseHandle( threads[i] );
-    ok( !reuse.wrong, "%ld wrong results, among them error %d of %s\n", reuse.wrong, reuse.wrong_error, reuse.wrong_call );
+    ok( WaitForMultipleObjects( USERS, threads, TRUE, 20000 ) == WAIT_OBJECT_0,
+        "a thread hangs in a call on a closed socket\n" );
+    for ( int i = 0; i < USERS; i++ ) CloseHandle( threads[i] );
+    ok( !reuse.wrong, "%ld wrong results, among them error %d of %s\n", reuse.wrong, reuse.wrong_error,
+        reuse.wrong_call );
     ok( reuse.calls > ROUNDS, "only %ld calls\n", reuse.calls );
     trace( "%u of %u sockets had the value of the one before; %ld calls\n", same, ROUNDS, reuse.calls );
 }
@@ -139,21 +142,21 @@ static void test_cleanup( void )
     listener = tcp_listener( AF_INET, &address );
     tcp_pair( &client, &server );
     buffer.buf = bytes;
-    buffer.len = sizeof(bytes);
+    buffer.len = sizeof( bytes );
     overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     check_fails( WSARecv( server, &buffer, 1, NULL, &flags, &overlapped, NULL ), WSA_IO_PENDING );
     set_receive_timeout( client, 0 );
     threads[0] = CreateThread( NULL, 0, receive_one, (void *)client, 0, NULL );
     threads[1] = CreateThread( NULL, 0, select_one, (void *)listener, 0, NULL );
     Sleep( 200 );
-    for (count = 0; !WSACleanup(); count++) continue;
+    for ( count = 0; !WSACleanup(); count++ ) continue;
     ok( count == 1, "%d times started up\n", count );
     ok( WaitForMultipleObjects( 2, threads, TRUE, 10000 ) == WAIT_OBJECT_0, "a thread waits on\n" );
-    for (int i = 0; i < 2; i++) CloseHandle( threads[i] );
+    for ( int i = 0; i < 2; i++ ) CloseHandle( threads[i] );
     ok( WaitForSingleObject( overlapped.hEvent, 10000 ) == WAIT_OBJECT_0, "the receive pends on\n" );
     /* cancelled, or the end of the stream: the other end may be closed first */
-    ok( overlapped.Internal != 0x103 && !overlapped.InternalHigh, "got status %#lx, %zu bytes\n", (DWORD)overlapped.Internal,
-        (size_t)overlapped.InternalHigh );
+    ok( overlapped.Internal != 0x103 && !overlapped.InternalHigh, "got status %#lx, %zu bytes\n",
+        (DWORD)overlapped.Internal, (size_t)overlapped.InternalHigh );
     CloseHandle( overlapped.hEvent );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
     check_fails( send( client, "x", 1, 0 ), WSAENOTSOCK );
@@ -202,17 +205,17 @@ static DWORD WINAPI make_and_close( void *context )
 {
     struct storm *storm = context;
 
-    while (!storm->stop)
+    while ( !storm->stop )
     {
         SOCKET sockets[8];
 
-        for (unsigned int i = 0; i < ARRAY_SIZE( sockets ); i++)
+        for ( unsigned int i = 0; i < ARRAY_SIZE( sockets ); i++ )
         {
             sockets[i] = socket( AF_INET, i % 2 ? SOCK_DGRAM : SOCK_STREAM, 0 );
-            if (sockets[i] == INVALID_SOCKET) InterlockedIncrement( &storm->failed );
+            if ( sockets[i] == INVALID_SOCKET ) InterlockedIncrement( &storm->failed );
         }
-        for (unsigned int i = 0; i < ARRAY_SIZE( sockets ); i++)
-            if (closesocket( sockets[i] )) InterlockedIncrement( &storm->failed );
+        for ( unsigned int i = 0; i < ARRAY_SIZE( sockets ); i++ )
+            if ( closesocket( sockets[i] ) ) InterlockedIncrement( &storm->failed );
         InterlockedExchangeAdd( &storm->made, ARRAY_SIZE( sockets ) );
     }
     return 0;
@@ -230,28 +233,28 @@ static void test_storm( void )
 
     tcp_pair( &client, &server );
     ok( SetHandleInformation( (HANDLE)client, HANDLE_FLAG_INHERIT, 0 ), "error %lu\n", GetLastError() );
-    for (int i = 0; i < 2; i++) threads[i] = CreateThread( NULL, 0, make_and_close, &storm, 0, NULL );
-    for (int i = 0; i < CHILDREN; i += AT_ONCE)
+    for ( int i = 0; i < 2; i++ ) threads[i] = CreateThread( NULL, 0, make_and_close, &storm, 0, NULL );
+    for ( int i = 0; i < CHILDREN; i += AT_ONCE )
     {
         tcp_pair( &short_client, &short_server );
         ok( SetHandleInformation( (HANDLE)short_client, HANDLE_FLAG_INHERIT, 0 ), "error %lu\n", GetLastError() );
-        for (int j = 0; j < AT_ONCE; j++) puppet_create( &puppets[j], PUPPET_INHERITS );
+        for ( int j = 0; j < AT_ONCE; j++ ) puppet_create( &puppets[j], PUPPET_INHERITS );
         check_ok( closesocket( short_server ) );
-        for (int j = 0; j < AT_ONCE; j++)
+        for ( int j = 0; j < AT_ONCE; j++ )
         {
             check_result( puppet_send( &puppets[j], server, "child" ), 5 );
             check_result( recv( client, buffer, 5, MSG_WAITALL ), 5 );
         }
         check_open( short_client );
-        for (int j = 0; j < AT_ONCE; j++)
-            if (j % 2) puppet_kill( &puppets[j] );
+        for ( int j = 0; j < AT_ONCE; j++ )
+            if ( j % 2 ) puppet_kill( &puppets[j] );
             else puppet_destroy( &puppets[j] );
         check_eof( short_client );
         check_ok( closesocket( short_client ) );
     }
     storm.stop = 1;
     ok( WaitForMultipleObjects( 2, threads, TRUE, 20000 ) == WAIT_OBJECT_0, "a thread hangs\n" );
-    for (int i = 0; i < 2; i++) CloseHandle( threads[i] );
+    for ( int i = 0; i < 2; i++ ) CloseHandle( threads[i] );
     ok( !storm.failed, "%ld of %ld sockets could not be made or closed\n", storm.failed, storm.made );
     check_flow( server, client );
     check_ok( closesocket( server ) );
@@ -266,13 +269,13 @@ static DWORD WINAPI slowest_socket( void *context )
     volatile LONG *stop = context;
     DWORD slowest = 0;
 
-    while (!*stop)
+    while ( !*stop )
     {
         const DWORD begin = GetTickCount();
         SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
 
         closesocket( s );
-        if (GetTickCount() - begin > slowest) slowest = GetTickCount() - begin;
+        if ( GetTickCount() - begin > slowest ) slowest = GetTickCount() - begin;
         Sleep( 5 );
     }
     return slowest;
@@ -282,7 +285,7 @@ static void set_linger( SOCKET s, u_short seconds )
 {
     struct linger linger = { 1, seconds };
 
-    check_ok( setsockopt( s, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( s, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
 }
 
 static void test_linger( void )
@@ -308,7 +311,7 @@ static void test_linger( void )
     /* the peer reads nothing: closesocket waits for the time given, nobody else does, and the connection is reset */
     tcp_pair( &client, &server );
     set_nonblocking( client, TRUE );
-    while (send( client, buffer, sizeof(buffer), 0 ) > 0) continue;
+    while ( send( client, buffer, sizeof( buffer ), 0 ) > 0 ) continue;
     ok( WSAGetLastError() == WSAEWOULDBLOCK, "got error %d\n", WSAGetLastError() );
     set_nonblocking( client, FALSE );
     set_linger( client, 4 );
@@ -322,14 +325,14 @@ static void test_linger( void )
     GetExitCodeThread( thread, &slowest );
     ok( slowest < 3000, "another thread's socket took %lu ms meanwhile\n", slowest );
     CloseHandle( thread );
-    while ((n = recv( server, buffer, sizeof(buffer), 0 )) > 0) continue;
+    while ( ( n = recv( server, buffer, sizeof( buffer ), 0 ) ) > 0 ) continue;
     ok( n == SOCKET_ERROR && WSAGetLastError() == WSAECONNRESET, "got %d, error %d\n", n, WSAGetLastError() );
     check_ok( closesocket( server ) );
 }
 
 START_TEST( closing )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_values_used_again();
     test_exit();
     test_storm();

@@ -29,7 +29,7 @@ static void check_packet_( int line, HANDLE port, OVERLAPPED *ov, BOOL result, D
     SetLastError( ERROR_UNTOUCHED );
     done = GetQueuedCompletionStatus( port, &bytes, &key, &got, 5000 );
     ok_( __FILE__, line )( done == result, "returned %d, error %lu\n", done, GetLastError() );
-    if (!result) ok_( __FILE__, line )( GetLastError() == error, "error %lu, expected %lu\n", GetLastError(), error );
+    if ( !result ) ok_( __FILE__, line )( GetLastError() == error, "error %lu, expected %lu\n", GetLastError(), error );
     ok_( __FILE__, line )( got == ov, "OVERLAPPED %p, expected %p\n", (void *)got, (void *)ov );
     ok_( __FILE__, line )( key == KEY, "key %#llx\n", (unsigned long long)key );
     ok_( __FILE__, line )( bytes == size, "size %lu, expected %lu\n", bytes, size );
@@ -63,7 +63,7 @@ static void test_packets( void )
     port = CreateIoCompletionPort( (HANDLE)server, NULL, KEY, 0 );
     ok( port != NULL, "error %lu\n", GetLastError() );
 
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_no_packet( port );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
@@ -71,45 +71,45 @@ static void test_packets( void )
 
     check_result( send( client, "again", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
-    check_ok( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_ok( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_packet( port, &ov, TRUE, 0, 5 );
     check_no_packet( port );
 
     /* an event gets set too; its lowest bit asks for no packet */
-    memset( &ov, 0, sizeof(ov) );
+    memset( &ov, 0, sizeof( ov ) );
     ov.hEvent = event;
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
     ResetEvent( event );
-    memset( &ov, 0, sizeof(ov) );
+    memset( &ov, 0, sizeof( ov ) );
     ov.hEvent = (HANDLE)( (ULONG_PTR)event | 1 );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
     check_no_packet( port );
 
     /* no routine beside a port; calls without OVERLAPPED have no packets */
-    memset( &ov, 0, sizeof(ov) );
-    check_fails( receive( server, data, sizeof(data), &ov, never ), WSAEINVAL );
+    memset( &ov, 0, sizeof( ov ) );
+    check_fails( receive( server, data, sizeof( data ), &ov, never ), WSAEINVAL );
     check_result( send( client, "hello", 5, 0 ), 5 );
-    check_result( recv( server, data, sizeof(data), 0 ), 5 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 5 );
     check_result( send( server, "hello", 5, 0 ), 5 );
     check_no_packet( port );
     check_result( SleepEx( 0, TRUE ), 0 );
 
-    memset( &ov, 0, sizeof(ov) );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
-    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    memset( &ov, 0, sizeof( ov ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_packet( port, &ov, FALSE, ERROR_NETNAME_DELETED, 0 );
     closesocket( server );
 
     tcp_pair( &client, &server );
     ok( CreateIoCompletionPort( (HANDLE)server, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
-    memset( &ov, 0, sizeof(ov) );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    memset( &ov, 0, sizeof( ov ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     closesocket( server );
     check_packet( port, &ov, FALSE, ERROR_OPERATION_ABORTED, 0 );
     check_no_packet( port );
@@ -130,10 +130,10 @@ static void test_modes( void )
     check_result( SetFileCompletionNotificationModes( (HANDLE)server, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ), TRUE );
     check_result( send( client, "hello", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
-    check_ok( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_ok( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_no_packet( port );
     /* what pended has its packet all the same */
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     closesocket( client );
@@ -147,22 +147,22 @@ static void test_cut_short( void )
 {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
     SOCKET receiver = socket( AF_INET, SOCK_DGRAM, 0 ), sender = socket( AF_INET, SOCK_DGRAM, 0 );
-    int length = sizeof(address);
+    int length = sizeof( address );
     OVERLAPPED ov = { 0 };
     char data[16];
     HANDLE port;
 
-    check_result( bind( receiver, (struct sockaddr *)&address, sizeof(address) ), 0 );
+    check_result( bind( receiver, (struct sockaddr *)&address, sizeof( address ) ), 0 );
     check_result( getsockname( receiver, (struct sockaddr *)&address, &length ), 0 );
     port = CreateIoCompletionPort( (HANDLE)receiver, NULL, KEY, 0 );
     check_result( SetFileCompletionNotificationModes( (HANDLE)receiver, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ), TRUE );
-    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof(address) ), 5 );
+    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof( address ) ), 5 );
     ok( wait_readable( receiver, 5000 ), "no data\n" );
     check_fails( receive( receiver, data, 2, &ov, NULL ), WSAEMSGSIZE );
     check_no_packet( port );
     /* what pended has its packet all the same */
     check_pends( receive( receiver, data, 2, &ov, NULL ) );
-    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof(address) ), 5 );
+    check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof( address ) ), 5 );
     check_packet( port, &ov, FALSE, ERROR_MORE_DATA, 2 );
     closesocket( receiver );
     closesocket( sender );
@@ -178,7 +178,7 @@ static void test_cancel( void )
 
     tcp_pair( &client, &server );
     port = CreateIoCompletionPort( (HANDLE)server, NULL, KEY, 0 );
-    for (unsigned int i = 0; i < 3; i++) check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
+    for ( unsigned int i = 0; i < 3; i++ ) check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     check_result( CancelIoEx( (HANDLE)server, &ov[1] ), TRUE );
     check_packet( port, &ov[1], FALSE, ERROR_OPERATION_ABORTED, 0 );
     check_error( CancelIoEx( (HANDLE)server, &ov[1] ), FALSE, ERROR_NOT_FOUND );
@@ -189,7 +189,7 @@ static void test_cancel( void )
     check_pends( receive( server, data[0], 16, &ov[0], NULL ) );
     check_pends( receive( server, data[1], 16, &ov[1], NULL ) );
     check_result( CancelIoEx( (HANDLE)server, NULL ), TRUE );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         OVERLAPPED *got = NULL;
         ULONG_PTR key;
@@ -197,10 +197,10 @@ static void test_cancel( void )
 
         check_error( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ), FALSE, ERROR_OPERATION_ABORTED );
         ok( got == &ov[0] || got == &ov[1], "OVERLAPPED %p\n", (void *)got );
-        if (got) got->hEvent = (HANDLE)( (ULONG_PTR)got->hEvent + 4 ); /* a mark: each has one packet */
+        if ( got ) got->hEvent = (HANDLE)( (ULONG_PTR)got->hEvent + 4 ); /* a mark: each has one packet */
     }
     ok( ov[0].hEvent == (HANDLE)4 && ov[1].hEvent == (HANDLE)4, "not one packet each\n" );
-    memset( ov, 0, sizeof(ov) );
+    memset( ov, 0, sizeof( ov ) );
     /* nothing is lost: the next receive finds what comes next */
     check_result( send( client, "again", 5, 0 ), 5 );
     check_result( recv( server, data[2], 16, 0 ), 5 );
@@ -228,15 +228,16 @@ static void test_association( void )
     check_error( CreateIoCompletionPort( (HANDLE)duplicate, port, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
     /* through a copy of the handle, and to another port */
     check_result( DuplicateHandle( GetCurrentProcess(), (HANDLE)server, GetCurrentProcess(), &copy, 0, FALSE,
-                                   DUPLICATE_SAME_ACCESS ), TRUE );
+                                   DUPLICATE_SAME_ACCESS ),
+                  TRUE );
     check_error( CreateIoCompletionPort( copy, port, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
     check_error( CreateIoCompletionPort( copy, NULL, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
     closesocket( server );
-    check_pends( receive( (SOCKET)copy, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( (SOCKET)copy, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "first", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     CloseHandle( copy );
-    check_pends( receive( duplicate, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( duplicate, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     check_error( CreateIoCompletionPort( (HANDLE)duplicate, port, KEY + 1, 0 ), 0, ERROR_INVALID_PARAMETER );
@@ -263,7 +264,7 @@ static void test_association_elsewhere( void )
     other = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
     ok( other != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
     check_error( puppet_do_on( &puppet, PUPPET_ASSOCIATE, other ), 0, ERROR_INVALID_PARAMETER );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     closesocket( server );
@@ -325,11 +326,11 @@ static void test_shared( void )
     check_ok( WSADuplicateSocketA( server, GetCurrentProcessId(), &info ) );
     other = WSASocketA( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
     ok( CreateIoCompletionPort( (HANDLE)server, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
-    memset( ov, 0, sizeof(ov) );
+    memset( ov, 0, sizeof( ov ) );
     check_pends( receive( server, data[0], 4, &ov[0], NULL ) );
     check_pends( receive( other, data[1], 4, &ov[1], NULL ) );
     check_result( send( client, "abcdefgh", 8, 0 ), 8 );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         OVERLAPPED *got = NULL;
         ULONG_PTR key = 0;
@@ -359,9 +360,10 @@ static void test_ioctls( void )
     void *function = NULL;
     DWORD size = 0xdead;
 
-    check_clears( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &function, sizeof(function), &size,
-                            &ov, NULL ), 0 );
-    ok( function && size == sizeof(function), "size %lu\n", size );
+    check_clears( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &function, sizeof( function ),
+                            &size, &ov, NULL ),
+                  0 );
+    ok( function && size == sizeof( function ), "size %lu\n", size );
     check_packet( port, &ov, TRUE, 0, 0 );
     check_no_packet( port );
 
@@ -371,8 +373,8 @@ static void test_ioctls( void )
     check_packet( port, &ov, FALSE, ERROR_NOT_SUPPORTED, 0 );
     ok( ov.Internal == 0xc00000bb && !ov.InternalHigh, "status %#lx\n", (DWORD)ov.Internal );
 
-    check_ok( bind( s, (struct sockaddr *)&any, sizeof(any) ) );
-    memset( &ov, 0, sizeof(ov) );
+    check_ok( bind( s, (struct sockaddr *)&any, sizeof( any ) ) );
+    memset( &ov, 0, sizeof( ov ) );
     check_fails( WSAIoctl( s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, NULL, &ov, NULL ), WSAEFAULT );
     check_pends( WSAIoctl( s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &ov, NULL ) );
     check_no_packet( port );
@@ -404,31 +406,31 @@ static char stress_byte( unsigned int side, unsigned int i ) { return (char)( ( 
 
 static void side_receive( struct side *side )
 {
-    WSABUF buffer = buffer_of( side->in, 1 + side->seed % sizeof(side->in) );
+    WSABUF buffer = buffer_of( side->in, 1 + side->seed % sizeof( side->in ) );
     DWORD flags = 0;
 
     side->seed = side->seed * 1103515245 + 12345;
-    memset( &side->receive_ov, 0, sizeof(side->receive_ov) );
-    if (WSARecv( side->s, &buffer, 1, NULL, &flags, &side->receive_ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING)
+    memset( &side->receive_ov, 0, sizeof( side->receive_ov ) );
+    if ( WSARecv( side->s, &buffer, 1, NULL, &flags, &side->receive_ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING )
         side->errors++;
 }
 
 static void side_send( struct side *side )
 {
-    unsigned int index = (unsigned int)( side - sides ), size = 1 + ( side->seed >> 7 ) % sizeof(side->out);
+    unsigned int index = (unsigned int)( side - sides ), size = 1 + ( side->seed >> 7 ) % sizeof( side->out );
     WSABUF buffer;
 
-    if (size > BYTES - side->sent) size = BYTES - side->sent;
+    if ( size > BYTES - side->sent ) size = BYTES - side->sent;
     buffer = buffer_of( side->out, size );
-    for (unsigned int i = 0; i < size; i++) side->out[i] = stress_byte( index ^ 1, side->sent + i );
-    memset( &side->send_ov, 0, sizeof(side->send_ov) );
-    if (WSASend( side->s, &buffer, 1, NULL, 0, &side->send_ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING)
+    for ( unsigned int i = 0; i < size; i++ ) side->out[i] = stress_byte( index ^ 1, side->sent + i );
+    memset( &side->send_ov, 0, sizeof( side->send_ov ) );
+    if ( WSASend( side->s, &buffer, 1, NULL, 0, &side->send_ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING )
         side->errors++;
 }
 
 static void side_half_done( struct side *side )
 {
-    if (InterlockedIncrement( &side->done ) == 2 && InterlockedIncrement( &sides_done ) == 2 * CONNECTIONS)
+    if ( InterlockedIncrement( &side->done ) == 2 && InterlockedIncrement( &sides_done ) == 2 * CONNECTIONS )
         SetEvent( stress_end );
 }
 
@@ -439,26 +441,26 @@ static DWORD WINAPI stress_worker( void *arg )
     DWORD size;
 
     (void)arg;
-    for (;;)
+    for ( ;; )
     {
         BOOL done = GetQueuedCompletionStatus( stress_port, &size, &key, &ov, 20000 );
         struct side *side = (struct side *)key;
 
-        if (!ov || !side) return 0;
-        if (!done) side->errors++;
-        else if (ov == &side->send_ov)
+        if ( !ov || !side ) return 0;
+        if ( !done ) side->errors++;
+        else if ( ov == &side->send_ov )
         {
             side->sent += size;
-            if (side->sent < BYTES) side_send( side );
+            if ( side->sent < BYTES ) side_send( side );
             else side_half_done( side );
         }
         else
         {
             unsigned int index = (unsigned int)( side - sides );
 
-            for (DWORD i = 0; i < size; i++) side->wrong += side->in[i] != stress_byte( index, side->received + i );
+            for ( DWORD i = 0; i < size; i++ ) side->wrong += side->in[i] != stress_byte( index, side->received + i );
             side->received += size;
-            if (side->received < BYTES && size) side_receive( side );
+            if ( side->received < BYTES && size ) side_receive( side );
             else side_half_done( side );
         }
     }
@@ -470,27 +472,28 @@ static void test_stress( void )
 
     stress_port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
     stress_end = CreateEventW( NULL, TRUE, FALSE, NULL );
-    for (unsigned int i = 0; i < CONNECTIONS; i++)
+    for ( unsigned int i = 0; i < CONNECTIONS; i++ )
     {
         tcp_pair( &sides[2 * i].s, &sides[2 * i + 1].s );
-        for (unsigned int j = 0; j < 2; j++)
+        for ( unsigned int j = 0; j < 2; j++ )
         {
             sides[2 * i + j].seed = 77 * i + j;
             ok( CreateIoCompletionPort( (HANDLE)sides[2 * i + j].s, stress_port, (ULONG_PTR)&sides[2 * i + j], 0 ) ==
-                    stress_port, "error %lu\n", GetLastError() );
+                    stress_port,
+                "error %lu\n", GetLastError() );
         }
     }
-    for (unsigned int i = 0; i < WORKERS; i++) workers[i] = CreateThread( NULL, 0, stress_worker, NULL, 0, NULL );
-    for (unsigned int i = 0; i < 2 * CONNECTIONS; i++)
+    for ( unsigned int i = 0; i < WORKERS; i++ ) workers[i] = CreateThread( NULL, 0, stress_worker, NULL, 0, NULL );
+    for ( unsigned int i = 0; i < 2 * CONNECTIONS; i++ )
     {
         side_receive( &sides[i] );
         side_send( &sides[i] );
     }
     ok( !WaitForSingleObject( stress_end, 60000 ), "only %ld sides are done\n", sides_done );
-    for (unsigned int i = 0; i < WORKERS; i++) PostQueuedCompletionStatus( stress_port, 0, 0, NULL );
+    for ( unsigned int i = 0; i < WORKERS; i++ ) PostQueuedCompletionStatus( stress_port, 0, 0, NULL );
     WaitForMultipleObjects( WORKERS, workers, TRUE, 30000 );
-    for (unsigned int i = 0; i < WORKERS; i++) CloseHandle( workers[i] );
-    for (unsigned int i = 0; i < 2 * CONNECTIONS; i++)
+    for ( unsigned int i = 0; i < WORKERS; i++ ) CloseHandle( workers[i] );
+    for ( unsigned int i = 0; i < 2 * CONNECTIONS; i++ )
     {
         ok( sides[i].sent == BYTES && sides[i].received == BYTES && !sides[i].wrong && !sides[i].errors,
             "side %u sent %u, received %u, %u wrong, %u errors\n", i, sides[i].sent, sides[i].received, sides[i].wrong,
@@ -503,7 +506,7 @@ static void test_stress( void )
 
 START_TEST( completion )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_packets();
     test_modes();
     test_cut_short();

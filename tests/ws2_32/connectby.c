@@ -21,11 +21,9 @@ static void test_success( void )
     {
         BOOL addresses, lengths;
         DWORD length;
-    } rows[] = {
-        { TRUE, TRUE, 16 }, { TRUE, FALSE, 0 }, { FALSE, TRUE, 16 }, { FALSE, FALSE, 0 }, { TRUE, TRUE, 50 }
-    };
+    } rows[] = { { TRUE, TRUE, 16 }, { TRUE, FALSE, 0 }, { FALSE, TRUE, 16 }, { FALSE, FALSE, 0 }, { TRUE, TRUE, 50 } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++ )
     {
         unsigned int r = i / 2;
         DWORD local_length = rows[r].length, remote_length = rows[r].length;
@@ -35,40 +33,41 @@ static void test_success( void )
         union address local, remote, expected;
         struct sockaddr *local_address = rows[r].addresses ? &local.any : NULL;
         struct sockaddr *remote_address = rows[r].addresses ? &remote.any : NULL;
-        int size = sizeof(expected);
+        int size = sizeof( expected );
 
         winetest_push_context( "row %u%s", r, i % 2 ? " wide" : "" );
-        memset( &local, 0xcc, sizeof(local) );
-        memset( &remote, 0xcc, sizeof(remote) );
-        if (i % 2)
+        memset( &local, 0xcc, sizeof( local ) );
+        memset( &remote, 0xcc, sizeof( remote ) );
+        if ( i % 2 )
         {
             WCHAR wide[8];
 
             MultiByteToWideChar( CP_ACP, 0, service, -1, wide, ARRAY_SIZE( wide ) );
             check_result( WSAConnectByNameW( s, (WCHAR *)L"127.0.0.1", wide, local_pointer, local_address,
-                                             remote_pointer, remote_address, NULL, NULL ), TRUE );
+                                             remote_pointer, remote_address, NULL, NULL ),
+                          TRUE );
         }
         else
             check_result( WSAConnectByNameA( s, (char *)"localhost", service, local_pointer, local_address,
-                                             remote_pointer, remote_address, NULL, NULL ), TRUE );
+                                             remote_pointer, remote_address, NULL, NULL ),
+                          TRUE );
         peer = accepted();
         check_ok( setsockopt( s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 ) );
         check_flow( s, peer );
         check_flow( peer, s );
-        if (rows[r].lengths) ok( local_length == 16 && remote_length == 16, "lengths %lu, %lu\n", local_length,
-                                 remote_length );
-        if (rows[r].addresses && rows[r].lengths)
+        if ( rows[r].lengths )
+            ok( local_length == 16 && remote_length == 16, "lengths %lu, %lu\n", local_length, remote_length );
+        if ( rows[r].addresses && rows[r].lengths )
         {
             check_ok( getpeername( s, &expected.any, &size ) );
             ok( size == 16 && !memcmp( &remote, &expected, 16 ), "another remote address\n" );
-            size = sizeof(expected);
+            size = sizeof( expected );
             check_ok( getsockname( s, &expected.any, &size ) );
             ok( !local.v4.sin_port, "local port %u\n", ntohs( local.v4.sin_port ) );
             expected.v4.sin_port = 0;
             ok( !memcmp( &local, &expected, 8 ), "another local address\n" );
         }
-        else
-            ok( ( (BYTE *)&local )[0] == 0xcc && ( (BYTE *)&remote )[0] == 0xcc, "addresses were written\n" );
+        else ok( ( (BYTE *)&local )[0] == 0xcc && ( (BYTE *)&remote )[0] == 0xcc, "addresses were written\n" );
         closesocket( s );
         closesocket( peer );
         winetest_pop_context();
@@ -83,9 +82,9 @@ static void test_failures( void )
     union address address, refusing;
     SOCKET bound;
 
-    check_error( WSAConnectByNameA( s, node, service, &short_length, &address.any, &other_length, &address.any, NULL,
-                                    NULL ),
-                 FALSE, WSAEFAULT );
+    check_error(
+        WSAConnectByNameA( s, node, service, &short_length, &address.any, &other_length, &address.any, NULL, NULL ),
+        FALSE, WSAEFAULT );
     ok( short_length == 3 && other_length == 3, "lengths %lu, %lu\n", short_length, other_length );
     check_error( WSAConnectByNameA( s, NULL, service, NULL, NULL, NULL, NULL, NULL, NULL ), FALSE, WSAEINVAL );
     check_error( WSAConnectByNameA( s, node, NULL, NULL, NULL, NULL, NULL, NULL, NULL ), FALSE, WSAEINVAL );
@@ -117,16 +116,16 @@ static void test_list( void )
 {
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), peer, bound;
     union address refusing, good, remote;
-    SOCKET_ADDRESS_LIST *list = malloc( sizeof(*list) + sizeof(SOCKET_ADDRESS) );
+    SOCKET_ADDRESS_LIST *list = malloc( sizeof( *list ) + sizeof( SOCKET_ADDRESS ) );
     struct timeval limit = { 10, 0 };
-    DWORD length = sizeof(remote);
-    int size = sizeof(good);
+    DWORD length = sizeof( remote );
+    int size = sizeof( good );
 
     bound = tcp_bound( AF_INET, &refusing );
     check_ok( getsockname( listener, &good.any, &size ) );
     list->iAddressCount = 2;
-    list->Address[0] = ( SOCKET_ADDRESS ){ &refusing.any, sizeof(refusing.v4) };
-    list->Address[1] = ( SOCKET_ADDRESS ){ &good.any, sizeof(good.v4) };
+    list->Address[0] = ( SOCKET_ADDRESS ){ &refusing.any, sizeof( refusing.v4 ) };
+    list->Address[1] = ( SOCKET_ADDRESS ){ &good.any, sizeof( good.v4 ) };
     check_result( WSAConnectByList( s, list, NULL, NULL, &length, &remote.any, &limit, NULL ), TRUE );
     ok( length == 16 && !memcmp( &remote, &good, 8 ), "another remote address\n" );
     peer = accepted();
@@ -161,7 +160,7 @@ START_TEST( connectby )
 {
     union address address;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     listener = tcp_listener( AF_INET, &address );
     sprintf( service, "%u", address_port( &address ) );
     test_success();

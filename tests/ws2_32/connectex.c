@@ -9,16 +9,16 @@ static BOOL load( SOCKET s )
     GUID connect_guid = WSAID_CONNECTEX, disconnect_guid = WSAID_DISCONNECTEX;
     DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof(connect_guid), &connect_ex,
-                        sizeof(connect_ex), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof(disconnect_guid), &disconnect_ex,
-                        sizeof(disconnect_ex), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
+                        sizeof( connect_ex ), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof( disconnect_guid ),
+                        &disconnect_ex, sizeof( disconnect_ex ), &size, NULL, NULL ) );
     return connect_ex && disconnect_ex;
 }
 
 static void prepare( OVERLAPPED *ov, HANDLE event )
 {
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->Internal = 0xdead;
     ov->InternalHigh = 0xbeef;
     ov->hEvent = event;
@@ -35,22 +35,24 @@ static void test_errors( void )
     listener = tcp_listener( AF_INET, &address );
     tcp_pair( &client, &server );
     prepare( &ov, event );
-    check_error( connect_ex( INVALID_SOCKET, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, WSAENOTSOCK );
+    check_error( connect_ex( INVALID_SOCKET, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE,
+                 WSAENOTSOCK );
     prepare( &ov, event );
-    check_error( connect_ex( listener, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
+    check_error( connect_ex( listener, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
     ok( ov.Internal == STATUS_PENDING && ov.InternalHigh == 0xbeef, "status %#lx, size %#lx\n", (DWORD)ov.Internal,
         (DWORD)ov.InternalHigh );
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_error( connect_ex( s, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
+    check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
     closesocket( s );
     s = tcp_bound( AF_INET, &own );
-    check_error( connect_ex( s, &address.any, sizeof(address.v4), NULL, 0, NULL, NULL ), FALSE, ERROR_INVALID_PARAMETER );
+    check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, NULL ), FALSE,
+                 ERROR_INVALID_PARAMETER );
     closesocket( s );
     prepare( &ov, event );
-    check_error( connect_ex( client, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, WSAEISCONN );
+    check_error( connect_ex( client, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEISCONN );
     ok( ov.Internal == STATUS_PENDING && ov.InternalHigh == 0xbeef, "status %#lx, size %#lx\n", (DWORD)ov.Internal,
         (DWORD)ov.InternalHigh );
-    check_error( connect_ex( server, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, WSAEISCONN );
+    check_error( connect_ex( server, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEISCONN );
     check_error( disconnect_ex( INVALID_SOCKET, NULL, 0, 0 ), FALSE, WSAENOTSOCK );
     check_error( disconnect_ex( listener, &ov, 0, 0 ), FALSE, WSAENOTCONN );
     closesocket( listener );
@@ -69,26 +71,26 @@ static void test_connect( void )
     DWORD size = 1;
 
     listener = tcp_listener( AF_INET, &address );
-    for (DWORD with_data = 0; with_data < 2; with_data++)
+    for ( DWORD with_data = 0; with_data < 2; with_data++ )
     {
         winetest_push_context( "data %lu", with_data );
         s = tcp_bound( AF_INET, &own );
         memcpy( data, "abc", 3 );
         prepare( &ov, event );
-        check_error( connect_ex( s, &address.any, sizeof(address.v4), with_data ? data : NULL, with_data ? 3 : 0, &size,
-                                 &ov ),
-                     FALSE, ERROR_IO_PENDING );
+        check_error(
+            connect_ex( s, &address.any, sizeof( address.v4 ), with_data ? data : NULL, with_data ? 3 : 0, &size, &ov ),
+            FALSE, ERROR_IO_PENDING );
         memcpy( data, "xyz", 3 ); /* it was copied */
         ok( !WaitForSingleObject( event, 5000 ), "not connected\n" );
         ok( !ov.Internal && ov.InternalHigh == 3 * with_data, "status %#lx, size %lu\n", (DWORD)ov.Internal,
             (DWORD)ov.InternalHigh );
-        check_fails( connect( s, &address.any, sizeof(address.v4) ), WSAEINVAL );
+        check_fails( connect( s, &address.any, sizeof( address.v4 ) ), WSAEINVAL );
         check_ok( setsockopt( s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 ) );
         server = accept_one( listener );
-        if (with_data)
+        if ( with_data )
         {
             set_receive_timeout( server, 5000 );
-            check_result( recv( server, got, sizeof(got), 0 ), 3 );
+            check_result( recv( server, got, sizeof( got ), 0 ), 3 );
             ok( !memcmp( got, "abc", 3 ), "got %.3s\n", got );
         }
         check_flow( s, server );
@@ -101,7 +103,7 @@ static void test_connect( void )
     closesocket( tcp_bound( AF_INET, &nobody ) );
     s = tcp_bound( AF_INET, &own );
     prepare( &ov, event );
-    check_error( connect_ex( s, &nobody.any, sizeof(nobody.v4), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_error( connect_ex( s, &nobody.any, sizeof( nobody.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 10000 ), "not refused\n" );
     check_error( GetOverlappedResult( (HANDLE)s, &ov, &size, FALSE ), FALSE, ERROR_CONNECTION_REFUSED );
     ok( !size, "size %lu\n", size );
@@ -120,13 +122,13 @@ static void test_disconnect( void )
     char byte;
     DWORD size = 1;
 
-    for (int overlapped = 0; overlapped < 2; overlapped++)
+    for ( int overlapped = 0; overlapped < 2; overlapped++ )
     {
         winetest_push_context( "overlapped %d", overlapped );
         tcp_pair( &client, &server );
-        length = sizeof(name);
+        length = sizeof( name );
         check_ok( getpeername( client, &name.any, &length ) );
-        if (overlapped)
+        if ( overlapped )
         {
             prepare( &ov, event );
             check_error( disconnect_ex( client, &ov, 0, 0 ), FALSE, ERROR_IO_PENDING );
@@ -139,12 +141,12 @@ static void test_disconnect( void )
             check_clears( disconnect_ex( client, NULL, 0, 0 ), TRUE );
             check_clears( disconnect_ex( client, NULL, 0, 0 ), TRUE );
         }
-        check_fails( connect( client, &name.any, sizeof(name.v4) ), WSAEISCONN );
+        check_fails( connect( client, &name.any, sizeof( name.v4 ) ), WSAEISCONN );
         check_fails( send( client, "x", 1, 0 ), WSAESHUTDOWN );
         check_eof( server );
         check_result( send( server, "y", 1, 0 ), 1 );
         check_result( recv( client, &byte, 1, 0 ), 1 );
-        length = sizeof(name);
+        length = sizeof( name );
         check_ok( getpeername( client, &name.any, &length ) );
         check_ok( getpeername( server, &name.any, &length ) );
         closesocket( client );
@@ -164,11 +166,11 @@ static void test_reuse( void )
 
     listener = tcp_listener( AF_INET, &address );
     s = tcp_bound( AF_INET, &own );
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
     {
         winetest_push_context( "round %d", i );
         prepare( &ov, event );
-        check_error( connect_ex( s, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+        check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         ok( !WaitForSingleObject( event, 5000 ), "not connected\n" );
         ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
         server = accept_one( listener );
@@ -192,9 +194,9 @@ START_TEST( connectex )
 {
     SOCKET s;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    if (load( s ))
+    if ( load( s ) )
     {
         test_errors();
         test_connect();

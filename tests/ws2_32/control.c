@@ -13,10 +13,10 @@ static void get_functions( SOCKET s )
     GUID receive = WSAID_WSARECVMSG, send = WSAID_WSASENDMSG;
     DWORD count;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &receive, sizeof(receive), &receive_message,
-                        sizeof(receive_message), &count, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &send, sizeof(send), &send_message, sizeof(send_message),
-                        &count, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &receive, sizeof( receive ), &receive_message,
+                        sizeof( receive_message ), &count, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &send, sizeof( send ), &send_message,
+                        sizeof( send_message ), &count, NULL, NULL ) );
 }
 
 static const struct
@@ -24,26 +24,26 @@ static const struct
     int family, level, option, type, old_type;
     unsigned int size; /* of the data */
 } options[] = {
-    { AF_INET, IPPROTO_IP, IP_PKTINFO, IP_PKTINFO, 0, sizeof(IN_PKTINFO) },
-    { AF_INET, IPPROTO_IP, IP_RECVTTL, IP_TTL, IP_RECVTTL, sizeof(INT) },
-    { AF_INET, IPPROTO_IP, IP_RECVTOS, IP_TOS, 39 /* IP_TCLASS */, sizeof(INT) },
-    { AF_INET, IPPROTO_IP, IP_ECN, IP_ECN, 0, sizeof(INT) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_HOPLIMIT, 0, sizeof(INT) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_PKTINFO, IPV6_PKTINFO, 0, sizeof(IN6_PKTINFO) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS, 39 /* IPV6_TCLASS */, 0, sizeof(INT) },
-    { AF_INET6, IPPROTO_IPV6, IPV6_ECN, IPV6_ECN, 0, sizeof(INT) },
+    { AF_INET, IPPROTO_IP, IP_PKTINFO, IP_PKTINFO, 0, sizeof( IN_PKTINFO ) },
+    { AF_INET, IPPROTO_IP, IP_RECVTTL, IP_TTL, IP_RECVTTL, sizeof( INT ) },
+    { AF_INET, IPPROTO_IP, IP_RECVTOS, IP_TOS, 39 /* IP_TCLASS */, sizeof( INT ) },
+    { AF_INET, IPPROTO_IP, IP_ECN, IP_ECN, 0, sizeof( INT ) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_HOPLIMIT, IPV6_HOPLIMIT, 0, sizeof( INT ) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_PKTINFO, IPV6_PKTINFO, 0, sizeof( IN6_PKTINFO ) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_RECVTCLASS, 39 /* IPV6_TCLASS */, 0, sizeof( INT ) },
+    { AF_INET6, IPPROTO_IPV6, IPV6_ECN, IPV6_ECN, 0, sizeof( INT ) },
 };
 
 static void test_options( void )
 {
-    for (unsigned int i = 0; i < 2 * ARRAY_SIZE( options ); i++)
+    for ( unsigned int i = 0; i < 2 * ARRAY_SIZE( options ); i++ )
     {
         unsigned int row = i / 2;
         union address address, to;
         SOCKET s = socket( options[row].family, SOCK_DGRAM, 0 ), sender;
         char data[32], space[512];
-        WSABUF buffer = { sizeof(data), data };
-        WSAMSG message = { .lpBuffers = &buffer, .dwBufferCount = 1, .Control = { sizeof(space), space } };
+        WSABUF buffer = { sizeof( data ), data };
+        WSAMSG message = { .lpBuffers = &buffer, .dwBufferCount = 1, .Control = { sizeof( space ), space } };
         WSACMSGHDR *header = (WSACMSGHDR *)space;
         DWORD count = 0, on = 1;
         int length;
@@ -66,36 +66,36 @@ static void test_options( void )
         ok( count == 6 && !message.Control.len, "count %lu, control %lu\n", count, message.Control.len );
         check_result( sendto( sender, "before", 6, 0, &to.any, length ), 6 );
         message.Control.buf = space;
-        message.Control.len = sizeof(space);
+        message.Control.len = sizeof( space );
         check_ok( receive_message( s, &message, &count, NULL, NULL ) );
         ok( !message.Control.len, "control %lu\n", message.Control.len );
 
-        check_ok( setsockopt( s, options[row].level, options[row].option, (char *)&on, sizeof(on) ) );
+        check_ok( setsockopt( s, options[row].level, options[row].option, (char *)&on, sizeof( on ) ) );
         check_result( sendto( sender, "inside", 6, 0, &to.any, length ), 6 );
-        memset( space, 0xcc, sizeof(space) );
-        message.Control.len = sizeof(space);
+        memset( space, 0xcc, sizeof( space ) );
+        message.Control.len = sizeof( space );
         message.dwFlags = 0;
         check_ok( receive_message( s, &message, &count, NULL, NULL ) );
         ok( count == 6 && !memcmp( data, "inside", 6 ), "count %lu\n", count );
         ok( !message.dwFlags, "flags %#lx\n", message.dwFlags );
-        ok( message.Control.len >= sizeof(*header) + options[row].size &&
-            message.Control.len <= WSA_CMSG_SPACE( options[row].size ), "control %lu\n", message.Control.len );
+        ok( message.Control.len >= sizeof( *header ) + options[row].size &&
+                message.Control.len <= WSA_CMSG_SPACE( options[row].size ),
+            "control %lu\n", message.Control.len );
         ok( header->cmsg_level == options[row].level, "level %d\n", header->cmsg_level );
         ok( header->cmsg_type == options[row].type ||
-            broken( options[row].old_type && header->cmsg_type == options[row].old_type ), "type %d\n",
-            header->cmsg_type );
-        ok( header->cmsg_len == sizeof(*header) + options[row].size, "length %zu\n", header->cmsg_len );
-        if (options[row].option == IP_PKTINFO && options[row].family == AF_INET)
+                broken( options[row].old_type && header->cmsg_type == options[row].old_type ),
+            "type %d\n", header->cmsg_type );
+        ok( header->cmsg_len == sizeof( *header ) + options[row].size, "length %zu\n", header->cmsg_len );
+        if ( options[row].option == IP_PKTINFO && options[row].family == AF_INET )
         {
-            ok( message.Control.len == sizeof(*header) + 8, "control %lu\n", message.Control.len );
+            ok( message.Control.len == sizeof( *header ) + 8, "control %lu\n", message.Control.len );
             ok( ( (IN_PKTINFO *)WSA_CMSG_DATA( header ) )->ipi_addr.s_addr == htonl( INADDR_LOOPBACK ), "address\n" );
         }
-        else if (options[row].option == IPV6_PKTINFO)
+        else if ( options[row].option == IPV6_PKTINFO )
             ok( IN6_IS_ADDR_LOOPBACK( &( (IN6_PKTINFO *)WSA_CMSG_DATA( header ) )->ipi6_addr ), "address\n" );
-        else if (options[row].option == IPV6_RECVTCLASS || options[row].option == IP_ECN)
+        else if ( options[row].option == IPV6_RECVTCLASS || options[row].option == IP_ECN )
             ok( !*(INT *)WSA_CMSG_DATA( header ), "class %d\n", *(INT *)WSA_CMSG_DATA( header ) );
-        else
-            ok( *(INT *)WSA_CMSG_DATA( header ) >= 32, "hops %d\n", *(INT *)WSA_CMSG_DATA( header ) );
+        else ok( *(INT *)WSA_CMSG_DATA( header ) >= 32, "hops %d\n", *(INT *)WSA_CMSG_DATA( header ) );
 
         /* too short for the control data alone: the datagram comes whole, and it is an error all the same */
         check_result( sendto( sender, "beyond", 6, 0, &to.any, length ), 6 );
@@ -106,7 +106,7 @@ static void test_options( void )
         ok( count == 6 && !memcmp( data, "beyond", 6 ), "count %lu\n", count );
         ok( message.dwFlags == MSG_CTRUNC, "flags %#lx\n", message.dwFlags );
         set_nonblocking( s, TRUE );
-        check_fails( recv( s, data, sizeof(data), 0 ), WSAEWOULDBLOCK );
+        check_fails( recv( s, data, sizeof( data ), 0 ), WSAEWOULDBLOCK );
 
         closesocket( sender );
         closesocket( s );
@@ -119,25 +119,25 @@ static void test_receive( void )
     union address address, from;
     SOCKET s = udp_bound( AF_INET, &address ), sender = udp_bound( AF_INET, &from );
     char first[4], second[32];
-    WSABUF buffers[2] = { { sizeof(first), first }, { sizeof(second), second } };
+    WSABUF buffers[2] = { { sizeof( first ), first }, { sizeof( second ), second } };
     union address name;
-    WSAMSG message = { .name = &name.any, .namelen = sizeof(name), .lpBuffers = buffers, .dwBufferCount = 2 };
+    WSAMSG message = { .name = &name.any, .namelen = sizeof( name ), .lpBuffers = buffers, .dwBufferCount = 2 };
     DWORD count = 0;
 
     get_functions( s );
     check_fails( receive_message( s, NULL, NULL, NULL, NULL ), WSAEFAULT );
     check_fails( receive_message( INVALID_SOCKET, &message, &count, NULL, NULL ), WSAENOTSOCK );
     set_receive_timeout( s, 5000 );
-    check_result( sendto( sender, "0123456789", 10, 0, &address.any, sizeof(address.v4) ), 10 );
+    check_result( sendto( sender, "0123456789", 10, 0, &address.any, sizeof( address.v4 ) ), 10 );
     check_ok( receive_message( s, &message, &count, NULL, NULL ) );
     ok( count == 10 && !memcmp( first, "0123", 4 ) && !memcmp( second, "456789", 6 ), "count %lu\n", count );
-    ok( message.namelen == sizeof(name.v4) && address_port( &name ) == address_port( &from ), "from port %d, length %d\n",
-        address_port( &name ), message.namelen );
+    ok( message.namelen == sizeof( name.v4 ) && address_port( &name ) == address_port( &from ),
+        "from port %d, length %d\n", address_port( &name ), message.namelen );
 
     /* the datagram is longer than the buffers */
-    check_result( sendto( sender, "0123456789", 10, 0, &address.any, sizeof(address.v4) ), 10 );
+    check_result( sendto( sender, "0123456789", 10, 0, &address.any, sizeof( address.v4 ) ), 10 );
     message.dwBufferCount = 1;
-    message.namelen = sizeof(name);
+    message.namelen = sizeof( name );
     check_fails( receive_message( s, &message, &count, NULL, NULL ), WSAEMSGSIZE );
     ok( count == 4 && message.dwFlags == MSG_TRUNC, "count %lu, flags %#lx\n", count, message.dwFlags );
     closesocket( s );
@@ -149,12 +149,14 @@ static void test_send( void )
     union address address, name;
     SOCKET receiver = udp_bound( AF_INET, &address ), s = socket( AF_INET, SOCK_DGRAM, 0 );
     SOCKET stream = socket( AF_INET, SOCK_STREAM, 0 );
-    char data[64], space[WSA_CMSG_SPACE( sizeof(IN_PKTINFO) )] = { 0 };
+    char data[64], space[WSA_CMSG_SPACE( sizeof( IN_PKTINFO ) )] = { 0 };
     WSABUF buffers[2] = { { 12, (char *)"abcdefghijkl" }, { 6, (char *)"mnopqr" } };
-    WSAMSG message = { .name = &address.any, .namelen = sizeof(address.v4), .lpBuffers = buffers, .dwBufferCount = 2 };
+    WSAMSG message = {
+        .name = &address.any, .namelen = sizeof( address.v4 ), .lpBuffers = buffers, .dwBufferCount = 2
+    };
     WSACMSGHDR *header = (WSACMSGHDR *)space;
     DWORD count = 0;
-    int length = sizeof(name);
+    int length = sizeof( name );
 
     get_functions( s );
     check_fails( send_message( INVALID_SOCKET, NULL, 0, NULL, NULL, NULL ), WSAENOTSOCK );
@@ -169,24 +171,24 @@ static void test_send( void )
     s = socket( AF_INET, SOCK_DGRAM, 0 );
     check_clears( send_message( s, &message, 0, &count, NULL, NULL ), 0 );
     ok( count == 18, "sent %lu\n", count );
-    length = sizeof(name);
+    length = sizeof( name );
     check_ok( getsockname( s, &name.any, &length ) );
     ok( address_port( &name ) && !name.v4.sin_addr.s_addr, "bound to port %d\n", address_port( &name ) );
     set_receive_timeout( receiver, 5000 );
     /* the failed send may have left its datagram too */
-    for (int i = 0; i < 2 && length != 18; i++) length = recv( receiver, data, sizeof(data), 0 );
+    for ( int i = 0; i < 2 && length != 18; i++ ) length = recv( receiver, data, sizeof( data ), 0 );
     ok( length == 18 && !memcmp( data, "abcdefghijklmnopqr", 18 ), "received %d\n", length );
 
     /* control data names the address to send from */
-    header->cmsg_len = WSA_CMSG_LEN( sizeof(IN_PKTINFO) );
+    header->cmsg_len = WSA_CMSG_LEN( sizeof( IN_PKTINFO ) );
     header->cmsg_level = IPPROTO_IP;
     header->cmsg_type = IP_PKTINFO;
     ( (IN_PKTINFO *)WSA_CMSG_DATA( header ) )->ipi_addr.s_addr = inet_addr( "127.0.0.1" );
     message.Control.buf = space;
-    message.Control.len = sizeof(space);
+    message.Control.len = sizeof( space );
     check_clears( send_message( s, &message, 0, &count, NULL, NULL ), 0 );
-    length = sizeof(name);
-    check_result( recvfrom( receiver, data, sizeof(data), 0, &name.any, &length ), 18 );
+    length = sizeof( name );
+    check_result( recvfrom( receiver, data, sizeof( data ), 0, &name.any, &length ), 18 );
     ok( name.v4.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "from %#lx\n", name.v4.sin_addr.s_addr );
     header->cmsg_len = 3;
     check_fails( send_message( s, &message, 0, &count, NULL, NULL ), WSAEINVAL );
@@ -204,21 +206,23 @@ static void test_hostile( void )
     union address address;
     SOCKET receiver = udp_bound( AF_INET, &address ), s = socket( AF_INET, SOCK_DGRAM, 0 );
     WSABUF buffer = { 1, (char *)"x" };
-    WSAMSG message = { .name = &address.any, .namelen = sizeof(address.v4), .lpBuffers = &buffer, .dwBufferCount = 1 };
+    WSAMSG message = {
+        .name = &address.any, .namelen = sizeof( address.v4 ), .lpBuffers = &buffer, .dwBufferCount = 1
+    };
     static const SIZE_T lengths[] = { 0, 1, 15, 16, 17, 20, 24, 25, 0x7fffffff, 0xffffffff, ~(SIZE_T)0 };
     unsigned int seed = 12345, sent = 0;
     DWORD count;
 
     get_functions( s );
-    for (unsigned int round = 0; round < 2000; round++)
+    for ( unsigned int round = 0; round < 2000; round++ )
     {
         unsigned int size = round % 70;
         char *space = memory_before_fault( size ? size : 1 );
         WSACMSGHDR *header = (WSACMSGHDR *)space;
         long long result;
 
-        for (unsigned int i = 0; i < size; i++) space[i] = (seed = seed * 1103515245 + 12345) >> 16;
-        if (size >= sizeof(*header) && !((ULONG_PTR)space % sizeof(void *)))
+        for ( unsigned int i = 0; i < size; i++ ) space[i] = ( seed = seed * 1103515245 + 12345 ) >> 16;
+        if ( size >= sizeof( *header ) && !( (ULONG_PTR)space % sizeof( void * ) ) )
         {
             header->cmsg_len = lengths[round % ARRAY_SIZE( lengths )];
             header->cmsg_level = round & 1 ? IPPROTO_IP : IPPROTO_UDP;
@@ -230,8 +234,8 @@ static void test_hostile( void )
         result = guarded( send_message( s, &message, 0, &count, NULL, NULL ) );
         ok( !result || result == SOCKET_ERROR, "round %u: %lld\n", round, result );
         ok( WSAGetLastError() != WSAEFAULT, "round %u: memory behind the control data was touched\n", round );
-        if (!result) sent++;
-        VirtualFree( (void *)((ULONG_PTR)space & ~(ULONG_PTR)0xffff), 0, MEM_RELEASE );
+        if ( !result ) sent++;
+        VirtualFree( (void *)( (ULONG_PTR)space & ~(ULONG_PTR)0xffff ), 0, MEM_RELEASE );
     }
     ok( sent, "nothing was sent\n" );
     closesocket( s );
@@ -240,7 +244,7 @@ static void test_hostile( void )
 
 START_TEST( control )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_options();
     test_receive();
     test_send();

@@ -13,10 +13,10 @@ struct triple
 static BOOL get_triple( SOCKET s, struct triple *triple )
 {
     WSAPROTOCOL_INFOA info;
-    int length = sizeof(info);
+    int length = sizeof( info );
 
-    memset( &info, 0xcc, sizeof(info) );
-    if (getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&info, &length )) return FALSE;
+    memset( &info, 0xcc, sizeof( info ) );
+    if ( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&info, &length ) ) return FALSE;
     triple->family = info.iAddressFamily;
     triple->type = info.iSocketType;
     triple->protocol = info.iProtocol;
@@ -25,7 +25,10 @@ static BOOL get_triple( SOCKET s, struct triple *triple )
 
 static void test_arguments( void )
 {
-    enum { BAD = 0xdead };
+    enum
+    {
+        BAD = 0xdead
+    };
     static const struct
     {
         int family, type, protocol;
@@ -73,9 +76,9 @@ static void test_arguments( void )
     unsigned int i, function;
     SOCKET s;
 
-    for (function = 0; function < ARRAY_SIZE( functions ); function++)
+    for ( function = 0; function < ARRAY_SIZE( functions ); function++ )
     {
-        for (i = 0; i < ARRAY_SIZE( rows ); i++)
+        for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
         {
             int family = rows[i].family, type = rows[i].type, protocol = rows[i].protocol, error;
             struct triple triple = { 0 };
@@ -86,9 +89,9 @@ static void test_arguments( void )
                 : function == 1 ? WSASocketW( family, type, protocol, NULL, 0, WSA_FLAG_OVERLAPPED )
                                 : socket( family, type, protocol );
             error = WSAGetLastError();
-            ok( (s == INVALID_SOCKET) == !!rows[i].error, "got socket %#llx\n", (ULONGLONG)s );
+            ok( ( s == INVALID_SOCKET ) == !!rows[i].error, "got socket %#llx\n", (ULONGLONG)s );
             ok( error == rows[i].error, "got error %d, expected %d\n", error, rows[i].error );
-            if (s != INVALID_SOCKET)
+            if ( s != INVALID_SOCKET )
             {
                 ok( get_triple( s, &triple ), "no protocol info, error %d\n", WSAGetLastError() );
                 ok( rows[i].result.family ? triple.family == rows[i].result.family
@@ -122,25 +125,27 @@ static void test_info( void )
     unsigned int i, wide;
     SOCKET s;
 
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        for (wide = 0; wide < 2; wide++)
+        for ( wide = 0; wide < 2; wide++ )
         {
             const struct triple *arguments = &rows[i].arguments, *given = &rows[i].info;
-            WSAPROTOCOL_INFOA info_a = { .iAddressFamily = given->family, .iSocketType = given->type,
+            WSAPROTOCOL_INFOA info_a = { .iAddressFamily = given->family,
+                                         .iSocketType = given->type,
                                          .iProtocol = given->protocol };
-            WSAPROTOCOL_INFOW info_w = { .iAddressFamily = given->family, .iSocketType = given->type,
+            WSAPROTOCOL_INFOW info_w = { .iAddressFamily = given->family,
+                                         .iSocketType = given->type,
                                          .iProtocol = given->protocol };
-            int type = -1, length = sizeof(type), error;
+            int type = -1, length = sizeof( type ), error;
 
             winetest_push_context( "row %u%s", i, wide ? " W" : " A" );
             WSASetLastError( ERROR_UNTOUCHED );
-            if (wide) s = WSASocketW( arguments->family, arguments->type, arguments->protocol, &info_w, 0, 0 );
+            if ( wide ) s = WSASocketW( arguments->family, arguments->type, arguments->protocol, &info_w, 0, 0 );
             else s = WSASocketA( arguments->family, arguments->type, arguments->protocol, &info_a, 0, 0 );
             error = WSAGetLastError();
-            ok( (s == INVALID_SOCKET) == !!rows[i].error, "got socket %#llx\n", (ULONGLONG)s );
+            ok( ( s == INVALID_SOCKET ) == !!rows[i].error, "got socket %#llx\n", (ULONGLONG)s );
             ok( error == rows[i].error, "got error %d, expected %d\n", error, rows[i].error );
-            if (s != INVALID_SOCKET)
+            if ( s != INVALID_SOCKET )
             {
                 check_ok( getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) );
                 ok( type == rows[i].type, "got type %d\n", type );
@@ -162,7 +167,7 @@ static void test_catalogue( void )
     entries = malloc( size );
     count = WSAEnumProtocolsW( protocols, entries, &size );
     ok( count >= 2, "got %d entries, error %d\n", count, WSAGetLastError() );
-    for (i = 0; i < count; i++)
+    for ( i = 0; i < count; i++ )
     {
         struct triple triple = { 0 };
         SOCKET s;
@@ -170,11 +175,12 @@ static void test_catalogue( void )
         winetest_push_context( "entry %d (%d %d %d)", i, entries[i].iAddressFamily, entries[i].iSocketType,
                                entries[i].iProtocol );
         ok( !entries[i].dwProviderReserved, "reserved field is %#lx\n", entries[i].dwProviderReserved );
-        s = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &entries[i], 0, WSA_FLAG_OVERLAPPED );
+        s = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &entries[i], 0,
+                        WSA_FLAG_OVERLAPPED );
         ok( s != INVALID_SOCKET, "no socket, error %d\n", WSAGetLastError() );
         ok( get_triple( s, &triple ), "no protocol info, error %d\n", WSAGetLastError() );
-        ok( triple.family == entries[i].iAddressFamily && triple.type == entries[i].iSocketType
-                && triple.protocol == entries[i].iProtocol,
+        ok( triple.family == entries[i].iAddressFamily && triple.type == entries[i].iSocketType &&
+                triple.protocol == entries[i].iProtocol,
             "got %d %d %d\n", triple.family, triple.type, triple.protocol );
         closesocket( s );
         winetest_pop_context();
@@ -192,7 +198,7 @@ static void test_protocol_info( void )
     };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( kinds ); i++)
+    for ( i = 0; i < ARRAY_SIZE( kinds ); i++ )
     {
         SOCKET s = socket( kinds[i].family, kinds[i].type, kinds[i].protocol );
         struct
@@ -201,27 +207,27 @@ static void test_protocol_info( void )
             char more[628];
         } w;
         WSAPROTOCOL_INFOA a;
-        int length = sizeof(a);
+        int length = sizeof( a );
         char name[256];
 
         winetest_push_context( "kind %u", i );
         check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&a, &length ) );
         ok( length == 372, "got length %d\n", length );
-        length = sizeof(w.info);
+        length = sizeof( w.info );
         check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&w, &length ) );
         ok( length == 628, "got length %d\n", length );
         ok( !memcmp( &a, &w.info, 116 ), "the first 116 bytes differ\n" );
-        WideCharToMultiByte( CP_ACP, 0, w.info.szProtocol, -1, name, sizeof(name), NULL, NULL );
+        WideCharToMultiByte( CP_ACP, 0, w.info.szProtocol, -1, name, sizeof( name ), NULL, NULL );
         ok( a.szProtocol[0] && !strcmp( name, a.szProtocol ), "names %s and %s\n", name, a.szProtocol );
         ok( a.iAddressFamily == kinds[i].family && a.iSocketType == kinds[i].type && a.iProtocol == kinds[i].protocol,
             "got %d %d %d\n", a.iAddressFamily, a.iSocketType, a.iProtocol );
         ok( a.dwServiceFlags1 & XP1_IFS_HANDLES, "got flags %#lx\n", a.dwServiceFlags1 );
         ok( !a.dwProviderReserved, "reserved field is %#lx\n", a.dwProviderReserved );
 
-        length = sizeof(w);
+        length = sizeof( w );
         check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&w, &length ) );
-        ok( length == sizeof(w), "got length %d\n", length );
-        length = sizeof(a) / 2;
+        ok( length == sizeof( w ), "got length %d\n", length );
+        length = sizeof( a ) / 2;
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&a, &length ), WSAEFAULT );
         ok( length == 372, "got length %d\n", length );
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, NULL, &length ), WSAEFAULT );
@@ -239,8 +245,8 @@ static USHORT internet_sum( const USHORT *words, unsigned int count )
 {
     ULONG sum = 0;
 
-    while (count--) sum += *words++;
-    while (sum >> 16) sum = ( sum & 0xffff ) + ( sum >> 16 );
+    while ( count-- ) sum += *words++;
+    while ( sum >> 16 ) sum = ( sum & 0xffff ) + ( sum >> 16 );
     return ~sum;
 }
 
@@ -253,7 +259,7 @@ static void test_echo( void )
     BOOL echoed = FALSE;
     int length, got;
 
-    if (s == INVALID_SOCKET)
+    if ( s == INVALID_SOCKET )
     {
         ok( WSAGetLastError() == WSAEACCES, "got error %d\n", WSAGetLastError() );
         skip( "raw sockets are not for this user\n" );
@@ -261,18 +267,18 @@ static void test_echo( void )
     }
     *(USHORT *)( packet + 4 ) = GetCurrentProcessId();
     packet[7] = 1;
-    for (unsigned int i = 8; i < sizeof(packet); i++) packet[i] = i;
-    *(USHORT *)( packet + 2 ) = internet_sum( (USHORT *)packet, sizeof(packet) / 2 );
+    for ( unsigned int i = 8; i < sizeof( packet ); i++ ) packet[i] = i;
+    *(USHORT *)( packet + 2 ) = internet_sum( (USHORT *)packet, sizeof( packet ) / 2 );
     length = address_loopback( &to, AF_INET, 0 );
-    check_result( sendto( s, (char *)packet, sizeof(packet), 0, &to.any, length ), sizeof(packet) );
+    check_result( sendto( s, (char *)packet, sizeof( packet ), 0, &to.any, length ), sizeof( packet ) );
     set_receive_timeout( s, 10000 );
-    while (!echoed && (length = sizeof(from),
-                       got = recvfrom( s, (char *)answer, sizeof(answer), 0, &from.any, &length )) > 0)
+    while ( !echoed && ( length = sizeof( from ),
+                         got = recvfrom( s, (char *)answer, sizeof( answer ), 0, &from.any, &length ) ) > 0 )
     {
         ok( answer[0] == 0x45, "no IP header: %#x\n", answer[0] );
-        if (got != 20 + sizeof(packet) || answer[20] || memcmp( answer + 24, packet + 4, 4 )) continue;
+        if ( got != 20 + sizeof( packet ) || answer[20] || memcmp( answer + 24, packet + 4, 4 ) ) continue;
         echoed = TRUE;
-        ok( !memcmp( answer + 28, packet + 8, sizeof(packet) - 8 ), "other data\n" );
+        ok( !memcmp( answer + 28, packet + 8, sizeof( packet ) - 8 ), "other data\n" );
         ok( from.v4.sin_family == AF_INET && from.v4.sin_addr.s_addr == to.v4.sin_addr.s_addr && !from.v4.sin_port,
             "another sender\n" );
     }
@@ -290,14 +296,14 @@ static void test_raw( void )
     };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( kinds ); i++)
+    for ( i = 0; i < ARRAY_SIZE( kinds ); i++ )
     {
         SOCKET s = WSASocketA( kinds[i].family, kinds[i].type, kinds[i].protocol, NULL, 0, 0 );
-        int type = 0, length = sizeof(type);
+        int type = 0, length = sizeof( type );
         WSAPROTOCOL_INFOW info;
 
         winetest_push_context( "raw %u", i );
-        if (s == INVALID_SOCKET)
+        if ( s == INVALID_SOCKET )
         {
             ok( WSAGetLastError() == WSAEACCES, "got error %d\n", WSAGetLastError() );
             winetest_pop_context();
@@ -305,9 +311,9 @@ static void test_raw( void )
         }
         check_ok( getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) );
         ok( type == SOCK_RAW, "got type %d\n", type );
-        if (!i)
+        if ( !i )
         {
-            length = sizeof(info);
+            length = sizeof( info );
             check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&info, &length ) );
             ok( info.iAddressFamily == AF_INET && info.iSocketType == SOCK_RAW, "got %d %d\n", info.iAddressFamily,
                 info.iSocketType );
@@ -315,7 +321,7 @@ static void test_raw( void )
             ok( info.iProtocolMaxOffset == 255, "got offset %d\n", info.iProtocolMaxOffset );
             ok( info.iMaxSockAddr == 16 && info.iMinSockAddr == 16, "got lengths %d %d\n", info.iMaxSockAddr,
                 info.iMinSockAddr );
-            ok( info.dwProviderFlags == (PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN), "got flags %#lx\n",
+            ok( info.dwProviderFlags == ( PFL_MATCHES_PROTOCOL_ZERO | PFL_HIDDEN ), "got flags %#lx\n",
                 info.dwProviderFlags );
             ok( info.dwServiceFlags1 == 0x20609, "got service flags %#lx\n", info.dwServiceFlags1 );
         }
@@ -339,26 +345,26 @@ static void test_handle( void )
     DWORD flags;
     SOCKET s;
 
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         s = WSASocketW( AF_INET, SOCK_STREAM, 0, NULL, 0, rows[i].flags );
         ok( GetHandleInformation( (HANDLE)s, &flags ), "GetHandleInformation failed\n" );
-        ok( (flags & HANDLE_FLAG_INHERIT) == rows[i].inherit, "flags %#lx: got %#lx\n", rows[i].flags, flags );
+        ok( ( flags & HANDLE_FLAG_INHERIT ) == rows[i].inherit, "flags %#lx: got %#lx\n", rows[i].flags, flags );
         ok( GetFileType( (HANDLE)s ) == FILE_TYPE_PIPE, "got type %#lx\n", GetFileType( (HANDLE)s ) );
-        ok( !(s & 3), "got value %#llx\n", (ULONGLONG)s );
+        ok( !( s & 3 ), "got value %#llx\n", (ULONGLONG)s );
         check_ok( closesocket( s ) );
         ok( !GetHandleInformation( (HANDLE)s, &flags ), "the handle is still there\n" );
         check_fails( closesocket( s ), WSAENOTSOCK );
     }
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    ok( GetHandleInformation( (HANDLE)s, &flags ) && (flags & HANDLE_FLAG_INHERIT), "got %#lx\n", flags );
+    ok( GetHandleInformation( (HANDLE)s, &flags ) && ( flags & HANDLE_FLAG_INHERIT ), "got %#lx\n", flags );
     closesocket( s );
 }
 
 /* A socket that is not overlapped works as any other; SO_OPENTYPE is the thread's. */
 static DWORD CALLBACK opentype_thread( void *argument )
 {
-    int value = -1, length = sizeof(value);
+    int value = -1, length = sizeof( value );
 
     (void)argument;
     check_ok( getsockopt( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&value, &length ) );
@@ -374,11 +380,11 @@ static void test_opentype( void )
     SOCKET a, b;
     HANDLE thread;
 
-    for (i = 0; i < ARRAY_SIZE( values ); i++)
+    for ( i = 0; i < ARRAY_SIZE( values ); i++ )
     {
-        check_ok( setsockopt( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (const char *)&values[i], sizeof(int) ) );
+        check_ok( setsockopt( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (const char *)&values[i], sizeof( int ) ) );
         value = -1;
-        length = sizeof(value);
+        length = sizeof( value );
         check_ok( getsockopt( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&value, &length ) );
         ok( value == values[i] && length == 4, "got %#x, length %d\n", value, length );
         thread = CreateThread( NULL, 0, opentype_thread, NULL, 0, NULL );

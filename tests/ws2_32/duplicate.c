@@ -40,7 +40,7 @@ static void test_bad_pid( void )
     unsigned int i;
 
     tcp_pair( &client, &server );
-    for (i = 0; i < ARRAY_SIZE( pids ); i++)
+    for ( i = 0; i < ARRAY_SIZE( pids ); i++ )
     {
         winetest_push_context( "pid %#lx", pids[i] );
         check_fails( WSADuplicateSocketA( client, pids[i], &a ), WSAEINVAL );
@@ -62,16 +62,17 @@ static void test_not_a_socket( void )
     WSAPROTOCOL_INFOW w;
     unsigned int i;
 
-    GetTempPathA( sizeof(path), path );
+    GetTempPathA( sizeof( path ), path );
     GetTempFileNameA( path, "ws2", 0, file_name );
-    file = CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
+    file =
+        CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
     CreatePipe( &pipe_read, &pipe_write, NULL, 0 );
     closesocket( closed );
     {
-        SOCKET bad[] = { INVALID_SOCKET,      0,     closed, (SOCKET)file, (SOCKET)event, (SOCKET)pipe_read,
+        SOCKET bad[] = { INVALID_SOCKET,     0,       closed, (SOCKET)file, (SOCKET)event, (SOCKET)pipe_read,
                          (SOCKET)pipe_write, 0xdead0, 1 };
 
-        for (i = 0; i < ARRAY_SIZE( bad ); i++)
+        for ( i = 0; i < ARRAY_SIZE( bad ); i++ )
         {
             winetest_push_context( "handle %u", i );
             check_fails( WSADuplicateSocketA( bad[i], own_pid(), &a ), WSAENOTSOCK );
@@ -87,17 +88,17 @@ static void test_not_a_socket( void )
 
 static void test_bad_pointer( void )
 {
-    char *short_a = memory_before_fault( sizeof(WSAPROTOCOL_INFOA) - 4 );
-    char *short_w = memory_before_fault( sizeof(WSAPROTOCOL_INFOW) - 4 );
-    char *exact_a = memory_before_fault( sizeof(WSAPROTOCOL_INFOA) );
-    char *exact_w = memory_before_fault( sizeof(WSAPROTOCOL_INFOW) );
+    char *short_a = memory_before_fault( sizeof( WSAPROTOCOL_INFOA ) - 4 );
+    char *short_w = memory_before_fault( sizeof( WSAPROTOCOL_INFOW ) - 4 );
+    char *exact_a = memory_before_fault( sizeof( WSAPROTOCOL_INFOA ) );
+    char *exact_w = memory_before_fault( sizeof( WSAPROTOCOL_INFOW ) );
     void *bad_a[] = { NULL, (void *)1, memory_unmapped(), memory_read_only(), short_a };
     void *bad_w[] = { NULL, (void *)1, memory_unmapped(), memory_read_only(), short_w };
     SOCKET client, server, duplicate;
     unsigned int i;
 
     tcp_pair( &client, &server );
-    for (i = 0; i < ARRAY_SIZE( bad_a ); i++)
+    for ( i = 0; i < ARRAY_SIZE( bad_a ); i++ )
     {
         winetest_push_context( "pointer %u", i );
         check_fails( guarded( WSADuplicateSocketA( client, own_pid(), bad_a[i] ) ), WSAEFAULT );
@@ -127,7 +128,7 @@ static void test_open_bad_pointer( void )
     void *bad[] = { (void *)1, memory_unmapped(), memory_before_fault( 4 ) };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( bad ); i++)
+    for ( i = 0; i < ARRAY_SIZE( bad ); i++ )
     {
         winetest_push_context( "pointer %u", i );
         check_no_socket( guarded( WSASocketA( FROM_INFO, bad[i], 0, 0 ) ), WSAEFAULT );
@@ -150,7 +151,7 @@ static void test_contents( void )
     };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( kinds ); i++)
+    for ( i = 0; i < ARRAY_SIZE( kinds ); i++ )
     {
         SOCKET s = socket( kinds[i].family, kinds[i].type, 0 ), duplicate;
         WSAPROTOCOL_INFOA a, b, entry_a;
@@ -158,29 +159,29 @@ static void test_contents( void )
         int length;
 
         winetest_push_context( "kind %u", i );
-        memset( &a, 0xcc, sizeof(a) );
-        memset( &w, 0xcc, sizeof(w) );
+        memset( &a, 0xcc, sizeof( a ) );
+        memset( &w, 0xcc, sizeof( w ) );
         check_ok( WSADuplicateSocketA( s, own_pid(), &a ) );
         check_ok( WSADuplicateSocketA( s, own_pid(), &b ) );
         check_ok( WSADuplicateSocketW( s, own_pid(), &w ) );
         ok( a.dwProviderReserved && b.dwProviderReserved && w.dwProviderReserved, "no ticket\n" );
-        ok( a.dwProviderReserved != b.dwProviderReserved && a.dwProviderReserved != w.dwProviderReserved
-                && b.dwProviderReserved != w.dwProviderReserved,
+        ok( a.dwProviderReserved != b.dwProviderReserved && a.dwProviderReserved != w.dwProviderReserved &&
+                b.dwProviderReserved != w.dwProviderReserved,
             "tickets %#lx %#lx %#lx\n", a.dwProviderReserved, b.dwProviderReserved, w.dwProviderReserved );
         ok( a.iAddressFamily == kinds[i].family && a.iSocketType == kinds[i].type && a.iProtocol == kinds[i].protocol,
             "got %d %d %d\n", a.iAddressFamily, a.iSocketType, a.iProtocol );
         ok( a.dwServiceFlags1 & XP1_IFS_HANDLES, "got flags %#lx\n", a.dwServiceFlags1 );
 
-        length = sizeof(entry_a);
+        length = sizeof( entry_a );
         check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&entry_a, &length ) );
-        length = sizeof(entry_w);
+        length = sizeof( entry_w );
         check_ok( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&entry_w, &length ) );
         ok( !entry_a.dwProviderReserved && !entry_w.dwProviderReserved, "a ticket is shown\n" );
 
         duplicate = WSASocketA( FROM_INFO, &a, 0, 0 );
         ok( duplicate != INVALID_SOCKET && duplicate != s, "got %#llx, error %d\n", (ULONGLONG)duplicate,
             WSAGetLastError() );
-        length = sizeof(entry_a);
+        length = sizeof( entry_a );
         check_ok( getsockopt( duplicate, SOL_SOCKET, SO_PROTOCOL_INFOA, (char *)&entry_a, &length ) );
         ok( !entry_a.dwProviderReserved, "a ticket is shown\n" );
         closesocket( duplicate );
@@ -197,7 +198,7 @@ static void test_contents( void )
         /* without the ticket it is the entry: a new socket */
         duplicate = WSASocketA( FROM_INFO, &a, 0, 0 );
         ok( duplicate != INVALID_SOCKET, "no socket, error %d\n", WSAGetLastError() );
-        length = sizeof(entry_a);
+        length = sizeof( entry_a );
         check_fails( getsockname( duplicate, (struct sockaddr *)&entry_a, &length ), WSAEINVAL );
         closesocket( duplicate );
 
@@ -268,7 +269,7 @@ static void test_named_process_only( void )
     tcp_pair( &client, &server );
     check_ok( WSADuplicateSocketA( client, named.pid, &a ) );
     check_ok( WSADuplicateSocketW( client, named.pid, &w ) );
-    for (i = 0; i < 2; i++)
+    for ( i = 0; i < 2; i++ )
     {
         check_no_socket( puppet_open_a( &other, &a, 0 ), WSAEINVAL );
         check_no_socket( puppet_open_w( &other, &w, 0 ), WSAEINVAL );
@@ -303,28 +304,34 @@ static void test_forged( void )
     tcp_pair( &client, &server );
     check_ok( WSADuplicateSocketA( client, puppet.pid, &good ) );
     {
-        const DWORD tickets[] = { good.dwProviderReserved + 1, good.dwProviderReserved - 1, ~good.dwProviderReserved,
-                                  good.dwProviderReserved ^ 0x80000000, (DWORD)client, (DWORD)server, 4, 0xffffffff };
+        const DWORD tickets[] = { good.dwProviderReserved + 1,
+                                  good.dwProviderReserved - 1,
+                                  ~good.dwProviderReserved,
+                                  good.dwProviderReserved ^ 0x80000000,
+                                  (DWORD)client,
+                                  (DWORD)server,
+                                  4,
+                                  0xffffffff };
 
-        for (i = 0; i < ARRAY_SIZE( tickets ); i++)
+        for ( i = 0; i < ARRAY_SIZE( tickets ); i++ )
         {
             winetest_push_context( "ticket %u", i );
             forged = good;
             forged.dwProviderReserved = tickets[i];
             check_no_socket( puppet_open_a( &puppet, &forged, 0 ), WSAEINVAL );
-            if (i < 4) check_no_socket( WSASocketA( FROM_INFO, &forged, 0, 0 ), WSAEINVAL );
+            if ( i < 4 ) check_no_socket( WSASocketA( FROM_INFO, &forged, 0, 0 ), WSAEINVAL );
             winetest_pop_context();
         }
     }
-    memset( &forged, 0xcc, sizeof(forged) );
+    memset( &forged, 0xcc, sizeof( forged ) );
     check_no_socket( WSASocketA( FROM_INFO, &forged, 0, 0 ), WSAEINVAL );
     check_no_socket( WSASocketA( 0, 0, 0, &forged, 0, 0 ), WSAEINVAL );
-    memset( &wide, 0xcc, sizeof(wide) );
+    memset( &wide, 0xcc, sizeof( wide ) );
     check_no_socket( WSASocketW( FROM_INFO, &wide, 0, 0 ), WSAEINVAL );
-    memset( &forged, 0, sizeof(forged) );
+    memset( &forged, 0, sizeof( forged ) );
     check_no_socket( WSASocketA( FROM_INFO, &forged, 0, 0 ), WSAEINVAL );
     check_no_socket( WSASocketA( 0, 0, 0, &forged, 0, 0 ), WSAEINVAL );
-    memset( &wide, 0, sizeof(wide) );
+    memset( &wide, 0, sizeof( wide ) );
     check_no_socket( WSASocketW( FROM_INFO, &wide, 0, 0 ), WSAEINVAL );
     /* nothing but the ticket carries the socket: layered code keeps that field only */
     forged = good;
@@ -365,30 +372,41 @@ static void test_target_not_started( void )
 /* The socket lives from the first descriptor or info to the last closesocket: every order. */
 static void test_lifetime( void )
 {
-    enum step { DO_DUPLICATE, DO_OPEN, DO_CLOSE_SOURCE, DO_CLOSE_TARGET, DO_USE_TARGET, DO_USE_SOURCE, DO_END };
+    enum step
+    {
+        DO_DUPLICATE,
+        DO_OPEN,
+        DO_CLOSE_SOURCE,
+        DO_CLOSE_TARGET,
+        DO_USE_TARGET,
+        DO_USE_SOURCE,
+        DO_END
+    };
     static const enum step orders[][8] = {
-        { DO_DUPLICATE, DO_OPEN, DO_USE_TARGET, DO_USE_SOURCE, DO_CLOSE_SOURCE, DO_USE_TARGET, DO_CLOSE_TARGET, DO_END },
+        { DO_DUPLICATE, DO_OPEN, DO_USE_TARGET, DO_USE_SOURCE, DO_CLOSE_SOURCE, DO_USE_TARGET, DO_CLOSE_TARGET,
+          DO_END },
         { DO_DUPLICATE, DO_CLOSE_SOURCE, DO_OPEN, DO_USE_TARGET, DO_CLOSE_TARGET, DO_END },
         { DO_DUPLICATE, DO_OPEN, DO_CLOSE_TARGET, DO_USE_SOURCE, DO_CLOSE_SOURCE, DO_END },
         { DO_DUPLICATE, DO_OPEN, DO_CLOSE_SOURCE, DO_CLOSE_TARGET, DO_END },
-        { DO_DUPLICATE, DO_OPEN, DO_CLOSE_TARGET, DO_DUPLICATE, DO_OPEN, DO_USE_TARGET, DO_CLOSE_SOURCE, DO_CLOSE_TARGET },
+        { DO_DUPLICATE, DO_OPEN, DO_CLOSE_TARGET, DO_DUPLICATE, DO_OPEN, DO_USE_TARGET, DO_CLOSE_SOURCE,
+          DO_CLOSE_TARGET },
     };
     struct puppet puppet;
     unsigned int i, j;
 
     puppet_create( &puppet, 0 );
-    for (i = 0; i < ARRAY_SIZE( orders ); i++)
+    for ( i = 0; i < ARRAY_SIZE( orders ); i++ )
     {
         SOCKET client, server, duplicate = INVALID_SOCKET;
         WSAPROTOCOL_INFOA info;
 
         winetest_push_context( "order %u", i );
         tcp_pair( &client, &server );
-        for (j = 0; j < ARRAY_SIZE( orders[i] ) && orders[i][j] != DO_END; j++)
+        for ( j = 0; j < ARRAY_SIZE( orders[i] ) && orders[i][j] != DO_END; j++ )
         {
             winetest_push_context( "step %u", j );
             check_open( server );
-            switch (orders[i][j])
+            switch ( orders[i][j] )
             {
             case DO_DUPLICATE: check_ok( WSADuplicateSocketA( client, puppet.pid, &info ) ); break;
             case DO_OPEN:
@@ -408,7 +426,7 @@ static void test_lifetime( void )
                 char buffer[8];
 
                 check_result( puppet_send( &puppet, duplicate, "data" ), 4 );
-                check_result( recv( server, buffer, sizeof(buffer), 0 ), 4 );
+                check_result( recv( server, buffer, sizeof( buffer ), 0 ), 4 );
                 check_result( send( server, "answer", 6, 0 ), 6 );
                 check_result( puppet_do_on( &puppet, PUPPET_RECV, duplicate ), 6 );
                 ok( !memcmp( puppet.message->data, "answer", 6 ), "got %.6s\n", puppet.message->data );
@@ -432,10 +450,16 @@ static void test_lifetime( void )
 /* A target that goes away, killed or in order, before or after it opened, holds nothing any longer. */
 static void test_target_dies( void )
 {
-    enum { NEVER_OPENS = 1, KILLED = 2, SOURCE_FIRST = 4, COMBINATIONS = 8 };
+    enum
+    {
+        NEVER_OPENS = 1,
+        KILLED = 2,
+        SOURCE_FIRST = 4,
+        COMBINATIONS = 8
+    };
     unsigned int how;
 
-    for (how = 0; how < COMBINATIONS; how++)
+    for ( how = 0; how < COMBINATIONS; how++ )
     {
         SOCKET client, server, duplicate;
         struct puppet puppet;
@@ -446,16 +470,16 @@ static void test_target_dies( void )
         tcp_pair( &client, &server );
         puppet_create( &puppet, 0 );
         check_ok( WSADuplicateSocketA( client, puppet.pid, &info ) );
-        if (!(how & NEVER_OPENS))
+        if ( !( how & NEVER_OPENS ) )
         {
             duplicate = puppet_open_a( &puppet, &info, 0 );
             ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
         }
-        if (how & SOURCE_FIRST) check_ok( closesocket( client ) );
+        if ( how & SOURCE_FIRST ) check_ok( closesocket( client ) );
         check_open( server );
-        if (how & KILLED) puppet_kill( &puppet );
+        if ( how & KILLED ) puppet_kill( &puppet );
         else puppet_destroy( &puppet );
-        if (!(how & SOURCE_FIRST))
+        if ( !( how & SOURCE_FIRST ) )
         {
             check_flow( client, server );
             check_open( server );
@@ -473,7 +497,7 @@ static void test_source_dies( void )
 {
     unsigned int how;
 
-    for (how = 0; how < 4; how++)
+    for ( how = 0; how < 4; how++ )
     {
         SOCKET listener, server, duplicate;
         union address address;
@@ -496,11 +520,11 @@ static void test_source_dies( void )
             WSAPROTOCOL_INFOA info = puppet.message->info_a;
 
             duplicate = INVALID_SOCKET;
-            if (how & 2) duplicate = WSASocketA( FROM_INFO, &info, 0, 0 );
-            if (how & 1) puppet_kill( &puppet );
+            if ( how & 2 ) duplicate = WSASocketA( FROM_INFO, &info, 0, 0 );
+            if ( how & 1 ) puppet_kill( &puppet );
             else puppet_destroy( &puppet );
             check_open( server );
-            if (!(how & 2)) duplicate = WSASocketA( FROM_INFO, &info, 0, 0 );
+            if ( !( how & 2 ) ) duplicate = WSASocketA( FROM_INFO, &info, 0, 0 );
         }
         ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
         check_flow( duplicate, server );
@@ -549,7 +573,10 @@ static void test_chain( void )
 /* Many infos at once, opened in another order than made, some never. */
 static void test_many( void )
 {
-    enum { COUNT = 60 };
+    enum
+    {
+        COUNT = 60
+    };
     static WSAPROTOCOL_INFOW infos[COUNT];
     static SOCKET duplicates[COUNT];
     SOCKET client, server;
@@ -558,14 +585,14 @@ static void test_many( void )
 
     puppet_create( &puppet, 0 );
     tcp_pair( &client, &server );
-    for (i = 0; i < COUNT; i++) check_ok( WSADuplicateSocketW( client, puppet.pid, &infos[i] ) );
+    for ( i = 0; i < COUNT; i++ ) check_ok( WSADuplicateSocketW( client, puppet.pid, &infos[i] ) );
     check_ok( closesocket( client ) );
-    for (i = COUNT; i-- > 20;)
+    for ( i = COUNT; i-- > 20; )
     {
         duplicates[i] = puppet_open_w( &puppet, &infos[i], 0 );
         ok( duplicates[i] != INVALID_SOCKET, "%u: no duplicate, error %d\n", i, WSAGetLastError() );
     }
-    for (i = 20; i < COUNT; i++) check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, duplicates[i] ) );
+    for ( i = 20; i < COUNT; i++ ) check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, duplicates[i] ) );
     check_open( server );
     puppet_destroy( &puppet );
     check_eof( server );
@@ -594,12 +621,16 @@ static DWORD CALLBACK open_thread( void *argument )
 
 static void test_race( void )
 {
-    enum { THREADS = 3, ROUNDS = 3 }; /* few: a wrong guess is answered late */
+    enum
+    {
+        THREADS = 3,
+        ROUNDS = 3
+    }; /* few: a wrong guess is answered late */
     SOCKET client, server;
     unsigned int round, i;
 
     tcp_pair( &client, &server );
-    for (round = 0; round < ROUNDS; round++)
+    for ( round = 0; round < ROUNDS; round++ )
     {
         HANDLE go = CreateEventA( NULL, TRUE, FALSE, NULL ), threads[THREADS];
         struct opener openers[THREADS];
@@ -607,7 +638,7 @@ static void test_race( void )
         unsigned int opened = 0;
 
         check_ok( WSADuplicateSocketA( client, own_pid(), &info ) );
-        for (i = 0; i < THREADS; i++)
+        for ( i = 0; i < THREADS; i++ )
         {
             openers[i].info = &info;
             openers[i].go = go;
@@ -615,9 +646,9 @@ static void test_race( void )
         }
         SetEvent( go );
         ok( WaitForMultipleObjects( THREADS, threads, TRUE, 20000 ) < THREADS, "threads are stuck\n" );
-        for (i = 0; i < THREADS; i++)
+        for ( i = 0; i < THREADS; i++ )
         {
-            if (openers[i].s != INVALID_SOCKET)
+            if ( openers[i].s != INVALID_SOCKET )
             {
                 opened++;
                 check_ok( closesocket( openers[i].s ) );
@@ -637,7 +668,7 @@ START_TEST( duplicate )
 {
     char **argv;
 
-    if (winetest_get_mainargs( &argv ) == 2) test_not_started();
+    if ( winetest_get_mainargs( &argv ) == 2 ) test_not_started();
     support_begin();
     test_bad_pid();
     test_not_a_socket();

@@ -31,17 +31,17 @@ static void test_bind( void )
     unsigned int i, type;
     SOCKET s;
 
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        for (type = SOCK_STREAM; type <= SOCK_DGRAM; type++)
+        for ( type = SOCK_STREAM; type <= SOCK_DGRAM; type++ )
         {
-            if (rows[i].socket_family == AF_INET6 && !have_ipv6()) continue;
+            if ( rows[i].socket_family == AF_INET6 && !have_ipv6() ) continue;
             winetest_push_context( "%s, %s", rows[i].what, type == SOCK_STREAM ? "TCP" : "UDP" );
             s = socket( rows[i].socket_family, type, 0 );
             address_loopback( &address, rows[i].socket_family, 0 );
-            if (rows[i].socket_family == AF_INET) address.v4.sin_addr.s_addr = htonl( rows[i].v4 );
+            if ( rows[i].socket_family == AF_INET ) address.v4.sin_addr.s_addr = htonl( rows[i].v4 );
             address.any.sa_family = rows[i].family;
-            if (rows[i].error)
+            if ( rows[i].error )
             {
                 check_fails( bind( s, rows[i].null ? NULL : &address.any, rows[i].length ), rows[i].error );
                 /* it stays unbound and can be bound */
@@ -55,7 +55,7 @@ static void test_bind( void )
             winetest_pop_context();
         }
     }
-    if (have_ipv6())
+    if ( have_ipv6() )
     {
         s = socket( AF_INET6, SOCK_STREAM, 0 );
         address_loopback( &address, AF_INET6, 0 );
@@ -68,14 +68,14 @@ static void test_bind( void )
 
 static BOOL is_listed( const SOCKET_ADDRESS_LIST *list, const union address *name )
 {
-    for (int i = 0; i < list->iAddressCount; i++)
+    for ( int i = 0; i < list->iAddressCount; i++ )
     {
         const union address *address = (const union address *)list->Address[i].lpSockaddr;
 
-        if (address->any.sa_family != name->any.sa_family) continue;
-        if (name->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == name->v4.sin_addr.s_addr
-            : IN6_ARE_ADDR_EQUAL( &address->v6.sin6_addr, &name->v6.sin6_addr ) &&
-                  address->v6.sin6_scope_id == name->v6.sin6_scope_id)
+        if ( address->any.sa_family != name->any.sa_family ) continue;
+        if ( name->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == name->v4.sin_addr.s_addr
+                                            : IN6_ARE_ADDR_EQUAL( &address->v6.sin6_addr, &name->v6.sin6_addr ) &&
+                                                  address->v6.sin6_scope_id == name->v6.sin6_scope_id )
             return TRUE;
     }
     return FALSE;
@@ -91,42 +91,42 @@ static void test_adapters( int family )
     DWORD size;
     SOCKET s = socket( family, SOCK_DGRAM, 0 );
 
-    check_ok( WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, buffer, sizeof(buffer), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, buffer, sizeof( buffer ), &size, NULL, NULL ) );
     closesocket( s );
-    for (int i = 0; i < 4 * list->iAddressCount; i++)
+    for ( int i = 0; i < 4 * list->iAddressCount; i++ )
     {
         const BOOL unscoped = i & 2;
         int length = list->Address[i / 4].iSockaddrLength;
 
-        memset( &address, 0, sizeof(address) );
+        memset( &address, 0, sizeof( address ) );
         memcpy( &address, list->Address[i / 4].lpSockaddr, length );
         address.v4.sin_port = 0; /* at the same place in both */
-        if (unscoped && ( family == AF_INET || !IN6_IS_ADDR_LINKLOCAL( &address.v6.sin6_addr ) )) continue;
+        if ( unscoped && ( family == AF_INET || !IN6_IS_ADDR_LINKLOCAL( &address.v6.sin6_addr ) ) ) continue;
         winetest_push_context( "family %d, address %d, %s%s", family, i / 4, i & 1 ? "UDP" : "TCP",
                                unscoped ? ", no scope id" : "" );
-        if (unscoped)
+        if ( unscoped )
         {
             address.v6.sin6_scope_id = 0;
             link_local++;
         }
         s = socket( family, i & 1 ? SOCK_DGRAM : SOCK_STREAM, 0 );
         check_clears( bind( s, &address.any, length ), 0 );
-        memset( &name, 0xcc, sizeof(name) );
-        length = sizeof(name);
+        memset( &name, 0xcc, sizeof( name ) );
+        length = sizeof( name );
         check_clears( getsockname( s, &name.any, &length ), 0 );
         ok( is_listed( list, &name ), "bound to another address, or scope id\n" );
         ok( address_port( &name ), "no port\n" );
         closesocket( s );
         winetest_pop_context();
     }
-    if (family == AF_INET6)
+    if ( family == AF_INET6 )
     {
-        if (!link_local) skip( "no link-local address\n" );
+        if ( !link_local ) skip( "no link-local address\n" );
         /* one that no adapter has */
         s = socket( AF_INET6, SOCK_STREAM, 0 );
         address_loopback( &address, AF_INET6, 0 );
         inet_pton( AF_INET6, "fe80::dead:beef:dead:beef", &address.v6.sin6_addr );
-        check_fails( bind( s, &address.any, sizeof(address.v6) ), WSAEADDRNOTAVAIL );
+        check_fails( bind( s, &address.any, sizeof( address.v6 ) ), WSAEADDRNOTAVAIL );
         closesocket( s );
     }
 }
@@ -137,11 +137,11 @@ static void test_getsockname( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), client, server;
     int length, port;
 
-    length = sizeof(name);
+    length = sizeof( name );
     check_fails( getsockname( s, &name.any, &length ), WSAEINVAL );
     address_loopback( &address, AF_INET, 0 );
     check_ok( bind( s, &address.any, 16 ) );
-    memset( &name, 0xcc, sizeof(name) );
+    memset( &name, 0xcc, sizeof( name ) );
     length = 128;
     check_ok( getsockname( s, &name.any, &length ) );
     ok( length == 16 && name.v4.sin_family == AF_INET && name.v4.sin_addr.s_addr == htonl( INADDR_LOOPBACK ),
@@ -159,21 +159,22 @@ static void test_getsockname( void )
     /* a chosen port is the port */
     s = socket( AF_INET, SOCK_DGRAM, 0 );
     address_loopback( &address, AF_INET, port );
-    if (!bind( s, &address.any, 16 )) ok( socket_port( s ) == port, "got port %d\n", socket_port( s ) );
+    if ( !bind( s, &address.any, 16 ) ) ok( socket_port( s ) == port, "got port %d\n", socket_port( s ) );
     else ok( WSAGetLastError() == WSAEADDRINUSE, "got error %d\n", WSAGetLastError() );
     closesocket( s );
 
     tcp_pair( &client, &server );
-    length = sizeof(name);
+    length = sizeof( name );
     check_ok( getsockname( client, &name.any, &length ) );
-    ok( name.v4.sin_port && name.v4.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "got %#lx\n", name.v4.sin_addr.s_addr );
-    length = sizeof(address);
+    ok( name.v4.sin_port && name.v4.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "got %#lx\n",
+        name.v4.sin_addr.s_addr );
+    length = sizeof( address );
     check_ok( getpeername( server, &address.any, &length ) );
     ok( !memcmp( &name, &address, 16 ), "the two ends differ\n" );
     closesocket( client );
     closesocket( server );
 
-    if (have_ipv6())
+    if ( have_ipv6() )
     {
         s = tcp_bound( AF_INET6, NULL );
         length = 24;
@@ -197,7 +198,7 @@ static void test_getpeername( void )
     check_fails( getpeername( s, NULL, NULL ), WSAENOTCONN );
     closesocket( s );
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    length = sizeof(name);
+    length = sizeof( name );
     check_fails( getpeername( s, &name.any, &length ), WSAENOTCONN );
     closesocket( s );
 
@@ -210,7 +211,7 @@ static void test_getpeername( void )
     ok( !length, "got length %d\n", length );
     length = 15;
     check_fails( guarded( getpeername( client, &name.any, &length ) ), WSAEFAULT );
-    memset( &name, 0xcc, sizeof(name) );
+    memset( &name, 0xcc, sizeof( name ) );
     length = 128;
     check_ok( getpeername( client, &name.any, &length ) );
     ok( length == 16, "got length %d\n", length );
@@ -246,7 +247,7 @@ START_TEST( endpoint )
     support_begin();
     test_bind();
     test_adapters( AF_INET );
-    if (have_ipv6()) test_adapters( AF_INET6 );
+    if ( have_ipv6() ) test_adapters( AF_INET6 );
     test_getsockname();
     test_getpeername();
     test_connect();

@@ -9,13 +9,13 @@
 
 void watcher_select( const struct watcher *watcher, SOCKET s, long mask )
 {
-    if (watcher->event) check_ok( WSAEventSelect( s, mask ? watcher->event : NULL, mask ) );
+    if ( watcher->event ) check_ok( WSAEventSelect( s, mask ? watcher->event : NULL, mask ) );
     else check_ok( WSAAsyncSelect( s, watcher->window, mask ? EVENTS_MESSAGE : 0, mask ) );
 }
 
 void watcher_reselect( const struct watcher *watcher, SOCKET s, long mask )
 {
-    if (watcher->through_none) watcher_select( watcher, s, 0 );
+    if ( watcher->through_none ) watcher_select( watcher, s, 0 );
     watcher_select( watcher, s, mask );
 }
 
@@ -25,18 +25,18 @@ static long collect_enumerated( const struct watcher *watcher, SOCKET s, long ex
     WSANETWORKEVENTS events;
     long got = 0;
 
-    while ((got & expected) != expected || !expected)
+    while ( ( got & expected ) != expected || !expected )
     {
         DWORD wait = WaitForSingleObject( watcher->event, expected ? 2000 : NOTHING_TIME );
 
-        memset( &events, 0xcc, sizeof(events) );
+        memset( &events, 0xcc, sizeof( events ) );
         check_ok( WSAEnumNetworkEvents( s, watcher->event, &events ) );
-        ok( !(events.lNetworkEvents && wait), "events %#lx without a signal\n", events.lNetworkEvents );
-        ok( !(got & events.lNetworkEvents), "reported again: %#lx\n", got & events.lNetworkEvents );
+        ok( !( events.lNetworkEvents && wait ), "events %#lx without a signal\n", events.lNetworkEvents );
+        ok( !( got & events.lNetworkEvents ), "reported again: %#lx\n", got & events.lNetworkEvents );
         got |= events.lNetworkEvents;
-        if (events.lNetworkEvents & FD_CLOSE) *error = events.iErrorCode[FD_CLOSE_BIT];
-        if (events.lNetworkEvents & FD_CONNECT) *error = events.iErrorCode[FD_CONNECT_BIT];
-        if (!expected || GetTickCount() - begin > 2000) break;
+        if ( events.lNetworkEvents & FD_CLOSE ) *error = events.iErrorCode[FD_CLOSE_BIT];
+        if ( events.lNetworkEvents & FD_CONNECT ) *error = events.iErrorCode[FD_CONNECT_BIT];
+        if ( !expected || GetTickCount() - begin > 2000 ) break;
     }
     return got;
 }
@@ -50,18 +50,18 @@ static long collect_messages( const struct watcher *watcher, SOCKET s, long expe
     long got = 0;
     MSG message;
 
-    while (GetTickCount() - begin < (DWORD)((got & expected) == expected ? NOTHING_TIME : 2000))
+    while ( GetTickCount() - begin < (DWORD)( ( got & expected ) == expected ? NOTHING_TIME : 2000 ) )
     {
-        while (PeekMessageA( &message, watcher->window, EVENTS_MESSAGE, EVENTS_MESSAGE, PM_REMOVE ))
+        while ( PeekMessageA( &message, watcher->window, EVENTS_MESSAGE, EVENTS_MESSAGE, PM_REMOVE ) )
         {
             long event = WSAGETSELECTEVENT( message.lParam );
 
-            if (message.wParam == ignored_socket) continue;
+            if ( message.wParam == ignored_socket ) continue;
             ok( message.wParam == s, "message for socket %#llx\n", (ULONGLONG)message.wParam );
-            ok( !(got & event), "posted again: %#lx\n", event );
-            ok( !(event & (FD_CONNECT | FD_READ) && got & FD_WRITE), "event %#lx after FD_WRITE\n", event );
+            ok( !( got & event ), "posted again: %#lx\n", event );
+            ok( !( event & ( FD_CONNECT | FD_READ ) && got & FD_WRITE ), "event %#lx after FD_WRITE\n", event );
             got |= event;
-            if (event & (FD_CLOSE | FD_CONNECT)) *error = WSAGETSELECTERROR( message.lParam );
+            if ( event & ( FD_CLOSE | FD_CONNECT ) ) *error = WSAGETSELECTERROR( message.lParam );
             else ok( !WSAGETSELECTERROR( message.lParam ), "event %#lx with error\n", event );
         }
         Sleep( 5 );
@@ -76,11 +76,11 @@ void expect_events_( const char *file, int line, const struct watcher *watcher, 
     int got_error = 0;
 
     winetest_push_context( "line %d", line );
-    if (watcher->event) got = collect_enumerated( watcher, s, expected, &got_error );
+    if ( watcher->event ) got = collect_enumerated( watcher, s, expected, &got_error );
     else got = collect_messages( watcher, s, expected, &got_error );
     winetest_pop_context();
     ok_( file, line )( got == expected, "got events %#lx, expected %#lx\n", got, expected );
-    if (got & (FD_CLOSE | FD_CONNECT))
+    if ( got & ( FD_CLOSE | FD_CONNECT ) )
         ok_( file, line )( got_error == error, "got error %d, expected %d\n", got_error, error );
 }
 
@@ -90,7 +90,7 @@ static SOCKET connect_to( const union address *address )
 {
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
 
-    check_ok( connect( s, &address->any, sizeof(address->v4) ) );
+    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
     return s;
 }
 
@@ -100,14 +100,14 @@ static void done( const struct watcher *watcher, SOCKET a, SOCKET b )
     MSG message;
 
     check_ok( closesocket( a ) );
-    if (b != INVALID_SOCKET) check_ok( closesocket( b ) );
-    if (watcher->event)
+    if ( b != INVALID_SOCKET ) check_ok( closesocket( b ) );
+    if ( watcher->event )
     {
         ResetEvent( watcher->event );
         return;
     }
     Sleep( 10 );
-    while (PeekMessageA( &message, watcher->window, EVENTS_MESSAGE, EVENTS_MESSAGE, PM_REMOVE )) continue;
+    while ( PeekMessageA( &message, watcher->window, EVENTS_MESSAGE, EVENTS_MESSAGE, PM_REMOVE ) ) continue;
 }
 
 static void test_accept( const struct watcher *w )
@@ -121,7 +121,7 @@ static void test_accept( const struct watcher *w )
     expect_events( w, listener, 0, 0 );
     address_loopback( &address, AF_INET, 0 );
     check_ok( bind( listener, &address.any, 16 ) );
-    length = sizeof(address);
+    length = sizeof( address );
     check_ok( getsockname( listener, &address.any, &length ) );
     check_ok( listen( listener, 5 ) );
     expect_events( w, listener, 0, 0 );
@@ -260,10 +260,10 @@ static void test_write( const struct watcher *w )
     expect_events( w, server, 0, 0 );
     check_result( recv( client, buffer, 1, 0 ), 1 );
     expect_events( w, server, 0, 0 );
-    while (send( server, block, 65536, 0 ) > 0) continue;
+    while ( send( server, block, 65536, 0 ) > 0 ) continue;
     ok( WSAGetLastError() == WSAEWOULDBLOCK, "got error %d\n", WSAGetLastError() );
     expect_events( w, server, 0, 0 );
-    while (wait_readable( client, 200 )) recv( client, block, 65536, 0 );
+    while ( wait_readable( client, 200 ) ) recv( client, block, 65536, 0 );
     expect_events( w, server, FD_WRITE, FD_WRITE );
     done( w, client, server );
 
@@ -414,7 +414,7 @@ static void test_close( const struct watcher *w )
     /* a reset */
     tcp_pair( &client, &server );
     watcher_select( w, server, mask );
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
     check_ok( closesocket( client ) );
     expect_error( w, server, FD_CLOSE, FD_CLOSE, WSAECONNABORTED );
     watcher_reselect( w, server, mask );
@@ -437,10 +437,7 @@ void event_scenarios( const struct watcher *watcher )
 
 /* --- event mode only -------------------------------------------------------------------------------------------------*/
 
-static BOOL signalled( HANDLE event )
-{
-    return !WaitForSingleObject( event, NOTHING_TIME );
-}
+static BOOL signalled( HANDLE event ) { return !WaitForSingleObject( event, NOTHING_TIME ); }
 
 static long enumerate( SOCKET s, HANDLE event )
 {
@@ -484,7 +481,7 @@ static void test_recording( void )
     ok( !enumerate( s, event ), "events with mask 0\n" );
     check_ok( WSAEventSelect( s, event, FD_READ | FD_WRITE ) );
     ok( signalled( event ), "not signalled\n" );
-    ok( enumerate( s, event ) == (FD_READ | FD_WRITE), "the bits are lost\n" );
+    ok( enumerate( s, event ) == ( FD_READ | FD_WRITE ), "the bits are lost\n" );
     /* another object takes the place of the first */
     check_ok( WSAEventSelect( s, other, FD_READ | FD_CLOSE ) );
     closesocket( client );
@@ -508,7 +505,7 @@ static void test_mode( void )
     check_ok( ioctlsocket( s, FIONBIO, &value ) );
     value = 0;
     check_fails( ioctlsocket( s, FIONBIO, &value ), WSAEINVAL );
-    check_fails( WSAIoctl( s, FIONBIO, &value, sizeof(value), NULL, 0, &count, NULL, NULL ), WSAEINVAL );
+    check_fails( WSAIoctl( s, FIONBIO, &value, sizeof( value ), NULL, 0, &count, NULL, NULL ), WSAEINVAL );
     ok( !count, "got count %lu\n", count );
     check_ok( WSAEventSelect( s, NULL, 0 ) );
     check_ok( ioctlsocket( s, FIONBIO, &value ) );
@@ -546,7 +543,7 @@ START_TEST( events )
 
     support_begin();
     watcher.event = WSACreateEvent();
-    for (watcher.through_none = 0; watcher.through_none < 2; watcher.through_none++) event_scenarios( &watcher );
+    for ( watcher.through_none = 0; watcher.through_none < 2; watcher.through_none++ ) event_scenarios( &watcher );
     WSACloseEvent( watcher.event );
     test_recording();
     test_mode();

@@ -7,7 +7,7 @@
 
 #include "support.h"
 
-#define EVENTS_MESSAGE (WM_USER + 77)
+#define EVENTS_MESSAGE ( WM_USER + 77 )
 
 struct watcher
 {

@@ -31,7 +31,7 @@ static void test_value_reuse( void )
 {
     unsigned int reused = 0;
 
-    for (unsigned int i = 0; i < 32; i++)
+    for ( unsigned int i = 0; i < 32; i++ )
     {
         SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), again;
         HANDLE event;
@@ -39,8 +39,8 @@ static void test_value_reuse( void )
 
         ok( CloseHandle( (HANDLE)s ), "CloseHandle failed, error %lu\n", GetLastError() );
         event = CreateEventW( NULL, TRUE, FALSE, NULL );
-        if ((SOCKET)event == s) reused++;
-        check_fails( ioctlsocket( (SOCKET)event, FIONREAD, &(u_long){ 0 } ), WSAENOTSOCK );
+        if ( (SOCKET)event == s ) reused++;
+        check_fails( ioctlsocket( (SOCKET)event, FIONREAD, &( u_long ){ 0 } ), WSAENOTSOCK );
         check_fails( closesocket( (SOCKET)event ), WSAENOTSOCK );
         ok( GetHandleInformation( event, &flags ), "the event is gone, error %lu\n", GetLastError() );
         ok( SetEvent( event ), "SetEvent failed, error %lu\n", GetLastError() );
@@ -64,11 +64,11 @@ static void test_close_source( void )
     ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)client, GetCurrentProcess(), &copy, 0, FALSE,
                          DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ),
         "DuplicateHandle failed, error %lu\n", GetLastError() );
-    if (copy != (HANDLE)client) check_fails( closesocket( client ), WSAENOTSOCK );
+    if ( copy != (HANDLE)client ) check_fails( closesocket( client ), WSAENOTSOCK );
     /* the connection lives on in the copy */
     check_open( server );
     check_result( send( server, "abc", 3, 0 ), 3 );
-    check_result( recv( (SOCKET)copy, buffer, sizeof(buffer), 0 ), 3 );
+    check_result( recv( (SOCKET)copy, buffer, sizeof( buffer ), 0 ), 3 );
     ok( CloseHandle( copy ), "CloseHandle failed, error %lu\n", GetLastError() );
     check_eof( server );
     check_ok( closesocket( server ) );
@@ -116,14 +116,14 @@ static void test_read_write( void )
     tcp_pair( &client, &server );
     overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     done = 0xdead;
-    if (!WriteFile( (HANDLE)client, "hello", 5, &done, &overlapped ))
+    if ( !WriteFile( (HANDLE)client, "hello", 5, &done, &overlapped ) )
         ok( GetLastError() == ERROR_IO_PENDING && GetOverlappedResult( (HANDLE)client, &overlapped, &done, TRUE ),
             "WriteFile failed, error %lu\n", GetLastError() );
     ok( done == 5, "%lu bytes written\n", done );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
     ResetEvent( overlapped.hEvent );
     done = 0xdead;
-    if (!ReadFile( (HANDLE)server, buffer, sizeof(buffer), &done, &overlapped ))
+    if ( !ReadFile( (HANDLE)server, buffer, sizeof( buffer ), &done, &overlapped ) )
         ok( GetLastError() == ERROR_IO_PENDING && GetOverlappedResult( (HANDLE)server, &overlapped, &done, TRUE ),
             "ReadFile failed, error %lu\n", GetLastError() );
     ok( done == 5 && !memcmp( buffer, "hello", 5 ), "%lu bytes read\n", done );
@@ -142,13 +142,15 @@ static void test_files( void )
     ULONG_PTR key;
     DWORD done;
 
-    GetTempPathA( sizeof(path), path );
+    GetTempPathA( sizeof( path ), path );
     GetTempFileNameA( path, "ws2", 0, name );
     file = CreateFileA( name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL );
     ok( file != INVALID_HANDLE_VALUE, "CreateFile failed, error %lu\n", GetLastError() );
-    ok( WriteFile( file, "0123456789", 10, &done, NULL ) && done == 10, "WriteFile failed, error %lu\n", GetLastError() );
+    ok( WriteFile( file, "0123456789", 10, &done, NULL ) && done == 10, "WriteFile failed, error %lu\n",
+        GetLastError() );
     ok( SetFilePointer( file, 2, NULL, FILE_BEGIN ) == 2, "SetFilePointer failed\n" );
-    ok( ReadFile( file, buffer, 3, &done, NULL ) && done == 3 && !memcmp( buffer, "234", 3 ), "read %lu bytes\n", done );
+    ok( ReadFile( file, buffer, 3, &done, NULL ) && done == 3 && !memcmp( buffer, "234", 3 ), "read %lu bytes\n",
+        done );
     overlapped.Offset = 7;
     ok( ReadFile( file, buffer, 9, &done, &overlapped ) && done == 3 && !memcmp( buffer, "789", 3 ), "read %lu bytes\n",
         done );
@@ -159,7 +161,7 @@ static void test_files( void )
     event = CreateEventW( NULL, TRUE, FALSE, NULL );
     port = CreateIoCompletionPort( file, NULL, 0x1234, 0 );
     ok( port != NULL, "CreateIoCompletionPort failed, error %lu\n", GetLastError() );
-    memset( &overlapped, 0, sizeof(overlapped) );
+    memset( &overlapped, 0, sizeof( overlapped ) );
     overlapped.Offset = 4;
     overlapped.hEvent = event;
     ok( ReadFile( file, buffer, 2, NULL, &overlapped ) || GetLastError() == ERROR_IO_PENDING, "ReadFile error %lu\n",
@@ -184,26 +186,28 @@ static void test_pipes( void )
 
     ok( CreatePipe( &in, &out, NULL, 0 ), "CreatePipe failed, error %lu\n", GetLastError() );
     ok( WriteFile( out, "pipe", 4, &done, NULL ) && done == 4, "WriteFile failed, error %lu\n", GetLastError() );
-    ok( ReadFile( in, buffer, sizeof(buffer), &done, NULL ) && done == 4, "ReadFile failed, error %lu\n", GetLastError() );
+    ok( ReadFile( in, buffer, sizeof( buffer ), &done, NULL ) && done == 4, "ReadFile failed, error %lu\n",
+        GetLastError() );
     ok( CloseHandle( out ), "CloseHandle failed\n" );
-    ok( !ReadFile( in, buffer, sizeof(buffer), &done, NULL ) && GetLastError() == ERROR_BROKEN_PIPE, "error %lu\n",
+    ok( !ReadFile( in, buffer, sizeof( buffer ), &done, NULL ) && GetLastError() == ERROR_BROKEN_PIPE, "error %lu\n",
         GetLastError() );
     ok( CloseHandle( in ), "CloseHandle failed\n" );
 
-    server = CreateNamedPipeA( name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, NULL );
+    server =
+        CreateNamedPipeA( name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 4096, 4096, 0, NULL );
     ok( server != INVALID_HANDLE_VALUE, "CreateNamedPipe failed, error %lu\n", GetLastError() );
     port = CreateIoCompletionPort( server, NULL, 7, 0 );
     ok( port != NULL, "CreateIoCompletionPort failed, error %lu\n", GetLastError() );
     client = CreateFileA( name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL );
     ok( client != INVALID_HANDLE_VALUE, "CreateFile failed, error %lu\n", GetLastError() );
-    ok( !ReadFile( server, buffer, sizeof(buffer), NULL, &reading ) && GetLastError() == ERROR_IO_PENDING,
+    ok( !ReadFile( server, buffer, sizeof( buffer ), NULL, &reading ) && GetLastError() == ERROR_IO_PENDING,
         "ReadFile error %lu\n", GetLastError() );
     ok( WriteFile( client, "named", 5, &done, NULL ) && done == 5, "WriteFile failed, error %lu\n", GetLastError() );
     ok( GetQueuedCompletionStatus( port, &done, &key, &got, 5000 ), "no packet, error %lu\n", GetLastError() );
     ok( done == 5 && key == 7 && got == &reading, "got %lu, %#llx, %p\n", done, (unsigned long long)key, (void *)got );
 
     /* a cancelled read */
-    ok( !ReadFile( server, buffer, sizeof(buffer), NULL, &reading ) && GetLastError() == ERROR_IO_PENDING,
+    ok( !ReadFile( server, buffer, sizeof( buffer ), NULL, &reading ) && GetLastError() == ERROR_IO_PENDING,
         "ReadFile error %lu\n", GetLastError() );
     ok( CancelIoEx( server, &reading ), "CancelIoEx failed, error %lu\n", GetLastError() );
     ok( !GetQueuedCompletionStatus( port, &done, &key, &got, 5000 ) && GetLastError() == ERROR_OPERATION_ABORTED,
@@ -238,23 +242,23 @@ static DWORD CALLBACK churn( void *argument )
 {
     DWORD kind = (DWORD)(UINT_PTR)argument, end = GetTickCount() + 1500;
 
-    while ((int)( end - GetTickCount() ) > 0)
+    while ( (int)( end - GetTickCount() ) > 0 )
     {
-        if (kind & 1)
+        if ( kind & 1 )
         {
             SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
-            int type = 0, length = sizeof(type);
+            int type = 0, length = sizeof( type );
 
-            if (getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) || type != SOCK_DGRAM)
+            if ( getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) || type != SOCK_DGRAM )
                 InterlockedIncrement( &confusions );
-            if (kind & 2 ? !CloseHandle( (HANDLE)s ) : closesocket( s )) InterlockedIncrement( &confusions );
+            if ( kind & 2 ? !CloseHandle( (HANDLE)s ) : closesocket( s ) ) InterlockedIncrement( &confusions );
         }
         else
         {
             HANDLE event = CreateEventW( NULL, TRUE, TRUE, NULL );
 
-            if (WaitForSingleObject( event, 0 )) InterlockedIncrement( &confusions );
-            if (!CloseHandle( event )) InterlockedIncrement( &confusions );
+            if ( WaitForSingleObject( event, 0 ) ) InterlockedIncrement( &confusions );
+            if ( !CloseHandle( event ) ) InterlockedIncrement( &confusions );
         }
         InterlockedIncrement( &rounds );
     }
@@ -265,16 +269,16 @@ static void test_churn( void )
 {
     HANDLE threads[6];
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( threads ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ )
         threads[i] = CreateThread( NULL, 0, churn, (void *)(UINT_PTR)i, 0, NULL );
     WaitForMultipleObjects( ARRAY_SIZE( threads ), threads, TRUE, INFINITE );
-    for (unsigned int i = 0; i < ARRAY_SIZE( threads ); i++) CloseHandle( threads[i] );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ ) CloseHandle( threads[i] );
     ok( !confusions, "%ld of %ld rounds went wrong\n", confusions, rounds );
 }
 
 START_TEST( handles )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_close_handle();
     test_value_reuse();
     test_close_source();

@@ -27,7 +27,7 @@ static void set_inherit( SOCKET s, BOOL inherit )
 struct backend_parameters
 {
     WSAPROTOCOL_INFOA infos[BACKEND_SOCKETS];
-    SOCKET values[BACKEND_SOCKETS];    /* the parent's */
+    SOCKET values[BACKEND_SOCKETS]; /* the parent's */
     BOOL inherited[BACKEND_SOCKETS];
 };
 
@@ -42,21 +42,21 @@ static void backend_child( HANDLE mapping, HANDLE parent_closed )
     /* the parent has closed its descriptors before this process's first Winsock call */
     ok( !WaitForSingleObject( parent_closed, 10000 ), "no word from the parent\n" );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
     {
         sockets[i] = WSASocketA( FROM_INFO, &parameters->infos[i], 0, 0 );
         ok( sockets[i] != INVALID_SOCKET, "%u: no duplicate, error %d\n", i, WSAGetLastError() );
     }
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
     {
-        if (parameters->inherited[i]) check_ok( closesocket( parameters->values[i] ) );
+        if ( parameters->inherited[i] ) check_ok( closesocket( parameters->values[i] ) );
         else check_fails( closesocket( parameters->values[i] ), WSAENOTSOCK );
         check_fails( closesocket( parameters->values[i] ), WSAENOTSOCK );
     }
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
     {
         set_receive_timeout( sockets[i], 10000 );
-        check_result( recv( sockets[i], buffer, sizeof(buffer), 0 ), 5 );
+        check_result( recv( sockets[i], buffer, sizeof( buffer ), 0 ), 5 );
         check_result( send( sockets[i], "reply", 5, 0 ), 5 );
         check_ok( closesocket( sockets[i] ) );
     }
@@ -65,16 +65,16 @@ static void backend_child( HANDLE mapping, HANDLE parent_closed )
 
 static void test_postgresql( void )
 {
-    SECURITY_ATTRIBUTES inherit = { sizeof(inherit), NULL, TRUE };
+    SECURITY_ATTRIBUTES inherit = { sizeof( inherit ), NULL, TRUE };
     HANDLE mapping = CreateFileMappingA( INVALID_HANDLE_VALUE, &inherit, PAGE_READWRITE, 0,
-                                         sizeof(struct backend_parameters), NULL );
+                                         sizeof( struct backend_parameters ), NULL );
     HANDLE closed = CreateEventA( &inherit, TRUE, FALSE, NULL ), process, thread;
     struct backend_parameters *parameters = MapViewOfFile( mapping, FILE_MAP_WRITE, 0, 0, 0 );
     SOCKET clients[BACKEND_SOCKETS], servers[BACKEND_SOCKETS];
     char arguments[64], buffer[16];
     unsigned int i;
 
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
     {
         tcp_pair( &clients[i], &servers[i] );
         set_inherit( clients[i], FALSE );
@@ -83,19 +83,19 @@ static void test_postgresql( void )
         set_inherit( servers[i], parameters->inherited[i] );
         parameters->values[i] = servers[i];
     }
-    snprintf( arguments, sizeof(arguments), "backend %lu %lu", (unsigned long)(ULONG_PTR)mapping,
+    snprintf( arguments, sizeof( arguments ), "backend %lu %lu", (unsigned long)(ULONG_PTR)mapping,
               (unsigned long)(ULONG_PTR)closed );
     process = run_child( arguments, NULL, NULL, CREATE_SUSPENDED, &thread );
     /* the child has not run an instruction */
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
         check_ok( WSADuplicateSocketA( servers[i], GetProcessId( process ), &parameters->infos[i] ) );
     ResumeThread( thread );
-    for (i = 0; i < BACKEND_SOCKETS; i++) check_ok( closesocket( servers[i] ) );
+    for ( i = 0; i < BACKEND_SOCKETS; i++ ) check_ok( closesocket( servers[i] ) );
     SetEvent( closed );
-    for (i = 0; i < BACKEND_SOCKETS; i++) check_result( send( clients[i], "query", 5, 0 ), 5 );
-    for (i = 0; i < BACKEND_SOCKETS; i++)
+    for ( i = 0; i < BACKEND_SOCKETS; i++ ) check_result( send( clients[i], "query", 5, 0 ), 5 );
+    for ( i = 0; i < BACKEND_SOCKETS; i++ )
     {
-        check_result( recv( clients[i], buffer, sizeof(buffer), 0 ), 5 );
+        check_result( recv( clients[i], buffer, sizeof( buffer ), 0 ), 5 );
         ok( !memcmp( buffer, "reply", 5 ), "got %.5s\n", buffer );
         /* the child closes its descriptor and the copy that it inherited: nobody holds the socket */
         check_eof( clients[i] );
@@ -164,16 +164,17 @@ static void worker_child( void )
 
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
     SetEvent( ready );
-    for (i = 0; i < LISTENERS; i++)
+    for ( i = 0; i < LISTENERS; i++ )
     {
-        ok( ReadFile( in, &info, sizeof(info), &count, NULL ) && count == sizeof(info), "short info, %lu\n", count );
+        ok( ReadFile( in, &info, sizeof( info ), &count, NULL ) && count == sizeof( info ), "short info, %lu\n",
+            count );
         listeners[i] = WSASocketW( FROM_INFO, &info, 0, 0 );
         ok( listeners[i] != INVALID_SOCKET, "%u: no duplicate, error %d\n", i, WSAGetLastError() );
         ok( handle_flags( listeners[i] ) & HANDLE_FLAG_INHERIT, "a duplicate is not inheritable\n" );
         set_inherit( listeners[i], FALSE );
-        ok( !(handle_flags( listeners[i] ) & HANDLE_FLAG_INHERIT), "it still is inheritable\n" );
+        ok( !( handle_flags( listeners[i] ) & HANDLE_FLAG_INHERIT ), "it still is inheritable\n" );
     }
-    for (i = 0; i < LISTENERS; i++)
+    for ( i = 0; i < LISTENERS; i++ )
     {
         char name = 'A' + i;
 
@@ -198,7 +199,7 @@ static void test_apache( void )
 
     CreatePipe( &in, &out, NULL, 0 );
     SetHandleInformation( in, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT );
-    for (i = 0; i < LISTENERS; i++)
+    for ( i = 0; i < LISTENERS; i++ )
     {
         listeners[i] = tcp_listener( AF_INET, &addresses[i] );
         set_inherit( listeners[i], FALSE );
@@ -206,27 +207,25 @@ static void test_apache( void )
     process = run_child( "worker", in, NULL, 0, NULL );
     CloseHandle( in );
     ok( !WaitForSingleObject( ready, 20000 ), "the child is not ready\n" );
-    for (i = 0; i < LISTENERS; i++)
+    for ( i = 0; i < LISTENERS; i++ )
     {
         check_ok( WSADuplicateSocketW( listeners[i], GetProcessId( process ), &info ) );
-        ok( WriteFile( out, &info, sizeof(info), &count, NULL ) && count == sizeof(info), "short write, %lu\n", count );
+        ok( WriteFile( out, &info, sizeof( info ), &count, NULL ) && count == sizeof( info ), "short write, %lu\n",
+            count );
     }
-    for (i = 0; i < LISTENERS; i++)
+    for ( i = 0; i < LISTENERS; i++ )
     {
         client = socket( AF_INET, SOCK_STREAM, 0 );
-        check_ok( connect( client, &addresses[i].any, sizeof(addresses[i].v4) ) );
+        check_ok( connect( client, &addresses[i].any, sizeof( addresses[i].v4 ) ) );
         set_receive_timeout( client, 10000 );
         check_result( recv( client, &byte, 1, 0 ), 1 );
-        ok( byte == (char)('A' + i), "got %c\n", byte );
+        ok( byte == (char)( 'A' + i ), "got %c\n", byte );
         check_eof( client );
         closesocket( client );
         check_ok( closesocket( listeners[i] ) );
     }
     winetest_wait_child_process( process );
-    for (i = 0; i < LISTENERS; i++)
-    {
-        check_refused( &addresses[i] );
-    }
+    for ( i = 0; i < LISTENERS; i++ ) { check_refused( &addresses[i] ); }
     CloseHandle( process );
     CloseHandle( out );
     CloseHandle( ready );
@@ -248,10 +247,10 @@ static void cluster_child( void )
     char byte;
 
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
-    ok( ReadFile( pipe, &info, sizeof(info), &count, NULL ) && count == sizeof(info), "short info, %lu\n", count );
+    ok( ReadFile( pipe, &info, sizeof( info ), &count, NULL ) && count == sizeof( info ), "short info, %lu\n", count );
     listener = WSASocketW( FROM_INFO, &info, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT );
     ok( listener != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
-    ok( !(handle_flags( listener ) & HANDLE_FLAG_INHERIT), "it is inheritable\n" );
+    ok( !( handle_flags( listener ) & HANDLE_FLAG_INHERIT ), "it is inheritable\n" );
     check_ok( ioctlsocket( listener, FIONBIO, &on ) );
     event = WSACreateEvent();
     check_ok( WSAEventSelect( listener, event, FD_ACCEPT ) );
@@ -272,7 +271,8 @@ static void cluster_child( void )
 
 static void test_libuv( void )
 {
-    HANDLE pipe = CreateNamedPipeA( CLUSTER_PIPE, PIPE_ACCESS_OUTBOUND, PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096, 4096, 0, NULL );
+    HANDLE pipe =
+        CreateNamedPipeA( CLUSTER_PIPE, PIPE_ACCESS_OUTBOUND, PIPE_TYPE_BYTE | PIPE_WAIT, 1, 4096, 4096, 0, NULL );
     HANDLE process;
     union address address;
     WSAPROTOCOL_INFOW info;
@@ -285,13 +285,14 @@ static void test_libuv( void )
     process = run_child( "cluster", NULL, NULL, 0, NULL );
     ok( ConnectNamedPipe( pipe, NULL ) || GetLastError() == ERROR_PIPE_CONNECTED, "no connection to the pipe\n" );
     check_ok( WSADuplicateSocketW( listener, GetProcessId( process ), &info ) );
-    ok( WriteFile( pipe, &info, sizeof(info), &count, NULL ) && count == sizeof(info), "short write, %lu\n", count );
+    ok( WriteFile( pipe, &info, sizeof( info ), &count, NULL ) && count == sizeof( info ), "short write, %lu\n",
+        count );
     client = socket( AF_INET, SOCK_STREAM, 0 );
     set_inherit( client, FALSE );
     /* the child registers for FD_ACCEPT before or after the connection comes: both must tell it */
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     set_receive_timeout( client, 20000 );
-    check_result( recv( client, buffer, sizeof(buffer), 0 ), 7 );
+    check_result( recv( client, buffer, sizeof( buffer ), 0 ), 7 );
     winetest_wait_child_process( process );
     closesocket( client );
     check_ok( closesocket( listener ) );
@@ -312,8 +313,10 @@ static void test_ways_to_open( void )
     } rows[] = {
         { "CPython share", FALSE, TRUE, FALSE, TRUE, -1, -1, -1, WSA_FLAG_OVERLAPPED },
         { "CPython share in one process", TRUE, TRUE, FALSE, TRUE, -1, -1, -1, WSA_FLAG_OVERLAPPED },
-        { ".NET DuplicateAndClose", FALSE, TRUE, TRUE, FALSE, -1, -1, -1, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT },
-        { ".NET in one process", TRUE, TRUE, TRUE, FALSE, -1, -1, -1, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT },
+        { ".NET DuplicateAndClose", FALSE, TRUE, TRUE, FALSE, -1, -1, -1,
+          WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT },
+        { ".NET in one process", TRUE, TRUE, TRUE, FALSE, -1, -1, -1,
+          WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT },
         { "Cygwin fork", FALSE, FALSE, FALSE, FALSE, -1, -1, -1, WSA_FLAG_OVERLAPPED },
         { "Cygwin dup", TRUE, FALSE, FALSE, FALSE, -1, -1, -1, WSA_FLAG_OVERLAPPED },
         { "OCaml Unix.dup", TRUE, FALSE, FALSE, FALSE, AF_INET, SOCK_STREAM, IPPROTO_TCP, WSA_FLAG_OVERLAPPED },
@@ -327,7 +330,7 @@ static void test_ways_to_open( void )
     unsigned int i, source_inherits;
 
     puppet_create( &puppet, 0 );
-    for (i = 0; i < ARRAY_SIZE( rows ) * 2; i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ) * 2; i++ )
     {
         BOOL own = rows[i / 2].own_pid, wide = rows[i / 2].wide;
         DWORD flags, pid = own ? GetCurrentProcessId() : puppet.pid;
@@ -335,34 +338,38 @@ static void test_ways_to_open( void )
         struct puppet_message *message = puppet.message;
 
         source_inherits = i & 1;
-        winetest_push_context( "%s, source %s", rows[i / 2].program, source_inherits ? "inheritable" : "not inheritable" );
+        winetest_push_context( "%s, source %s", rows[i / 2].program,
+                               source_inherits ? "inheritable" : "not inheritable" );
         tcp_pair( &client, &server );
         set_inherit( server, source_inherits );
         check_ok( wide ? WSADuplicateSocketW( server, pid, &message->info_w )
                        : WSADuplicateSocketA( server, pid, &message->info_a ) );
-        if (rows[i / 2].close_first) check_ok( closesocket( server ) );
+        if ( rows[i / 2].close_first ) check_ok( closesocket( server ) );
         message->family = rows[i / 2].family;
         message->type = rows[i / 2].type;
         message->protocol = rows[i / 2].protocol;
         message->flags = rows[i / 2].flags;
-        if (!own) duplicate = puppet_do( &puppet, wide ? PUPPET_OPEN_W : PUPPET_OPEN_A );
-        else if (wide)
-            duplicate = WSASocketW( message->family, message->type, message->protocol, &message->info_w, 0, message->flags );
+        if ( !own ) duplicate = puppet_do( &puppet, wide ? PUPPET_OPEN_W : PUPPET_OPEN_A );
+        else if ( wide )
+            duplicate =
+                WSASocketW( message->family, message->type, message->protocol, &message->info_w, 0, message->flags );
         else
-            duplicate = WSASocketA( message->family, message->type, message->protocol, &message->info_a, 0, message->flags );
+            duplicate =
+                WSASocketA( message->family, message->type, message->protocol, &message->info_a, 0, message->flags );
         ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
         /* a duplicate is inheritable like any new socket, whatever the source's handle is */
-        if (own) flags = handle_flags( duplicate );
+        if ( own ) flags = handle_flags( duplicate );
         else
         {
             check_result( puppet_do_on( &puppet, PUPPET_HANDLE_FLAGS, duplicate ), 1 );
             flags = message->value;
         }
-        ok( (flags & HANDLE_FLAG_INHERIT) == (rows[i / 2].flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : HANDLE_FLAG_INHERIT),
+        ok( ( flags & HANDLE_FLAG_INHERIT ) ==
+                ( rows[i / 2].flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : HANDLE_FLAG_INHERIT ),
             "handle flags %#lx\n", flags );
-        if (own)
+        if ( own )
         {
-            if (rows[i / 2].clear_inheritance) set_inherit( duplicate, FALSE );
+            if ( rows[i / 2].clear_inheritance ) set_inherit( duplicate, FALSE );
             check_flow( client, duplicate );
             check_flow( duplicate, client );
         }
@@ -371,9 +378,9 @@ static void test_ways_to_open( void )
             check_result( puppet_send( &puppet, duplicate, "there" ), 5 );
             check_result( recv( client, message->data, 5, MSG_WAITALL ), 5 );
         }
-        if (!rows[i / 2].close_first)
+        if ( !rows[i / 2].close_first )
         {
-            ok( !(handle_flags( server ) & HANDLE_FLAG_INHERIT) == !source_inherits, "the source's flags changed\n" );
+            ok( !( handle_flags( server ) & HANDLE_FLAG_INHERIT ) == !source_inherits, "the source's flags changed\n" );
             check_flow( server, client );
             check_ok( closesocket( server ) );
             check_open( client );
@@ -397,7 +404,7 @@ static void test_scenario( void )
 
     listener = tcp_listener( AF_INET, &address );
     source = WSASocketA( AF_INET, SOCK_STREAM, IPPROTO_TCP, NULL, 0, WSA_FLAG_OVERLAPPED );
-    check_ok( WSAConnect( source, &address.any, sizeof(address.v4), NULL, NULL, NULL, NULL ) );
+    check_ok( WSAConnect( source, &address.any, sizeof( address.v4 ), NULL, NULL, NULL, NULL ) );
     server = accept( listener, NULL, NULL );
     puppet_create( &puppet, 0 );
     check_ok( WSADuplicateSocketA( source, puppet.pid, &info ) );
@@ -423,13 +430,14 @@ START_TEST( handover )
     char **argv;
     int argc = winetest_get_mainargs( &argv );
 
-    if (argc == 5 && !strcmp( argv[2], "backend" ))
+    if ( argc == 5 && !strcmp( argv[2], "backend" ) )
     {
-        backend_child( (HANDLE)(ULONG_PTR)strtoul( argv[3], NULL, 10 ), (HANDLE)(ULONG_PTR)strtoul( argv[4], NULL, 10 ) );
+        backend_child( (HANDLE)(ULONG_PTR)strtoul( argv[3], NULL, 10 ),
+                       (HANDLE)(ULONG_PTR)strtoul( argv[4], NULL, 10 ) );
         return;
     }
-    if (argc == 3 && !strcmp( argv[2], "worker" )) return worker_child();
-    if (argc == 3 && !strcmp( argv[2], "cluster" )) return cluster_child();
+    if ( argc == 3 && !strcmp( argv[2], "worker" ) ) return worker_child();
+    if ( argc == 3 && !strcmp( argv[2], "cluster" ) ) return cluster_child();
     support_begin();
     test_scenario();
     test_postgresql();

@@ -7,7 +7,7 @@
 
 #define SERVERS 3
 #define KILLS 6
-#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 
 /* --- the servers ------------------------------------------------------------------------------------------------------*/
 
@@ -20,10 +20,11 @@ static SOCKET accept_overlapped( SOCKET listener )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     DWORD size, flags;
 
-    if (!accept_ex) WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &accept_ex, sizeof(accept_ex),
-                              &size, NULL, NULL );
-    if (( !accept_ex( listener, s, buffer, 0, SLOT, SLOT, NULL, &ov ) && WSAGetLastError() != ERROR_IO_PENDING ) ||
-        !WSAGetOverlappedResult( listener, &ov, &size, TRUE, &flags ))
+    if ( !accept_ex )
+        WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex, sizeof( accept_ex ),
+                  &size, NULL, NULL );
+    if ( ( !accept_ex( listener, s, buffer, 0, SLOT, SLOT, NULL, &ov ) && WSAGetLastError() != ERROR_IO_PENDING ) ||
+         !WSAGetOverlappedResult( listener, &ov, &size, TRUE, &flags ) )
     {
         closesocket( s );
         s = INVALID_SOCKET;
@@ -38,13 +39,13 @@ static void serve( SOCKET listener, BOOL overlapped )
     char byte;
 
     WSAStartup( MAKEWORD( 2, 2 ), &data );
-    for (;;)
+    for ( ;; )
     {
         SOCKET s = overlapped ? accept_overlapped( listener ) : accept( listener, NULL, NULL );
 
-        if (s == INVALID_SOCKET) ExitProcess( 1 );
+        if ( s == INVALID_SOCKET ) ExitProcess( 1 );
         set_receive_timeout( s, 5000 );
-        if (recv( s, &byte, 1, 0 ) == 1) send( s, &byte, 1, 0 );
+        if ( recv( s, &byte, 1, 0 ) == 1 ) send( s, &byte, 1, 0 );
         closesocket( s );
     }
 }
@@ -62,18 +63,18 @@ static DWORD CALLBACK ask( void *argument )
     struct clients *clients = argument;
     char byte;
 
-    while (!clients->stop)
+    while ( !clients->stop )
     {
         SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
         int result;
 
         set_receive_timeout( s, 15000 );
-        result = connect( s, &clients->address.any, sizeof(clients->address.v4) );
+        result = connect( s, &clients->address.any, sizeof( clients->address.v4 ) );
         ok( !result, "connect failed, error %d\n", WSAGetLastError() );
         send( s, "x", 1, 0 );
         result = recv( s, &byte, 1, 0 );
-        if (result == 1) InterlockedIncrement( &clients->served );
-        else if (!result || WSAGetLastError() == WSAECONNRESET || WSAGetLastError() == WSAECONNABORTED)
+        if ( result == 1 ) InterlockedIncrement( &clients->served );
+        else if ( !result || WSAGetLastError() == WSAECONNRESET || WSAGetLastError() == WSAECONNABORTED )
             InterlockedIncrement( &clients->ended );
         else InterlockedIncrement( &clients->waiting );
         closesocket( s );
@@ -85,7 +86,7 @@ static void wait_served( struct clients *clients, LONG more )
 {
     const LONG goal = clients->served + more;
 
-    for (int i = 0; i < 3000 && clients->served < goal; i++) Sleep( 10 );
+    for ( int i = 0; i < 3000 && clients->served < goal; i++ ) Sleep( 10 );
     ok( clients->served >= goal, "nobody serves\n" );
 }
 
@@ -100,11 +101,11 @@ static void test_kills( BOOL overlapped )
     winetest_push_context( overlapped ? "AcceptEx" : "accept" );
     listener = tcp_listener( AF_INET, &clients.address );
     check_ok( listen( listener, 100 ) );
-    snprintf( arguments, sizeof(arguments), "serve %zx %d", (size_t)listener, overlapped );
-    for (unsigned int i = 0; i < SERVERS; i++) servers[i] = run_child( arguments, NULL, NULL, 0, NULL );
+    snprintf( arguments, sizeof( arguments ), "serve %zx %d", (size_t)listener, overlapped );
+    for ( unsigned int i = 0; i < SERVERS; i++ ) servers[i] = run_child( arguments, NULL, NULL, 0, NULL );
     thread = CreateThread( NULL, 0, ask, &clients, 0, NULL );
     wait_served( &clients, 20 );
-    for (unsigned int i = 0; i < KILLS; i++)
+    for ( unsigned int i = 0; i < KILLS; i++ )
     {
         random = random * 1103515245 + 12345;
         Sleep( random >> 16 & 63 );
@@ -121,7 +122,7 @@ static void test_kills( BOOL overlapped )
     CloseHandle( thread );
     ok( !clients.waiting, "%ld connections were served by nobody\n", clients.waiting );
     ok( clients.ended <= KILLS, "%ld connections ended with %d processes\n", clients.ended, KILLS );
-    for (unsigned int i = 0; i < SERVERS; i++)
+    for ( unsigned int i = 0; i < SERVERS; i++ )
     {
         TerminateProcess( servers[i], 1 );
         WaitForSingleObject( servers[i], 10000 );
@@ -138,8 +139,8 @@ START_TEST( herd )
     char **argv;
     int argc = winetest_get_mainargs( &argv );
 
-    if (argc == 5 && !strcmp( argv[2], "serve" )) serve( (SOCKET)strtoull( argv[3], NULL, 16 ), atoi( argv[4] ) );
-    if (support_begin()) return;
+    if ( argc == 5 && !strcmp( argv[2], "serve" ) ) serve( (SOCKET)strtoull( argv[3], NULL, 16 ), atoi( argv[4] ) );
+    if ( support_begin() ) return;
     test_kills( TRUE );
     test_kills( FALSE );
     support_end();

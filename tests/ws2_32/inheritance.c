@@ -59,7 +59,7 @@ static void test_held( void )
     struct puppet puppet;
     unsigned int killed;
 
-    for (killed = 0; killed < 2; killed++)
+    for ( killed = 0; killed < 2; killed++ )
     {
         winetest_push_context( killed ? "killed" : "exits" );
         tcp_pair( &client, &server );
@@ -68,7 +68,7 @@ static void test_held( void )
         check_ok( puppet_do( &puppet, PUPPET_STARTUP ) );
         check_ok( closesocket( server ) );
         check_open( client );
-        if (killed) puppet_kill( &puppet );
+        if ( killed ) puppet_kill( &puppet );
         else puppet_destroy( &puppet );
         check_eof( client );
         closesocket( client );
@@ -86,7 +86,7 @@ static void test_inherited_listener( void )
 
     puppet_create( &puppet, PUPPET_INHERITS );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     there = puppet_do_on( &puppet, PUPPET_ACCEPT, listener );
     ok( there != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     check_result( puppet_send( &puppet, there, "child" ), 5 );
@@ -96,14 +96,14 @@ static void test_inherited_listener( void )
     check_eof( client );
     closesocket( client );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     server = accept_one( listener );
     check_flow( server, client );
     closesocket( client );
     closesocket( server );
     check_ok( closesocket( listener ) );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     there = puppet_do_on( &puppet, PUPPET_ACCEPT, listener );
     ok( there != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     closesocket( client );
@@ -152,7 +152,7 @@ static void test_duplicate_handle( void )
     check_ok( closesocket( server ) );
     check_open( client );
     ok( WriteFile( copy, "file", 4, &count, NULL ) && count == 4, "WriteFile failed, error %lu\n", GetLastError() );
-    check_result( recv( client, buffer, sizeof(buffer), 0 ), 4 );
+    check_result( recv( client, buffer, sizeof( buffer ), 0 ), 4 );
     ok( CloseHandle( copy ), "CloseHandle failed, error %lu\n", GetLastError() );
     check_eof( client );
     closesocket( client );
@@ -182,17 +182,17 @@ static void test_file_calls( void )
     ok( WriteFile( (HANDLE)client, "written", 7, &count, NULL ) && count == 7, "WriteFile failed, error %lu\n",
         GetLastError() );
     ok( wait_readable( server, 5000 ), "nothing arrived\n" );
-    memset( buffer, 0, sizeof(buffer) );
+    memset( buffer, 0, sizeof( buffer ) );
     ok( ReadFile( (HANDLE)server, buffer, 3, &count, NULL ) && count == 3, "ReadFile failed, error %lu\n",
         GetLastError() );
     ok( !memcmp( buffer, "wri", 4 ), "got %s\n", buffer );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 4 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 4 );
     check_flow( server, client );
     /* the end of the stream is a read of nothing */
     check_ok( shutdown( client, SD_SEND ) );
     ok( wait_readable( server, 5000 ), "no end\n" );
     count = 99;
-    ok( ReadFile( (HANDLE)server, buffer, sizeof(buffer), &count, NULL ) && !count, "got %lu, error %lu\n", count,
+    ok( ReadFile( (HANDLE)server, buffer, sizeof( buffer ), &count, NULL ) && !count, "got %lu, error %lu\n", count,
         GetLastError() );
     closesocket( client );
     closesocket( server );
@@ -212,8 +212,8 @@ static void copy_child( void )
     DWORD count, written;
     char buffer[64];
 
-    while (ReadFile( in, buffer, sizeof(buffer), &count, NULL ) && count)
-        if (!WriteFile( out, buffer, count, &written, NULL ) || written != count) ExitProcess( 2 );
+    while ( ReadFile( in, buffer, sizeof( buffer ), &count, NULL ) && count )
+        if ( !WriteFile( out, buffer, count, &written, NULL ) || written != count ) ExitProcess( 2 );
     ExitProcess( 0 );
 }
 
@@ -244,7 +244,7 @@ START_TEST( inheritance )
 {
     char **argv;
 
-    if (winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy" )) copy_child();
+    if ( winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "copy" ) ) copy_child();
     support_begin();
     test_inherited();
     test_held();

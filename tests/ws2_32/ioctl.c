@@ -22,7 +22,12 @@ static int control( SOCKET s, DWORD code, void *in, DWORD in_size, void *out, DW
 
 /* --- completions ------------------------------------------------------------------------------------------------------*/
 
-static struct { int calls; DWORD error, size, flags; OVERLAPPED *overlapped; } routine_seen;
+static struct
+{
+    int calls;
+    DWORD error, size, flags;
+    OVERLAPPED *overlapped;
+} routine_seen;
 
 static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, DWORD flags )
 {
@@ -48,7 +53,7 @@ static void check_pends( SOCKET s, DWORD code, void *out, DWORD out_size, DWORD 
     ok( overlapped.InternalHigh == size, "size %lu, expected %lu\n", (DWORD)overlapped.InternalHigh, size );
 
     ResetEvent( event );
-    memset( &routine_seen, 0, sizeof(routine_seen) );
+    memset( &routine_seen, 0, sizeof( routine_seen ) );
     check_fails( WSAIoctl( s, code, NULL, 0, out, out_size, &count, &overlapped, routine ), WSA_IO_PENDING );
     ok( SleepEx( 1000, TRUE ) == WAIT_IO_COMPLETION, "no completion\n" );
     ok( routine_seen.calls == 1, "%d calls\n", routine_seen.calls );
@@ -72,7 +77,7 @@ static void check_at_once( SOCKET s, DWORD code, void *in, DWORD in_size, void *
     ok( count == expected, "count %lu, expected %lu\n", count, expected );
     ok( !overlapped.Internal && !overlapped.InternalHigh, "status %#lx, size %lu\n", (DWORD)overlapped.Internal,
         (DWORD)overlapped.InternalHigh );
-    memset( &routine_seen, 0, sizeof(routine_seen) );
+    memset( &routine_seen, 0, sizeof( routine_seen ) );
     check_clears( WSAIoctl( s, code, in, in_size, out, out_size, &count, &overlapped, routine ), 0 );
     ok( SleepEx( 1000, TRUE ) == WAIT_IO_COMPLETION, "no completion\n" );
     ok( routine_seen.calls == 1 && !routine_seen.error && !routine_seen.size && !routine_seen.flags,
@@ -91,7 +96,7 @@ static void check_no_count( SOCKET s, DWORD code, void *in, DWORD in_size, void 
 
 /* A code of the DLL fails at once too, and then nothing completes. */
 static void check_not_begun( SOCKET s, DWORD code, void *in, DWORD in_size, void *out, DWORD out_size, int error,
-                           DWORD expected )
+                             DWORD expected )
 {
     OVERLAPPED overlapped = { .Internal = 0xcccc, .InternalHigh = 0xdddd };
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
@@ -116,12 +121,12 @@ static void test_fionbio( void )
 
     check_fails( guarded( ioctlsocket( s, FIONBIO, (u_long *)1 ) ), WSAEFAULT );
     check_fails( ioctlsocket( INVALID_SOCKET, FIONBIO, &value ), WSAENOTSOCK );
-    check_no_count( s, FIONBIO, &value, sizeof(value), NULL, 0 );
+    check_no_count( s, FIONBIO, &value, sizeof( value ), NULL, 0 );
     check_fails( control( s, FIONBIO, &value, 3, NULL, 0 ), WSAEFAULT );
-    check_clears( control( s, FIONBIO, &value, sizeof(value), memory_unmapped(), 4 ), 0 );
+    check_clears( control( s, FIONBIO, &value, sizeof( value ), memory_unmapped(), 4 ), 0 );
     ok( !count, "count %lu\n", count );
     check_clears( control( s, FIONBIO, &value, 8, NULL, 0 ), 0 );
-    check_at_once( s, FIONBIO, &value, sizeof(value), NULL, 0, 0 );
+    check_at_once( s, FIONBIO, &value, sizeof( value ), NULL, 0, 0 );
     closesocket( s );
 
     s = socket( AF_INET, SOCK_DGRAM, 0 );
@@ -138,7 +143,7 @@ static void test_fionbio( void )
     check_ok( WSAEventSelect( s, event, FD_READ ) );
     value = 0;
     check_fails( ioctlsocket( s, FIONBIO, &value ), WSAEINVAL );
-    check_fails( control( s, FIONBIO, &value, sizeof(value), NULL, 0 ), WSAEINVAL );
+    check_fails( control( s, FIONBIO, &value, sizeof( value ), NULL, 0 ), WSAEINVAL );
     ok( !count, "count %lu\n", count );
     value = 1;
     check_clears( ioctlsocket( s, FIONBIO, &value ), 0 );
@@ -163,14 +168,14 @@ static void test_fionread( void )
     check_clears( ioctlsocket( server, FIONREAD, &value ), 0 );
     ok( value == 5, "%lu bytes\n", value );
     check_fails( control( server, FIONREAD, NULL, 0, &value, 3 ), WSAEFAULT );
-    check_clears( control( server, FIONREAD, NULL, 0, &value, sizeof(value) ), 0 );
+    check_clears( control( server, FIONREAD, NULL, 0, &value, sizeof( value ) ), 0 );
     ok( value == 5 && count == 4, "%lu bytes, count %lu\n", value, count );
     closesocket( client );
     closesocket( server );
 
     udp = udp_bound( AF_INET, &address );
     sender = socket( AF_INET, SOCK_DGRAM, 0 );
-    check_result( sendto( sender, "1234567", 7, 0, &address.any, sizeof(address.v4) ), 7 );
+    check_result( sendto( sender, "1234567", 7, 0, &address.any, sizeof( address.v4 ) ), 7 );
     ok( wait_readable( udp, 5000 ), "no datagram\n" );
     check_clears( ioctlsocket( udp, FIONREAD, &value ), 0 );
     ok( value == 7, "%lu bytes\n", value );
@@ -192,18 +197,17 @@ static void test_mark_passed( BOOL with_wsarecv )
     ok( value == 1, "after accept: %lu\n", value );
     check_result( send( client, "ordinary", 8, 0 ), 8 );
     check_result( recv( server, buffer, 8, MSG_WAITALL ), 8 );
-    memset( buffer, 'u', sizeof(buffer) );
-    for (int i = 0; i < 16; i++) check_result( send( client, buffer, 128, MSG_OOB ), 128 );
+    memset( buffer, 'u', sizeof( buffer ) );
+    for ( int i = 0; i < 16; i++ ) check_result( send( client, buffer, 128, MSG_OOB ), 128 );
     check_ok( shutdown( client, SD_SEND ) );
-    do
-    {
-        WSABUF wsabuf = { sizeof(buffer), buffer };
+    do {
+        WSABUF wsabuf = { sizeof( buffer ), buffer };
         DWORD count = 0, flags = 0;
 
-        if (with_wsarecv) got = WSARecv( server, &wsabuf, 1, &count, &flags, NULL, NULL ) ? -1 : (int)count;
-        else got = recv( server, buffer, sizeof(buffer), 0 );
-        if (got > 0) total += got;
-    } while (got > 0);
+        if ( with_wsarecv ) got = WSARecv( server, &wsabuf, 1, &count, &flags, NULL, NULL ) ? -1 : (int)count;
+        else got = recv( server, buffer, sizeof( buffer ), 0 );
+        if ( got > 0 ) total += got;
+    } while ( got > 0 );
     ok( !got && total > 0 && total < 2048, "%d bytes, then %d, error %d\n", total, got, WSAGetLastError() );
     check_clears( ioctlsocket( server, SIOCATMARK, &value ), 0 );
     ok( !value, "with an urgent byte unread: %lu\n", value );
@@ -247,7 +251,7 @@ static void test_unsupported( void )
     static const DWORD codes[] = { NOT_IMPLEMENTED_CODE, FIOASYNC, 0x667e, SIO_FLUSH };
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( codes ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( codes ); i++ )
     {
         winetest_push_context( "code %#lx", codes[i] );
         check_no_count( s, codes[i], NULL, 0, NULL, 0 );
@@ -267,17 +271,20 @@ static void test_extension( void )
     OVERLAPPED overlapped = { .Internal = 0xcccc, .InternalHigh = 0xdddd };
     void *function = NULL;
 
-    check_no_count( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof(known), &function, sizeof(function) );
-    check_clears( control( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof(known), &function, sizeof(function) ), 0 );
-    ok( count == sizeof(function), "count %lu\n", count );
+    check_no_count( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof( known ), &function, sizeof( function ) );
+    check_clears(
+        control( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof( known ), &function, sizeof( function ) ), 0 );
+    ok( count == sizeof( function ), "count %lu\n", count );
     ok( !!function, "no function\n" );
-    check_at_once( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof(known), &function, sizeof(function),
-                   sizeof(function) );
-    check_fails( control( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &unknown, sizeof(unknown), &function, sizeof(function) ),
-                 WSAEINVAL );
+    check_at_once( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &known, sizeof( known ), &function, sizeof( function ),
+                   sizeof( function ) );
+    check_fails(
+        control( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &unknown, sizeof( unknown ), &function, sizeof( function ) ),
+        WSAEINVAL );
     count = COUNT_UNTOUCHED;
-    check_fails( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &unknown, sizeof(unknown), &function, sizeof(function),
-                           &count, &overlapped, NULL ), WSAEINVAL );
+    check_fails( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &unknown, sizeof( unknown ), &function,
+                           sizeof( function ), &count, &overlapped, NULL ),
+                 WSAEINVAL );
     ok( count == COUNT_UNTOUCHED, "count %lu\n", count );
     ok( overlapped.Internal == 0xcccc && overlapped.InternalHigh == 0xdddd, "the OVERLAPPED was written\n" );
     closesocket( s );
@@ -285,16 +292,16 @@ static void test_extension( void )
 
 static void test_base_handle( void )
 {
-    for (int i = 0; i < 4; i++)
+    for ( int i = 0; i < 4; i++ )
     {
         SOCKET s = socket( i & 1 ? AF_INET6 : AF_INET, i & 2 ? SOCK_STREAM : SOCK_DGRAM, 0 ), base = 0xdead;
 
         winetest_push_context( "socket %d", i );
-        check_no_count( s, SIO_BASE_HANDLE, NULL, 0, &base, sizeof(base) );
-        check_clears( control( s, SIO_BASE_HANDLE, NULL, 0, &base, sizeof(base) ), 0 );
-        ok( base == s && count == sizeof(base), "base %#zx of %#zx, count %lu\n", base, s, count );
+        check_no_count( s, SIO_BASE_HANDLE, NULL, 0, &base, sizeof( base ) );
+        check_clears( control( s, SIO_BASE_HANDLE, NULL, 0, &base, sizeof( base ) ), 0 );
+        ok( base == s && count == sizeof( base ), "base %#zx of %#zx, count %lu\n", base, s, count );
         base = 0xdead;
-        check_pends( s, SIO_BASE_HANDLE, &base, sizeof(base), 0xc00000bb, WSAEOPNOTSUPP, 0 );
+        check_pends( s, SIO_BASE_HANDLE, &base, sizeof( base ), 0xc00000bb, WSAEOPNOTSUPP, 0 );
         ok( base == 0xdead, "output %#zx\n", base );
         closesocket( s );
         winetest_pop_context();
@@ -306,10 +313,10 @@ static void test_send_backlog( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), udp = socket( AF_INET, SOCK_DGRAM, 0 ), client, server;
     DWORD value = 0;
 
-    check_fails( control( s, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof(value) ), WSAENOTCONN );
-    check_fails( control( udp, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof(value) ), WSAEOPNOTSUPP );
+    check_fails( control( s, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof( value ) ), WSAENOTCONN );
+    check_fails( control( udp, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof( value ) ), WSAEOPNOTSUPP );
     tcp_pair( &client, &server );
-    check_clears( control( client, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof(value) ), 0 );
+    check_clears( control( client, SIO_IDEAL_SEND_BACKLOG_QUERY, NULL, 0, &value, sizeof( value ) ), 0 );
     ok( value == 0x10000, "value %#lx\n", value );
     closesocket( s );
     closesocket( udp );
@@ -321,7 +328,7 @@ static void test_routing_interface( void )
 {
     SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
     struct sockaddr_in to = { .sin_family = AF_INET }, from;
-    const DWORD code = SIO_ROUTING_INTERFACE_QUERY, size = sizeof(to);
+    const DWORD code = SIO_ROUTING_INTERFACE_QUERY, size = sizeof( to );
 
     check_fails( control( s, code, &to, size, &from, size ), WSAEINVAL );
     ok( count == COUNT_UNTOUCHED, "0.0.0.0: count %lu\n", count );
@@ -339,7 +346,7 @@ static void test_routing_interface( void )
     ok( count == size, "short output: count %lu\n", count );
     check_fails( control( s, code, &to, size, NULL, size ), WSAEFAULT );
     ok( count == COUNT_UNTOUCHED, "no output: count %lu\n", count );
-    memset( &from, 0xcc, sizeof(from) );
+    memset( &from, 0xcc, sizeof( from ) );
     check_clears( control( s, code, &to, size, &from, size ), 0 );
     ok( count == size, "count %lu\n", count );
     ok( from.sin_family == AF_INET && from.sin_addr.s_addr == htonl( INADDR_LOOPBACK ), "family %d, address %#lx\n",
@@ -358,7 +365,7 @@ static void test_address_list( void )
     const DWORD code = SIO_ADDRESS_LIST_QUERY, header = offsetof( SOCKET_ADDRESS_LIST, Address );
     DWORD needed, expected;
 
-    check_no_count( s, code, NULL, 0, buffer, sizeof(buffer) );
+    check_no_count( s, code, NULL, 0, buffer, sizeof( buffer ) );
     check_fails( control( s, code, NULL, 0, NULL, 0 ), WSAEFAULT );
     needed = count;
     check_fails( control( s, code, NULL, 0, NULL, 1024 ), WSAEFAULT );
@@ -367,10 +374,10 @@ static void test_address_list( void )
     ok( count == needed, "length 0: count %lu\n", count );
     check_fails( control( s, code, NULL, 0, buffer, 1 ), WSAEINVAL );
     ok( !count, "length 1: count %lu\n", count );
-    check_clears( control( s, code, NULL, 0, buffer, sizeof(buffer) ), 0 );
+    check_clears( control( s, code, NULL, 0, buffer, sizeof( buffer ) ), 0 );
     ok( count == needed, "count %lu, needed %lu\n", count, needed );
-    expected = header + list->iAddressCount * sizeof(list->Address[0]);
-    for (int i = 0; i < list->iAddressCount; i++)
+    expected = header + list->iAddressCount * sizeof( list->Address[0] );
+    for ( int i = 0; i < list->iAddressCount; i++ )
     {
         expected += list->Address[i].iSockaddrLength;
         ok( list->Address[i].lpSockaddr->sa_family == AF_INET, "address %d: family %d\n", i,
@@ -379,14 +386,14 @@ static void test_address_list( void )
             "address %d lies outside\n", i );
     }
     ok( needed == expected, "needed %lu, expected %lu\n", needed, expected );
-    if (list->iAddressCount)
+    if ( list->iAddressCount )
     {
         list->iAddressCount = 0xcccc;
         check_fails( control( s, code, NULL, 0, buffer, header ), WSAEFAULT );
         ok( count == needed, "header only: count %lu\n", count );
         ok( list->iAddressCount == 0xcccc, "written: %d\n", list->iAddressCount );
     }
-    check_at_once( s, code, NULL, 0, buffer, sizeof(buffer), needed );
+    check_at_once( s, code, NULL, 0, buffer, sizeof( buffer ), needed );
     check_not_begun( s, code, NULL, 0, NULL, 0, WSAEFAULT, needed );
     check_not_begun( s, code, NULL, 0, buffer, 1, WSAEINVAL, 0 );
     closesocket( s );
@@ -400,14 +407,14 @@ static void test_interface_list( void )
     DWORD size;
     BOOL loopback = FALSE;
 
-    ok( sizeof(infos[0]) == 76, "size %zu\n", sizeof(infos[0]) );
-    check_fails( WSAIoctl( s, code, NULL, 0, infos, sizeof(infos), NULL, NULL, NULL ), WSAEFAULT );
+    ok( sizeof( infos[0] ) == 76, "size %zu\n", sizeof( infos[0] ) );
+    check_fails( WSAIoctl( s, code, NULL, 0, infos, sizeof( infos ), NULL, NULL, NULL ), WSAEFAULT );
     check_fails( control( s, code, NULL, 0, infos, 75 ), WSAEFAULT );
     ok( !count, "count %lu\n", count );
-    check_clears( control( s, code, NULL, 0, infos, sizeof(infos) ), 0 );
-    ok( count && !(count % 76), "count %lu\n", count );
+    check_clears( control( s, code, NULL, 0, infos, sizeof( infos ) ), 0 );
+    ok( count && !( count % 76 ), "count %lu\n", count );
     size = count;
-    for (DWORD i = 0; i < size / 76; i++)
+    for ( DWORD i = 0; i < size / 76; i++ )
     {
         const struct sockaddr_in *address = &infos[i].iiAddress.AddressIn, *mask = &infos[i].iiNetmask.AddressIn;
         const struct sockaddr_in *broadcast = &infos[i].iiBroadcastAddress.AddressIn;
@@ -415,14 +422,14 @@ static void test_interface_list( void )
         winetest_push_context( "interface %lu, flags %#lx", i, infos[i].iiFlags );
         ok( address->sin_family == AF_INET && address->sin_addr.s_addr, "address\n" );
         ok( mask->sin_family == AF_INET && mask->sin_addr.s_addr, "netmask\n" );
-        ok( broadcast->sin_family == (infos[i].iiFlags & IFF_BROADCAST ? AF_INET : 0), "broadcast address's family %d\n",
-            broadcast->sin_family );
-        ok( !broadcast->sin_addr.s_addr == !(infos[i].iiFlags & IFF_BROADCAST), "broadcast address\n" );
-        if (infos[i].iiFlags & IFF_LOOPBACK) loopback = TRUE;
+        ok( broadcast->sin_family == ( infos[i].iiFlags & IFF_BROADCAST ? AF_INET : 0 ),
+            "broadcast address's family %d\n", broadcast->sin_family );
+        ok( !broadcast->sin_addr.s_addr == !( infos[i].iiFlags & IFF_BROADCAST ), "broadcast address\n" );
+        if ( infos[i].iiFlags & IFF_LOOPBACK ) loopback = TRUE;
         winetest_pop_context();
     }
     ok( loopback, "no loopback interface\n" );
-    check_pends( s, code, infos, sizeof(infos), 0, 0, size );
+    check_pends( s, code, infos, sizeof( infos ), 0, 0, size );
     check_pends( s, code, infos, 75, 0xc0000023, WSAEFAULT, 0 );
     closesocket( s );
 }
@@ -454,23 +461,23 @@ static void test_keepalive( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), udp = socket( AF_INET, SOCK_DGRAM, 0 );
     struct tcp_keepalive values = { 1, 5000, 2000 };
     DWORD value = 0;
-    int length = sizeof(value);
+    int length = sizeof( value );
 
-    check_fails( control( s, SIO_KEEPALIVE_VALS, &values, sizeof(values) - 1, NULL, 0 ), WSAEFAULT );
+    check_fails( control( s, SIO_KEEPALIVE_VALS, &values, sizeof( values ) - 1, NULL, 0 ), WSAEFAULT );
     check_fails( control( s, SIO_KEEPALIVE_VALS, NULL, 0, NULL, 0 ), WSAEFAULT );
-    check_clears( control( s, SIO_KEEPALIVE_VALS, &values, sizeof(values), NULL, 0 ), 0 );
+    check_clears( control( s, SIO_KEEPALIVE_VALS, &values, sizeof( values ), NULL, 0 ), 0 );
     ok( !count, "count %lu\n", count );
     check_ok( getsockopt( s, SOL_SOCKET, SO_KEEPALIVE, (char *)&value, &length ) );
     ok( (BYTE)value == 1, "SO_KEEPALIVE %#lx\n", value );
-    length = sizeof(value);
+    length = sizeof( value );
     check_ok( getsockopt( s, IPPROTO_TCP, 3, (char *)&value, &length ) );
     ok( value == 5, "TCP_KEEPALIVE %lu\n", value );
     values.onoff = 0;
-    check_clears( control( s, SIO_KEEPALIVE_VALS, &values, sizeof(values), NULL, 0 ), 0 );
+    check_clears( control( s, SIO_KEEPALIVE_VALS, &values, sizeof( values ), NULL, 0 ), 0 );
     value = 0xcccccccc;
     check_ok( getsockopt( s, SOL_SOCKET, SO_KEEPALIVE, (char *)&value, &length ) );
     ok( !(BYTE)value, "SO_KEEPALIVE %#lx\n", value );
-    check_fails( control( udp, SIO_KEEPALIVE_VALS, &values, sizeof(values), NULL, 0 ), WSAENOPROTOOPT );
+    check_fails( control( udp, SIO_KEEPALIVE_VALS, &values, sizeof( values ), NULL, 0 ), WSAENOPROTOOPT );
     closesocket( s );
     closesocket( udp );
 }
@@ -485,13 +492,13 @@ static void test_connreset( void )
 
     gone = udp_bound( AF_INET, &address );
     closesocket( gone );
-    check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
     set_receive_timeout( s, 1000 );
-    for (int i = 0; i < 10; i++) check_result( send( s, "x", 1, 0 ), 1 );
+    for ( int i = 0; i < 10; i++ ) check_result( send( s, "x", 1, 0 ), 1 );
     check_fails( recv( s, &byte, 1, 0 ), WSAECONNRESET );
-    check_clears( control( s, SIO_UDP_CONNRESET, &off, sizeof(off), NULL, 0 ), 0 );
+    check_clears( control( s, SIO_UDP_CONNRESET, &off, sizeof( off ), NULL, 0 ), 0 );
     check_result( send( s, "x", 1, 0 ), 1 );
-    while (WSAGetLastError() == WSAECONNRESET) recv( s, &byte, 1, 0 );
+    while ( WSAGetLastError() == WSAECONNRESET ) recv( s, &byte, 1, 0 );
     check_fails( recv( s, &byte, 1, 0 ), WSAETIMEDOUT );
     closesocket( s );
 }
@@ -504,14 +511,14 @@ static void test_tcp( void )
     DWORD version = 0;
     BOOL on = TRUE;
 
-    check_ok( control( s, SIO_LOOPBACK_FAST_PATH, &on, sizeof(on), NULL, 0 ) );
-    check_ok( control( s, SIO_TCP_INITIAL_RTO, &rto, sizeof(rto), NULL, 0 ) );
+    check_ok( control( s, SIO_LOOPBACK_FAST_PATH, &on, sizeof( on ), NULL, 0 ) );
+    check_ok( control( s, SIO_TCP_INITIAL_RTO, &rto, sizeof( rto ), NULL, 0 ) );
     closesocket( s );
     tcp_pair( &client, &server );
     check_result( send( client, "12345", 5, 0 ), 5 );
     check_flow( server, client );
-    check_ok( control( client, SIO_TCP_INFO, &version, sizeof(version), &info, sizeof(info) ) );
-    ok( count == sizeof(info), "count %lu\n", count );
+    check_ok( control( client, SIO_TCP_INFO, &version, sizeof( version ), &info, sizeof( info ) ) );
+    ok( count == sizeof( info ), "count %lu\n", count );
     ok( info.State == 4, "state %d\n", info.State );
     ok( info.BytesOut >= 5 && info.Mss, "%llu bytes out, mss %lu\n", info.BytesOut, info.Mss );
     closesocket( client );
@@ -520,7 +527,7 @@ static void test_tcp( void )
 
 START_TEST( ioctl )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_fionbio();
     test_fionread();
     test_atmark();

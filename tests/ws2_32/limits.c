@@ -10,7 +10,10 @@
 /* More infos than one process may have open: WSAENOBUFS until some are used, or their target is gone. */
 static void test_no_buffers( void )
 {
-    enum { MOST = 20000 };
+    enum
+    {
+        MOST = 20000
+    };
     SOCKET client, server, duplicate;
     struct puppet puppet, other;
     WSAPROTOCOL_INFOA first, info;
@@ -20,7 +23,7 @@ static void test_no_buffers( void )
     puppet_create( &puppet, 0 );
     puppet_create( &other, 0 );
     check_ok( WSADuplicateSocketA( client, puppet.pid, &first ) );
-    for (made = 1; made < MOST && !WSADuplicateSocketA( client, puppet.pid, &info ); made++) continue;
+    for ( made = 1; made < MOST && !WSADuplicateSocketA( client, puppet.pid, &info ); made++ ) continue;
     ok( made < MOST, "%d infos are open\n", made );
     ok( made >= 100, "only %d infos\n", made );
     check_fails( WSADuplicateSocketA( client, puppet.pid, &info ), WSAENOBUFS );
@@ -35,7 +38,7 @@ static void test_no_buffers( void )
     ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
     /* so does the target's end */
     puppet_kill( &puppet );
-    for (made = 0; made < 200 && WSADuplicateSocketA( client, other.pid, &info ); made++) Sleep( 20 );
+    for ( made = 0; made < 200 && WSADuplicateSocketA( client, other.pid, &info ); made++ ) Sleep( 20 );
     ok( made < 200, "no room after the target's end, error %d\n", WSAGetLastError() );
     check_ok( closesocket( client ) );
     check_open( server );
@@ -47,33 +50,37 @@ static void test_no_buffers( void )
 /* As many sockets as there can be: WSAEMFILE, for new ones and for duplicates; closing one makes room for one. */
 static void test_no_descriptors( void )
 {
-    enum { MOST = 70000, SOME = 16 };
+    enum
+    {
+        MOST = 70000,
+        SOME = 16
+    };
     static SOCKET sockets[MOST];
     SOCKET client, server, duplicate;
     WSAPROTOCOL_INFOA info;
     int count, i, error;
 
     tcp_pair( &client, &server );
-    for (count = 0; count < MOST; count++)
-        if ((sockets[count] = socket( AF_INET, SOCK_DGRAM, 0 )) == INVALID_SOCKET) break;
+    for ( count = 0; count < MOST; count++ )
+        if ( ( sockets[count] = socket( AF_INET, SOCK_DGRAM, 0 ) ) == INVALID_SOCKET ) break;
     error = WSAGetLastError();
-    if (count == MOST) skip( "no limit within %d sockets\n", MOST );
+    if ( count == MOST ) skip( "no limit within %d sockets\n", MOST );
     else
     {
         ok( error == WSAEMFILE, "got error %d after %d sockets\n", error, count );
         check_no_socket( socket( AF_INET, SOCK_STREAM, 0 ), WSAEMFILE );
         /* the data path needs no more descriptors */
         check_result( send( client, "x", 1, 0 ), 1 );
-        if (WSADuplicateSocketA( client, GetCurrentProcessId(), &info ))
+        if ( WSADuplicateSocketA( client, GetCurrentProcessId(), &info ) )
             ok( WSAGetLastError() == WSAEMFILE, "got error %d\n", WSAGetLastError() );
         else check_no_socket( WSASocketA( FROM_INFO, &info, 0, 0 ), WSAEMFILE );
     }
-    for (i = 0; i < SOME && count; i++) check_ok( closesocket( sockets[--count] ) );
+    for ( i = 0; i < SOME && count; i++ ) check_ok( closesocket( sockets[--count] ) );
     check_ok( WSADuplicateSocketA( client, GetCurrentProcessId(), &info ) );
     duplicate = WSASocketA( FROM_INFO, &info, 0, 0 );
     ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
     check_ok( closesocket( duplicate ) );
-    while (count) closesocket( sockets[--count] );
+    while ( count ) closesocket( sockets[--count] );
     check_ok( closesocket( client ) );
     check_result( recv( server, info.szProtocol, 1, 0 ), 1 );
     check_eof( server );
@@ -87,18 +94,18 @@ static char server_directory[MAX_PATH];
 /* Runs a host shell with the script, and waits for it: the loader runs host programs, but does not wait for them. */
 static BOOL host_shell( const char *script )
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof( startup ) };
     PROCESS_INFORMATION process = { 0 };
     char command[2048], mark[MAX_PATH + 8];
     int i;
 
-    snprintf( mark, sizeof(mark), "Z:%s.mark", server_directory );
+    snprintf( mark, sizeof( mark ), "Z:%s.mark", server_directory );
     DeleteFileA( mark );
-    snprintf( command, sizeof(command), "/bin/sh -c \"%s; : > '%s.mark'\"", script, server_directory );
-    if (!CreateProcessA( "Z:\\bin\\sh", command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process )) return FALSE;
+    snprintf( command, sizeof( command ), "/bin/sh -c \"%s; : > '%s.mark'\"", script, server_directory );
+    if ( !CreateProcessA( "Z:\\bin\\sh", command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process ) ) return FALSE;
     CloseHandle( process.hProcess );
     CloseHandle( process.hThread );
-    for (i = 0; i < 500 && GetFileAttributesA( mark ) == INVALID_FILE_ATTRIBUTES; i++) Sleep( 20 );
+    for ( i = 0; i < 500 && GetFileAttributesA( mark ) == INVALID_FILE_ATTRIBUTES; i++ ) Sleep( 20 );
     DeleteFileA( mark );
     return i < 500;
 }
@@ -116,11 +123,12 @@ static void test_no_server( void )
     check_ok( WSADuplicateSocketA( client, GetCurrentProcessId(), &pending ) );
 
     /* the server of this directory dies, and its directory is a file, so that there cannot be another */
-    snprintf( script, sizeof(script),
+    snprintf( script, sizeof( script ),
               "d='%s'; mv $d $d.away; : > $d; for p in /proc/[0-9]*; do "
-              "if [ $(cat $p/comm)x = ws2serverx ] && grep -qzxF WS2HOST_DIR=$d $p/environ; then kill -9 ${p#/proc/}; fi; done",
+              "if [ $(cat $p/comm)x = ws2serverx ] && grep -qzxF WS2HOST_DIR=$d $p/environ; then kill -9 ${p#/proc/}; "
+              "fi; done",
               server_directory );
-    if (!host_shell( script ))
+    if ( !host_shell( script ) )
     {
         ok( 0, "the host shell did not run\n" );
         return;
@@ -132,7 +140,7 @@ static void test_no_server( void )
     check_flow( server, duplicate );
 
     /* with the directory back, the next call that needs a server has one, and infos are good again */
-    snprintf( script, sizeof(script), "d='%s'; rm -f $d; mv $d.away $d", server_directory );
+    snprintf( script, sizeof( script ), "d='%s'; rm -f $d; mv $d.away $d", server_directory );
     ok( host_shell( script ), "the host shell did not run\n" );
     check_ok( WSADuplicateSocketA( client, GetCurrentProcessId(), &info ) );
     check_ok( closesocket( duplicate ) );
@@ -152,12 +160,12 @@ static void test_no_server( void )
 START_TEST( limits )
 {
     support_begin();
-    if (!GetModuleHandleA( "ws2host.dll" )) skip( "not ws2host: no limits to reach\n" );
+    if ( !GetModuleHandleA( "ws2host.dll" ) ) skip( "not ws2host: no limits to reach\n" );
     else
     {
         test_no_buffers();
         test_no_descriptors();
-        if (GetEnvironmentVariableA( "WS2HOST_DIR", server_directory, sizeof(server_directory) )) test_no_server();
+        if ( GetEnvironmentVariableA( "WS2HOST_DIR", server_directory, sizeof( server_directory ) ) ) test_no_server();
         else skip( "WS2HOST_DIR is not set: the server may be somebody else's\n" );
     }
     support_end();

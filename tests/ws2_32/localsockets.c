@@ -6,10 +6,10 @@
 
 static int local_address( struct sockaddr_un *address, const char *path )
 {
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->sun_family = AF_UNIX;
     strcpy( address->sun_path, path );
-    return sizeof(*address);
+    return sizeof( *address );
 }
 
 static SOCKET local_socket( void )
@@ -36,7 +36,7 @@ static void test_wide_path( const char *path, const WCHAR *wide )
     client = local_socket();
 
     check_ok( bind( listener, (struct sockaddr *)&address, size ) );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getsockname( listener, (struct sockaddr *)&found, &length ) );
     ok( found.sun_family == AF_UNIX && !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
     ok( GetFileAttributesW( wide ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
@@ -45,21 +45,21 @@ static void test_wide_path( const char *path, const WCHAR *wide )
     check_fails( bind( other, (struct sockaddr *)&address, size ), WSAEADDRINUSE );
 
     check_ok( connect( client, (struct sockaddr *)&address, size ) );
-    memset( &found, 0xcc, sizeof(found) );
-    length = sizeof(found);
+    memset( &found, 0xcc, sizeof( found ) );
+    length = sizeof( found );
     server = accept( listener, (struct sockaddr *)&found, &length );
     ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
     ok( found.sun_family == AF_UNIX && !found.sun_path[0], "the peer is %s\n", found.sun_path );
     check_flow( client, server );
     check_flow( server, client );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getsockname( server, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
 
-    check_ok( WSAIoctl( client, GETPEERPID, NULL, 0, &pid, sizeof(pid), &bytes, NULL, NULL ) );
+    check_ok( WSAIoctl( client, GETPEERPID, NULL, 0, &pid, sizeof( pid ), &bytes, NULL, NULL ) );
     ok( pid == GetCurrentProcessId(), "peer %lu, this is %lu\n", pid, GetCurrentProcessId() );
 
     /* a second descriptor of the same socket */
@@ -100,7 +100,7 @@ static void test_replaced( const char *path )
 {
     SOCKET first = local_socket(), second = local_socket(), client, server;
     struct sockaddr_un address, found;
-    int size = local_address( &address, path ), length = sizeof(found);
+    int size = local_address( &address, path ), length = sizeof( found );
 
     check_ok( bind( first, (struct sockaddr *)&address, size ) );
     check_fails( bind( first, (struct sockaddr *)&address, size ), WSAEINVAL );
@@ -138,8 +138,8 @@ static void test_names( const char *path, const char *own_path )
 {
     SOCKET listener = local_socket(), client = local_socket(), server;
     struct sockaddr_un address, own, found;
-    int size = local_address( &address, path ), length = sizeof(found);
-    char room[sizeof(found) + 16];
+    int size = local_address( &address, path ), length = sizeof( found );
+    char room[sizeof( found ) + 16];
 
     local_address( &own, own_path );
     check_fails( getsockname( listener, (struct sockaddr *)&found, &length ), WSAEINVAL );
@@ -149,24 +149,24 @@ static void test_names( const char *path, const char *own_path )
     check_ok( listen( listener, 1 ) );
     check_ok( bind( client, (struct sockaddr *)&own, size ) );
     check_ok( connect( client, (struct sockaddr *)&address, size ) );
-    length = sizeof(found) - 1;
+    length = sizeof( found ) - 1;
     check_no_socket( accept( listener, (struct sockaddr *)&found, &length ), WSAEFAULT );
-    memset( room, 0xcc, sizeof(room) );
-    length = sizeof(room);
+    memset( room, 0xcc, sizeof( room ) );
+    length = sizeof( room );
     server = accept( listener, (struct sockaddr *)room, &length );
     ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
-    ok( length == sizeof(found), "length %d\n", length );
-    memcpy( &found, room, sizeof(found) );
+    ok( length == sizeof( found ), "length %d\n", length );
+    memcpy( &found, room, sizeof( found ) );
     ok( found.sun_family == AF_UNIX && !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
-    ok( (unsigned char)room[sizeof(found)] == 0xcc, "written past the address\n" );
-    length = sizeof(found);
+    ok( (unsigned char)room[sizeof( found )] == 0xcc, "written past the address\n" );
+    length = sizeof( found );
     check_ok( getpeername( server, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
     check_ok( getsockname( client, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
-    length = sizeof(found) - 1;
+    length = sizeof( found ) - 1;
     check_fails( getsockname( client, (struct sockaddr *)&found, &length ), WSAEFAULT );
-    length = sizeof(found);
+    length = sizeof( found );
     check_fails( getpeername( client, memory_read_only(), &length ), WSAEFAULT );
     check_fails( getsockname( client, NULL, &length ), WSAEFAULT );
     check_fails( connect( client, (struct sockaddr *)&address, size ), WSAEISCONN );
@@ -176,7 +176,7 @@ static void test_names( const char *path, const char *own_path )
     closesocket( listener );
     ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
     ok( DeleteFileA( own_path ), "error %lu\n", GetLastError() );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getsockname( server, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
     check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
@@ -228,14 +228,14 @@ static void test_refused( void )
     ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
     WriteFile( file, "/etc/hosts\n", 11, &written, NULL );
     CloseHandle( file );
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         int size = local_address( &address, rows[i].path );
 
         winetest_push_context( "%u %s", i, rows[i].path );
-        if (rows[i].size) size = rows[i].size;
+        if ( rows[i].size ) size = rows[i].size;
         s = local_socket();
-        if (rows[i].step == STEP_BIND) check_fails( bind( s, (struct sockaddr *)&address, size ), rows[i].error );
+        if ( rows[i].step == STEP_BIND ) check_fails( bind( s, (struct sockaddr *)&address, size ), rows[i].error );
         else check_fails( connect( s, (struct sockaddr *)&address, size ), rows[i].error );
         closesocket( s );
         winetest_pop_context();
@@ -243,20 +243,20 @@ static void test_refused( void )
     DeleteFileA( "plain.txt" );
 
     s = local_socket();
-    memset( &address, 'a', sizeof(address) );
+    memset( &address, 'a', sizeof( address ) );
     address.sun_family = AF_UNIX;
-    check_fails( bind( s, (struct sockaddr *)&address, sizeof(address) ), WSAEINVAL ); /* no NUL */
-    check_fails( connect( s, (struct sockaddr *)&address, sizeof(address) ), WSAEINVAL );
-    check_fails( bind( s, (struct sockaddr *)&internet, sizeof(internet) ), WSAEAFNOSUPPORT );
-    check_fails( connect( s, (struct sockaddr *)&internet, sizeof(internet) ), WSAEAFNOSUPPORT );
-    check_fails( bind( s, NULL, sizeof(address) ), WSAEFAULT );
-    check_fails( bind( s, memory_unmapped(), sizeof(address) ), WSAEFAULT );
-    check_fails( connect( s, memory_unmapped(), sizeof(address) ), WSAEFAULT );
+    check_fails( bind( s, (struct sockaddr *)&address, sizeof( address ) ), WSAEINVAL ); /* no NUL */
+    check_fails( connect( s, (struct sockaddr *)&address, sizeof( address ) ), WSAEINVAL );
+    check_fails( bind( s, (struct sockaddr *)&internet, sizeof( internet ) ), WSAEAFNOSUPPORT );
+    check_fails( connect( s, (struct sockaddr *)&internet, sizeof( internet ) ), WSAEAFNOSUPPORT );
+    check_fails( bind( s, NULL, sizeof( address ) ), WSAEFAULT );
+    check_fails( bind( s, memory_unmapped(), sizeof( address ) ), WSAEFAULT );
+    check_fails( connect( s, memory_unmapped(), sizeof( address ) ), WSAEFAULT );
     closesocket( s );
     local_address( &address, "inet.sk" );
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( bind( s, (struct sockaddr *)&address, sizeof(address) ), WSAEAFNOSUPPORT );
-    check_fails( connect( s, (struct sockaddr *)&address, sizeof(address) ), WSAEAFNOSUPPORT );
+    check_fails( bind( s, (struct sockaddr *)&address, sizeof( address ) ), WSAEAFNOSUPPORT );
+    check_fails( connect( s, (struct sockaddr *)&address, sizeof( address ) ), WSAEAFNOSUPPORT );
     ok( GetFileAttributesA( "inet.sk" ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
     closesocket( s );
 }
@@ -267,7 +267,7 @@ static void test_lengths( const char *path )
     static const int more[] = { 0, 1 };
     struct sockaddr_un address;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( more ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( more ); i++ )
     {
         SOCKET listener = local_socket(), client = local_socket();
 
@@ -275,8 +275,8 @@ static void test_lengths( const char *path )
         check_ok( bind( listener, (struct sockaddr *)&address, 2 + strlen( path ) + more[i] ) );
         check_ok( listen( listener, 1 ) );
         /* what stands behind the NUL is nobody's */
-        memset( address.sun_path + strlen( path ) + 1, 'x', sizeof(address.sun_path) - strlen( path ) - 1 );
-        check_ok( connect( client, (struct sockaddr *)&address, sizeof(address) ) );
+        memset( address.sun_path + strlen( path ) + 1, 'x', sizeof( address.sun_path ) - strlen( path ) - 1 );
+        check_ok( connect( client, (struct sockaddr *)&address, sizeof( address ) ) );
         closesocket( client );
         closesocket( listener );
         ok( DeleteFileA( path ), "error %lu\n", GetLastError() );
@@ -287,17 +287,18 @@ static void test_lengths( const char *path )
 static void test_spellings( const char *directory )
 {
     char absolute[MAX_PATH], slashes[MAX_PATH], rooted[MAX_PATH], upper[MAX_PATH];
-    const char *const spellings[] = { absolute, slashes, rooted, upper, "spelt.sk", ".\\spelt.sk", "./spelt.sk", "SPELT.SK" };
+    const char *const spellings[] = { absolute,   slashes,       rooted,       upper,
+                                      "spelt.sk", ".\\spelt.sk", "./spelt.sk", "SPELT.SK" };
     struct sockaddr_un address;
 
-    snprintf( absolute, sizeof(absolute), "%sspelt.sk", directory );
+    snprintf( absolute, sizeof( absolute ), "%sspelt.sk", directory );
     strcpy( slashes, absolute );
-    for (char *c = slashes; *c; c++)
-        if (*c == '\\') *c = '/';
+    for ( char *c = slashes; *c; c++ )
+        if ( *c == '\\' ) *c = '/';
     strcpy( rooted, absolute + 2 ); /* of the current drive */
     strcpy( upper, absolute );
     CharUpperA( upper );
-    for (unsigned int i = 0; i < ARRAY_SIZE( spellings ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( spellings ); i++ )
     {
         SOCKET listener = local_socket();
 
@@ -305,7 +306,7 @@ static void test_spellings( const char *directory )
         check_ok( bind( listener, (struct sockaddr *)&address, local_address( &address, spellings[i] ) ) );
         check_ok( listen( listener, 8 ) );
         ok( GetFileAttributesA( "spelt.sk" ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
-        for (unsigned int j = 0; j < ARRAY_SIZE( spellings ); j++)
+        for ( unsigned int j = 0; j < ARRAY_SIZE( spellings ); j++ )
         {
             SOCKET client = local_socket();
 
@@ -326,21 +327,21 @@ static void test_long( const char *directory )
     char old[MAX_PATH], path[108], deep[32] = "";
     WCHAR wide[108];
 
-    snprintf( deep, sizeof(deep), "%.30s", "a folder with a rather long name" );
-    GetCurrentDirectoryA( sizeof(old), old );
-    for (unsigned int i = 0; i < 4; i++)
+    snprintf( deep, sizeof( deep ), "%.30s", "a folder with a rather long name" );
+    GetCurrentDirectoryA( sizeof( old ), old );
+    for ( unsigned int i = 0; i < 4; i++ )
     {
         CreateDirectoryA( deep, NULL );
         ok( SetCurrentDirectoryA( deep ), "error %lu\n", GetLastError() );
     }
-    memset( path, 'p', sizeof(path) );
+    memset( path, 'p', sizeof( path ) );
     path[107] = 0;
     test_path( path );
-    memset( path, 0, sizeof(path) );
-    for (unsigned int i = 0; i + 3 <= sizeof(path) - 3; i += 3) memcpy( path + i, "\xe2\x98\x83", 3 );
+    memset( path, 0, sizeof( path ) );
+    for ( unsigned int i = 0; i + 3 <= sizeof( path ) - 3; i += 3 ) memcpy( path + i, "\xe2\x98\x83", 3 );
     MultiByteToWideChar( CP_UTF8, 0, path, -1, wide, ARRAY_SIZE( wide ) );
     test_wide_path( path, wide );
-    for (unsigned int i = 0; i < 4; i++)
+    for ( unsigned int i = 0; i < 4; i++ )
     {
         SetCurrentDirectoryA( ".." );
         ok( RemoveDirectoryA( deep ), "error %lu\n", GetLastError() );
@@ -354,27 +355,27 @@ static void test_abstract( void )
 {
     SOCKET listener = local_socket(), client = local_socket(), server;
     struct sockaddr_un address = { .sun_family = AF_UNIX }, found;
-    int length = sizeof(found), error;
+    int length = sizeof( found ), error;
 
-    snprintf( address.sun_path + 1, sizeof(address.sun_path) - 1, "ws2host test %lu", GetCurrentProcessId() );
-    check_fails( connect( client, (struct sockaddr *)&address, sizeof(address) ), WSAECONNREFUSED );
-    error = bind( listener, (struct sockaddr *)&address, sizeof(address) ) ? WSAGetLastError() : 0;
+    snprintf( address.sun_path + 1, sizeof( address.sun_path ) - 1, "ws2host test %lu", GetCurrentProcessId() );
+    check_fails( connect( client, (struct sockaddr *)&address, sizeof( address ) ), WSAECONNREFUSED );
+    error = bind( listener, (struct sockaddr *)&address, sizeof( address ) ) ? WSAGetLastError() : 0;
     ok( !error || broken( error == WSAEINVAL ), "error %d\n", error ); /* documented, and not in every version */
-    if (!error)
+    if ( !error )
     {
         check_ok( getsockname( listener, (struct sockaddr *)&found, &length ) );
-        ok( length == sizeof(found) && !memcmp( &found, &address, sizeof(found) ), "length %d, name %s\n", length,
+        ok( length == sizeof( found ) && !memcmp( &found, &address, sizeof( found ) ), "length %d, name %s\n", length,
             found.sun_path + 1 );
         check_ok( listen( listener, 1 ) );
         ok( GetFileAttributesA( address.sun_path + 1 ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
         closesocket( client );
         client = local_socket();
-        check_fails( bind( client, (struct sockaddr *)&address, sizeof(address) ), WSAEADDRINUSE );
-        check_ok( connect( client, (struct sockaddr *)&address, sizeof(address) ) );
+        check_fails( bind( client, (struct sockaddr *)&address, sizeof( address ) ), WSAEADDRINUSE );
+        check_ok( connect( client, (struct sockaddr *)&address, sizeof( address ) ) );
         server = accept_one( listener );
         check_flow( client, server );
         check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
-        ok( !memcmp( &found, &address, sizeof(found) ), "name %s\n", found.sun_path + 1 );
+        ok( !memcmp( &found, &address, sizeof( found ) ), "name %s\n", found.sun_path + 1 );
         closesocket( server );
     }
     closesocket( client );
@@ -403,9 +404,9 @@ void func_localsockets( void )
     char directory[MAX_PATH], old[MAX_PATH], path[MAX_PATH + 8];
     SOCKET s;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     s = socket( AF_UNIX, SOCK_STREAM, 0 );
-    if (s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT)
+    if ( s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT )
     {
         win_skip( "there is no AF_UNIX\n" );
         support_end();
@@ -414,12 +415,12 @@ void func_localsockets( void )
     closesocket( s );
 
     test_creation();
-    GetTempPathA( sizeof(directory), directory );
-    snprintf( path, sizeof(path), "%s%s", directory, "local.sk" );
+    GetTempPathA( sizeof( directory ), directory );
+    snprintf( path, sizeof( path ), "%s%s", directory, "local.sk" );
     test_path( path );
     test_replaced( path );
     test_lengths( path );
-    GetCurrentDirectoryA( sizeof(old), old );
+    GetCurrentDirectoryA( sizeof( old ), old );
     ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
     test_path( "relative.sk" );
     test_wide_path( "gr\xc3\xbc\xc3\x9f\x65 \xe2\x98\x83.sk", L"gr\x00fc\x00df\x65 \x2603.sk" );

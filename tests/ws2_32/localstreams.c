@@ -9,10 +9,10 @@ static const char listener_path[] = "streams.sk", client_path[] = "client.sk";
 
 static int set_path( union address *address, const char *path )
 {
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->any.sa_family = AF_UNIX;
     strcpy( ( (struct sockaddr_un *)address )->sun_path, path );
-    return sizeof(struct sockaddr_un);
+    return sizeof( struct sockaddr_un );
 }
 
 static const char *path_of( const void *address ) { return ( (const struct sockaddr_un *)address )->sun_path; }
@@ -68,8 +68,8 @@ static void *extension( SOCKET s, GUID guid )
     void *function = NULL;
     DWORD bytes;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &function, sizeof(function), &bytes,
-                        NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &function, sizeof( function ),
+                        &bytes, NULL, NULL ) );
     return function;
 }
 
@@ -98,7 +98,7 @@ static void test_accept_ex( void )
         BOOL bound;
     } rows[] = { { 126, 0, FALSE }, { 116, 0, FALSE }, { 126, 8, TRUE }, { 116, 8, TRUE } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         SOCKET listener = local_listener(), acceptor = local_socket(), client;
         LPFN_ACCEPTEX accept_ex = extension( listener, accept_guid );
@@ -111,27 +111,27 @@ static void test_accept_ex( void )
         DWORD bytes;
 
         winetest_push_context( "%u", i );
-        check_error( accept_ex( listener, acceptor, buffer, rows[i].receive, rows[i].room, rows[i].room, &bytes, &ov ), FALSE,
-                     WSA_IO_PENDING );
+        check_error( accept_ex( listener, acceptor, buffer, rows[i].receive, rows[i].room, rows[i].room, &bytes, &ov ),
+                     FALSE, WSA_IO_PENDING );
         client = rows[i].bound ? local_bound( client_path ) : local_socket();
         check_ok( connect( client, &address.any, set_path( &address, listener_path ) ) );
-        if (rows[i].receive)
+        if ( rows[i].receive )
         {
             ok( WaitForSingleObject( ov.hEvent, 100 ) == WAIT_TIMEOUT, "it does not wait for data\n" );
             check_result( send( client, "data", 4, 0 ), 4 );
         }
         check_end( listener, &ov, 0, rows[i].receive ? 4 : 0 );
-        if (rows[i].receive) ok( !memcmp( buffer, "data", 4 ), "other data\n" );
+        if ( rows[i].receive ) ok( !memcmp( buffer, "data", 4 ), "other data\n" );
         get_addresses( buffer, rows[i].receive, rows[i].room, rows[i].room, &local, &local_length, &remote,
                        &remote_length );
-        ok( local_length == sizeof(struct sockaddr_un) && local->sa_family == AF_UNIX &&
+        ok( local_length == sizeof( struct sockaddr_un ) && local->sa_family == AF_UNIX &&
                 !strcmp( path_of( local ), listener_path ),
             "length %d, path %s\n", local_length, path_of( local ) );
-        ok( remote_length == sizeof(struct sockaddr_un) && remote->sa_family == AF_UNIX &&
+        ok( remote_length == sizeof( struct sockaddr_un ) && remote->sa_family == AF_UNIX &&
                 !strcmp( path_of( remote ), rows[i].bound ? client_path : "" ),
             "length %d, path %s\n", remote_length, path_of( remote ) );
-        check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
-        length = sizeof(found);
+        check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
+        length = sizeof( found );
         check_ok( getsockname( acceptor, &found.any, &length ) );
         ok( !strcmp( path_of( &found ), listener_path ), "path %s\n", path_of( &found ) );
         check_flow( client, acceptor );
@@ -154,23 +154,24 @@ static void test_connect_ex( void )
     LPFN_DISCONNECTEX disconnect_ex = extension( client, disconnect_guid );
     OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
     union address address, found;
-    int length = sizeof(found), begun;
+    int length = sizeof( found ), begun;
     char buffer[8];
     SOCKET s;
 
     s = local_socket();
-    check_error( connect_ex( s, &address.any, set_path( &address, listener_path ), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
+    check_error( connect_ex( s, &address.any, set_path( &address, listener_path ), NULL, 0, NULL, &ov ), FALSE,
+                 WSAEINVAL );
     closesocket( s );
     begun = connect_ex( client, &address.any, set_path( &address, listener_path ), (char *)"hello", 5, NULL, &ov );
     ok( begun || WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
     check_end( client, &ov, 0, 5 );
     check_ok( setsockopt( client, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 ) );
-    memset( &found, 0xcc, sizeof(found) );
+    memset( &found, 0xcc, sizeof( found ) );
     server = accept( listener, &found.any, &length );
     ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
     ok( !strcmp( path_of( &found ), client_path ), "path %s\n", path_of( &found ) );
     check_result( recv( server, buffer, 5, MSG_WAITALL ), 5 );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getpeername( client, &found.any, &length ) );
     ok( !strcmp( path_of( &found ), listener_path ), "path %s\n", path_of( &found ) );
 
@@ -178,7 +179,7 @@ static void test_connect_ex( void )
     check_result( disconnect_ex( client, NULL, TF_REUSE_SOCKET, 0 ), TRUE );
     check_eof( server );
     closesocket( server );
-    length = sizeof(found);
+    length = sizeof( found );
     check_ok( getsockname( client, &found.any, &length ) );
     ok( !strcmp( path_of( &found ), client_path ), "path %s\n", path_of( &found ) );
     ResetEvent( ov.hEvent );
@@ -197,7 +198,7 @@ static void test_connect_ex( void )
     ResetEvent( ov.hEvent );
     begun = connect_ex( client, &address.any, set_path( &address, listener_path ), NULL, 0, NULL, &ov );
     ok( !begun, "connected\n" );
-    if (WSAGetLastError() == WSA_IO_PENDING) check_end( client, &ov, WSAECONNREFUSED, 0 );
+    if ( WSAGetLastError() == WSA_IO_PENDING ) check_end( client, &ov, WSAECONNREFUSED, 0 );
     else ok( WSAGetLastError() == WSAECONNREFUSED, "error %d\n", WSAGetLastError() );
     closesocket( client );
     DeleteFileA( client_path );
@@ -216,15 +217,15 @@ static void test_overlapped( void )
     SOCKET client, server;
     union address from;
     char buffer[64], *block;
-    int from_size = sizeof(from);
-    WSABUF data = { sizeof(buffer), buffer };
+    int from_size = sizeof( from );
+    WSABUF data = { sizeof( buffer ), buffer };
 
     local_pair( &client, &server );
     check_fails( WSARecv( server, &data, 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
     check_result( send( client, "first", 5, 0 ), 5 );
     check_end( server, &ov, 0, 5 );
     /* a stream's data comes without an address */
-    memset( &from, 0xcc, sizeof(from) );
+    memset( &from, 0xcc, sizeof( from ) );
     ResetEvent( ov.hEvent );
     check_fails( WSARecvFrom( server, &data, 1, NULL, &flags, &from.any, &from_size, &ov, NULL ), WSA_IO_PENDING );
     check_result( send( client, "second", 6, 0 ), 6 );
@@ -236,7 +237,7 @@ static void test_overlapped( void )
         GetLastError() );
     check_end( client, &ov, 0, 9 );
     ResetEvent( ov.hEvent );
-    ok( ReadFile( (HANDLE)server, buffer, sizeof(buffer), &bytes, &ov ) || GetLastError() == ERROR_IO_PENDING,
+    ok( ReadFile( (HANDLE)server, buffer, sizeof( buffer ), &bytes, &ov ) || GetLastError() == ERROR_IO_PENDING,
         "error %lu\n", GetLastError() );
     check_end( server, &ov, 0, 9 );
 
@@ -258,19 +259,20 @@ static void test_overlapped( void )
     ov.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     ok( !WSASend( client, &data, 1, NULL, 0, &ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING, "error %d\n",
         WSAGetLastError() );
-    for (bytes = 0; bytes < data.len;)
+    for ( bytes = 0; bytes < data.len; )
     {
         int n = recv( server, block, 0x10000, 0 );
 
         ok( n > 0, "error %d after %lu bytes\n", WSAGetLastError(), bytes );
-        if (n <= 0) break;
+        if ( n <= 0 ) break;
         bytes += n;
     }
     check_end( client, &ov, 0, 0x400000 );
     free( block );
 
     /* the end */
-    check_fails( WSARecv( server, ( &( WSABUF ){ sizeof(buffer), buffer } ), 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
+    check_fails( WSARecv( server, ( &( WSABUF ){ sizeof( buffer ), buffer } ), 1, NULL, &flags, &ov, NULL ),
+                 WSA_IO_PENDING );
     check_ok( closesocket( client ) );
     ok( GetQueuedCompletionStatus( port, &bytes, &key, &taken, 10000 ) && !bytes, "%lu bytes\n", bytes );
     closesocket( server );
@@ -280,7 +282,7 @@ static void test_overlapped( void )
 static void test_blocking_and_shutdown( void )
 {
     struct linger linger = { 1, 3 };
-    int length = sizeof(linger), value;
+    int length = sizeof( linger ), value;
     SOCKET client, server;
     char buffer[8];
     u_long count;
@@ -303,11 +305,11 @@ static void test_blocking_and_shutdown( void )
     check_result( sendto( client, "x", 1, 0, (struct sockaddr *)buffer, 3 ), 1 );
     check_result( recv( server, buffer, 1, 0 ), 1 );
 
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
-    memset( &linger, 0, sizeof(linger) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
+    memset( &linger, 0, sizeof( linger ) );
     check_ok( getsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, &length ) );
     ok( linger.l_onoff && linger.l_linger == 3, "linger %d %d\n", linger.l_onoff, linger.l_linger );
-    length = sizeof(value);
+    length = sizeof( value );
     check_ok( getsockopt( client, SOL_SOCKET, SO_TYPE, (char *)&value, &length ) );
     ok( value == SOCK_STREAM, "type %d\n", value );
     check_ok( getsockopt( client, SOL_SOCKET, SO_ERROR, (char *)&value, &length ) );
@@ -336,15 +338,17 @@ static void check_events_( int line, SOCKET s, HANDLE event, LONG expected )
 
     ok_( __FILE__, line )( WaitForSingleObject( event, 10000 ) == WAIT_OBJECT_0, "no event\n" );
     /* two that come together may be told one after the other */
-    for (DWORD end = GetTickCount() + 10000; ( events.lNetworkEvents & expected ) != expected && GetTickCount() < end;)
+    for ( DWORD end = GetTickCount() + 10000;
+          ( events.lNetworkEvents & expected ) != expected && GetTickCount() < end; )
     {
         WSANETWORKEVENTS more;
 
-        if (WSAEnumNetworkEvents( s, event, &more )) break;
+        if ( WSAEnumNetworkEvents( s, event, &more ) ) break;
         events.lNetworkEvents |= more.lNetworkEvents;
         Sleep( 1 );
     }
-    ok_( __FILE__, line )( events.lNetworkEvents == expected, "events %#lx, expected %#lx\n", events.lNetworkEvents, expected );
+    ok_( __FILE__, line )( events.lNetworkEvents == expected, "events %#lx, expected %#lx\n", events.lNetworkEvents,
+                           expected );
 }
 #define check_events( s, event, expected ) check_events_( __LINE__, s, event, expected )
 
@@ -451,22 +455,23 @@ static void test_afd( void )
     NTSTATUS status;
 
     strcpy( input.address.sun_path, client_path );
-    memset( &found, 0xcc, sizeof(found) );
-    status = NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_BIND, &input, sizeof(input), &found,
-                                    sizeof(found) );
+    memset( &found, 0xcc, sizeof( found ) );
+    status = NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_BIND, &input, sizeof( input ),
+                                    &found, sizeof( found ) );
     ok( !status || status == NT_PENDING, "status %#lx\n", status );
     ok( WaitForSingleObject( event, 10000 ) == WAIT_OBJECT_0, "it does not end\n" );
-    ok( !iosb.Status && iosb.Information == sizeof(found), "status %#lx, %llu bytes\n", iosb.Status, iosb.Information );
+    ok( !iosb.Status && iosb.Information == sizeof( found ), "status %#lx, %llu bytes\n", iosb.Status,
+        iosb.Information );
     ok( !strcmp( found.sun_path, client_path ), "path %s\n", found.sun_path );
-    memset( &found, 0xcc, sizeof(found) );
+    memset( &found, 0xcc, sizeof( found ) );
     check_status( NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_GETSOCKNAME, NULL, 0, &found,
-                                         sizeof(found) ),
+                                         sizeof( found ) ),
                   0 );
     ok( found.sun_family == AF_UNIX && !strcmp( found.sun_path, client_path ), "path %s\n", found.sun_path );
     closesocket( s );
     s = local_socket();
-    status = NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_BIND, &input, sizeof(input), &found,
-                                    sizeof(found) );
+    status = NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_BIND, &input, sizeof( input ),
+                                    &found, sizeof( found ) );
     ok( status == NT_SHARING_VIOLATION || ( status == NT_PENDING && iosb.Status == NT_SHARING_VIOLATION ),
         "status %#lx, %#lx\n", status, iosb.Status );
     closesocket( s );
@@ -493,7 +498,8 @@ static void test_duplicates( void )
 
     puppet_create( &puppet, 0 );
     check_ok( WSADuplicateSocketW( listener, puppet.pid, &info ) );
-    ok( info.iAddressFamily == AF_UNIX && info.iSocketType == SOCK_STREAM && !info.iProtocol && info.iMaxSockAddr == 110,
+    ok( info.iAddressFamily == AF_UNIX && info.iSocketType == SOCK_STREAM && !info.iProtocol &&
+            info.iMaxSockAddr == 110,
         "family %d, type %d, protocol %d\n", info.iAddressFamily, info.iSocketType, info.iProtocol );
     there = puppet_open_w( &puppet, &info, 0 );
     ok( there != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
@@ -530,7 +536,8 @@ static void test_duplicates( void )
 
 static void test_inherited( void )
 {
-    SOCKET listener = local_listener(), client = local_connected(), server = accept_one( listener ), fresh = local_socket();
+    SOCKET listener = local_listener(), client = local_connected(), server = accept_one( listener ),
+           fresh = local_socket();
     SOCKET copy = INVALID_SOCKET, there;
     struct puppet puppet;
     char buffer[8];
@@ -583,7 +590,7 @@ static void test_peer_process( void )
     struct puppet puppet;
     DWORD pid = 0, bytes;
 
-    check_fails( WSAIoctl( listener, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof(pid), &bytes, NULL, NULL ),
+    check_fails( WSAIoctl( listener, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof( pid ), &bytes, NULL, NULL ),
                  WSAENOTCONN );
     puppet_create( &puppet, 0 );
     puppet.message->family = AF_UNIX;
@@ -594,15 +601,17 @@ static void test_peer_process( void )
     set_path( &puppet.message->address, listener_path );
     check_ok( puppet_do_on( &puppet, PUPPET_CONNECT, there ) );
     server = accept_one( listener );
-    check_ok( WSAIoctl( server, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof(pid), &bytes, NULL, NULL ) );
-    ok( pid == puppet.pid && bytes == sizeof(pid), "process %lu, expected %lu; %lu bytes\n", pid, puppet.pid, bytes );
-    check_fails( WSAIoctl( server, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof(pid) - 1, &bytes, NULL, NULL ), WSAEFAULT );
+    check_ok( WSAIoctl( server, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof( pid ), &bytes, NULL, NULL ) );
+    ok( pid == puppet.pid && bytes == sizeof( pid ), "process %lu, expected %lu; %lu bytes\n", pid, puppet.pid, bytes );
+    check_fails( WSAIoctl( server, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof( pid ) - 1, &bytes, NULL, NULL ),
+                 WSAEFAULT );
     closesocket( server );
     puppet_destroy( &puppet );
     closesocket( listener );
     DeleteFileA( listener_path );
     tcp_pair( &client, &server );
-    check_fails( WSAIoctl( client, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof(pid), &bytes, NULL, NULL ), WSAEOPNOTSUPP );
+    check_fails( WSAIoctl( client, SIO_AF_UNIX_GETPEERPID, NULL, 0, &pid, sizeof( pid ), &bytes, NULL, NULL ),
+                 WSAEOPNOTSUPP );
     closesocket( client );
     closesocket( server );
 }
@@ -612,11 +621,11 @@ void func_localstreams( void )
     char directory[MAX_PATH];
     SOCKET s;
 
-    if (support_begin()) return;
-    GetTempPathA( sizeof(directory), directory );
+    if ( support_begin() ) return;
+    GetTempPathA( sizeof( directory ), directory );
     ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
     s = socket( AF_UNIX, SOCK_STREAM, 0 );
-    if (s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT)
+    if ( s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT )
     {
         win_skip( "there is no AF_UNIX\n" );
         support_end();

@@ -16,14 +16,14 @@ static void test_arguments( void )
     WSAQUERYSETW query = { 0 };
     HANDLE handle = NULL;
 
-    ok( sizeof(query) == ( sizeof(void *) == 8 ? 120 : 60 ), "size %d\n", (int)sizeof(query) );
+    ok( sizeof( query ) == ( sizeof( void * ) == 8 ? 120 : 60 ), "size %d\n", (int)sizeof( query ) );
     check_fails( guarded( WSALookupServiceBeginW( NULL, 0, &handle ) ), WSAEFAULT );
     check_fails( guarded( WSALookupServiceBeginW( &query, 0, NULL ) ), WSAEFAULT );
     check_fails( WSALookupServiceBeginW( &query, 0, &handle ), WSAEINVAL );
     check_fails( guarded( WSALookupServiceBeginW( NULL, LUP_RETURN_ALL | LUP_DEEP, &handle ) ), WSAEFAULT );
     check_fails( guarded( WSALookupServiceBeginA( NULL, 0, &handle ) ), WSAEFAULT );
     check_fails( WSALookupServiceEnd( NULL ), ERROR_INVALID_HANDLE );
-    query.dwSize = sizeof(query);
+    query.dwSize = sizeof( query );
     check_fails( guarded( WSALookupServiceBeginW( &query, LUP_RETURN_ALL | LUP_DEEP, NULL ) ), WSAEFAULT );
     query.dwNameSpace = 0xdead;
     ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL, &handle ) == SOCKET_ERROR,
@@ -32,7 +32,7 @@ static void test_arguments( void )
 
 static void test_networks( void )
 {
-    WSAQUERYSETW query = { .dwSize = sizeof(query) };
+    WSAQUERYSETW query = { .dwSize = sizeof( query ) };
     char buffer[4096];
     WSAQUERYSETW *result = (WSAQUERYSETW *)buffer;
     HANDLE handle = NULL;
@@ -41,27 +41,27 @@ static void test_networks( void )
 
     check_ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL | LUP_DEEP, &handle ) );
     ok( handle != NULL && handle != INVALID_HANDLE_VALUE, "handle %p\n", handle );
-    for (; count < 100; count++)
+    for ( ; count < 100; count++ )
     {
-        size = sizeof(buffer);
+        size = sizeof( buffer );
         WSASetLastError( ERROR_UNTOUCHED );
-        if (WSALookupServiceNextW( handle, 0, &size, result )) break;
+        if ( WSALookupServiceNextW( handle, 0, &size, result ) ) break;
         ok( result->lpszServiceInstanceName && *result->lpszServiceInstanceName, "a network without a name\n" );
         ok( (char *)result->lpszServiceInstanceName > buffer &&
-            (char *)result->lpszServiceInstanceName < buffer + sizeof(buffer), "the name is elsewhere\n" );
-        if (result->lpBlob)
+                (char *)result->lpszServiceInstanceName < buffer + sizeof( buffer ),
+            "the name is elsewhere\n" );
+        if ( result->lpBlob )
         {
             DWORD at = 0, header[3];
 
-            do
-            {
-                memcpy( header, result->lpBlob->pBlobData + at, sizeof(header) );
+            do {
+                memcpy( header, result->lpBlob->pBlobData + at, sizeof( header ) );
                 ok( header[0] <= 4, "blob type %lu\n", header[0] );
-                ok( header[1] >= sizeof(header) && at + header[1] <= result->lpBlob->cbSize, "blob size %lu\n",
+                ok( header[1] >= sizeof( header ) && at + header[1] <= result->lpBlob->cbSize, "blob size %lu\n",
                     header[1] );
                 ok( !header[2] || header[2] > at, "next at %lu\n", header[2] );
                 at = header[2];
-            } while (at && at < result->lpBlob->cbSize);
+            } while ( at && at < result->lpBlob->cbSize );
         }
     }
     ok( WSAGetLastError() == WSA_E_NO_MORE, "error %d\n", WSAGetLastError() );
@@ -71,9 +71,13 @@ static void test_networks( void )
 
 static void test_hosts( void )
 {
-    WSAQUERYSETW query = { .dwSize = sizeof(query), .lpServiceClassId = &class_host, .dwNameSpace = NS_DNS,
+    WSAQUERYSETW query = { .dwSize = sizeof( query ),
+                           .lpServiceClassId = &class_host,
+                           .dwNameSpace = NS_DNS,
                            .lpszServiceInstanceName = (WCHAR *)L"localhost" };
-    WSAQUERYSETA query_a = { .dwSize = sizeof(query_a), .lpServiceClassId = &class_http, .dwNameSpace = NS_DNS,
+    WSAQUERYSETA query_a = { .dwSize = sizeof( query_a ),
+                             .lpServiceClassId = &class_http,
+                             .dwNameSpace = NS_DNS,
                              .lpszServiceInstanceName = (char *)"localhost" };
     char buffer[4096];
     WSAQUERYSETW *result = (WSAQUERYSETW *)buffer;
@@ -84,14 +88,14 @@ static void test_hosts( void )
 
     check_ok( WSALookupServiceBeginW( &query, LUP_RETURN_ALL, &handle ) );
     /* no room: the need is told, and the result waits */
-    size = sizeof(*result);
+    size = sizeof( *result );
     check_fails( WSALookupServiceNextW( handle, 0, &size, result ), WSAEFAULT );
-    ok( size > sizeof(*result) && size <= sizeof(buffer), "needs %lu\n", size );
+    ok( size > sizeof( *result ) && size <= sizeof( buffer ), "needs %lu\n", size );
     check_ok( WSALookupServiceNextW( handle, 0, &size, result ) );
-    ok( result->dwSize == sizeof(*result) && result->dwNameSpace == NS_DNS, "another query set\n" );
+    ok( result->dwSize == sizeof( *result ) && result->dwNameSpace == NS_DNS, "another query set\n" );
     ok( result->lpszServiceInstanceName && *result->lpszServiceInstanceName, "no name\n" );
     ok( result->dwNumberOfCsAddrs == 1, "%lu addresses\n", result->dwNumberOfCsAddrs );
-    if (result->dwNumberOfCsAddrs)
+    if ( result->dwNumberOfCsAddrs )
     {
         const CSADDR_INFO *info = result->lpcsaBuffer;
         const struct sockaddr_in *address = (const struct sockaddr_in *)info->RemoteAddr.lpSockaddr;
@@ -99,7 +103,7 @@ static void test_hosts( void )
         ok( address->sin_family == AF_INET && address->sin_addr.s_addr == loopback, "another address\n" );
     }
     ok( result->lpBlob != NULL, "no blob\n" );
-    if (result->lpBlob)
+    if ( result->lpBlob )
     {
         /* a hostent with offsets */
         const char *blob = (const char *)result->lpBlob->pBlobData;
@@ -109,18 +113,18 @@ static void test_hosts( void )
         ok( host->h_addrtype == AF_INET && (UINT_PTR)host->h_name < result->lpBlob->cbSize, "no hostent\n" );
         ok( !memcmp( blob + (UINT_PTR)list[0], &loopback, 4 ), "another address in the blob\n" );
     }
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_fails( WSALookupServiceNextW( handle, 0, &size, result ), WSA_E_NO_MORE );
     check_ok( WSALookupServiceEnd( handle ) );
 
     /* a class of a port gives addresses with that port */
     check_ok( WSALookupServiceBeginA( &query_a, LUP_RETURN_ADDR | LUP_RETURN_NAME, &handle ) );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_ok( WSALookupServiceNextA( handle, 0, &size, result_a ) );
     ok( result_a->lpszServiceInstanceName && !strcmp( result_a->lpszServiceInstanceName, "localhost" ),
         "another name\n" );
     ok( !result_a->lpBlob && !result_a->lpServiceClassId, "more than was asked for\n" );
-    for (DWORD i = 0; i < result_a->dwNumberOfCsAddrs; i++)
+    for ( DWORD i = 0; i < result_a->dwNumberOfCsAddrs; i++ )
     {
         const CSADDR_INFO *info = &result_a->lpcsaBuffer[i];
 
@@ -133,7 +137,7 @@ static void test_hosts( void )
     query.lpServiceClassId = &class_text;
     query.lpszServiceInstanceName = (WCHAR *)L"127.0.0.1";
     check_ok( WSALookupServiceBeginW( &query, LUP_RETURN_NAME, &handle ) );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_ok( WSALookupServiceNextW( handle, 0, &size, result ) );
     ok( result->lpszServiceInstanceName && *result->lpszServiceInstanceName, "no name\n" );
     check_ok( WSALookupServiceEnd( handle ) );
@@ -141,10 +145,10 @@ static void test_hosts( void )
     query.lpServiceClassId = &class_service;
     query.lpszServiceInstanceName = (WCHAR *)L"http/tcp";
     check_ok( WSALookupServiceBeginW( &query, LUP_RETURN_BLOB, &handle ) );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_ok( WSALookupServiceNextW( handle, 0, &size, result ) );
     ok( result->lpBlob != NULL, "no blob\n" );
-    if (result->lpBlob)
+    if ( result->lpBlob )
     {
         const struct servent *service = (const struct servent *)result->lpBlob->pBlobData;
 
@@ -164,31 +168,34 @@ static void test_hosts( void )
 static void test_classes( void )
 {
     WSASERVICECLASSINFOW info = { .lpServiceClassId = &class_none, .lpszServiceClassName = (WCHAR *)L"ws2host-test" };
-    WSAQUERYSETW query = { .dwSize = sizeof(query), .lpServiceClassId = &class_http, .dwNameSpace = NS_DNS,
+    WSAQUERYSETW query = { .dwSize = sizeof( query ),
+                           .lpServiceClassId = &class_http,
+                           .dwNameSpace = NS_DNS,
                            .lpszServiceInstanceName = (WCHAR *)L"ws2host-test" };
     WCHAR name[64];
     char buffer[256];
     DWORD size = 0;
 
     check_fails( WSAGetServiceClassNameByClassIdW( &class_http, NULL, &size ), WSAEFAULT );
-    ok( size > 0 && size <= sizeof(name), "needs %lu\n", size );
+    ok( size > 0 && size <= sizeof( name ), "needs %lu\n", size );
     check_ok( WSAGetServiceClassNameByClassIdW( &class_http, name, &size ) );
     ok( !wcscmp( name, L"http" ), "another name\n" );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_ok( WSAGetServiceClassNameByClassIdA( &class_http, buffer, &size ) );
     ok( !strcmp( buffer, "http" ), "got %s\n", buffer );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_fails( WSAGetServiceClassNameByClassIdA( &class_none, buffer, &size ), WSATYPE_NOT_FOUND );
-    size = sizeof(buffer);
+    size = sizeof( buffer );
     check_ok( WSAGetServiceClassInfoW( NULL, &class_http, &size, (WSASERVICECLASSINFOW *)buffer ) );
-    ok( !memcmp( ( (WSASERVICECLASSINFOW *)buffer )->lpServiceClassId, &class_http, sizeof(GUID) ), "another class\n" );
+    ok( !memcmp( ( (WSASERVICECLASSINFOW *)buffer )->lpServiceClassId, &class_http, sizeof( GUID ) ),
+        "another class\n" );
     ok( !wcscmp( ( (WSASERVICECLASSINFOW *)buffer )->lpszServiceClassName, L"http" ), "another name\n" );
     size = 1;
     check_fails( WSAGetServiceClassInfoA( NULL, &class_http, &size, (WSASERVICECLASSINFOA *)buffer ), WSAEFAULT );
     ok( size > 1, "needs %lu\n", size );
 
     check_fails( WSAInstallServiceClassW( NULL ), WSAEINVAL );
-    if (have_administrator())
+    if ( have_administrator() )
     {
         skip( "an administrator is not refused\n" );
         return;
@@ -203,7 +210,7 @@ static void test_classes( void )
 
 START_TEST( lookups )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_arguments();
     test_networks();
     test_hosts();

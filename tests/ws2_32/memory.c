@@ -48,24 +48,24 @@ static DWORD WINAPI read_watched( void *arg )
     DWORD flags = 0;
     int n = -1;
 
-    switch (reader->way)
+    switch ( reader->way )
     {
     case WAY_RECV: n = recv( reader->s, watched + PAGE - 5, 2 * PAGE, 0 ); break;
     case WAY_RECVFROM: n = recvfrom( reader->s, watched + PAGE - 5, 2 * PAGE, 0, NULL, NULL ); break;
     case WAY_WSARECV:
-        if (!WSARecv( reader->s, buffers, 2, &reader->done, &flags, NULL, NULL )) n = reader->done;
+        if ( !WSARecv( reader->s, buffers, 2, &reader->done, &flags, NULL, NULL ) ) n = reader->done;
         break;
     case WAY_WSARECVFROM:
-        if (!WSARecvFrom( reader->s, buffers, 2, &reader->done, &flags, NULL, NULL, NULL, NULL )) n = reader->done;
+        if ( !WSARecvFrom( reader->s, buffers, 2, &reader->done, &flags, NULL, NULL, NULL, NULL ) ) n = reader->done;
         break;
     case WAY_OVERLAPPED:
-        if (!WSARecv( reader->s, buffers, 2, NULL, &flags, reader->ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING)
-            if (WSAGetOverlappedResult( reader->s, reader->ov, &reader->done, TRUE, &flags )) n = reader->done;
+        if ( !WSARecv( reader->s, buffers, 2, NULL, &flags, reader->ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING )
+            if ( WSAGetOverlappedResult( reader->s, reader->ov, &reader->done, TRUE, &flags ) ) n = reader->done;
         break;
     case WAY_READ_FILE:
-        if (ReadFile( (HANDLE)reader->s, watched + PAGE - 5, 2 * PAGE, NULL, reader->ov ) ||
-            GetLastError() == ERROR_IO_PENDING)
-            if (GetOverlappedResult( (HANDLE)reader->s, reader->ov, &reader->done, TRUE )) n = reader->done;
+        if ( ReadFile( (HANDLE)reader->s, watched + PAGE - 5, 2 * PAGE, NULL, reader->ov ) ||
+             GetLastError() == ERROR_IO_PENDING )
+            if ( GetOverlappedResult( (HANDLE)reader->s, reader->ov, &reader->done, TRUE ) ) n = reader->done;
         break;
     case WAY_COUNT: break;
     }
@@ -77,7 +77,7 @@ static DWORD WINAPI read_watched( void *arg )
 /* Data comes whole into memory that is watched, whether it waits there already or is waited for. */
 static void test_watched( void )
 {
-    for (unsigned int i = 0; i < 2 * WAY_COUNT; i++)
+    for ( unsigned int i = 0; i < 2 * WAY_COUNT; i++ )
     {
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
         struct reader reader = { .way = i / 2, .ov = &ov };
@@ -90,25 +90,25 @@ static void test_watched( void )
         ok( watched != NULL, "error %lu\n", GetLastError() );
         ok( !pages_written(), "written already\n" );
         tcp_pair( &client, &reader.s );
-        for (unsigned int j = 0; j < sizeof(sent); j++) sent[j] = 'a' + j % 23;
-        if (i & 1)
+        for ( unsigned int j = 0; j < sizeof( sent ); j++ ) sent[j] = 'a' + j % 23;
+        if ( i & 1 )
         {
-            check_result( send( client, sent, sizeof(sent), 0 ), sizeof(sent) );
+            check_result( send( client, sent, sizeof( sent ), 0 ), sizeof( sent ) );
             ok( wait_readable( reader.s, 5000 ), "no data\n" );
         }
         thread = CreateThread( NULL, 0, read_watched, &reader, 0, NULL );
-        if (!( i & 1 ))
+        if ( !( i & 1 ) )
         {
             ok( WaitForSingleObject( thread, 100 ) == WAIT_TIMEOUT, "it does not wait: error %d\n", reader.error );
             pages_written(); /* a collection begins while it waits: writes are watched from here on */
-            check_result( send( client, sent, sizeof(sent), 0 ), sizeof(sent) );
+            check_result( send( client, sent, sizeof( sent ), 0 ), sizeof( sent ) );
         }
         ok( !WaitForSingleObject( thread, 10000 ), "it does not end\n" );
-        ok( reader.done == sizeof(sent) && !reader.error, "%lu bytes, error %d\n", reader.done, reader.error );
+        ok( reader.done == sizeof( sent ) && !reader.error, "%lu bytes, error %d\n", reader.done, reader.error );
         ok( !memcmp( watched + PAGE - 5, sent, 5 ), "other bytes\n" );
-        if (reader.way >= WAY_WSARECV && reader.way <= WAY_OVERLAPPED)
-            ok( !memcmp( watched + 2 * PAGE, sent + 5, sizeof(sent) - 5 ), "other bytes in the second buffer\n" );
-        else ok( !memcmp( watched + PAGE, sent + 5, sizeof(sent) - 5 ), "other bytes on the next page\n" );
+        if ( reader.way >= WAY_WSARECV && reader.way <= WAY_OVERLAPPED )
+            ok( !memcmp( watched + 2 * PAGE, sent + 5, sizeof( sent ) - 5 ), "other bytes in the second buffer\n" );
+        else ok( !memcmp( watched + PAGE, sent + 5, sizeof( sent ) - 5 ), "other bytes on the next page\n" );
         CloseHandle( thread );
         closesocket( client );
         closesocket( reader.s );
@@ -132,21 +132,21 @@ static void test_watched_datagrams( void )
     from = (union address *)( watched + PAGE );
     length = (int *)( watched + 2 * PAGE );
     set_receive_timeout( s, 5000 );
-    for (unsigned int i = 0; i < 3; i++)
+    for ( unsigned int i = 0; i < 3; i++ )
     {
         winetest_push_context( "round %u", i );
-        *length = sizeof(*from);
+        *length = sizeof( *from );
         pages_written();
         buffer = ( WSABUF ){ 100, watched + ( 4 + i ) * PAGE };
-        if (i == 2)
+        if ( i == 2 )
             check_fails( WSARecvFrom( s, &buffer, 1, NULL, &flags, &from->any, length, &ov, NULL ), WSA_IO_PENDING );
-        check_result( sendto( sender, "datagram", 8, 0, &address.any, sizeof(address.v4) ), 8 );
-        if (i == 0) check_result( recvfrom( s, buffer.buf, buffer.len, 0, &from->any, length ), 8 );
-        if (i == 1) check_ok( WSARecvFrom( s, &buffer, 1, &size, &flags, &from->any, length, NULL, NULL ) );
-        if (i == 2) check_result( WSAGetOverlappedResult( s, &ov, &size, TRUE, &flags ), TRUE );
+        check_result( sendto( sender, "datagram", 8, 0, &address.any, sizeof( address.v4 ) ), 8 );
+        if ( i == 0 ) check_result( recvfrom( s, buffer.buf, buffer.len, 0, &from->any, length ), 8 );
+        if ( i == 1 ) check_ok( WSARecvFrom( s, &buffer, 1, &size, &flags, &from->any, length, NULL, NULL ) );
+        if ( i == 2 ) check_result( WSAGetOverlappedResult( s, &ov, &size, TRUE, &flags ), TRUE );
         ok( !memcmp( buffer.buf, "datagram", 8 ), "got %.8s\n", buffer.buf );
-        ok( *length == sizeof(from->v4) && address_port( from ) == address_port( &own ), "length %d, port %d\n", *length,
-            address_port( from ) );
+        ok( *length == sizeof( from->v4 ) && address_port( from ) == address_port( &own ), "length %d, port %d\n",
+            *length, address_port( from ) );
         winetest_pop_context();
     }
     VirtualFree( watched, 0, MEM_RELEASE );
@@ -165,11 +165,11 @@ static void test_no_memory( void )
     DWORD flags = 0;
 
     tcp_pair( &client, &server );
-    for (unsigned int there = 0; there < 2; there++)
+    for ( unsigned int there = 0; there < 2; there++ )
     {
-        if (there) check_result( send( client, "data", 4, 0 ), 4 );
-        if (there) ok( wait_readable( server, 5000 ), "no data\n" );
-        for (unsigned int i = 0; i < ARRAY_SIZE( bad ); i++)
+        if ( there ) check_result( send( client, "data", 4, 0 ), 4 );
+        if ( there ) ok( wait_readable( server, 5000 ), "no data\n" );
+        for ( unsigned int i = 0; i < ARRAY_SIZE( bad ); i++ )
         {
             WSABUF buffer = { 200, bad[i] };
 
@@ -193,23 +193,23 @@ static void test_watched_accept( void )
     LPFN_ACCEPTEX accept_ex;
     DWORD size;
 
-    for (unsigned int reset = 0; reset < 2; reset++)
+    for ( unsigned int reset = 0; reset < 2; reset++ )
     {
         SOCKET listener = tcp_listener( AF_INET, &address ), acceptor = socket( AF_INET, SOCK_STREAM, 0 ), client;
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
 
         watched = VirtualAlloc( NULL, PAGES * PAGE, MEM_COMMIT | MEM_RESERVE | MEM_WRITE_WATCH, PAGE_READWRITE );
-        check_ok( WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &accept_ex,
-                            sizeof(accept_ex), &size, NULL, NULL ) );
+        check_ok( WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex,
+                            sizeof( accept_ex ), &size, NULL, NULL ) );
         check_error( accept_ex( listener, acceptor, watched, PAGE + 8, 32, 32, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         client = socket( AF_INET, SOCK_STREAM, 0 );
-        check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+        check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
         ok( WaitForSingleObject( ov.hEvent, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
-        if (reset) pages_written();
+        if ( reset ) pages_written();
         check_result( send( client, "hello", 5, 0 ), 5 );
         ok( !WaitForSingleObject( ov.hEvent, 5000 ), "not ended\n" );
-        ok( !ov.Internal && ov.InternalHigh == 5 && !memcmp( watched, "hello", 5 ), "status %#lx, size %lu, data %.5s\n",
-            (DWORD)ov.Internal, (DWORD)ov.InternalHigh, watched );
+        ok( !ov.Internal && ov.InternalHigh == 5 && !memcmp( watched, "hello", 5 ),
+            "status %#lx, size %lu, data %.5s\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh, watched );
         closesocket( client );
         closesocket( acceptor );
         closesocket( listener );
@@ -227,8 +227,8 @@ static void test_one_overlapped( void )
     DWORD flags = 0;
 
     tcp_pair( &client, &server );
-    for (unsigned int i = 0; i < sizeof(sent); i++) sent[i] = (char)i;
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < sizeof( sent ); i++ ) sent[i] = (char)i;
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         WSABUF buffer = { 16, data[i] };
 
@@ -236,7 +236,7 @@ static void test_one_overlapped( void )
     }
     check_result( send( client, sent, 32, 0 ), 32 );
     ok( !WaitForSingleObject( ov.hEvent, 5000 ), "not ended\n" );
-    for (int i = 0; i < 100 && memcmp( data[1], sent + 16, 16 ); i++) Sleep( 20 );
+    for ( int i = 0; i < 100 && memcmp( data[1], sent + 16, 16 ); i++ ) Sleep( 20 );
     ok( !memcmp( data[0], sent, 16 ) && !memcmp( data[1], sent + 16, 16 ), "out of order\n" );
     ok( !ov.Internal && ov.InternalHigh == 16, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
     closesocket( client );
@@ -247,7 +247,10 @@ static void test_one_overlapped( void )
 /* Without a send buffer an overlapped send comes whole. SO_RCVTIMEO is none of an overlapped receive's. */
 static void test_no_send_buffer( void )
 {
-    enum { SIZE = 1 << 20 };
+    enum
+    {
+        SIZE = 1 << 20
+    };
     OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
     char *data = malloc( SIZE ), *got = malloc( SIZE );
     WSABUF buffer = { SIZE, data };
@@ -255,18 +258,19 @@ static void test_no_send_buffer( void )
     DWORD size, flags = 0, total;
     int none = 0, n;
 
-    for (unsigned int i = 0; i < SIZE; i++) data[i] = (char)( i * 13 + i / 509 );
-    for (unsigned int with_size = 0; with_size < 2; with_size++)
+    for ( unsigned int i = 0; i < SIZE; i++ ) data[i] = (char)( i * 13 + i / 509 );
+    for ( unsigned int with_size = 0; with_size < 2; with_size++ )
     {
         winetest_push_context( "size %u", with_size );
         tcp_pair( &client, &server );
-        check_ok( setsockopt( client, SOL_SOCKET, SO_SNDBUF, (char *)&none, sizeof(none) ) );
+        check_ok( setsockopt( client, SOL_SOCKET, SO_SNDBUF, (char *)&none, sizeof( none ) ) );
         ResetEvent( ov.hEvent );
         set_receive_timeout( server, 30000 );
         /* pending, unless the system below has taken all of it */
-        ok( !WSASend( client, &buffer, 1, with_size ? &size : NULL, 0, &ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING,
+        ok( !WSASend( client, &buffer, 1, with_size ? &size : NULL, 0, &ov, NULL ) ||
+                WSAGetLastError() == WSA_IO_PENDING,
             "error %d\n", WSAGetLastError() );
-        for (total = 0; total < SIZE && ( n = recv( server, got + total, SIZE - total, 0 ) ) > 0;) total += n;
+        for ( total = 0; total < SIZE && ( n = recv( server, got + total, SIZE - total, 0 ) ) > 0; ) total += n;
         ok( total == SIZE && !memcmp( data, got, SIZE ), "%lu bytes, or others; error %d\n", total,
             n < 0 ? WSAGetLastError() : 0 );
         ok( !WaitForSingleObject( ov.hEvent, 5000 ), "not ended\n" );
@@ -294,7 +298,7 @@ static void test_no_send_buffer( void )
 
 START_TEST( memory )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_watched();
     test_watched_datagrams();
     test_watched_accept();

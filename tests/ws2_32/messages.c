@@ -13,11 +13,10 @@ static BOOL next_message( HWND window, UINT number, DWORD milliseconds, MSG *mes
 {
     DWORD begin = GetTickCount();
 
-    do
-    {
-        if (PeekMessageA( message, window, number, number, PM_REMOVE )) return TRUE;
+    do {
+        if ( PeekMessageA( message, window, number, number, PM_REMOVE ) ) return TRUE;
         Sleep( 5 );
-    } while (GetTickCount() - begin < milliseconds);
+    } while ( GetTickCount() - begin < milliseconds );
     return FALSE;
 }
 
@@ -104,10 +103,10 @@ START_TEST( messages )
 
     support_begin();
     watcher.window = create_window();
-    if (!watcher.window) skip( "no message-only window, error %lu\n", GetLastError() );
+    if ( !watcher.window ) skip( "no message-only window, error %lu\n", GetLastError() );
     else
     {
-        for (watcher.through_none = 0; watcher.through_none < 2; watcher.through_none++) event_scenarios( &watcher );
+        for ( watcher.through_none = 0; watcher.through_none < 2; watcher.through_none++ ) event_scenarios( &watcher );
         test_parameters( watcher.window );
         test_either( watcher.window );
         test_other_process( watcher.window );

@@ -5,7 +5,7 @@
  */
 #include "support.h"
 
-#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 #define KEY 0x77
 
 static HANDLE temporary_file( void )
@@ -13,7 +13,7 @@ static HANDLE temporary_file( void )
     char directory[MAX_PATH], name[MAX_PATH];
     HANDLE file;
 
-    GetTempPathA( sizeof(directory), directory );
+    GetTempPathA( sizeof( directory ), directory );
     GetTempFileNameA( directory, "msw", 0, name );
     file = CreateFileA( name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
     ok( file != INVALID_HANDLE_VALUE, "no file, error %lu\n", GetLastError() );
@@ -49,17 +49,19 @@ static SOCKET accept_with( SOCKET listener, SOCKET acceptor, const union address
 
     set_receive_timeout( client, 10000 );
     check_error( AcceptEx( listener, acceptor, buffer, 8, SLOT, SLOT, &size, &ov ), FALSE, ERROR_IO_PENDING );
-    check_ok( connect( client, &address->any, sizeof(address->v4) ) );
+    check_ok( connect( client, &address->any, sizeof( address->v4 ) ) );
     ok( WaitForSingleObject( ov.hEvent, 50 ) == WAIT_TIMEOUT, "ended without data\n" );
     check_result( send( client, "first", 5, 0 ), 5 );
     ok( !WaitForSingleObject( ov.hEvent, 10000 ), "not ended\n" );
     check_result( WSAGetOverlappedResult( listener, &ov, &size, FALSE, &flags ), TRUE );
     ok( size == 5 && !memcmp( buffer, "first", 5 ), "got %lu bytes\n", size );
     GetAcceptExSockaddrs( buffer, 8, SLOT, SLOT, &local, &local_size, &remote, &remote_size );
-    ok( local_size == sizeof(address->v4) && remote_size == sizeof(address->v4), "sizes %d, %d\n", local_size, remote_size );
+    ok( local_size == sizeof( address->v4 ) && remote_size == sizeof( address->v4 ), "sizes %d, %d\n", local_size,
+        remote_size );
     ok( local && ( (struct sockaddr_in *)local )->sin_port == address->v4.sin_port, "another local address\n" );
-    ok( remote && ntohs( ( (struct sockaddr_in *)remote )->sin_port ) == socket_port( client ), "another remote address\n" );
-    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof(listener) ) );
+    ok( remote && ntohs( ( (struct sockaddr_in *)remote )->sin_port ) == socket_port( client ),
+        "another remote address\n" );
+    check_ok( setsockopt( acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
     CloseHandle( ov.hEvent );
     return client;
 }
@@ -74,7 +76,7 @@ static void test_used_again( void )
 
     write_at( file, 0, "0123456789" );
     listener = tcp_listener( AF_INET, &address );
-    for (unsigned int round = 0; round < 3; round++)
+    for ( unsigned int round = 0; round < 3; round++ )
     {
         winetest_push_context( "round %u", round );
         client = accept_with( listener, acceptor, &address );
@@ -102,7 +104,7 @@ static void test_offsets( void )
         BOOL head;
         const char *text;
     } parts[] = {
-        { 1, 0, 0, FALSE, "beyond 4 GB" }, { 1, 7, 2, FALSE, "4 " },           { 1, 9, 0, TRUE, "head:GB" },
+        { 1, 0, 0, FALSE, "beyond 4 GB" }, { 1, 7, 2, FALSE, "4 " },     { 1, 9, 0, TRUE, "head:GB" },
         { 0, 0, 5, FALSE, "begin" },       { 0, 2, 2, TRUE, "head:gi" },
     };
     SOCKET client, server;
@@ -114,12 +116,12 @@ static void test_offsets( void )
     write_at( file, 0x100000000ll, "beyond 4 GB" );
     tcp_pair( &client, &server );
     ok( CreateIoCompletionPort( (HANDLE)server, port, KEY, 0 ) == port, "no association, error %lu\n", GetLastError() );
-    for (unsigned int i = 0; i < ARRAY_SIZE( parts ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( parts ); i++ )
     {
         BOOL done;
 
         winetest_push_context( "part %u", i );
-        memset( &ov, 0, sizeof(ov) );
+        memset( &ov, 0, sizeof( ov ) );
         ov.Offset = parts[i].low;
         ov.OffsetHigh = parts[i].high;
         done = TransmitFile( server, file, parts[i].size, 0, &ov, parts[i].head ? &head : NULL, 0 );
@@ -176,7 +178,7 @@ static void test_cancelled( void )
     ok( !WaitForSingleObject( ov.hEvent, 5000 ), "not ended\n" );
     check_error( WSAGetOverlappedResult( server, &ov, &size, FALSE, &flags ), FALSE, WSA_OPERATION_ABORTED );
     check_ok( shutdown( server, SD_SEND ) );
-    while ((n = recv( client, data, sizeof(data), 0 )) > 0) got += n;
+    while ( ( n = recv( client, data, sizeof( data ), 0 ) ) > 0 ) got += n;
     ok( !n && got < length, "end %d after %lu MB\n", n, (DWORD)( got >> 20 ) );
     closesocket( client );
     closesocket( server );
@@ -193,17 +195,17 @@ static void test_receive( void )
     tcp_pair( &client, &server );
     check_result( send( client, "hello", 5, 0 ), 5 );
     /* Wine's mswsock.dll has no such function yet: it fails without asking Winsock */
-    todo_wine check_result( WSARecvEx( server, data, sizeof(data), &flags ), 5 );
+    todo_wine check_result( WSARecvEx( server, data, sizeof( data ), &flags ), 5 );
     todo_wine ok( !flags && !memcmp( data, "hello", 5 ), "flags %#x\n", flags );
     check_ok( shutdown( client, SD_SEND ) );
-    todo_wine check_result( WSARecvEx( server, data, sizeof(data), &flags ), 0 );
+    todo_wine check_result( WSARecvEx( server, data, sizeof( data ), &flags ), 0 );
     closesocket( client );
     closesocket( server );
 }
 
 START_TEST( mswsock )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_used_again();
     test_offsets();
     test_errors();

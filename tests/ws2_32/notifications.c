@@ -6,8 +6,8 @@
 #include "support.h"
 #include "ws2host/socket_notifications.h"
 
-typedef DWORD( WINAPI *process_function )( HANDLE, UINT32, SOCK_NOTIFY_REGISTRATION *, UINT32, ULONG, OVERLAPPED_ENTRY *,
-                                           UINT32 * );
+typedef DWORD( WINAPI *process_function )( HANDLE, UINT32, SOCK_NOTIFY_REGISTRATION *, UINT32, ULONG,
+                                           OVERLAPPED_ENTRY *, UINT32 * );
 static process_function process;
 
 #define LEVEL_ONCE ( SOCK_NOTIFY_TRIGGER_LEVEL | SOCK_NOTIFY_TRIGGER_ONESHOT )
@@ -26,8 +26,11 @@ static HANDLE new_port( void ) { return CreateIoCompletionPort( INVALID_HANDLE_V
 /* Its own result; the function's is checked. */
 static DWORD change( HANDLE port, SOCKET s, ULONG_PTR key, UINT8 operation, UINT16 filter, UINT8 trigger )
 {
-    SOCK_NOTIFY_REGISTRATION registration = { .socket = s, .completionKey = (void *)key, .eventFilter = filter,
-                                              .operation = operation, .triggerFlags = trigger,
+    SOCK_NOTIFY_REGISTRATION registration = { .socket = s,
+                                              .completionKey = (void *)key,
+                                              .eventFilter = filter,
+                                              .operation = operation,
+                                              .triggerFlags = trigger,
                                               .registrationResult = 0xdead };
 
     check_result( process( port, 1, &registration, 0, 0, NULL, NULL ), 0 );
@@ -46,13 +49,13 @@ static DWORD next( HANDLE port, ULONG_PTR *key, DWORD timeout )
     UINT32 count = 77;
     DWORD error = process( port, 0, NULL, timeout, 1, &entry, &count );
 
-    if (error == WAIT_TIMEOUT)
+    if ( error == WAIT_TIMEOUT )
     {
         ok( !count, "%u packets in spite of the time-out\n", count );
         return 0;
     }
     ok( !error && count == 1, "error %lu, %u packets\n", error, count );
-    if (key) *key = entry.lpCompletionKey;
+    if ( key ) *key = entry.lpCompletionKey;
     return entry.dwNumberOfBytesTransferred;
 }
 
@@ -104,7 +107,7 @@ static void test_arguments( void )
     UINT32 count;
 
     tcp_pair( &a, &b );
-    for (unsigned int i = 0; i < ARRAY_SIZE( refused ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( refused ); i++ )
     {
         DWORD result = change( port, a, 1, refused[i].operation, refused[i].filter, refused[i].trigger );
         ok( result != 0, "%u: accepted\n", i );
@@ -118,10 +121,13 @@ static void test_arguments( void )
     ok( process( (HANDLE)a, 1, registrations, 0, 0, NULL, NULL ), "a socket is no port\n" );
 
     /* one bad registration leaves the others alone */
-    for (int i = 0; i < 2; i++)
-        registrations[i] = ( SOCK_NOTIFY_REGISTRATION ){ .socket = i ? b : (SOCKET)0x12345678, .eventFilter = OUT,
-                                                         .completionKey = (void *)9, .operation = SOCK_NOTIFY_OP_ENABLE,
-                                                         .triggerFlags = LEVEL_ONCE, .registrationResult = 0xdead };
+    for ( int i = 0; i < 2; i++ )
+        registrations[i] = ( SOCK_NOTIFY_REGISTRATION ){ .socket = i ? b : (SOCKET)0x12345678,
+                                                         .eventFilter = OUT,
+                                                         .completionKey = (void *)9,
+                                                         .operation = SOCK_NOTIFY_OP_ENABLE,
+                                                         .triggerFlags = LEVEL_ONCE,
+                                                         .registrationResult = 0xdead };
     process( port, 2, registrations, 0, 0, NULL, NULL );
     ok( registrations[0].registrationResult && registrations[0].registrationResult != 0xdead, "result %#lx\n",
         registrations[0].registrationResult );
@@ -155,7 +161,7 @@ static void test_triggers( void )
     /* always, by level: again with each packet taken while it holds */
     check_result( enable( port, a, 4, IN, LEVEL_ALWAYS ), 0 );
     put_byte( b );
-    for (int i = 0; i < 3; i++) check_packet( port, 4, IN );
+    for ( int i = 0; i < 3; i++ ) check_packet( port, 4, IN );
     take_byte( a );
     check_none( port );
     put_byte( b );
@@ -236,14 +242,14 @@ static void test_conditions( void )
     set_nonblocking( a, TRUE );
     check_result( enable( port, a, 1, IN | OUT | HANGUP, LEVEL_ONCE ), 0 );
     check_packet( port, 1, OUT );
-    while (send( a, data, sizeof(data), 0 ) > 0) continue;
+    while ( send( a, data, sizeof( data ), 0 ) > 0 ) continue;
     ok( WSAGetLastError() == WSAEWOULDBLOCK, "error %d\n", WSAGetLastError() );
     check_result( enable( port, a, 2, IN | OUT | HANGUP, EDGE_ALWAYS ), 0 );
     check_none( port );
-    for (set_nonblocking( b, TRUE );;)
+    for ( set_nonblocking( b, TRUE );; )
     {
-        while (recv( b, data, sizeof(data), 0 ) > 0) continue;
-        if ((events = next( port, NULL, 200 ))) break;
+        while ( recv( b, data, sizeof( data ), 0 ) > 0 ) continue;
+        if ( ( events = next( port, NULL, 200 ) ) ) break;
     }
     ok( events == OUT, "events %#lx\n", events );
 
@@ -252,7 +258,7 @@ static void test_conditions( void )
     events = next( port, NULL, 5000 );
     ok( events & HANGUP, "events %#lx\n", events );
     closesocket( a );
-    while (( events = next( port, NULL, 1000 ) ) && events != REMOVED) continue;
+    while ( ( events = next( port, NULL, 1000 ) ) && events != REMOVED ) continue;
     ok( events == REMOVED, "events %#lx\n", events );
     closesocket( b );
 
@@ -260,7 +266,7 @@ static void test_conditions( void )
     check_result( enable( port, a, 3, HANGUP, LEVEL_ONCE ), 0 );
     put_byte( b );
     check_none( port ); /* not asked for */
-    setsockopt( b, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    setsockopt( b, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( b );
     events = next( port, NULL, 5000 );
     ok( events & HANGUP, "events %#lx\n", events );
@@ -272,7 +278,7 @@ static void test_conditions( void )
     check_result( enable( port, listener, 4, IN, LEVEL_ALWAYS ), 0 );
     check_none( port );
     a = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( a, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( a, &address.any, sizeof( address.v4 ) ) );
     check_packet( port, 4, IN );
     check_packet( port, 4, IN );
     b = accept_one( listener );
@@ -287,7 +293,7 @@ static void test_conditions( void )
     a = socket( AF_INET, SOCK_STREAM, 0 );
     check_result( enable( port, a, 5, OUT, LEVEL_ONCE ), 0 );
     set_nonblocking( a, TRUE );
-    check_fails( connect( a, &address.any, sizeof(address.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( a, &address.any, sizeof( address.v4 ) ), WSAEWOULDBLOCK );
     check_packet( port, 5, OUT );
     closesocket( a );
     check_packet( port, 5, REMOVED );
@@ -296,10 +302,10 @@ static void test_conditions( void )
     /* datagrams */
     a = udp_bound( AF_INET, &address );
     b = udp_bound( AF_INET, NULL );
-    length = sizeof(address.v4);
+    length = sizeof( address.v4 );
     check_result( enable( port, a, 6, IN, EDGE_ALWAYS ), 0 );
     check_none( port );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         check_result( sendto( b, "x", 1, 0, &address.any, length ), 1 );
         check_packet( port, 6, IN );
@@ -322,7 +328,7 @@ static void test_port_functions( void )
     tcp_pair( &a, &b );
     check_result( enable( port, a, 7, IN, LEVEL_ALWAYS ), 0 );
     put_byte( b );
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
     {
         events = key = 0;
         ok( GetQueuedCompletionStatus( port, &events, &key, &overlapped, 5000 ), "%d: error %lu\n", i, GetLastError() );
@@ -342,7 +348,10 @@ static void test_port_functions( void )
 /* Many sockets, many packets at once, handed out in batches. */
 static void test_many( void )
 {
-    enum { COUNT = 200 };
+    enum
+    {
+        COUNT = 200
+    };
     static SOCKET a[COUNT], b[COUNT];
     static SOCK_NOTIFY_REGISTRATION registrations[COUNT];
     OVERLAPPED_ENTRY entries[64];
@@ -351,42 +360,45 @@ static void test_many( void )
     UINT32 count;
     int total = 0;
 
-    for (int i = 0; i < COUNT; i++)
+    for ( int i = 0; i < COUNT; i++ )
     {
         tcp_pair( &a[i], &b[i] );
         put_byte( b[i] );
-        registrations[i] = ( SOCK_NOTIFY_REGISTRATION ){ .socket = a[i], .completionKey = (void *)(ULONG_PTR)i,
-                                                         .eventFilter = IN, .operation = SOCK_NOTIFY_OP_ENABLE,
-                                                         .triggerFlags = LEVEL_ALWAYS, .registrationResult = 0xdead };
+        registrations[i] = ( SOCK_NOTIFY_REGISTRATION ){ .socket = a[i],
+                                                         .completionKey = (void *)(ULONG_PTR)i,
+                                                         .eventFilter = IN,
+                                                         .operation = SOCK_NOTIFY_OP_ENABLE,
+                                                         .triggerFlags = LEVEL_ALWAYS,
+                                                         .registrationResult = 0xdead };
     }
     check_result( process( port, COUNT, registrations, 0, 0, NULL, NULL ), 0 );
-    for (int i = 0; i < COUNT; i++)
+    for ( int i = 0; i < COUNT; i++ )
         ok( !registrations[i].registrationResult, "%d: %lu\n", i, registrations[i].registrationResult );
-    while (total < COUNT && !process( port, 0, NULL, 2000, ARRAY_SIZE( entries ), entries, &count ))
-        for (UINT32 i = 0; i < count; i++)
+    while ( total < COUNT && !process( port, 0, NULL, 2000, ARRAY_SIZE( entries ), entries, &count ) )
+        for ( UINT32 i = 0; i < count; i++ )
         {
             ULONG_PTR key = entries[i].lpCompletionKey;
 
             ok( key < COUNT && entries[i].dwNumberOfBytesTransferred == IN, "key %#zx, events %#lx\n", key,
                 entries[i].dwNumberOfBytesTransferred );
-            if (key >= COUNT || seen[key]) continue;
+            if ( key >= COUNT || seen[key] ) continue;
             seen[key] = 1;
             total++;
             take_byte( a[key] );
         }
     ok( total == COUNT, "%d sockets were told of\n", total );
     check_none( port );
-    for (int i = 0; i < COUNT; i++) closesocket( a[i] ), closesocket( b[i] );
-    for (total = 0; total < COUNT && next( port, NULL, 2000 ) == REMOVED;) total++;
+    for ( int i = 0; i < COUNT; i++ ) closesocket( a[i] ), closesocket( b[i] );
+    for ( total = 0; total < COUNT && next( port, NULL, 2000 ) == REMOVED; ) total++;
     ok( total == COUNT, "%d removals were told of\n", total );
     CloseHandle( port );
 }
 
 void func_notifications( void )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     process = (void *)GetProcAddress( GetModuleHandleA( "ws2_32.dll" ), "ProcessSocketNotifications" );
-    if (!process)
+    if ( !process )
     {
         win_skip( "there is no ProcessSocketNotifications\n" );
         support_end();

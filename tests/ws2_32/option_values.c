@@ -12,7 +12,7 @@
 static DWORD get_number( SOCKET s, int level, int name )
 {
     DWORD value = 0;
-    int length = sizeof(value);
+    int length = sizeof( value );
 
     check_clears( getsockopt( s, level, name, (char *)&value, &length ), 0 );
     return value;
@@ -20,7 +20,7 @@ static DWORD get_number( SOCKET s, int level, int name )
 
 static void set_number( SOCKET s, int level, int name, DWORD value )
 {
-    check_clears( setsockopt( s, level, name, (char *)&value, sizeof(value) ), 0 );
+    check_clears( setsockopt( s, level, name, (char *)&value, sizeof( value ) ), 0 );
 }
 
 static void test_timeouts( void )
@@ -31,7 +31,7 @@ static void test_timeouts( void )
     char byte;
 
     ok( !get_number( s, SOL_SOCKET, SO_RCVTIMEO ), "not 0 to begin with\n" );
-    for (unsigned int i = 0; i < ARRAY_SIZE( values ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( values ); i++ )
     {
         set_number( s, SOL_SOCKET, SO_RCVTIMEO, values[i] );
         ok( get_number( s, SOL_SOCKET, SO_RCVTIMEO ) == values[i], "receive timeout is not %lu\n", values[i] );
@@ -60,7 +60,7 @@ static void test_buffers( void )
 
     tcp_pair( &client, &server );
     ok( get_number( server, SOL_SOCKET, SO_RCVBUF ) >= 12288, "SO_RCVBUF is smaller than usual\n" );
-    for (unsigned int i = 0; i < ARRAY_SIZE( values ) * 2; i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( values ) * 2; i++ )
     {
         set_number( client, SOL_SOCKET, names[i % 2], values[i / 2] );
         ok( get_number( client, SOL_SOCKET, names[i % 2] ) == values[i / 2], "%s is not %lu\n",
@@ -69,9 +69,9 @@ static void test_buffers( void )
     set_number( client, SOL_SOCKET, SO_SNDBUF, 0 );
     set_number( server, SOL_SOCKET, SO_RCVBUF, 1024 );
     set_nonblocking( client, TRUE );
-    for (int i = 0; i < 3; i++) check_result( send( client, data, sizeof(data), 0 ), sizeof(data) );
-    while (total < 3 * (int)sizeof(data) && (n = recv( server, data, sizeof(data), 0 )) > 0) total += n;
-    ok( total == 3 * sizeof(data), "received %d\n", total );
+    for ( int i = 0; i < 3; i++ ) check_result( send( client, data, sizeof( data ), 0 ), sizeof( data ) );
+    while ( total < 3 * (int)sizeof( data ) && ( n = recv( server, data, sizeof( data ), 0 ) ) > 0 ) total += n;
+    ok( total == 3 * sizeof( data ), "received %d\n", total );
     closesocket( client );
     closesocket( server );
 
@@ -81,18 +81,18 @@ static void test_buffers( void )
     set_number( server, SOL_SOCKET, SO_RCVBUF, 1024 );
     set_nonblocking( client, TRUE );
     set_nonblocking( server, TRUE );
-    for (int i = 0; i < 3; i++) check_result( send( client, data, sizeof(data), 0 ), sizeof(data) );
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ ) check_result( send( client, data, sizeof( data ), 0 ), sizeof( data ) );
+    for ( int i = 0; i < 3; i++ )
     {
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
-        WSABUF buffer = { sizeof(data), data };
+        WSABUF buffer = { sizeof( data ), data };
         DWORD size = 0, flags = 0;
 
         n = WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL );
         ok( !n || WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
         ok( !WaitForSingleObject( ov.hEvent, 10000 ), "receive %d does not end\n", i );
         check_result( WSAGetOverlappedResult( server, &ov, &size, FALSE, &flags ), TRUE );
-        ok( size == sizeof(data), "receive %d has %lu bytes\n", i, size );
+        ok( size == sizeof( data ), "receive %d has %lu bytes\n", i, size );
         CloseHandle( ov.hEvent );
     }
     closesocket( client );
@@ -107,15 +107,15 @@ static void test_linger( void )
     int length;
     char byte;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( values ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( values ); i++ )
     {
         winetest_push_context( "linger %d, %d", values[i].l_onoff, values[i].l_linger );
-        check_clears( setsockopt( s, SOL_SOCKET, SO_LINGER, (char *)&values[i], sizeof(values[i]) ), 0 );
-        length = sizeof(linger);
+        check_clears( setsockopt( s, SOL_SOCKET, SO_LINGER, (char *)&values[i], sizeof( values[i] ) ), 0 );
+        length = sizeof( linger );
         check_clears( getsockopt( s, SOL_SOCKET, SO_LINGER, (char *)&linger, &length ), 0 );
-        ok( length == sizeof(linger), "length %d\n", length );
+        ok( length == sizeof( linger ), "length %d\n", length );
         ok( !linger.l_onoff == !values[i].l_onoff, "read %d\n", linger.l_onoff );
-        if (values[i].l_onoff) ok( linger.l_linger == values[i].l_linger, "read %d\n", linger.l_linger );
+        if ( values[i].l_onoff ) ok( linger.l_linger == values[i].l_linger, "read %d\n", linger.l_linger );
         ok( get_number( s, SOL_SOCKET, SO_DONTLINGER ) == !values[i].l_onoff, "SO_DONTLINGER disagrees\n" );
         winetest_pop_context();
     }
@@ -125,7 +125,7 @@ static void test_linger( void )
     tcp_pair( &client, &server );
     linger.l_onoff = 1;
     linger.l_linger = 0;
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
     check_ok( closesocket( client ) );
     check_fails( recv( server, &byte, 1, 0 ), WSAECONNRESET );
     closesocket( server );
@@ -150,16 +150,16 @@ static void test_error( void )
     bound = tcp_bound( AF_INET, &address );
     s = socket( AF_INET, SOCK_STREAM, 0 );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &address.any, sizeof(address.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &address.any, sizeof( address.v4 ) ), WSAEWOULDBLOCK );
     FD_ZERO( &except );
     FD_SET( s, &except );
     check_result( select( 0, NULL, NULL, &except, &timeout ), 1 );
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
         ok( get_number( s, SOL_SOCKET, SO_ERROR ) == WSAECONNREFUSED, "read %d: not refused\n", i );
     closesocket( s );
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( s, &address.any, sizeof(address.v4) ), WSAECONNREFUSED );
+    check_fails( connect( s, &address.any, sizeof( address.v4 ) ), WSAECONNREFUSED );
     ok( !get_number( s, SOL_SOCKET, SO_ERROR ), "a blocking connect tells its error only once\n" );
     closesocket( s );
     closesocket( bound );
@@ -172,10 +172,10 @@ static void test_sharing( void )
 
     ok( !get_number( s, SOL_SOCKET, SO_REUSEADDR ), "SO_REUSEADDR is set to begin with\n" );
     set_number( s, SOL_SOCKET, SO_REUSEADDR, 1 );
-    check_fails( setsockopt( s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&one, sizeof(one) ), WSAEINVAL );
+    check_fails( setsockopt( s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (char *)&one, sizeof( one ) ), WSAEINVAL );
     set_number( s, SOL_SOCKET, SO_REUSEADDR, 0 );
     set_number( s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1 );
-    check_fails( setsockopt( s, SOL_SOCKET, SO_REUSEADDR, (char *)&one, sizeof(one) ), WSAEINVAL );
+    check_fails( setsockopt( s, SOL_SOCKET, SO_REUSEADDR, (char *)&one, sizeof( one ) ), WSAEINVAL );
     set_number( s, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 0 );
     set_number( s, SOL_SOCKET, SO_REUSEADDR, 1 );
     closesocket( s );
@@ -183,19 +183,23 @@ static void test_sharing( void )
 
 static void test_small_values( void )
 {
-    static const struct { DWORD value; int length; DWORD read; } ttls[] = {
-        { 0xffffff0a, 1, 10 }, { 0xffff000b, 2, 11 }, { 0xff00000c, 3, 12 }, { 13, 4, 13 } };
+    static const struct
+    {
+        DWORD value;
+        int length;
+        DWORD read;
+    } ttls[] = { { 0xffffff0a, 1, 10 }, { 0xffff000b, 2, 11 }, { 0xff00000c, 3, 12 }, { 13, 4, 13 } };
     SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 ), tcp = socket( AF_INET, SOCK_STREAM, 0 );
     char bytes[42] = { 1 };
     DWORD value = 0xdeadbeef;
     int length = 4;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( ttls ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( ttls ); i++ )
     {
         check_ok( setsockopt( s, IPPROTO_IP, IP_MULTICAST_TTL, (char *)&ttls[i].value, ttls[i].length ) );
         ok( get_number( s, IPPROTO_IP, IP_MULTICAST_TTL ) == ttls[i].read, "not %lu\n", ttls[i].read );
     }
-    for (int size = 1; size <= 42; size += size == 1 ? 3 : 38)
+    for ( int size = 1; size <= 42; size += size == 1 ? 3 : 38 )
     {
         bytes[0] = 1;
         check_clears( setsockopt( tcp, IPPROTO_TCP, TCP_NODELAY, bytes, size ), 0 );
@@ -215,14 +219,18 @@ static void test_small_values( void )
 
 static void test_dontfragment( void )
 {
-    static const struct { int family, type, level, name; DWORD initial; } rows[] = {
+    static const struct
+    {
+        int family, type, level, name;
+        DWORD initial;
+    } rows[] = {
         { AF_INET, SOCK_DGRAM, IPPROTO_IP, IP_DONTFRAGMENT, 0 },
         { AF_INET, SOCK_STREAM, IPPROTO_IP, IP_DONTFRAGMENT, 1 },
         { AF_INET6, SOCK_DGRAM, IPPROTO_IPV6, IPV6_DONTFRAG, 0 },
         { AF_INET6, SOCK_STREAM, IPPROTO_IPV6, IPV6_DONTFRAG, 1 },
     };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         SOCKET s = socket( rows[i].family, rows[i].type, 0 );
 
@@ -254,18 +262,22 @@ static void test_v6only( void )
     set_number( s, IPPROTO_IPV6, IPV6_V6ONLY, 0 );
     ok( !(BYTE)get_number( s, IPPROTO_IPV6, IPV6_V6ONLY ), "IPv4: not stored\n" );
     check_ok( bind( s, &address.any, address_loopback( &address, AF_INET, 0 ) ) );
-    for (value = 0; value < 2; value++)
-        check_result( setsockopt( s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&value, sizeof(value) ), SOCKET_ERROR );
+    for ( value = 0; value < 2; value++ )
+        check_result( setsockopt( s, IPPROTO_IPV6, IPV6_V6ONLY, (char *)&value, sizeof( value ) ), SOCKET_ERROR );
     ok( !(BYTE)get_number( s, IPPROTO_IPV6, IPV6_V6ONLY ), "IPv4: not kept\n" );
     closesocket( s );
 }
 
 static void test_keepalive( void )
 {
-    static const struct { int name; DWORD initial; } rows[] = { { 3, 7200 }, { 16, 10 }, { 17, 1 } };
+    static const struct
+    {
+        int name;
+        DWORD initial;
+    } rows[] = { { 3, 7200 }, { 16, 10 }, { 17, 1 } };
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         winetest_push_context( "TCP option %d", rows[i].name );
         ok( get_number( s, IPPROTO_TCP, rows[i].name ) == rows[i].initial, "initial value\n" );
@@ -274,7 +286,7 @@ static void test_keepalive( void )
         winetest_pop_context();
     }
     set_number( s, SOL_SOCKET, SO_KEEPALIVE, 1 );
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
         ok( get_number( s, IPPROTO_TCP, rows[i].name ) == 42, "SO_KEEPALIVE changed option %d\n", rows[i].name );
     closesocket( s );
 }
@@ -290,16 +302,16 @@ static void test_keepalive_before_connect( void )
     int length = 1;
 
     check_ok( setsockopt( client, SOL_SOCKET, SO_KEEPALIVE, (char *)&on, 1 ) );
-    for (unsigned int i = 0; i < ARRAY_SIZE( names ); i++) set_number( client, IPPROTO_TCP, names[i], values[i] );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( names ); i++ ) set_number( client, IPPROTO_TCP, names[i], values[i] );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     server = accept_one( listener );
     on = 0;
     check_ok( getsockopt( client, SOL_SOCKET, SO_KEEPALIVE, (char *)&on, &length ) );
     ok( on == 1, "SO_KEEPALIVE %d\n", on );
-    for (unsigned int i = 0; i < ARRAY_SIZE( names ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( names ); i++ )
     {
         got = 0;
-        length = sizeof(got);
+        length = sizeof( got );
         check_ok( getsockopt( client, IPPROTO_TCP, names[i], (char *)&got, &length ) );
         ok( got == values[i], "option %d is %lu, not %lu\n", names[i], got, values[i] );
     }
@@ -334,15 +346,18 @@ static void test_states( void )
 
 static void test_protection( void )
 {
-    static const struct { DWORD value; int error; } rows[] = {
-        { 10, 0 }, { 20, 0 }, { 30, 0 }, { 5, WSAEINVAL }, { 40, WSAEINVAL } };
+    static const struct
+    {
+        DWORD value;
+        int error;
+    } rows[] = { { 10, 0 }, { 20, 0 }, { 30, 0 }, { 5, WSAEINVAL }, { 40, WSAEINVAL } };
     SOCKET s = socket( AF_INET6, SOCK_STREAM, 0 );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        int result = setsockopt( s, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL, (char *)&rows[i].value, sizeof(DWORD) );
+        int result = setsockopt( s, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL, (char *)&rows[i].value, sizeof( DWORD ) );
 
-        ok( result == (rows[i].error ? SOCKET_ERROR : 0) && WSAGetLastError() == rows[i].error, "%lu: %d, error %d\n",
+        ok( result == ( rows[i].error ? SOCKET_ERROR : 0 ) && WSAGetLastError() == rows[i].error, "%lu: %d, error %d\n",
             rows[i].value, result, WSAGetLastError() );
     }
     ok( get_number( s, IPPROTO_IPV6, IPV6_PROTECTION_LEVEL ) == 30, "the last good value is kept\n" );
@@ -354,7 +369,7 @@ static void test_protection( void )
 static DWORD WINAPI opentype_thread( void *arg )
 {
     DWORD value = 0xdeadbeef;
-    int length = sizeof(value);
+    int length = sizeof( value );
 
     (void)arg;
     getsockopt( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, (char *)&value, &length );
@@ -367,7 +382,7 @@ static void test_opentype( void )
     DWORD code = 1;
     HANDLE thread;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( values ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( values ); i++ )
     {
         set_number( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE, values[i] );
         ok( get_number( INVALID_SOCKET, SOL_SOCKET, SO_OPENTYPE ) == values[i], "not %#lx\n", values[i] );
@@ -382,13 +397,13 @@ static void test_opentype( void )
 static void test_protocol_info( void )
 {
     static const int families[] = { AF_INET, AF_INET6 }, types[] = { SOCK_STREAM, SOCK_DGRAM };
-    char a[2 * sizeof(WSAPROTOCOL_INFOA)], w[2 * sizeof(WSAPROTOCOL_INFOW)];
+    char a[2 * sizeof( WSAPROTOCOL_INFOA )], w[2 * sizeof( WSAPROTOCOL_INFOW )];
     int length = 7;
 
     check_fails( getsockopt( INVALID_SOCKET, SOL_SOCKET, SO_PROTOCOL_INFOA, NULL, NULL ), WSAENOTSOCK );
     check_fails( getsockopt( INVALID_SOCKET, SOL_SOCKET, SO_PROTOCOL_INFOW, w, &length ), WSAENOTSOCK );
     ok( length == 7, "length %d\n", length );
-    for (int i = 0; i < 4; i++)
+    for ( int i = 0; i < 4; i++ )
     {
         int family = families[i / 2], type = types[i % 2];
         SOCKET s = socket( family, type, 0 );
@@ -398,28 +413,29 @@ static void test_protocol_info( void )
 
         winetest_push_context( "family %d, type %d", family, type );
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, NULL, NULL ), WSAEFAULT );
-        length = sizeof(a);
+        length = sizeof( a );
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, NULL, &length ), WSAEFAULT );
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, a, NULL ), WSAEFAULT );
-        length = sizeof(*info_a) / 2;
+        length = sizeof( *info_a ) / 2;
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, a, &length ), WSAEFAULT );
         ok( length == 372, "needs %d\n", length );
         check_clears( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, a, &length ), 0 );
         ok( length == 372, "length %d\n", length );
-        length = sizeof(a);
+        length = sizeof( a );
         check_clears( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOA, a, &length ), 0 );
-        ok( length == sizeof(a), "a larger length became %d\n", length );
-        length = sizeof(*info_w) / 2;
+        ok( length == sizeof( a ), "a larger length became %d\n", length );
+        length = sizeof( *info_w ) / 2;
         check_fails( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, w, &length ), WSAEFAULT );
         ok( length == 628, "needs %d\n", length );
         check_clears( getsockopt( s, SOL_SOCKET, SO_PROTOCOL_INFOW, w, &length ), 0 );
         ok( length == 628, "length %d\n", length );
         ok( info_w->iAddressFamily == family, "family %d\n", info_w->iAddressFamily );
         ok( info_w->iSocketType == type, "type %d\n", info_w->iSocketType );
-        ok( info_w->iProtocol == (type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP), "protocol %d\n", info_w->iProtocol );
+        ok( info_w->iProtocol == ( type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP ), "protocol %d\n",
+            info_w->iProtocol );
         ok( !info_w->dwProviderReserved, "reserved %#lx\n", info_w->dwProviderReserved );
         ok( !memcmp( a, w, offsetof( WSAPROTOCOL_INFOW, szProtocol ) ), "A and W differ\n" );
-        WideCharToMultiByte( CP_ACP, 0, info_w->szProtocol, -1, name, sizeof(name), NULL, NULL );
+        WideCharToMultiByte( CP_ACP, 0, info_w->szProtocol, -1, name, sizeof( name ), NULL, NULL );
         ok( name[0] && !strcmp( name, info_a->szProtocol ), "names %s and %s\n", name, info_a->szProtocol );
         closesocket( s );
         winetest_pop_context();
@@ -431,20 +447,21 @@ static void check_bsp( SOCKET s, BOOL local, BOOL remote )
     char buffer[128];
     CSADDR_INFO *info = (CSADDR_INFO *)buffer;
     union address name;
-    int length = sizeof(buffer), size = sizeof(name);
+    int length = sizeof( buffer ), size = sizeof( name );
 
     check_clears( getsockopt( s, SOL_SOCKET, SO_BSP_STATE, buffer, &length ), 0 );
-    ok( length == sizeof(buffer), "length %d\n", length );
+    ok( length == sizeof( buffer ), "length %d\n", length );
     ok( info->iSocketType == SOCK_STREAM && info->iProtocol == IPPROTO_TCP, "type %d, protocol %d\n", info->iSocketType,
         info->iProtocol );
     ok( !info->LocalAddr.lpSockaddr == !local, "local %p\n", info->LocalAddr.lpSockaddr );
     ok( !info->LocalAddr.iSockaddrLength == !local, "local length %d\n", info->LocalAddr.iSockaddrLength );
     ok( !info->RemoteAddr.lpSockaddr == !remote, "remote %p\n", info->RemoteAddr.lpSockaddr );
     ok( !info->RemoteAddr.iSockaddrLength == !remote, "remote length %d\n", info->RemoteAddr.iSockaddrLength );
-    if (!remote) return;
+    if ( !remote ) return;
     check_ok( getsockname( s, &name.any, &size ) );
-    ok( info->LocalAddr.iSockaddrLength == size && !memcmp( info->LocalAddr.lpSockaddr, &name, size ), "local address\n" );
-    size = sizeof(name);
+    ok( info->LocalAddr.iSockaddrLength == size && !memcmp( info->LocalAddr.lpSockaddr, &name, size ),
+        "local address\n" );
+    size = sizeof( name );
     check_ok( getpeername( s, &name.any, &size ) );
     ok( info->RemoteAddr.iSockaddrLength == size && !memcmp( info->RemoteAddr.lpSockaddr, &name, size ),
         "remote address\n" );
@@ -455,7 +472,7 @@ static void test_bsp_state( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), client, server;
     union address address;
     char buffer[128];
-    int needed = sizeof(CSADDR_INFO) + 2 * sizeof(struct sockaddr_in), length;
+    int needed = sizeof( CSADDR_INFO ) + 2 * sizeof( struct sockaddr_in ), length;
 
     check_bsp( s, FALSE, FALSE );
     check_ok( bind( s, &address.any, address_loopback( &address, AF_INET, 0 ) ) );
@@ -470,16 +487,16 @@ static void test_bsp_state( void )
     ok( length == needed, "length %d\n", length );
     length = needed - 1;
     check_fails( getsockopt( client, SOL_SOCKET, SO_BSP_STATE, buffer, &length ), WSAEFAULT );
-    length = sizeof(CSADDR_INFO);
+    length = sizeof( CSADDR_INFO );
     check_fails( getsockopt( client, SOL_SOCKET, SO_BSP_STATE, buffer, &length ), WSAEFAULT );
-    ok( length == sizeof(CSADDR_INFO), "length %d\n", length );
+    ok( length == sizeof( CSADDR_INFO ), "length %d\n", length );
     closesocket( client );
     closesocket( server );
 }
 
 START_TEST( option_values )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_timeouts();
     test_buffers();
     test_linger();

@@ -6,7 +6,16 @@
 
 /* --- classes of options -----------------------------------------------------------------------------------------------*/
 
-enum class { B4, B1, DZ, DK, PB, PN, PS };
+enum class
+{
+    B4,
+    B1,
+    DZ,
+    DK,
+    PB,
+    PN,
+    PS
+};
 
 static const struct
 {
@@ -56,8 +65,9 @@ static const struct
     { 2, 1, { [DZ] = WSAEFAULT, [DK] = WSAEFAULT, [PS] = WSAEFAULT } },
     { 4, 1, { 0 } },
     { 8, 1, { 0 } },
-    { 0, 1, { [B1] = WSAEFAULT, [DZ] = WSAEFAULT, [DK] = WSAEFAULT, [PB] = WSAEFAULT, [PN] = WSAEFAULT,
-              [PS] = WSAEFAULT } },
+    { 0,
+      1,
+      { [B1] = WSAEFAULT, [DZ] = WSAEFAULT, [DK] = WSAEFAULT, [PB] = WSAEFAULT, [PN] = WSAEFAULT, [PS] = WSAEFAULT } },
     { -1, 1, { [B1] = WSAENOBUFS, [PB] = WSAENOBUFS, [PN] = WSAENOBUFS, [PS] = WSAENOBUFS } },
     { 4, 0x100, { [PN] = WSAEINVAL } },
 };
@@ -71,42 +81,76 @@ static const struct
         int error, length, written;
     } results[7];
 } reads[] = {
-    { 1, { [B4] = { 0, 1, 1 }, [B1] = { 0, 1, 1 }, [DZ] = { WSAEFAULT, 1, -1 }, [DK] = { WSAEFAULT, 1, 0 },
-           [PB] = { 0, 1, 1 }, [PN] = { 0, 1, 1 }, [PS] = { WSAEFAULT, 0, 0 } } },
-    { 2, { [B4] = { 0, 1, 2 }, [B1] = { 0, 1, 1 }, [DZ] = { WSAEFAULT, 2, -2 }, [DK] = { WSAEFAULT, 2, 0 },
-           [PB] = { 0, 1, 1 }, [PN] = { 0, 1, 1 }, [PS] = { WSAEFAULT, 0, 0 } } },
-    { 4, { [B4] = { 0, 4, 4 }, [B1] = { 0, 1, 1 }, [DZ] = { 0, 4, 4 }, [DK] = { 0, 4, 4 }, [PB] = { 0, 4, 4 },
-           [PN] = { 0, 4, 4 }, [PS] = { 0, 4, 4 } } },
-    { 8, { [B4] = { 0, 4, 4 }, [B1] = { 0, 1, 1 }, [DZ] = { 0, 4, 4 }, [DK] = { 0, 4, 4 }, [PB] = { 0, 4, 4 },
-           [PN] = { 0, 4, 4 }, [PS] = { 0, 4, 4 } } },
-    { 0, { [B4] = { WSAEFAULT, 0, 0 }, [B1] = { WSAEFAULT, 0, 0 }, [DZ] = { WSAEFAULT, 0, 0 },
-           [DK] = { WSAEFAULT, 0, 0 }, [PB] = { WSAEFAULT, 0, 0 }, [PN] = { WSAEFAULT, 0, 0 },
-           [PS] = { WSAEFAULT, 0, 0 } } },
-    { -1, { [B4] = { WSAEFAULT, -1, 0 }, [B1] = { WSAEFAULT, -1, 0 }, [DZ] = { WSAEFAULT, -1, 0 },
-            [DK] = { WSAEFAULT, -1, 0 }, [PB] = { WSAEFAULT, -1, 0 }, [PN] = { WSAEFAULT, -1, 0 },
-            [PS] = { WSAEFAULT, -1, 0 } } },
+    { 1,
+      { [B4] = { 0, 1, 1 },
+        [B1] = { 0, 1, 1 },
+        [DZ] = { WSAEFAULT, 1, -1 },
+        [DK] = { WSAEFAULT, 1, 0 },
+        [PB] = { 0, 1, 1 },
+        [PN] = { 0, 1, 1 },
+        [PS] = { WSAEFAULT, 0, 0 } } },
+    { 2,
+      { [B4] = { 0, 1, 2 },
+        [B1] = { 0, 1, 1 },
+        [DZ] = { WSAEFAULT, 2, -2 },
+        [DK] = { WSAEFAULT, 2, 0 },
+        [PB] = { 0, 1, 1 },
+        [PN] = { 0, 1, 1 },
+        [PS] = { WSAEFAULT, 0, 0 } } },
+    { 4,
+      { [B4] = { 0, 4, 4 },
+        [B1] = { 0, 1, 1 },
+        [DZ] = { 0, 4, 4 },
+        [DK] = { 0, 4, 4 },
+        [PB] = { 0, 4, 4 },
+        [PN] = { 0, 4, 4 },
+        [PS] = { 0, 4, 4 } } },
+    { 8,
+      { [B4] = { 0, 4, 4 },
+        [B1] = { 0, 1, 1 },
+        [DZ] = { 0, 4, 4 },
+        [DK] = { 0, 4, 4 },
+        [PB] = { 0, 4, 4 },
+        [PN] = { 0, 4, 4 },
+        [PS] = { 0, 4, 4 } } },
+    { 0,
+      { [B4] = { WSAEFAULT, 0, 0 },
+        [B1] = { WSAEFAULT, 0, 0 },
+        [DZ] = { WSAEFAULT, 0, 0 },
+        [DK] = { WSAEFAULT, 0, 0 },
+        [PB] = { WSAEFAULT, 0, 0 },
+        [PN] = { WSAEFAULT, 0, 0 },
+        [PS] = { WSAEFAULT, 0, 0 } } },
+    { -1,
+      { [B4] = { WSAEFAULT, -1, 0 },
+        [B1] = { WSAEFAULT, -1, 0 },
+        [DZ] = { WSAEFAULT, -1, 0 },
+        [DK] = { WSAEFAULT, -1, 0 },
+        [PB] = { WSAEFAULT, -1, 0 },
+        [PN] = { WSAEFAULT, -1, 0 },
+        [PS] = { WSAEFAULT, -1, 0 } } },
 };
 
 static void check_sets( SOCKET s, int level, int name, enum class class )
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE( sets ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( sets ); i++ )
     {
         DWORD value[2] = { sets[i].value, 0xffffffff }, read = 0;
         int error = sets[i].errors[class], result, length = 4, zero = 0;
 
         winetest_push_context( "set %#lx, length %d", sets[i].value, sets[i].length );
-        setsockopt( s, level, name, (char *)&zero, sizeof(zero) );
+        setsockopt( s, level, name, (char *)&zero, sizeof( zero ) );
         WSASetLastError( ERROR_UNTOUCHED );
         result = setsockopt( s, level, name, (char *)value, sets[i].length );
-        ok( result == (error ? SOCKET_ERROR : 0), "returned %d\n", result );
+        ok( result == ( error ? SOCKET_ERROR : 0 ), "returned %d\n", result );
         ok( WSAGetLastError() == error, "error %d, expected %d\n", WSAGetLastError(), error );
 
-        if (!error && sets[i].length > 0)
+        if ( !error && sets[i].length > 0 )
         {
             DWORD expected = sets[i].value;
 
-            if (expected == 0x100 && class == B1) expected = 0;
-            else if (expected == 0x100 && class != DZ && class != DK) expected = 1;
+            if ( expected == 0x100 && class == B1 ) expected = 0;
+            else if ( expected == 0x100 && class != DZ && class != DK ) expected = 1;
             result = getsockopt( s, level, name, (char *)&read, &length );
             ok( !result, "get failed, error %d\n", WSAGetLastError() );
             ok( read == expected, "read back %#lx, expected %#lx\n", read, expected );
@@ -121,33 +165,33 @@ static void check_gets( SOCKET s, int level, int name, enum class class )
     DWORD value = 1;
 
     check_ok( setsockopt( s, level, name, (char *)&value, 4 ) );
-    for (unsigned int i = 0; i < ARRAY_SIZE( reads ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( reads ); i++ )
     {
         int error = reads[i].results[class].error, expected = reads[i].results[class].length;
         int written = reads[i].results[class].written, length = reads[i].length, result, good;
         unsigned char read[8];
 
         winetest_push_context( "get, length %d", length );
-        if (length == -1 && name == SO_OPENTYPE && level == SOL_SOCKET) error = 0, expected = written = 4;
-        memset( read, 0xcc, sizeof(read) );
+        if ( length == -1 && name == SO_OPENTYPE && level == SOL_SOCKET ) error = 0, expected = written = 4;
+        memset( read, 0xcc, sizeof( read ) );
         WSASetLastError( ERROR_UNTOUCHED );
         result = getsockopt( s, level, name, (char *)read, &length );
-        ok( result == (error ? SOCKET_ERROR : 0), "returned %d\n", result );
+        ok( result == ( error ? SOCKET_ERROR : 0 ), "returned %d\n", result );
         ok( WSAGetLastError() == error, "error %d, expected %d\n", WSAGetLastError(), error );
         ok( length == expected, "length %d, expected %d\n", length, expected );
-        if (written >= 0) good = !memcmp( read, one, written );
+        if ( written >= 0 ) good = !memcmp( read, one, written );
         else good = !memcmp( read, one + 1, -written );
         ok( good, "read %02x %02x %02x %02x\n", read[0], read[1], read[2], read[3] );
         written = abs( written );
         /* of the high half it is not known whether it is zeroed */
-        for (int j = written; j < 4; j++) ok( read[j] == 0xcc, "byte %d was written: %02x\n", j, read[j] );
+        for ( int j = written; j < 4; j++ ) ok( read[j] == 0xcc, "byte %d was written: %02x\n", j, read[j] );
         winetest_pop_context();
     }
 }
 
 static void test_classes( void )
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE( options ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( options ); i++ )
     {
         SOCKET s = socket( options[i].family, options[i].type, 0 );
         int level = options[i].level, name = options[i].name, length = 4;
@@ -157,7 +201,7 @@ static void test_classes( void )
         ok( s != INVALID_SOCKET, "no socket, error %d\n", WSAGetLastError() );
         check_sets( s, level, name, options[i].class );
         check_gets( s, level, name, options[i].class );
-        if (level != SOL_SOCKET || name != SO_OPENTYPE)
+        if ( level != SOL_SOCKET || name != SO_OPENTYPE )
         {
             check_fails( getsockopt( INVALID_SOCKET, level, name, NULL, NULL ), WSAENOTSOCK );
             check_fails( setsockopt( INVALID_SOCKET, level, name, NULL, 0 ), WSAENOTSOCK );
@@ -170,10 +214,10 @@ static void test_classes( void )
         check_fails( getsockopt( s, level, name, NULL, &length ), WSAEFAULT );
         check_fails( getsockopt( s, level, name, (char *)&value, NULL ), WSAEFAULT );
         check_fails( guarded( setsockopt( s, level, name, (char *)1, 4 ) ), WSAEFAULT );
-        if (name == SO_OPENTYPE && level == SOL_SOCKET)
+        if ( name == SO_OPENTYPE && level == SOL_SOCKET )
         {
             value = 0; /* the sockets of the tests to come are overlapped */
-            check_ok( setsockopt( s, level, name, (char *)&value, sizeof(value) ) );
+            check_ok( setsockopt( s, level, name, (char *)&value, sizeof( value ) ) );
         }
         closesocket( s );
         winetest_pop_context();
@@ -196,40 +240,92 @@ struct validity
 #define DEFAULT_IS_READ_ONLY 0, 0, 0
 
 static const struct validity ipv4[] = {
-    { -1, SET_ONLY }, { 1, ALL_OK }, { 2, WSAEINVAL, WSAEINVAL, 0 }, { 3, ALL_OK }, { 4, ALL_OK }, { 9, NOT_TCP },
-    { 10, NOT_TCP }, { 11, NOT_TCP }, { 12, SET_ONLY }, { 13, SET_ONLY }, { 14, ALL_OK }, { 19, NOT_TCP }, { 21, NOT_TCP },
-    { 22, NOT_TCP }, { 24, NOT_TCP }, { 25, NOT_TCP }, { 28, ALL_OK }, { 31, ALL_OK }, { 32, ALL_OK }, { 33, UNSET },
-    { 38, NOT_TCP }, { 40, NOT_TCP }, { 47, NOT_TCP }, { 50, NOT_TCP }, { 51, NOT_TCP }, { 60, NOT_TCP }, { 70, NOT_TCP },
-    { 71, DEFAULT_IS_READ_ONLY }, { 73, NEEDS_PEER }, { 75, WSAEINVAL, 0, WSAEINVAL }, { 76, ALL_OK },
+    { -1, SET_ONLY },
+    { 1, ALL_OK },
+    { 2, WSAEINVAL, WSAEINVAL, 0 },
+    { 3, ALL_OK },
+    { 4, ALL_OK },
+    { 9, NOT_TCP },
+    { 10, NOT_TCP },
+    { 11, NOT_TCP },
+    { 12, SET_ONLY },
+    { 13, SET_ONLY },
+    { 14, ALL_OK },
+    { 19, NOT_TCP },
+    { 21, NOT_TCP },
+    { 22, NOT_TCP },
+    { 24, NOT_TCP },
+    { 25, NOT_TCP },
+    { 28, ALL_OK },
+    { 31, ALL_OK },
+    { 32, ALL_OK },
+    { 33, UNSET },
+    { 38, NOT_TCP },
+    { 40, NOT_TCP },
+    { 47, NOT_TCP },
+    { 50, NOT_TCP },
+    { 51, NOT_TCP },
+    { 60, NOT_TCP },
+    { 70, NOT_TCP },
+    { 71, DEFAULT_IS_READ_ONLY },
+    { 73, NEEDS_PEER },
+    { 75, WSAEINVAL, 0, WSAEINVAL },
+    { 76, ALL_OK },
 };
 
 static const struct validity ipv6[] = {
-    { -1, SET_ONLY }, { 1, ALL_OK }, { 2, WSAEINVAL, WSAEINVAL, 0 }, { 4, ALL_OK }, { 9, NOT_TCP }, { 10, NOT_TCP },
-    { 11, NOT_TCP }, { 12, SET_ONLY }, { 13, SET_ONLY }, { 14, ALL_OK }, { 19, NOT_TCP }, { 21, NOT_TCP }, { 23, ALL_OK },
-    { 24, NOT_TCP }, { 25, NOT_TCP }, { 27, ALL_OK }, { 28, ALL_OK }, { 31, ALL_OK }, { 32, ALL_OK }, { 33, UNSET },
-    { 38, NOT_TCP }, { 40, NOT_TCP }, { 47, NOT_TCP }, { 50, NOT_TCP }, { 51, NOT_TCP }, { 60, NOT_TCP }, { 70, NOT_TCP },
-    { 71, DEFAULT_IS_READ_ONLY }, { 72, NEEDS_PEER }, { 75, WSAEINVAL, 0, WSAEINVAL }, { 76, ALL_OK },
+    { -1, SET_ONLY },
+    { 1, ALL_OK },
+    { 2, WSAEINVAL, WSAEINVAL, 0 },
+    { 4, ALL_OK },
+    { 9, NOT_TCP },
+    { 10, NOT_TCP },
+    { 11, NOT_TCP },
+    { 12, SET_ONLY },
+    { 13, SET_ONLY },
+    { 14, ALL_OK },
+    { 19, NOT_TCP },
+    { 21, NOT_TCP },
+    { 23, ALL_OK },
+    { 24, NOT_TCP },
+    { 25, NOT_TCP },
+    { 27, ALL_OK },
+    { 28, ALL_OK },
+    { 31, ALL_OK },
+    { 32, ALL_OK },
+    { 33, UNSET },
+    { 38, NOT_TCP },
+    { 40, NOT_TCP },
+    { 47, NOT_TCP },
+    { 50, NOT_TCP },
+    { 51, NOT_TCP },
+    { 60, NOT_TCP },
+    { 70, NOT_TCP },
+    { 71, DEFAULT_IS_READ_ONLY },
+    { 72, NEEDS_PEER },
+    { 75, WSAEINVAL, 0, WSAEINVAL },
+    { 76, ALL_OK },
 };
 
 static void check_validity( SOCKET s, int level, const struct validity *rows, unsigned int count, int type )
 {
-    for (unsigned int i = 0; i < count; i++)
+    for ( unsigned int i = 0; i < count; i++ )
     {
         int expected = type == SOCK_STREAM ? rows[i].tcp : type == SOCK_DGRAM ? rows[i].udp : rows[i].raw;
         char value[256];
-        int length = sizeof(value), result;
+        int length = sizeof( value ), result;
 
         winetest_push_context( "level %d, option %d, type %d", level, rows[i].name, type );
         WSASetLastError( ERROR_UNTOUCHED );
         result = getsockopt( s, level, rows[i].name, value, &length );
-        ok( result == (expected ? SOCKET_ERROR : 0), "get returned %d\n", result );
+        ok( result == ( expected ? SOCKET_ERROR : 0 ), "get returned %d\n", result );
         ok( WSAGetLastError() == expected, "get gave error %d, expected %d\n", WSAGetLastError(), expected );
-        if (!expected)
+        if ( !expected )
         {
             int set_error = rows[i].name == 71 ? WSAEINVAL : 0;
 
             result = setsockopt( s, level, rows[i].name, value, length );
-            ok( result == (set_error ? SOCKET_ERROR : 0), "set returned %d\n", result );
+            ok( result == ( set_error ? SOCKET_ERROR : 0 ), "set returned %d\n", result );
             ok( WSAGetLastError() == set_error, "set gave error %d, length %d\n", WSAGetLastError(), length );
         }
         winetest_pop_context();
@@ -240,12 +336,12 @@ static void test_validity( void )
 {
     static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( types ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( types ); i++ )
     {
         SOCKET s4 = socket( AF_INET, types[i], types[i] == SOCK_RAW ? IPPROTO_RAW : 0 );
         SOCKET s6 = socket( AF_INET6, types[i], types[i] == SOCK_RAW ? IPPROTO_RAW : 0 );
 
-        if (types[i] == SOCK_RAW && s4 == INVALID_SOCKET)
+        if ( types[i] == SOCK_RAW && s4 == INVALID_SOCKET )
         {
             ok( WSAGetLastError() == WSAEACCES, "raw sockets: error %d\n", WSAGetLastError() );
             continue;
@@ -262,14 +358,14 @@ static void test_levels( void )
     static const int levels[] = { -1, 0x1234ffff, (int)0x8000ffff, 0x8000, 0x800 };
     SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 ), tcp = socket( AF_INET, SOCK_STREAM, 0 );
     DWORD value = 0;
-    int length = sizeof(value);
+    int length = sizeof( value );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( levels ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( levels ); i++ )
     {
         winetest_push_context( "level %#x", levels[i] );
         check_fails( getsockopt( s, levels[i], SO_MAX_MSG_SIZE, (char *)&value, &length ), WSAEINVAL );
         check_fails( getsockopt( s, levels[i], SO_RCVTIMEO, (char *)&value, &length ), WSAEINVAL );
-        check_fails( setsockopt( s, levels[i], SO_RCVTIMEO, (char *)&value, sizeof(value) ), WSAEINVAL );
+        check_fails( setsockopt( s, levels[i], SO_RCVTIMEO, (char *)&value, sizeof( value ) ), WSAEINVAL );
         winetest_pop_context();
     }
     check_fails( getsockopt( s, IPPROTO_IP, -1, (char *)&value, &length ), WSAENOPROTOOPT );
@@ -277,10 +373,10 @@ static void test_levels( void )
     check_clears( getsockopt( s, SOL_SOCKET, SO_MAX_MSG_SIZE, (char *)&value, &length ), 0 );
     ok( value == 65507 || value == 65527, "SO_MAX_MSG_SIZE %lu\n", value );
 
-    for (value = SOCK_STREAM; value <= SOCK_DGRAM; value++)
+    for ( value = SOCK_STREAM; value <= SOCK_DGRAM; value++ )
     {
-        check_fails( setsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&value, sizeof(value) ), WSAEINVAL );
-        check_fails( setsockopt( tcp, SOL_SOCKET, SO_TYPE, (char *)&value, sizeof(value) ), WSAENOPROTOOPT );
+        check_fails( setsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&value, sizeof( value ) ), WSAEINVAL );
+        check_fails( setsockopt( tcp, SOL_SOCKET, SO_TYPE, (char *)&value, sizeof( value ) ), WSAENOPROTOOPT );
     }
     check_clears( getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&value, &length ), 0 );
     ok( value == SOCK_DGRAM && length == 4, "type %lu, length %d\n", value, length );
@@ -289,15 +385,15 @@ static void test_levels( void )
     closesocket( tcp );
 
     /* meant for raw sockets */
-    for (int family = 0; family < 4; family++)
+    for ( int family = 0; family < 4; family++ )
     {
         SOCKET other = socket( family & 1 ? AF_INET6 : AF_INET, family & 2 ? SOCK_STREAM : SOCK_DGRAM, 0 );
 
         value = 0xdeadbeef;
         check_fails( getsockopt( other, IPPROTO_IP, IP_HDRINCL, (char *)&value, &length ), WSAEINVAL );
         ok( value == 0xdeadbeef, "read %#lx\n", value );
-        for (value = 0; value < 2; value++)
-            check_fails( setsockopt( other, IPPROTO_IP, IP_HDRINCL, (char *)&value, sizeof(value) ), WSAEINVAL );
+        for ( value = 0; value < 2; value++ )
+            check_fails( setsockopt( other, IPPROTO_IP, IP_HDRINCL, (char *)&value, sizeof( value ) ), WSAEINVAL );
         closesocket( other );
     }
     closesocket( s );
@@ -308,12 +404,13 @@ static void test_levels( void )
 static void test_no_socket( void )
 {
     char path[MAX_PATH], file_name[MAX_PATH];
-    int value = 0, length = sizeof(value);
+    int value = 0, length = sizeof( value );
     HANDLE file;
 
-    GetTempPathA( sizeof(path), path );
+    GetTempPathA( sizeof( path ), path );
     GetTempFileNameA( path, "opt", 0, file_name );
-    file = CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_DELETE_ON_CLOSE, NULL );
+    file =
+        CreateFileA( file_name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, FILE_FLAG_DELETE_ON_CLOSE, NULL );
     ok( file != INVALID_HANDLE_VALUE, "no file\n" );
     check_fails( getsockopt( (SOCKET)file, SOL_SOCKET, -1, (char *)&value, &length ), WSAENOTSOCK );
     check_fails( getsockopt( (SOCKET)file, SOL_SOCKET, SO_TYPE, (char *)&value, &length ), WSAENOTSOCK );
@@ -327,20 +424,23 @@ static void test_no_socket( void )
 /* Winsock 1.1: SO_BROADCAST is not for streams, and what belongs to connections is not for datagrams. */
 static void test_socket_types( void )
 {
-    static const struct { int name; BOOL stream; } rows[] = {
-        { SO_BROADCAST, FALSE }, { SO_ACCEPTCONN, TRUE }, { SO_DONTLINGER, TRUE }, { SO_KEEPALIVE, TRUE },
-        { SO_LINGER, TRUE }, { SO_OOBINLINE, TRUE } };
+    static const struct
+    {
+        int name;
+        BOOL stream;
+    } rows[] = { { SO_BROADCAST, FALSE }, { SO_ACCEPTCONN, TRUE }, { SO_DONTLINGER, TRUE },
+                 { SO_KEEPALIVE, TRUE },  { SO_LINGER, TRUE },     { SO_OOBINLINE, TRUE } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         SOCKET right = socket( AF_INET, rows[i].stream ? SOCK_STREAM : SOCK_DGRAM, 0 );
         SOCKET wrong = socket( AF_INET, rows[i].stream ? SOCK_DGRAM : SOCK_STREAM, 0 );
         DWORD value = 0;
-        int length = sizeof(value);
+        int length = sizeof( value );
 
         winetest_push_context( "option %#x", rows[i].name );
         check_ok( getsockopt( right, SOL_SOCKET, rows[i].name, (char *)&value, &length ) );
-        length = sizeof(value);
+        length = sizeof( value );
         check_fails( getsockopt( wrong, SOL_SOCKET, rows[i].name, (char *)&value, &length ), WSAENOPROTOOPT );
         closesocket( right );
         closesocket( wrong );
@@ -394,7 +494,7 @@ static void test_shared( void )
     struct puppet puppet;
 
     puppet_create( &puppet, 0 );
-    for (unsigned int i = 0; i < ARRAY_SIZE( settable ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( settable ); i++ )
     {
         int level = settable[i].level, name = settable[i].name, length = 4;
         SOCKET s = socket( settable[i].family, settable[i].type, 0 ), duplicate, remote;
@@ -408,19 +508,19 @@ static void test_shared( void )
         remote = puppet_open_a( &puppet, &info, 0 );
         ok( duplicate != INVALID_SOCKET && remote != INVALID_SOCKET, "no duplicates\n" );
 
-        check_clears( setsockopt( s, level, name, (char *)&value, sizeof(value) ), 0 );
+        check_clears( setsockopt( s, level, name, (char *)&value, sizeof( value ) ), 0 );
         check_ok( getsockopt( s, level, name, (char *)&other, &length ) );
         ok( other == value, "read %#lx, expected %#lx\n", other, value );
         other = 0;
         length = 4;
         check_ok( getsockopt( duplicate, level, name, (char *)&other, &length ) );
         ok( other == value, "the duplicate reads %#lx, expected %#lx\n", other, value );
-        memset( puppet.message->data, 0, sizeof(other) );
+        memset( puppet.message->data, 0, sizeof( other ) );
         puppet.message->level = level;
         puppet.message->option = name;
         puppet.message->length = 4;
         ok( !puppet_do_on( &puppet, PUPPET_GETSOCKOPT, remote ), "error %d\n", WSAGetLastError() );
-        memcpy( &other, puppet.message->data, sizeof(other) );
+        memcpy( &other, puppet.message->data, sizeof( other ) );
         ok( other == value, "the other process reads %#lx, expected %#lx\n", other, value );
 
         closesocket( s );
@@ -433,7 +533,7 @@ static void test_shared( void )
 
 START_TEST( options )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_classes();
     test_validity();
     test_levels();

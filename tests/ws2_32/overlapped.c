@@ -11,7 +11,7 @@ static WSABUF buffer_of( void *memory, ULONG size ) { return ( WSABUF ){ size, m
 
 static void prepare( OVERLAPPED *ov, HANDLE event )
 {
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->Internal = 0xdead;
     ov->InternalHigh = 0xbeef;
     ov->hEvent = event;
@@ -46,14 +46,14 @@ static void test_event( void )
     OVERLAPPED ov;
 
     tcp_pair( &client, &server );
-    for (int nonblocking = 0; nonblocking < 2; nonblocking++)
+    for ( int nonblocking = 0; nonblocking < 2; nonblocking++ )
     {
         winetest_push_context( "nonblocking %d", nonblocking );
         set_nonblocking( server, nonblocking );
         /* nothing there: it pends, the event is reset */
         SetEvent( event );
         prepare( &ov, event );
-        check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+        check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
         ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "the event is set\n" );
         ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
         check_error( WSAGetOverlappedResult( server, &ov, &size, FALSE, &flags ), FALSE, WSA_IO_INCOMPLETE );
@@ -71,7 +71,7 @@ static void test_event( void )
         check_result( send( client, "again", 5, 0 ), 5 );
         ok( wait_readable( server, 5000 ), "no data\n" );
         prepare( &ov, event );
-        check_clears( receive( server, data, sizeof(data), &ov, NULL ), 0 );
+        check_clears( receive( server, data, sizeof( data ), &ov, NULL ), 0 );
         check_done( &ov, 0, 5 );
         winetest_pop_context();
     }
@@ -92,13 +92,14 @@ static void test_event_again( void )
     OVERLAPPED ov;
 
     tcp_pair( &client, &server );
-    for (int i = 0; i < 2000 && !early && !wrong; i++)
+    for ( int i = 0; i < 2000 && !early && !wrong; i++ )
     {
         prepare( &ov, event );
-        wrong += receive( server, data, sizeof(data), &ov, NULL ) != SOCKET_ERROR || WSAGetLastError() != WSA_IO_PENDING;
+        wrong +=
+            receive( server, data, sizeof( data ), &ov, NULL ) != SOCKET_ERROR || WSAGetLastError() != WSA_IO_PENDING;
         early += WaitForSingleObject( event, 0 ) != WAIT_TIMEOUT;
         wrong += send( client, "again", 5, 0 ) != 5;
-        while (i % 2 && *(volatile ULONG_PTR *)&ov.Internal == STATUS_PENDING) continue;
+        while ( i % 2 && *(volatile ULONG_PTR *)&ov.Internal == STATUS_PENDING ) continue;
         wrong += !WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags ) || size != 5;
     }
     ok( !early, "the event was set while the operation waited\n" );
@@ -116,21 +117,21 @@ static void test_order( void )
     OVERLAPPED ov[2];
 
     tcp_pair( &client, &server );
-    for (unsigned int i = 0; i < sizeof(sent); i++) sent[i] = (char)i;
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < sizeof( sent ); i++ ) sent[i] = (char)i;
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         prepare( &ov[i], events[i] );
         check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     }
     check_result( send( client, sent, 32, 0 ), 32 );
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         check_done( &ov[i], 0, 16 );
         ok( !memcmp( data[i], sent + 16 * i, 16 ), "receive %u has the wrong bytes\n", i );
     }
     closesocket( client );
     closesocket( server );
-    for (unsigned int i = 0; i < 2; i++) CloseHandle( events[i] );
+    for ( unsigned int i = 0; i < 2; i++ ) CloseHandle( events[i] );
 }
 
 static struct
@@ -160,36 +161,36 @@ static void test_routine( void )
     char data[16];
 
     tcp_pair( &client, &server );
-    memset( &called, 0, sizeof(called) );
+    memset( &called, 0, sizeof( called ) );
     prepare( &ov, event );
-    check_pends( receive( server, data, sizeof(data), &ov, routine ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, routine ) );
     check_result( SleepEx( 50, TRUE ), 0 );
     check_result( send( client, "hello", 5, 0 ), 5 );
     Sleep( 100 );
     ok( !called.calls, "called outside an alertable wait\n" );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
     ok( called.calls == 1, "%d calls\n", called.calls );
-    ok( !called.error && called.size == 5 && !called.flags, "error %lu, size %lu, flags %#lx\n", called.error, called.size,
-        called.flags );
+    ok( !called.error && called.size == 5 && !called.flags, "error %lu, size %lu, flags %#lx\n", called.error,
+        called.size, called.flags );
     ok( called.ov == &ov, "another OVERLAPPED\n" );
     ok( WaitForSingleObject( event, 0 ) == WAIT_TIMEOUT, "the event is set\n" );
 
     /* done at once: the routine is called all the same */
     check_result( send( client, "again", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
-    check_clears( receive( server, data, sizeof(data), &ov, routine ), 0 );
+    check_clears( receive( server, data, sizeof( data ), &ov, routine ), 0 );
     ok( called.calls == 1, "called at once\n" );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
     ok( called.calls == 2 && called.size == 5, "%d calls, size %lu\n", called.calls, called.size );
 
     /* a reset is told in Winsock's terms */
-    check_pends( receive( server, data, sizeof(data), &ov, routine ) );
-    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    check_pends( receive( server, data, sizeof( data ), &ov, routine ) );
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
     ok( called.calls == 3 && called.error == WSAECONNRESET && !called.size, "%d calls, error %lu, size %lu\n",
         called.calls, called.error, called.size );
-    check_fails( receive( server, data, sizeof(data), &ov, NULL ), WSAECONNRESET );
+    check_fails( receive( server, data, sizeof( data ), &ov, NULL ), WSAECONNRESET );
     closesocket( server );
     CloseHandle( event );
 }
@@ -205,8 +206,8 @@ static void test_reset( void )
 
     tcp_pair( &client, &server );
     prepare( &ov, event );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
-    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_done( &ov, STATUS_RESET_, 0 );
     check_error( GetOverlappedResult( (HANDLE)server, &ov, &size, FALSE ), FALSE, ERROR_NETNAME_DELETED );
@@ -224,20 +225,20 @@ static void test_cancel( void )
     OVERLAPPED ov[3];
     DWORD size, flags;
 
-    for (unsigned int i = 0; i < 3; i++) events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
+    for ( unsigned int i = 0; i < 3; i++ ) events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
     tcp_pair( &client, &server );
-    for (unsigned int i = 0; i < 3; i++)
+    for ( unsigned int i = 0; i < 3; i++ )
     {
         prepare( &ov[i], events[i] );
         check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     }
     closesocket( server );
-    for (unsigned int i = 0; i < 3; i++) check_done( &ov[i], STATUS_CANCELLED_, 0 );
+    for ( unsigned int i = 0; i < 3; i++ ) check_done( &ov[i], STATUS_CANCELLED_, 0 );
     check_eof( client );
     check_error( GetOverlappedResult( (HANDLE)server, &ov[0], &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
     check_error( WSAGetOverlappedResult( server, &ov[0], &size, FALSE, &flags ), FALSE, WSAENOTSOCK );
     closesocket( client );
-    for (unsigned int i = 0; i < 3; i++) CloseHandle( events[i] );
+    for ( unsigned int i = 0; i < 3; i++ ) CloseHandle( events[i] );
 }
 
 static void test_peer_closes( void )
@@ -249,7 +250,7 @@ static void test_peer_closes( void )
 
     tcp_pair( &client, &server );
     prepare( &ov, event );
-    check_pends( receive( server, data, sizeof(data), &ov, NULL ) );
+    check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     closesocket( client );
     check_done( &ov, 0, 0 );
     closesocket( server );
@@ -283,7 +284,7 @@ static void test_kinds( void )
     check_pends( WSARecv( server, buffers, 1, NULL, &flags, &ov, NULL ) );
     check_result( send( client, "gh", 2, 0 ), 2 );
     check_done( &ov, 0, 2 );
-    check_result( recv( server, data, sizeof(data), 0 ), 2 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 2 );
 
     flags = 0;
     buffers[0].len = 0;
@@ -295,7 +296,7 @@ static void test_kinds( void )
     prepare( &ov, event );
     check_result( WSARecv( server, buffers, 1, &size, &flags, &ov, NULL ), 0 );
     check_done( &ov, 0, 0 );
-    check_result( recv( server, data, sizeof(data), 0 ), 2 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 2 );
     closesocket( client );
     closesocket( server );
     CloseHandle( event );
@@ -341,8 +342,9 @@ static DWORD WINAPI drain( void *arg )
     static char data[0x10000];
     int n;
 
-    while ((n = recv( drain->s, data, sizeof(data), 0 )) > 0)
-        for (int i = 0; i < n; i++, drain->size++) drain->bad += data[i] != (char)( drain->size * 7 + drain->size / 251 );
+    while ( ( n = recv( drain->s, data, sizeof( data ), 0 ) ) > 0 )
+        for ( int i = 0; i < n; i++, drain->size++ )
+            drain->bad += data[i] != (char)( drain->size * 7 + drain->size / 251 );
     return 0;
 }
 
@@ -350,7 +352,7 @@ static char *pattern( size_t size )
 {
     char *data = malloc( size );
 
-    for (size_t i = 0; i < size; i++) data[i] = (char)( i * 7 + i / 251 );
+    for ( size_t i = 0; i < size; i++ ) data[i] = (char)( i * 7 + i / 251 );
     return data;
 }
 
@@ -372,7 +374,8 @@ static void test_long_send( void )
     sink.s = server;
     thread = CreateThread( NULL, 0, drain, &sink, 0, NULL );
     ok( !WaitForSingleObject( event, 30000 ), "not sent\n" );
-    ok( !ov.Internal && ov.InternalHigh == size, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+    ok( !ov.Internal && ov.InternalHigh == size, "status %#lx, size %lu\n", (DWORD)ov.Internal,
+        (DWORD)ov.InternalHigh );
     check_ok( shutdown( client, SD_SEND ) );
     ok( !WaitForSingleObject( thread, 30000 ), "no end of stream\n" );
     ok( sink.size == size && !sink.bad, "%zu bytes arrived, %zu wrong\n", sink.size, sink.bad );
@@ -395,12 +398,12 @@ static void test_nonblocking_send( void )
 
     tcp_pair( &client, &server );
     set_nonblocking( client, TRUE );
-    while (done < size && (n = send( client, data + done, min( size - done, 1 << 20 ), 0 )) > 0)
+    while ( done < size && ( n = send( client, data + done, min( size - done, 1 << 20 ), 0 ) ) > 0 )
     {
         ok( n == min( size - done, 1 << 20 ), "a part of %d was sent\n", n );
         done += n;
     }
-    if (n < 0) ok( WSAGetLastError() == WSAEWOULDBLOCK, "error %d\n", WSAGetLastError() );
+    if ( n < 0 ) ok( WSAGetLastError() == WSAEWOULDBLOCK, "error %d\n", WSAGetLastError() );
     check_ok( shutdown( client, SD_SEND ) );
     closesocket( client );
     sink.s = server;
@@ -416,7 +419,7 @@ static void test_datagrams( void )
 {
     HANDLE events[2] = { CreateEventW( NULL, TRUE, FALSE, NULL ), CreateEventW( NULL, TRUE, FALSE, NULL ) };
     union address address, from[2];
-    int from_size[2] = { sizeof(from[0]), sizeof(from[1]) };
+    int from_size[2] = { sizeof( from[0] ), sizeof( from[1] ) };
     SOCKET receiver = udp_bound( AF_INET, &address ), sender;
     union address sender_address;
     char data[2][4];
@@ -424,25 +427,25 @@ static void test_datagrams( void )
     DWORD flags, size;
 
     sender = udp_bound( AF_INET, &sender_address );
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         WSABUF buffer = buffer_of( data[i], 4 );
         flags = 0;
         prepare( &ov[i], events[i] );
         check_pends( WSARecvFrom( receiver, &buffer, 1, NULL, &flags, &from[i].any, &from_size[i], &ov[i], NULL ) );
     }
-    check_result( sendto( sender, "ab", 2, 0, &address.any, sizeof(address.v4) ), 2 );
-    check_result( sendto( sender, "cdefgh", 6, 0, &address.any, sizeof(address.v4) ), 6 );
+    check_result( sendto( sender, "ab", 2, 0, &address.any, sizeof( address.v4 ) ), 2 );
+    check_result( sendto( sender, "cdefgh", 6, 0, &address.any, sizeof( address.v4 ) ), 6 );
     check_done( &ov[0], 0, 2 );
     check_done( &ov[1], 0x80000005, 4 ); /* STATUS_BUFFER_OVERFLOW */
     check_error( WSAGetOverlappedResult( receiver, &ov[1], &size, FALSE, &flags ), FALSE, WSAEMSGSIZE );
     ok( !memcmp( data[0], "ab", 2 ) && !memcmp( data[1], "cdef", 4 ), "wrong data\n" );
-    for (unsigned int i = 0; i < 2; i++)
-        ok( from_size[i] == sizeof(struct sockaddr_in) && address_port( &from[i] ) == address_port( &sender_address ),
+    for ( unsigned int i = 0; i < 2; i++ )
+        ok( from_size[i] == sizeof( struct sockaddr_in ) && address_port( &from[i] ) == address_port( &sender_address ),
             "size %d, port %d\n", from_size[i], address_port( &from[i] ) );
     closesocket( receiver );
     closesocket( sender );
-    for (unsigned int i = 0; i < 2; i++) CloseHandle( events[i] );
+    for ( unsigned int i = 0; i < 2; i++ ) CloseHandle( events[i] );
 }
 
 static const struct
@@ -452,31 +455,73 @@ static const struct
     int error;
 } statuses[] = {
     { 0x00000000, TRUE, 0 },
-    { 0x80000005, FALSE, WSAEMSGSIZE }, { 0xc0000206, FALSE, WSAEMSGSIZE },
-    { 0xc0000002, FALSE, WSAEOPNOTSUPP }, { 0xc00000bb, FALSE, WSAEOPNOTSUPP },
-    { 0xc0000005, FALSE, WSAEFAULT }, { 0xc0000023, FALSE, WSAEFAULT }, { 0xc00002c5, FALSE, WSAEFAULT },
-    { 0xc0000007, FALSE, WSAENOBUFS }, { 0xc0000017, FALSE, WSAENOBUFS }, { 0xc0000018, FALSE, WSAENOBUFS },
-    { 0xc0000044, FALSE, WSAENOBUFS }, { 0xc0000097, FALSE, WSAENOBUFS }, { 0xc000009a, FALSE, WSAENOBUFS },
-    { 0xc00000a1, FALSE, WSAENOBUFS }, { 0xc000012d, FALSE, WSAENOBUFS }, { 0xc000013d, FALSE, WSAENOBUFS },
-    { 0xc0000209, FALSE, WSAENOBUFS }, { 0xc0000008, FALSE, WSAENOTSOCK }, { 0xc0000024, FALSE, WSAENOTSOCK },
-    { 0xc000000e, FALSE, WSAENETDOWN }, { 0xc000000f, FALSE, WSAENETDOWN }, { 0xc0000034, FALSE, WSAENETDOWN },
-    { 0xc000003a, FALSE, WSAENETDOWN }, { 0xc00000bf, FALSE, WSAENETDOWN }, { 0xc00000c3, FALSE, WSAENETDOWN },
-    { 0xc00000c4, FALSE, WSAENETDOWN }, { 0xc0000022, FALSE, WSAEACCES }, { 0xc0000043, FALSE, WSAEADDRINUSE },
-    { 0xc000020a, FALSE, WSAEADDRINUSE }, { 0xc00000a3, FALSE, WSAEWOULDBLOCK }, { 0xc00000d0, FALSE, WSAEWOULDBLOCK },
-    { 0xc00000b0, FALSE, WSAESHUTDOWN }, { 0xc00000b5, FALSE, WSAETIMEDOUT }, { 0xc000013f, FALSE, WSAETIMEDOUT },
-    { 0xc00000bc, FALSE, WSAECONNREFUSED }, { 0xc0000236, FALSE, WSAECONNREFUSED },
-    { 0xc00000be, FALSE, WSAENETUNREACH }, { 0xc000023c, FALSE, WSAENETUNREACH }, { 0xc000023e, FALSE, WSAENETUNREACH },
-    { 0xc0000120, FALSE, WSA_OPERATION_ABORTED }, { 0xc000013b, FALSE, WSAECONNABORTED },
-    { 0xc000020f, FALSE, WSAECONNABORTED }, { 0xc0000241, FALSE, WSAECONNABORTED },
-    { 0xc000013c, FALSE, WSAECONNRESET }, { 0xc000013e, FALSE, WSAECONNRESET }, { 0xc000020c, FALSE, WSAECONNRESET },
-    { 0xc000020d, FALSE, WSAECONNRESET }, { 0xc000023f, FALSE, WSAECONNRESET }, { 0xc0000140, FALSE, WSAENOTCONN },
-    { 0xc0000141, FALSE, WSAEADDRNOTAVAIL }, { 0xc0000207, FALSE, WSAEADDRNOTAVAIL }, { 0xc0000237, FALSE, WSAEDISCON },
-    { 0xc000023b, FALSE, WSAEISCONN }, { 0xc000023d, FALSE, WSAEHOSTUNREACH }, { 0xc0000240, FALSE, WSAEINTR },
-    { 0xc0000350, FALSE, WSAEHOSTDOWN }, { 0x00000103, FALSE, WSA_IO_INCOMPLETE },
-    { 0x800703e4, FALSE, WSA_IO_INCOMPLETE }, { 0xc00703e4, FALSE, WSA_IO_INCOMPLETE }, { 0xc00103e4, FALSE, WSA_IO_INCOMPLETE },
+    { 0x80000005, FALSE, WSAEMSGSIZE },
+    { 0xc0000206, FALSE, WSAEMSGSIZE },
+    { 0xc0000002, FALSE, WSAEOPNOTSUPP },
+    { 0xc00000bb, FALSE, WSAEOPNOTSUPP },
+    { 0xc0000005, FALSE, WSAEFAULT },
+    { 0xc0000023, FALSE, WSAEFAULT },
+    { 0xc00002c5, FALSE, WSAEFAULT },
+    { 0xc0000007, FALSE, WSAENOBUFS },
+    { 0xc0000017, FALSE, WSAENOBUFS },
+    { 0xc0000018, FALSE, WSAENOBUFS },
+    { 0xc0000044, FALSE, WSAENOBUFS },
+    { 0xc0000097, FALSE, WSAENOBUFS },
+    { 0xc000009a, FALSE, WSAENOBUFS },
+    { 0xc00000a1, FALSE, WSAENOBUFS },
+    { 0xc000012d, FALSE, WSAENOBUFS },
+    { 0xc000013d, FALSE, WSAENOBUFS },
+    { 0xc0000209, FALSE, WSAENOBUFS },
+    { 0xc0000008, FALSE, WSAENOTSOCK },
+    { 0xc0000024, FALSE, WSAENOTSOCK },
+    { 0xc000000e, FALSE, WSAENETDOWN },
+    { 0xc000000f, FALSE, WSAENETDOWN },
+    { 0xc0000034, FALSE, WSAENETDOWN },
+    { 0xc000003a, FALSE, WSAENETDOWN },
+    { 0xc00000bf, FALSE, WSAENETDOWN },
+    { 0xc00000c3, FALSE, WSAENETDOWN },
+    { 0xc00000c4, FALSE, WSAENETDOWN },
+    { 0xc0000022, FALSE, WSAEACCES },
+    { 0xc0000043, FALSE, WSAEADDRINUSE },
+    { 0xc000020a, FALSE, WSAEADDRINUSE },
+    { 0xc00000a3, FALSE, WSAEWOULDBLOCK },
+    { 0xc00000d0, FALSE, WSAEWOULDBLOCK },
+    { 0xc00000b0, FALSE, WSAESHUTDOWN },
+    { 0xc00000b5, FALSE, WSAETIMEDOUT },
+    { 0xc000013f, FALSE, WSAETIMEDOUT },
+    { 0xc00000bc, FALSE, WSAECONNREFUSED },
+    { 0xc0000236, FALSE, WSAECONNREFUSED },
+    { 0xc00000be, FALSE, WSAENETUNREACH },
+    { 0xc000023c, FALSE, WSAENETUNREACH },
+    { 0xc000023e, FALSE, WSAENETUNREACH },
+    { 0xc0000120, FALSE, WSA_OPERATION_ABORTED },
+    { 0xc000013b, FALSE, WSAECONNABORTED },
+    { 0xc000020f, FALSE, WSAECONNABORTED },
+    { 0xc0000241, FALSE, WSAECONNABORTED },
+    { 0xc000013c, FALSE, WSAECONNRESET },
+    { 0xc000013e, FALSE, WSAECONNRESET },
+    { 0xc000020c, FALSE, WSAECONNRESET },
+    { 0xc000020d, FALSE, WSAECONNRESET },
+    { 0xc000023f, FALSE, WSAECONNRESET },
+    { 0xc0000140, FALSE, WSAENOTCONN },
+    { 0xc0000141, FALSE, WSAEADDRNOTAVAIL },
+    { 0xc0000207, FALSE, WSAEADDRNOTAVAIL },
+    { 0xc0000237, FALSE, WSAEDISCON },
+    { 0xc000023b, FALSE, WSAEISCONN },
+    { 0xc000023d, FALSE, WSAEHOSTUNREACH },
+    { 0xc0000240, FALSE, WSAEINTR },
+    { 0xc0000350, FALSE, WSAEHOSTDOWN },
+    { 0x00000103, FALSE, WSA_IO_INCOMPLETE },
+    { 0x800703e4, FALSE, WSA_IO_INCOMPLETE },
+    { 0xc00703e4, FALSE, WSA_IO_INCOMPLETE },
+    { 0xc00103e4, FALSE, WSA_IO_INCOMPLETE },
     /* other forms are not unwrapped */
-    { 0xd000020d, FALSE, WSAEINVAL }, { 0x80072746, FALSE, WSAEINVAL }, { 0xc0072746, FALSE, WSAEINVAL },
-    { 0x80000001, FALSE, WSAEINVAL }, { 0xc0000001, FALSE, WSAEINVAL }, { 0xc000000d, FALSE, WSAEINVAL },
+    { 0xd000020d, FALSE, WSAEINVAL },
+    { 0x80072746, FALSE, WSAEINVAL },
+    { 0xc0072746, FALSE, WSAEINVAL },
+    { 0x80000001, FALSE, WSAEINVAL },
+    { 0xc0000001, FALSE, WSAEINVAL },
+    { 0xc000000d, FALSE, WSAEINVAL },
 };
 
 static void test_result( void )
@@ -486,21 +531,21 @@ static void test_result( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     OVERLAPPED ov;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( statuses ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( statuses ); i++ )
     {
         winetest_push_context( "status %#lx", statuses[i].status );
-        memset( &ov, 0, sizeof(ov) );
+        memset( &ov, 0, sizeof( ov ) );
         ov.Internal = statuses[i].status;
         ov.InternalHigh = 7;
         check_error( WSAGetOverlappedResult( s, &ov, &size, FALSE, &flags ), statuses[i].result, statuses[i].error );
         winetest_pop_context();
     }
     /* a success that is none is told as Win32 calls it */
-    memset( &ov, 0, sizeof(ov) );
+    memset( &ov, 0, sizeof( ov ) );
     ov.Internal = 0x102; /* STATUS_TIMEOUT */
     check_error( WSAGetOverlappedResult( s, &ov, &size, FALSE, &flags ), TRUE, ERROR_TIMEOUT );
     /* the event counts, not the status */
-    memset( &ov, 0, sizeof(ov) );
+    memset( &ov, 0, sizeof( ov ) );
     ov.Internal = STATUS_PENDING;
     ov.hEvent = event;
     check_result( WSAGetOverlappedResult( s, &ov, &size, TRUE, &flags ), TRUE );
@@ -568,8 +613,8 @@ static void test_thread_ends( void )
     CloseHandle( thread );
     ok( starter.error == WSA_IO_PENDING, "error %d\n", starter.error );
     check_done( &ov, STATUS_CANCELLED_, 0 );
-    memset( data, 'x', sizeof(data) );
-    memset( kept, 'x', sizeof(kept) );
+    memset( data, 'x', sizeof( data ) );
+    memset( kept, 'x', sizeof( kept ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_result( recv( server, data + 8, 5, 0 ), 5 );
     ok( !memcmp( data, kept, 8 ), "a cancelled receive wrote\n" );
@@ -580,7 +625,7 @@ static void test_thread_ends( void )
 
 START_TEST( overlapped )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_event();
     test_event_again();
     test_order();

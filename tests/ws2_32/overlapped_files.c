@@ -29,7 +29,7 @@ static void check_routine_( int line, OVERLAPPED *ov, DWORD error, DWORD size )
     ok_( __FILE__, line )( called.calls == 1 && called.overlapped == ov, "%d calls\n", called.calls );
     ok_( __FILE__, line )( called.error == error && called.size == size, "error %lu, size %lu\n", called.error,
                            called.size );
-    memset( &called, 0, sizeof(called) );
+    memset( &called, 0, sizeof( called ) );
 }
 
 static int receive( SOCKET s, void *memory, ULONG size, OVERLAPPED *ov, HANDLE event )
@@ -37,7 +37,7 @@ static int receive( SOCKET s, void *memory, ULONG size, OVERLAPPED *ov, HANDLE e
     WSABUF buffer = { size, memory };
     DWORD flags = 0;
 
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->hEvent = event;
     return WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL );
 }
@@ -55,7 +55,7 @@ static void test_routines( void )
     int n;
 
     tcp_pair( &client, &server );
-    memset( &called, 0, sizeof(called) );
+    memset( &called, 0, sizeof( called ) );
     /* a read that waits, and one that need not */
     check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
     check_result( SleepEx( 50, TRUE ), 0 );
@@ -71,10 +71,10 @@ static void test_routines( void )
     /* a write that need not wait, and one that does */
     check_result( WriteFileEx( (HANDLE)server, "back", 4, &ov, routine ), TRUE );
     check_routine( &ov, 0, 4 );
-    check_result( recv( client, data, sizeof(data), 0 ), 4 );
+    check_result( recv( client, data, sizeof( data ), 0 ), 4 );
     check_result( WriteFileEx( (HANDLE)server, large, (DWORD)size, &ov, routine ), TRUE );
     check_result( SleepEx( 50, TRUE ), 0 );
-    while (got < size && (n = recv( client, data, sizeof(data), 0 )) > 0) got += n;
+    while ( got < size && ( n = recv( client, data, sizeof( data ), 0 ) ) > 0 ) got += n;
     ok( got == size, "%zu bytes\n", got );
     check_routine( &ov, 0, (DWORD)size );
 
@@ -85,11 +85,11 @@ static void test_routines( void )
     check_result( ReadFileEx( (HANDLE)client, data, 16, &ov, routine ), TRUE );
     check_ok( shutdown( server, SD_SEND ) );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
-    ok( called.calls == 1 && !called.size && ( !called.error || called.error == ERROR_HANDLE_EOF ), "error %lu, size %lu\n",
-        called.error, called.size );
-    memset( &called, 0, sizeof(called) );
+    ok( called.calls == 1 && !called.size && ( !called.error || called.error == ERROR_HANDLE_EOF ),
+        "error %lu, size %lu\n", called.error, called.size );
+    memset( &called, 0, sizeof( called ) );
     check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
-    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_routine( &ov, ERROR_NETNAME_DELETED, 0 );
     closesocket( server );
@@ -110,32 +110,32 @@ static void test_close_handle( BOOL by_port )
 
     winetest_push_context( "by port %d", by_port );
     tcp_pair( &client, &server );
-    for (int i = 0; i < 3; i++) events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
-    if (by_port) port = CreateIoCompletionPort( (HANDLE)server, NULL, 42, 0 );
-    for (int i = 0; i < 2; i++) check_pends( receive( server, data[i], 16, &ov[i], by_port ? NULL : events[i] ) );
-    for (; sent < 200; sent++)
+    for ( int i = 0; i < 3; i++ ) events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
+    if ( by_port ) port = CreateIoCompletionPort( (HANDLE)server, NULL, 42, 0 );
+    for ( int i = 0; i < 2; i++ ) check_pends( receive( server, data[i], 16, &ov[i], by_port ? NULL : events[i] ) );
+    for ( ; sent < 200; sent++ )
     {
         OVERLAPPED *which = NULL;
         ULONG_PTR key;
         DWORD size;
 
-        memset( &ov[2], 0, sizeof(ov[2]) );
-        if (!by_port) ov[2].hEvent = events[2];
+        memset( &ov[2], 0, sizeof( ov[2] ) );
+        if ( !by_port ) ov[2].hEvent = events[2];
         result = WSASend( server, &buffer, 1, NULL, 0, &ov[2], NULL );
-        if (result && WSAGetLastError() != WSA_IO_PENDING) break;
-        if (by_port ? !GetQueuedCompletionStatus( port, &size, &key, &which, 200 )
-                    : WaitForSingleObject( events[2], 200 ))
+        if ( result && WSAGetLastError() != WSA_IO_PENDING ) break;
+        if ( by_port ? !GetQueuedCompletionStatus( port, &size, &key, &which, 200 )
+                     : WaitForSingleObject( events[2], 200 ) )
             break;
     }
     ok( sent < 200 && ov[2].Internal == STATUS_PENDING, "%u sends, status %#lx\n", sent, (DWORD)ov[2].Internal );
     check_result( CloseHandle( (HANDLE)server ), TRUE );
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
     {
         OVERLAPPED *which = NULL;
         ULONG_PTR key = 0;
         DWORD size;
 
-        if (!by_port)
+        if ( !by_port )
         {
             check_result( WaitForSingleObject( events[i], 5000 ), 0 );
             ended |= 1u << i;
@@ -143,17 +143,17 @@ static void test_close_handle( BOOL by_port )
         }
         check_error( GetQueuedCompletionStatus( port, &size, &key, &which, 5000 ), FALSE, ERROR_OPERATION_ABORTED );
         ok( which >= ov && which < ov + 3 && key == 42, "OVERLAPPED %p, key %#zx\n", (void *)which, (size_t)key );
-        if (which >= ov && which < ov + 3) ended |= 1u << ( which - ov );
+        if ( which >= ov && which < ov + 3 ) ended |= 1u << ( which - ov );
     }
     ok( ended == 7, "ended: %#x\n", ended );
     /* how much of the send had gone is not said of Windows */
-    for (int i = 0; i < 3; i++)
+    for ( int i = 0; i < 3; i++ )
         ok( ov[i].Internal == 0xc0000120 && ( i == 2 || !ov[i].InternalHigh ), "%d: status %#lx\n", i,
             (DWORD)ov[i].Internal );
     check_fails( recv( server, data[0], 1, 0 ), WSAENOTSOCK );
     closesocket( client );
-    for (int i = 0; i < 3; i++) CloseHandle( events[i] );
-    if (port) CloseHandle( port );
+    for ( int i = 0; i < 3; i++ ) CloseHandle( events[i] );
+    if ( port ) CloseHandle( port );
     free( large );
     winetest_pop_context();
 }
@@ -176,12 +176,12 @@ static void test_process_exits( BOOL shared )
     ok( there != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
     puppet.message->value = 16;
     check_result( puppet_do_on( &puppet, PUPPET_RECV_EX, there ), 1 );
-    if (!shared) check_ok( closesocket( here ) );
+    if ( !shared ) check_ok( closesocket( here ) );
     puppet_destroy( &puppet ); /* without closing anything */
-    if (shared)
+    if ( shared )
     {
         check_open( client );
-        check_pends( receive( here, data, sizeof(data), &ov, event ) );
+        check_pends( receive( here, data, sizeof( data ), &ov, event ) );
         check_result( send( client, "hello", 5, 0 ), 5 );
         check_result( WaitForSingleObject( event, 5000 ), 0 );
         ok( !ov.Internal && ov.InternalHigh == 5 && !memcmp( data, "hello", 5 ), "status %#lx, %lu bytes\n",
@@ -197,7 +197,7 @@ static void test_process_exits( BOOL shared )
 /* Data that a waiting receive takes is nobody else's to see; what it leaves is. */
 static void test_pollers( void )
 {
-    typedef int( WINAPI *poll_function )( WSAPOLLFD *, ULONG, INT );
+    typedef int( WINAPI * poll_function )( WSAPOLLFD *, ULONG, INT );
     GUID guid = WSAID_WSAPOLL;
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     poll_function polls[2] = { WSAPoll, NULL };
@@ -208,13 +208,13 @@ static void test_pollers( void )
     DWORD size;
 
     tcp_pair( &client, &server );
-    check_ok( WSAIoctl( server, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &polls[1], sizeof(polls[1]), &size,
-                        NULL, NULL ) );
-    for (unsigned int i = 0; i < ARRAY_SIZE( polls ); i++)
+    check_ok( WSAIoctl( server, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &polls[1],
+                        sizeof( polls[1] ), &size, NULL, NULL ) );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( polls ); i++ )
     {
-        if (!polls[i]) continue; /* a failed check, above */
+        if ( !polls[i] ) continue; /* a failed check, above */
         winetest_push_context( "poll %u", i );
-        for (int round = 0; round < 20; round++)
+        for ( int round = 0; round < 20; round++ )
         {
             check_pends( receive( server, data, 5, &ov, event ) );
             check_result( send( client, "hello", 5, 0 ), 5 );
@@ -259,23 +259,24 @@ static void test_send_to( void )
     int result;
 
     set_receive_timeout( receiver, 10000 );
-    for (int by_port = 0; by_port < 2; by_port++)
+    for ( int by_port = 0; by_port < 2; by_port++ )
     {
         winetest_push_context( "by port %d", by_port );
-        memset( &called, 0, sizeof(called) );
+        memset( &called, 0, sizeof( called ) );
         port = by_port ? CreateIoCompletionPort( (HANDLE)sender, NULL, 42, 0 ) : NULL;
         to = address;
-        result = WSASendTo( sender, buffers, 2, NULL, 0, &to.any, sizeof(to.v4), &ov, by_port ? NULL : winsock_routine );
-        memset( &to, 0, sizeof(to) );
+        result =
+            WSASendTo( sender, buffers, 2, NULL, 0, &to.any, sizeof( to.v4 ), &ov, by_port ? NULL : winsock_routine );
+        memset( &to, 0, sizeof( to ) );
         ok( !result || WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
-        if (by_port)
+        if ( by_port )
         {
             check_result( GetQueuedCompletionStatus( port, &size, &key, &which, 5000 ), TRUE );
             ok( which == &ov && key == 42 && size == 5, "OVERLAPPED %p, %lu bytes\n", (void *)which, size );
             CloseHandle( port );
         }
         else check_routine( &ov, 0, 5 );
-        check_result( recv( receiver, data, sizeof(data), 0 ), 5 );
+        check_result( recv( receiver, data, sizeof( data ), 0 ), 5 );
         ok( !memcmp( data, "abcde", 5 ), "got %.5s\n", data );
         winetest_pop_context();
     }
@@ -285,7 +286,7 @@ static void test_send_to( void )
 
 START_TEST( overlapped_files )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_routines();
     test_close_handle( FALSE );
     test_close_handle( TRUE );

@@ -46,18 +46,18 @@ static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, D
 
 static void told_init( struct told *told, enum telling how, SOCKET s )
 {
-    memset( told, 0, sizeof(*told) );
+    memset( told, 0, sizeof( *told ) );
     told->how = how;
-    if (how == BY_EVENT) told->event = CreateEventW( NULL, TRUE, FALSE, NULL );
-    if (how == BY_PORT) told->port = CreateIoCompletionPort( (HANDLE)s, NULL, 42, 0 );
+    if ( how == BY_EVENT ) told->event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    if ( how == BY_PORT ) told->port = CreateIoCompletionPort( (HANDLE)s, NULL, 42, 0 );
 }
 
 /* Before each operation. */
 static OVERLAPPED *told_begin( struct told *told )
 {
-    memset( &told->overlapped, 0x5a, sizeof(told->overlapped) );
+    memset( &told->overlapped, 0x5a, sizeof( told->overlapped ) );
     told->overlapped.hEvent = told->event;
-    memset( &called, 0, sizeof(called) );
+    memset( &called, 0, sizeof( called ) );
     return &told->overlapped;
 }
 
@@ -74,22 +74,23 @@ static void check_told_( int line, struct told *told, DWORD status, int winsock,
     ULONG_PTR key = 0;
     BOOL result;
 
-    switch (told->how)
+    switch ( told->how )
     {
     case BY_EVENT: ok_( __FILE__, line )( !WaitForSingleObject( told->event, 5000 ), "the event is not set\n" ); break;
     case BY_ROUTINE:
         ok_( __FILE__, line )( !called.calls, "called too early\n" );
         ok_( __FILE__, line )( SleepEx( 5000, TRUE ) == WAIT_IO_COMPLETION, "no routine ran\n" );
-        ok_( __FILE__, line )( called.calls == 1 && called.overlapped == &told->overlapped, "%d calls\n", called.calls );
-        ok_( __FILE__, line )( called.error == (DWORD)winsock && called.size == size, "called with error %lu, size %lu\n",
-                               called.error, called.size );
+        ok_( __FILE__, line )( called.calls == 1 && called.overlapped == &told->overlapped, "%d calls\n",
+                               called.calls );
+        ok_( __FILE__, line )( called.error == (DWORD)winsock && called.size == size,
+                               "called with error %lu, size %lu\n", called.error, called.size );
         ok_( __FILE__, line )( !SleepEx( 0, TRUE ), "a second routine ran\n" );
         break;
     case BY_PORT:
         result = GetQueuedCompletionStatus( told->port, &bytes, &key, &got, 5000 );
         ok_( __FILE__, line )( got == &told->overlapped && key == 42, "no packet\n" );
-        ok_( __FILE__, line )( result == !win32 && ( result || GetLastError() == win32 ), "result %d, error %lu\n", result,
-                               GetLastError() );
+        ok_( __FILE__, line )( result == !win32 && ( result || GetLastError() == win32 ), "result %d, error %lu\n",
+                               result, GetLastError() );
         ok_( __FILE__, line )( bytes == size, "a packet of %lu bytes\n", bytes );
         result = GetQueuedCompletionStatus( told->port, &bytes, &key, &got, 0 );
         ok_( __FILE__, line )( !result && !got, "a second packet\n" );
@@ -105,8 +106,8 @@ static void check_told_( int line, struct told *told, DWORD status, int winsock,
 
 static void told_end( struct told *told )
 {
-    if (told->event) CloseHandle( told->event );
-    if (told->port) CloseHandle( told->port );
+    if ( told->event ) CloseHandle( told->event );
+    if ( told->port ) CloseHandle( told->port );
 }
 
 /* --- messages ------------------------------------------------------------------------------------------------------*/
@@ -120,57 +121,57 @@ static void test_messages( enum telling how )
     SOCKET receiver = udp_bound( AF_INET, &address ), sender = udp_bound( AF_INET, &sender_address );
     struct told told, sent;
     char data[16], control[256];
-    WSABUF in = { sizeof(data), data }, out = { 6, (char *)"hello!" };
+    WSABUF in = { sizeof( data ), data }, out = { 6, (char *)"hello!" };
     DWORD on = 1, size, flags;
     WSAMSG message;
     int result;
 
     winetest_push_context( "%s", tellings[how] );
-    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &receive_message,
-                        sizeof(receive_message), &size, NULL, NULL ) );
-    check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof(on) ) );
+    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
+                        sizeof( receive_message ), &size, NULL, NULL ) );
+    check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof( on ) ) );
     told_init( &told, how, receiver );
     told_init( &sent, how, sender );
-    for (int variant = 0; variant < 4; variant++)
+    for ( int variant = 0; variant < 4; variant++ )
     {
         const BOOL waits = variant & 1, cut_short = variant & 2;
         OVERLAPPED *ov = told_begin( &told );
 
         winetest_push_context( "waits %d, cut short %d", waits, cut_short );
-        memset( &from, 0, sizeof(from) );
-        message = ( WSAMSG ){ &from.any, sizeof(from), &in, 1, { cut_short ? 1 : sizeof(control), control }, 0 };
-        if (waits)
+        memset( &from, 0, sizeof( from ) );
+        message = ( WSAMSG ){ &from.any, sizeof( from ), &in, 1, { cut_short ? 1 : sizeof( control ), control }, 0 };
+        if ( waits )
         {
             check_pends( receive_message( receiver, &message, NULL, ov, told_routine( &told ) ) );
-            ok( message.Control.len == ( cut_short ? 1 : sizeof(control) ), "control data of %lu bytes\n",
+            ok( message.Control.len == ( cut_short ? 1 : sizeof( control ) ), "control data of %lu bytes\n",
                 message.Control.len );
-            check_result( sendto( sender, "hello!", 6, 0, &address.any, sizeof(address.v4) ), 6 );
+            check_result( sendto( sender, "hello!", 6, 0, &address.any, sizeof( address.v4 ) ), 6 );
         }
         else
         {
-            check_result( sendto( sender, "hello!", 6, 0, &address.any, sizeof(address.v4) ), 6 );
+            check_result( sendto( sender, "hello!", 6, 0, &address.any, sizeof( address.v4 ) ), 6 );
             ok( wait_readable( receiver, 5000 ), "no datagram\n" );
             result = receive_message( receiver, &message, NULL, ov, told_routine( &told ) );
-            if (!cut_short) ok( !result, "error %d\n", WSAGetLastError() );
+            if ( !cut_short ) ok( !result, "error %d\n", WSAGetLastError() );
             /* a warning is not reported inline where a completion is delivered */
-            else if (how == BY_ROUTINE)
+            else if ( how == BY_ROUTINE )
                 ok( result && WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
             else
                 ok( result && ( WSAGetLastError() == WSA_IO_PENDING || WSAGetLastError() == WSAEMSGSIZE ), "error %d\n",
                     WSAGetLastError() );
         }
-        if (cut_short) check_told( &told, STATUS_OVERFLOW_, WSAEMSGSIZE, ERROR_MORE_DATA, 6 );
+        if ( cut_short ) check_told( &told, STATUS_OVERFLOW_, WSAEMSGSIZE, ERROR_MORE_DATA, 6 );
         else check_told( &told, 0, 0, 0, 6 );
-        if (how == BY_ROUTINE) ok( !called.flags, "called with flags %#lx\n", called.flags );
+        if ( how == BY_ROUTINE ) ok( !called.flags, "called with flags %#lx\n", called.flags );
         ok( !memcmp( data, "hello!", 6 ), "got %.6s\n", data );
         ok( address_port( &from ) == address_port( &sender_address ), "from port %d\n", address_port( &from ) );
         ok( message.dwFlags == ( cut_short ? MSG_CTRUNC : 0 ), "flags %#lx\n", message.dwFlags );
-        if (!cut_short)
-            ok( message.Control.len == WSA_CMSG_SPACE( sizeof(struct in_pktinfo) ), "control data of %lu bytes\n",
+        if ( !cut_short )
+            ok( message.Control.len == WSA_CMSG_SPACE( sizeof( struct in_pktinfo ) ), "control data of %lu bytes\n",
                 message.Control.len );
         ok( ov->Offset == UNTOUCHED && ov->OffsetHigh == UNTOUCHED, "offset %#lx %#lx\n", ov->OffsetHigh, ov->Offset );
         size = flags = 0xdead;
-        if (cut_short)
+        if ( cut_short )
         {
             check_error( WSAGetOverlappedResult( receiver, ov, &size, FALSE, &flags ), FALSE, WSAEMSGSIZE );
             ok( flags == 0xdead, "flags %#lx\n", flags );
@@ -180,11 +181,11 @@ static void test_messages( enum telling how )
         winetest_pop_context();
     }
 
-    message = ( WSAMSG ){ &address.any, sizeof(address.v4), &out, 1, { 0, NULL }, 0 };
+    message = ( WSAMSG ){ &address.any, sizeof( address.v4 ), &out, 1, { 0, NULL }, 0 };
     result = WSASendMsg( sender, &message, 0, NULL, told_begin( &sent ), told_routine( &sent ) );
     ok( !result || WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
     check_told( &sent, 0, 0, 0, 6 );
-    check_result( recv( receiver, data, sizeof(data), 0 ), 6 );
+    check_result( recv( receiver, data, sizeof( data ), 0 ), 6 );
     /* cancelled while it waits */
     message = ( WSAMSG ){ NULL, 0, &in, 1, { 0, NULL }, 0 };
     check_pends( receive_message( receiver, &message, NULL, told_begin( &told ), told_routine( &told ) ) );
@@ -255,13 +256,13 @@ static void test_flags( enum telling how )
     peer = udp_bound( AF_INET, &peer_address );
     told_init( &told, how, datagram );
     check_pends( receive( datagram, data, 0, 0, &told ) );
-    check_result( sendto( peer, "abc", 3, 0, &address.any, sizeof(address.v4) ), 3 );
+    check_result( sendto( peer, "abc", 3, 0, &address.any, sizeof( address.v4 ) ), 3 );
     check_told( &told, STATUS_OVERFLOW_, WSAEMSGSIZE, ERROR_MORE_DATA, 0 );
     check_pends( receive( datagram, data, 8, 0, &told ) );
-    check_result( sendto( peer, "", 0, 0, &address.any, sizeof(address.v4) ), 0 );
+    check_result( sendto( peer, "", 0, 0, &address.any, sizeof( address.v4 ) ), 0 );
     check_told( &told, 0, 0, 0, 0 );
     check_pends( receive( datagram, data, 8, MSG_PEEK, &told ) );
-    check_result( sendto( peer, "abc", 3, 0, &address.any, sizeof(address.v4) ), 3 );
+    check_result( sendto( peer, "abc", 3, 0, &address.any, sizeof( address.v4 ) ), 3 );
     check_told( &told, 0, 0, 0, 3 );
     check_result( recv( datagram, data, 8, 0 ), 3 );
     closesocket( datagram );
@@ -287,11 +288,11 @@ static void test_sends( void )
     unsigned int got = 0, wrong = 0;
     int n;
 
-    for (unsigned int i = 0; i < SENDS * PIECE; i++) data[i] = piece_byte( i );
+    for ( unsigned int i = 0; i < SENDS * PIECE; i++ ) data[i] = piece_byte( i );
     tcp_pair( &client, &server );
     port = CreateIoCompletionPort( (HANDLE)client, NULL, 42, 0 );
-    memset( ov, 0, sizeof(ov) );
-    for (unsigned int i = 0; i < SENDS; i++)
+    memset( ov, 0, sizeof( ov ) );
+    for ( unsigned int i = 0; i < SENDS; i++ )
     {
         WSABUF buffers[2] = { { PIECE / 3, data + i * PIECE }, { PIECE - PIECE / 3, data + i * PIECE + PIECE / 3 } };
         int result = WSASend( client, buffers, 2, NULL, 0, &ov[i], NULL );
@@ -299,10 +300,10 @@ static void test_sends( void )
         ok( !result || WSAGetLastError() == WSA_IO_PENDING, "send %u: error %d\n", i, WSAGetLastError() );
     }
     ok( ov[SENDS - 1].Internal == STATUS_PENDING, "nobody reads, and all is sent\n" );
-    while (got < SENDS * PIECE && (n = recv( server, in, 1 << 16, 0 )) > 0)
-        for (int i = 0; i < n; i++, got++) wrong += in[i] != piece_byte( got );
+    while ( got < SENDS * PIECE && ( n = recv( server, in, 1 << 16, 0 ) ) > 0 )
+        for ( int i = 0; i < n; i++, got++ ) wrong += in[i] != piece_byte( got );
     ok( got == SENDS * PIECE && !wrong, "%u bytes, %u wrong\n", got, wrong );
-    for (unsigned int i = 0; i < SENDS; i++)
+    for ( unsigned int i = 0; i < SENDS; i++ )
     {
         OVERLAPPED *which = NULL;
         ULONG_PTR key;
@@ -322,7 +323,7 @@ static void test_sends( void )
 
 static void wait_for_end( OVERLAPPED *ov )
 {
-    for (int i = 0; i < 5000 && *(volatile ULONG_PTR *)&ov->Internal == STATUS_PENDING; i++) Sleep( 1 );
+    for ( int i = 0; i < 5000 && *(volatile ULONG_PTR *)&ov->Internal == STATUS_PENDING; i++ ) Sleep( 1 );
     Sleep( 50 ); /* what is signalled is signalled by now */
     ok( !ov->Internal, "status %#lx\n", (DWORD)ov->Internal );
 }
@@ -335,21 +336,21 @@ static void test_no_signal( void )
     OVERLAPPED ov;
     DWORD flags = 0;
     char data[8];
-    WSABUF buffer = { sizeof(data), data };
+    WSABUF buffer = { sizeof( data ), data };
 
-    for (int silent = 0; silent < 2; silent++)
+    for ( int silent = 0; silent < 2; silent++ )
     {
         winetest_push_context( "silent %d", silent );
         tcp_pair( &client, &server );
-        if (silent)
+        if ( silent )
             check_result( SetFileCompletionNotificationModes( (HANDLE)server, FILE_SKIP_SET_EVENT_ON_HANDLE ), TRUE );
-        memset( &ov, 0, sizeof(ov) );
+        memset( &ov, 0, sizeof( ov ) );
         check_pends( WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ) );
         check_result( WaitForSingleObject( (HANDLE)server, 0 ), WAIT_TIMEOUT );
         check_result( send( client, "x", 1, 0 ), 1 );
         wait_for_end( &ov );
         check_result( WaitForSingleObject( (HANDLE)server, 0 ), silent ? WAIT_TIMEOUT : 0 );
-        memset( &ov, 0, sizeof(ov) );
+        memset( &ov, 0, sizeof( ov ) );
         ov.hEvent = event;
         ResetEvent( event );
         check_pends( WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ) );
@@ -376,7 +377,7 @@ static DWORD WINAPI other_thread( void *arg )
 {
     struct other *other = arg;
 
-    check_pends( receive( other->s, other->data, sizeof(other->data), 0, &other->told ) );
+    check_pends( receive( other->s, other->data, sizeof( other->data ), 0, &other->told ) );
     SetEvent( other->begun );
     WaitForSingleObject( other->end, 10000 );
     return 0;
@@ -391,7 +392,7 @@ static void test_threads( void )
     struct told told;
     char data[16];
 
-    for (int all = 0; all < 2; all++)
+    for ( int all = 0; all < 2; all++ )
     {
         winetest_push_context( "all %d", all );
         tcp_pair( &client, &server );
@@ -402,11 +403,11 @@ static void test_threads( void )
         other.end = CreateEventW( NULL, TRUE, FALSE, NULL );
         thread = CreateThread( NULL, 0, other_thread, &other, 0, NULL );
         ok( !WaitForSingleObject( other.begun, 5000 ), "not begun\n" );
-        check_pends( receive( server, data, sizeof(data), 0, &told ) );
-        if (all) check_result( CancelIoEx( (HANDLE)server, NULL ), TRUE );
+        check_pends( receive( server, data, sizeof( data ), 0, &told ) );
+        if ( all ) check_result( CancelIoEx( (HANDLE)server, NULL ), TRUE );
         else check_result( CancelIo( (HANDLE)server ), TRUE );
         check_told( &told, STATUS_CANCELLED_, WSA_OPERATION_ABORTED, ERROR_OPERATION_ABORTED, 0 );
-        if (all) check_told( &other.told, STATUS_CANCELLED_, WSA_OPERATION_ABORTED, ERROR_OPERATION_ABORTED, 0 );
+        if ( all ) check_told( &other.told, STATUS_CANCELLED_, WSA_OPERATION_ABORTED, ERROR_OPERATION_ABORTED, 0 );
         else
         {
             check_result( WaitForSingleObject( other.told.event, 100 ), WAIT_TIMEOUT );
@@ -439,8 +440,8 @@ static DWORD WINAPI flood_thread( void *arg )
     struct flood *flood = arg;
     char data[64];
 
-    memset( data, 'f', sizeof(data) );
-    while (!flood->stop && send( flood->s, data, sizeof(data), 0 ) > 0) continue;
+    memset( data, 'f', sizeof( data ) );
+    while ( !flood->stop && send( flood->s, data, sizeof( data ), 0 ) > 0 ) continue;
     return 0;
 }
 
@@ -459,26 +460,26 @@ static void test_buffer_after_cancel( void )
 
     tcp_pair( &flood.s, &server );
     thread = CreateThread( NULL, 0, flood_thread, &flood, 0, NULL );
-    for (int round = 0; round < 2000; round++)
+    for ( int round = 0; round < 2000; round++ )
     {
         DWORD flags = MSG_WAITALL;
 
         memset( page, 'p', 0x1000 );
-        memset( &ov, 0, sizeof(ov) );
+        memset( &ov, 0, sizeof( ov ) );
         ov.hEvent = event;
         buffer = ( WSABUF ){ 0x1000, page };
-        if (WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING) odd++;
+        if ( WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING ) odd++;
         CancelIoEx( (HANDLE)server, &ov );
-        if (WaitForSingleObject( event, 5000 )) odd++;
-        if (ov.Internal == STATUS_CANCELLED_) cancelled++;
-        else if (!ov.Internal) received++;
+        if ( WaitForSingleObject( event, 5000 ) ) odd++;
+        if ( ov.Internal == STATUS_CANCELLED_ ) cancelled++;
+        else if ( !ov.Internal ) received++;
         else odd++;
         memset( page, 'q', 0x1000 );
         VirtualProtect( page, 0x1000, round % 2 ? PAGE_NOACCESS : PAGE_READONLY, &old );
         /* what comes now is for others */
-        recv( server, rest, 1 + round % sizeof(rest), 0 );
+        recv( server, rest, 1 + round % sizeof( rest ), 0 );
         VirtualProtect( page, 0x1000, PAGE_READWRITE, &old );
-        for (int i = 0; i < 0x1000; i++) touched += page[i] != 'q';
+        for ( int i = 0; i < 0x1000; i++ ) touched += page[i] != 'q';
     }
     ok( !touched && !odd, "%u bytes written afterwards, %u other results, %u cancelled, %u received\n", touched, odd,
         cancelled, received );
@@ -494,7 +495,7 @@ static void test_buffer_after_cancel( void )
 /* The memory is freed when closesocket or CancelIoEx has returned: receives, datagrams with addresses, sends. */
 static void test_freed( void )
 {
-    for (int variant = 0; variant < 6; variant++)
+    for ( int variant = 0; variant < 6; variant++ )
     {
         const BOOL closes = variant % 2;
         char *page = VirtualAlloc( NULL, 0x100000, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE );
@@ -506,43 +507,43 @@ static void test_freed( void )
         int result = 0;
 
         winetest_push_context( "variant %d", variant );
-        if (variant / 2 == 1)
+        if ( variant / 2 == 1 )
         {
             s = udp_bound( AF_INET, &address );
             peer = udp_bound( AF_INET, NULL );
-            *(int *)( page + 0x100 ) = sizeof(SOCKADDR_STORAGE);
+            *(int *)( page + 0x100 ) = sizeof( SOCKADDR_STORAGE );
             check_pends( WSARecvFrom( s, &buffer, 1, NULL, &flags, (struct sockaddr *)( page + 0x200 ),
                                       (int *)( page + 0x100 ), ov, NULL ) );
         }
         else
         {
             tcp_pair( &peer, &s );
-            if (!variant || variant == 1) check_pends( WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL ) );
+            if ( !variant || variant == 1 ) check_pends( WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL ) );
             else
-                for (int i = 0; i < 500 && !(result = WSASend( s, &buffer, 1, NULL, 0, ov, NULL )); i++) continue;
+                for ( int i = 0; i < 500 && !( result = WSASend( s, &buffer, 1, NULL, 0, ov, NULL ) ); i++ ) continue;
         }
-        if (variant / 2 == 2) ok( result && WSAGetLastError() == WSA_IO_PENDING, "no send waits\n" );
-        if (closes) check_ok( closesocket( s ) );
+        if ( variant / 2 == 2 ) ok( result && WSAGetLastError() == WSA_IO_PENDING, "no send waits\n" );
+        if ( closes ) check_ok( closesocket( s ) );
         else check_result( CancelIoEx( (HANDLE)s, ov ), TRUE );
         ok( ov->Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)ov->Internal );
         VirtualFree( page, 0, MEM_RELEASE );
-        if (variant / 2 == 1) sendto( peer, "hello", 5, 0, &address.any, sizeof(address.v4) );
-        else if (variant < 2) send( peer, "hello", 5, 0 );
+        if ( variant / 2 == 1 ) sendto( peer, "hello", 5, 0, &address.any, sizeof( address.v4 ) );
+        else if ( variant < 2 ) send( peer, "hello", 5, 0 );
         else
         {
             char data[4096];
 
             set_nonblocking( peer, TRUE );
-            while (recv( peer, data, sizeof(data), 0 ) > 0) continue;
+            while ( recv( peer, data, sizeof( data ), 0 ) > 0 ) continue;
         }
         Sleep( 50 ); /* a fault in a thread of the system's would end the test here */
-        if (!closes && variant < 2)
+        if ( !closes && variant < 2 )
         {
             char data[8];
 
-            check_result( recv( s, data, sizeof(data), 0 ), 5 );
+            check_result( recv( s, data, sizeof( data ), 0 ), 5 );
         }
-        if (!closes) closesocket( s );
+        if ( !closes ) closesocket( s );
         closesocket( peer );
         winetest_pop_context();
     }
@@ -550,9 +551,9 @@ static void test_freed( void )
 
 START_TEST( overlapped_kinds )
 {
-    if (support_begin()) return;
-    for (enum telling how = 0; how < TELLINGS; how++) test_messages( how );
-    for (enum telling how = 0; how < TELLINGS; how++) test_flags( how );
+    if ( support_begin() ) return;
+    for ( enum telling how = 0; how < TELLINGS; how++ ) test_messages( how );
+    for ( enum telling how = 0; how < TELLINGS; how++ ) test_flags( how );
     test_sends();
     test_no_signal();
     test_threads();

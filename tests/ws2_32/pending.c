@@ -29,7 +29,7 @@ static void check_pends_( int line, SOCKET s, char *data, DWORD size, OVERLAPPED
     DWORD flags = 0;
     int result;
 
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->hEvent = event;
     result = WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL );
     ok_( __FILE__, line )( result && WSAGetLastError() == WSA_IO_PENDING, "WSARecv gave %d, error %d\n", result,
@@ -59,7 +59,7 @@ static void test_other_closes( void )
 
     winetest_push_context( "the other process closes" );
     share( &pair );
-    check_pends( pair.here, data, sizeof(data), &ov, event );
+    check_pends( pair.here, data, sizeof( data ), &ov, event );
     check_ok( puppet_do_on( &pair.puppet, PUPPET_CLOSE, pair.there ) );
     ok( WaitForSingleObject( event, 200 ) == WAIT_TIMEOUT, "ended, status %#lx\n", (DWORD)ov.Internal );
     check_result( send( pair.client, "hello", 5, 0 ), 5 );
@@ -85,7 +85,7 @@ static void test_other_closes( void )
 
     winetest_push_context( "the other process dies" );
     share( &pair );
-    check_pends( pair.here, data, sizeof(data), &ov, event );
+    check_pends( pair.here, data, sizeof( data ), &ov, event );
     check_result( begin_there( &pair, 16 ), 1 );
     puppet_kill( &pair.puppet );
     check_result( send( pair.client, "again", 5, 0 ), 5 );
@@ -109,7 +109,7 @@ static void test_both_wait( void )
     BOOL first_here;
 
     share( &pair );
-    for (int round = 0; round < 5; round++)
+    for ( int round = 0; round < 5; round++ )
     {
         winetest_push_context( "round %d", round );
         check_pends( pair.here, data, 4, &ov, event );
@@ -117,12 +117,12 @@ static void test_both_wait( void )
         check_result( send( pair.client, "abcd", 4, 0 ), 4 );
         n = end_there( &pair, 500 );
         first_here = n == -2;
-        if (first_here) ok( !WaitForSingleObject( event, 5000 ), "no receive has ended\n" );
+        if ( first_here ) ok( !WaitForSingleObject( event, 5000 ), "no receive has ended\n" );
         else ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "both have ended\n" );
-        if (first_here) memcpy( seen, data, 4 );
+        if ( first_here ) memcpy( seen, data, 4 );
         else memcpy( seen, pair.puppet.message->data, 4 );
         check_result( send( pair.client, "efgh", 4, 0 ), 4 );
-        if (first_here)
+        if ( first_here )
         {
             check_result( end_there( &pair, 5000 ), 4 );
             memcpy( seen + 4, pair.puppet.message->data, 4 );
@@ -132,7 +132,8 @@ static void test_both_wait( void )
             ok( !WaitForSingleObject( event, 5000 ), "the second receive has not ended\n" );
             memcpy( seen + 4, data, 4 );
         }
-        ok( !ov.Internal && ov.InternalHigh == 4, "status %#lx, %lu bytes\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+        ok( !ov.Internal && ov.InternalHigh == 4, "status %#lx, %lu bytes\n", (DWORD)ov.Internal,
+            (DWORD)ov.InternalHigh );
         ok( !memcmp( seen, "abcdefgh", 8 ), "got %s\n", seen );
         winetest_pop_context();
     }
@@ -158,32 +159,32 @@ static void test_messages( void )
     union address address, sender_address, from;
     SOCKET receiver = udp_bound( AF_INET, &address ), sender = udp_bound( AF_INET, &sender_address );
     char data[16], control[256];
-    WSABUF in = { sizeof(data), data }, out = { 5, (char *)"hello" };
+    WSABUF in = { sizeof( data ), data }, out = { 5, (char *)"hello" };
     OVERLAPPED ov[2];
     DWORD on = 1, size, flags;
     WSACMSGHDR *header;
     WSAMSG message;
 
-    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &receive_message,
-                        sizeof(receive_message), &size, NULL, NULL ) );
-    check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof(on) ) );
-    for (int round = 0; round < 2; round++)
+    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
+                        sizeof( receive_message ), &size, NULL, NULL ) );
+    check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof( on ) ) );
+    for ( int round = 0; round < 2; round++ )
     {
         winetest_push_context( "round %d", round );
-        memset( ov, 0, sizeof(ov) );
-        memset( &from, 0, sizeof(from) );
-        memset( control, 0, sizeof(control) );
+        memset( ov, 0, sizeof( ov ) );
+        memset( &from, 0, sizeof( from ) );
+        memset( control, 0, sizeof( control ) );
         ov[0].hEvent = events[0];
         ov[1].hEvent = events[1];
-        message = ( WSAMSG ){ &from.any, sizeof(from), &in, 1, { sizeof(control), control }, 0 };
+        message = ( WSAMSG ){ &from.any, sizeof( from ), &in, 1, { sizeof( control ), control }, 0 };
         check_fails( receive_message( receiver, &message, NULL, &ov[0], NULL ), WSA_IO_PENDING );
         {
-            WSAMSG sent = { &address.any, sizeof(address.v4), &out, 1, { 0, NULL }, 0 };
+            WSAMSG sent = { &address.any, sizeof( address.v4 ), &out, 1, { 0, NULL }, 0 };
             int result = WSASendMsg( sender, &sent, 0, NULL, &ov[1], NULL );
 
             ok( !result || WSAGetLastError() == WSA_IO_PENDING, "WSASendMsg gave error %d\n", WSAGetLastError() );
         }
-        for (int i = 1; i >= 0; i--)
+        for ( int i = 1; i >= 0; i-- )
         {
             ok( !WaitForSingleObject( events[i], 5000 ), "%d not ended\n", i );
             ok( !ov[i].Internal && ov[i].InternalHigh == 5, "%d: status %#lx, %lu bytes\n", i, (DWORD)ov[i].Internal,
@@ -191,13 +192,13 @@ static void test_messages( void )
         }
         check_result( WSAGetOverlappedResult( receiver, &ov[0], &size, FALSE, &flags ), TRUE );
         ok( size == 5 && !memcmp( data, "hello", 5 ), "%lu bytes, %.5s\n", size, data );
-        ok( message.namelen == sizeof(from.v4) && address_port( &from ) == address_port( &sender_address ),
+        ok( message.namelen == sizeof( from.v4 ) && address_port( &from ) == address_port( &sender_address ),
             "name of %d bytes, port %d\n", message.namelen, address_port( &from ) );
-        ok( message.Control.len == WSA_CMSG_SPACE( sizeof(struct in_pktinfo) ), "control data of %lu bytes\n",
+        ok( message.Control.len == WSA_CMSG_SPACE( sizeof( struct in_pktinfo ) ), "control data of %lu bytes\n",
             message.Control.len );
         header = WSA_CMSG_FIRSTHDR( &message );
         ok( header && header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO, "no IP_PKTINFO\n" );
-        if (header)
+        if ( header )
             ok( ( (struct in_pktinfo *)WSA_CMSG_DATA( header ) )->ipi_addr.s_addr == htonl( INADDR_LOOPBACK ),
                 "wrong destination\n" );
         winetest_pop_context();
@@ -220,16 +221,18 @@ static void test_bad_overlapped( void )
     DWORD size, flags = 0;
 
     tcp_pair( &client, &server );
-    for (unsigned int i = 0; i < ARRAY_SIZE( bad ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( bad ); i++ )
     {
         winetest_push_context( "OVERLAPPED at %p", (void *)bad[i] );
-        for (unsigned int j = 0; j < ARRAY_SIZE( codes ); j++)
+        for ( unsigned int j = 0; j < ARRAY_SIZE( codes ); j++ )
         {
             BOOL takes_guid = codes[j] == SIO_GET_EXTENSION_FUNCTION_POINTER;
 
             winetest_push_context( "code %#lx", codes[j] );
-            check_fails( guarded( WSAIoctl( server, codes[j], takes_guid ? &guid : NULL, takes_guid ? sizeof(guid) : 0, out,
-                                            takes_guid ? sizeof(void *) : 4, &size, bad[i], NULL ) ), WSAEFAULT );
+            check_fails(
+                guarded( WSAIoctl( server, codes[j], takes_guid ? &guid : NULL, takes_guid ? sizeof( guid ) : 0, out,
+                                   takes_guid ? sizeof( void * ) : 4, &size, bad[i], NULL ) ),
+                WSAEFAULT );
             winetest_pop_context();
         }
         check_fails( guarded( WSARecv( server, &buffer, 1, NULL, &flags, bad[i], NULL ) ), WSAEFAULT );
@@ -243,7 +246,7 @@ static void test_bad_overlapped( void )
 
 START_TEST( pending )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_other_closes();
     test_both_wait();
     test_messages();

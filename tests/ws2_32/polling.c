@@ -4,7 +4,13 @@
  */
 #include "support.h"
 
-enum { R = 1, W = 2, E = 4, ALL = R | W | E };
+enum
+{
+    R = 1,
+    W = 2,
+    E = 4,
+    ALL = R | W | E
+};
 
 /* select on one socket in the sets asked for; which sets it is left in, its result in *result. */
 static int select_one( SOCKET s, int sets, DWORD milliseconds, int *result )
@@ -20,12 +26,12 @@ static int select_one( SOCKET s, int sets, DWORD milliseconds, int *result )
     FD_SET( s, &write );
     FD_SET( s, &except );
     *result = select( 0, sets & R ? &read : NULL, sets & W ? &write : NULL, sets & E ? &except : NULL, &timeout );
-    ok( !memcmp( &timeout, &before, sizeof(timeout) ), "the timeout was modified\n" );
-    if (*result < 0) return -1;
-    ready = (sets & R && FD_ISSET( s, &read ) ? R : 0) | (sets & W && FD_ISSET( s, &write ) ? W : 0)
-            | (sets & E && FD_ISSET( s, &except ) ? E : 0);
-    ok( *result == (int)(sets & R && read.fd_count) + (int)(sets & W && write.fd_count)
-                       + (int)(sets & E && except.fd_count),
+    ok( !memcmp( &timeout, &before, sizeof( timeout ) ), "the timeout was modified\n" );
+    if ( *result < 0 ) return -1;
+    ready = ( sets & R && FD_ISSET( s, &read ) ? R : 0 ) | ( sets & W && FD_ISSET( s, &write ) ? W : 0 ) |
+            ( sets & E && FD_ISSET( s, &except ) ? E : 0 );
+    ok( *result == (int)( sets & R && read.fd_count ) + (int)( sets & W && write.fd_count ) +
+                       (int)( sets & E && except.fd_count ),
         "select returned %d\n", *result );
     return ready;
 }
@@ -37,12 +43,12 @@ static void check_select_( int line, SOCKET s, int expected )
     DWORD begin = GetTickCount();
     int got, result = -1;
 
-    while ((got = select_one( s, ALL, 0, &result )) != expected && GetTickCount() - begin < 3000) Sleep( 20 );
-    ok_( __FILE__, line )( got == expected, "select shows%s%s%s, expected%s%s%s\n", got & R ? " R" : "", got & W ? " W" : "",
-                           got & E ? " E" : "", expected & R ? " R" : "", expected & W ? " W" : "",
+    while ( ( got = select_one( s, ALL, 0, &result ) ) != expected && GetTickCount() - begin < 3000 ) Sleep( 20 );
+    ok_( __FILE__, line )( got == expected, "select shows%s%s%s, expected%s%s%s\n", got & R ? " R" : "",
+                           got & W ? " W" : "", got & E ? " E" : "", expected & R ? " R" : "", expected & W ? " W" : "",
                            expected & E ? " E" : "" );
     /* each set alone says the same */
-    if (expected) return;
+    if ( expected ) return;
     got = select_one( s, ALL, 30, &result );
     ok_( __FILE__, line )( !got && !result, "later it shows %#x\n", got );
 }
@@ -71,7 +77,7 @@ static void test_states( void )
     winetest_push_context( "listening" );
     check_select( listener, 0 );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     check_select( listener, R );
     winetest_pop_context();
     server = accept_one( listener );
@@ -91,7 +97,7 @@ static void test_states( void )
     check_select( server, W | E );
     check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
     check_select( server, W );
-    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof(on) ) );
+    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof( on ) ) );
     check_result( send( client, "u", 1, MSG_OOB ), 1 );
     check_select( server, R | W );
     check_result( recv( server, buffer, 1, 0 ), 1 );
@@ -99,11 +105,11 @@ static void test_states( void )
 
     winetest_push_context( "send buffer full" );
     set_nonblocking( client, TRUE );
-    while (send( client, block, 65536, 0 ) > 0) continue;
+    while ( send( client, block, 65536, 0 ) > 0 ) continue;
     ok( WSAGetLastError() == WSAEWOULDBLOCK, "got error %d\n", WSAGetLastError() );
     got = select_one( client, ALL, 0, &result );
     ok( !got, "got %#x\n", got );
-    while (wait_readable( server, 200 )) recv( server, block, 65536, 0 );
+    while ( wait_readable( server, 200 ) ) recv( server, block, 65536, 0 );
     check_select( client, W );
     winetest_pop_context();
 
@@ -119,7 +125,7 @@ static void test_states( void )
 
     winetest_push_context( "reset" );
     tcp_pair( &client, &server );
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
     check_ok( closesocket( client ) );
     check_select( server, R | W );
     got = select_one( server, E, 0, &result );
@@ -130,7 +136,7 @@ static void test_states( void )
     holder = tcp_bound( AF_INET, &closed );
     winetest_push_context( "blocking connect refused" );
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( s, &closed.any, sizeof(closed.v4) ), WSAECONNREFUSED );
+    check_fails( connect( s, &closed.any, sizeof( closed.v4 ) ), WSAECONNREFUSED );
     check_select( s, E );
     got = select_one( s, W, 50, &result );
     ok( !got && !result, "got %#x\n", got );
@@ -143,7 +149,7 @@ static void test_states( void )
 
 static int socket_error( SOCKET s )
 {
-    int error = -1, length = sizeof(error);
+    int error = -1, length = sizeof( error );
 
     check_ok( getsockopt( s, SOL_SOCKET, SO_ERROR, (char *)&error, &length ) );
     return error;
@@ -158,13 +164,13 @@ static void test_refused( void )
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &closed.any, sizeof(closed.v4) ), WSAEWOULDBLOCK );
-    for (i = 0; i < 2; i++)
+    check_fails( connect( s, &closed.any, sizeof( closed.v4 ) ), WSAEWOULDBLOCK );
+    for ( i = 0; i < 2; i++ )
     {
         check_select( s, E );
         ok( socket_error( s ) == WSAECONNREFUSED, "got %d\n", socket_error( s ) );
     }
-    check_fails( connect( s, &open.any, sizeof(open.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &open.any, sizeof( open.v4 ) ), WSAEWOULDBLOCK );
     server = accept_one( listener );
     check_select( s, W );
     ok( !socket_error( s ), "got %d\n", socket_error( s ) );
@@ -174,7 +180,7 @@ static void test_refused( void )
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &open.any, sizeof(open.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &open.any, sizeof( open.v4 ) ), WSAEWOULDBLOCK );
     server = accept_one( listener );
     check_select( s, W );
     ok( !socket_error( s ), "got %d\n", socket_error( s ) );
@@ -184,13 +190,13 @@ static void test_refused( void )
     /* a bound socket whose connect failed can listen all the same */
     s = tcp_bound( AF_INET, &name );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &closed.any, sizeof(closed.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &closed.any, sizeof( closed.v4 ) ), WSAEWOULDBLOCK );
     check_select( s, E );
     check_ok( listen( s, 1 ) );
     check_select( s, E );
     ok( socket_error( s ) == WSAECONNREFUSED, "got %d\n", socket_error( s ) );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &name.any, sizeof(name.v4) ) );
+    check_ok( connect( client, &name.any, sizeof( name.v4 ) ) );
     server = accept_one( s );
     check_flow( client, server );
     closesocket( client );
@@ -217,11 +223,11 @@ static void test_arguments( void )
     FD_ZERO( &except );
     check_fails( select( 0, &read, &write, &except, &zero ), WSAEINVAL );
     check_fails( select( 0, &read, NULL, NULL, &zero ), WSAEINVAL );
-    for (i = 0; i < ARRAY_SIZE( bad ); i++)
+    for ( i = 0; i < ARRAY_SIZE( bad ); i++ )
     {
         unsigned int set;
 
-        for (set = 0; set < 3; set++)
+        for ( set = 0; set < 3; set++ )
         {
             winetest_push_context( "socket %#llx in set %u", (ULONGLONG)bad[i], set );
             FD_ZERO( &read );
@@ -230,12 +236,12 @@ static void test_arguments( void )
             FD_SET( s, &write );
             FD_SET( bad[i], set == 0 ? &read : set == 1 ? &write : &except );
             check_fails( select( 0, &read, &write, &except, &zero ), WSAENOTSOCK );
-            ok( read.fd_count == (set == 0) && write.fd_count == 1u + (set == 1) && except.fd_count == (set == 2),
+            ok( read.fd_count == ( set == 0 ) && write.fd_count == 1u + ( set == 1 ) && except.fd_count == ( set == 2 ),
                 "got counts %u %u %u\n", read.fd_count, write.fd_count, except.fd_count );
             winetest_pop_context();
         }
     }
-    for (i = 0; i < ARRAY_SIZE( counts ); i++)
+    for ( i = 0; i < ARRAY_SIZE( counts ); i++ )
     {
         FD_ZERO( &write );
         FD_SET( s, &write );
@@ -246,7 +252,10 @@ static void test_arguments( void )
 
 static void test_sets( void )
 {
-    enum { COUNT = 200 };
+    enum
+    {
+        COUNT = 200
+    };
     static struct
     {
         u_int fd_count;
@@ -264,7 +273,7 @@ static void test_sets( void )
 
     /* twice in one set: once in the result, what follows in memory stays */
     set.fd_count = 2;
-    for (i = 0; i < 4; i++) set.fd_array[i] = i < 2 ? server : 0xabcd;
+    for ( i = 0; i < 4; i++ ) set.fd_array[i] = i < 2 ? server : 0xabcd;
     check_result( select( 0, &set, NULL, NULL, &zero ), 1 );
     ok( set.fd_count == 1 && set.fd_array[0] == server, "got count %u\n", set.fd_count );
     ok( set.fd_array[1] == server && set.fd_array[2] == 0xabcd, "memory past the new count was touched\n" );
@@ -281,7 +290,7 @@ static void test_sets( void )
 
     /* in two sets: counted twice */
     result = 0;
-    ok( select_one( server, ALL, 0, &result ) == (R | W) && result == 2, "got %d\n", result );
+    ok( select_one( server, ALL, 0, &result ) == ( R | W ) && result == 2, "got %d\n", result );
     check_result( recv( server, &byte, 1, 0 ), 1 );
     ok( !select_one( server, R | E, 0, &result ) && !result, "got %d\n", result );
 
@@ -297,7 +306,7 @@ static void test_sets( void )
 
     /* more than FD_SETSIZE, in their order */
     large.fd_count = COUNT;
-    for (i = 0; i < COUNT; i++)
+    for ( i = 0; i < COUNT; i++ )
     {
         s = socket( AF_INET, i % 3 ? SOCK_DGRAM : SOCK_STREAM, 0 );
         ok( s != INVALID_SOCKET, "%d: error %d\n", i, WSAGetLastError() );
@@ -307,16 +316,16 @@ static void test_sets( void )
         static SOCKET all[COUNT];
         unsigned int expected = 0;
 
-        memcpy( all, large.fd_array, sizeof(all) );
-        check_result( select( 0, NULL, (fd_set *)&large, NULL, &zero ), COUNT - (COUNT + 2) / 3 );
-        for (i = 0; i < COUNT; i++)
-            if (i % 3)
+        memcpy( all, large.fd_array, sizeof( all ) );
+        check_result( select( 0, NULL, (fd_set *)&large, NULL, &zero ), COUNT - ( COUNT + 2 ) / 3 );
+        for ( i = 0; i < COUNT; i++ )
+            if ( i % 3 )
             {
                 ok( large.fd_array[expected] == all[i], "entry %u is another socket\n", expected );
                 expected++;
             }
         ok( large.fd_count == expected, "got count %u\n", large.fd_count );
-        for (i = 0; i < COUNT; i++) closesocket( all[i] );
+        for ( i = 0; i < COUNT; i++ ) closesocket( all[i] );
     }
     closesocket( client );
     closesocket( server );
@@ -380,14 +389,14 @@ static void test_closed_while_waiting( void )
     };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         struct waiting waiting = { .sets = rows[i].sets };
         SOCKET peer = INVALID_SOCKET;
         HANDLE thread;
 
         winetest_push_context( "row %u", i );
-        if (rows[i].listening) waiting.s = tcp_listener( AF_INET, NULL );
+        if ( rows[i].listening ) waiting.s = tcp_listener( AF_INET, NULL );
         else tcp_pair( &waiting.s, &peer );
         thread = CreateThread( NULL, 0, select_thread, &waiting, 0, NULL );
         ok( WaitForSingleObject( thread, 200 ) == WAIT_TIMEOUT, "it does not wait\n" );
@@ -395,13 +404,13 @@ static void test_closed_while_waiting( void )
         ok( !WaitForSingleObject( thread, 5000 ), "closesocket did not end the wait\n" );
         WaitForSingleObject( thread, 10000 );
         ok( waiting.result == rows[i].result, "got %d\n", waiting.result );
-        if (rows[i].error)
+        if ( rows[i].error )
         {
             ok( waiting.error == rows[i].error, "got error %d\n", waiting.error );
             ok( !waiting.except_count, "got count %u\n", waiting.except_count );
         }
         else ok( waiting.ready == R, "not in the read set\n" );
-        if (peer != INVALID_SOCKET) closesocket( peer );
+        if ( peer != INVALID_SOCKET ) closesocket( peer );
         CloseHandle( thread );
         winetest_pop_context();
     }
@@ -419,11 +428,10 @@ static short poll_one( SOCKET s, short events )
 }
 
 #define check_poll( s, events, expected ) \
-    do \
-    { \
+    do { \
         short revents_ = poll_one( s, events ); \
-        ok( revents_ == (expected), "got %#x, expected %#x\n", revents_, (expected) ); \
-    } while (0)
+        ok( revents_ == ( expected ), "got %#x, expected %#x\n", revents_, ( expected ) ); \
+    } while ( 0 )
 
 static void test_poll( void )
 {
@@ -435,7 +443,7 @@ static void test_poll( void )
 
     check_poll( listener, POLLRDNORM, 0 );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     ok( wait_readable( listener, 5000 ), "no connection\n" );
     check_poll( listener, POLLRDNORM, POLLRDNORM );
     check_poll( listener, POLLIN, POLLRDNORM );

@@ -36,7 +36,7 @@ static void receive( OVERLAPPED *ov, HANDLE event, char *byte )
     WSABUF buffer = { 1, byte };
     DWORD flags = 0;
 
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->hEvent = event;
     check_fails( WSARecv( server, &buffer, 1, NULL, &flags, ov, NULL ), WSA_IO_PENDING );
 }
@@ -72,14 +72,14 @@ static DWORD WINAPI worker( void *argument )
     DWORD size, begin;
     LONG now;
 
-    while (GetQueuedCompletionStatus( crew->port, &size, &key, &ov, INFINITE ) && key)
+    while ( GetQueuedCompletionStatus( crew->port, &size, &key, &ov, INFINITE ) && key )
     {
         now = InterlockedIncrement( &crew->running );
-        while (now > crew->most) InterlockedExchange( &crew->most, now );
+        while ( now > crew->most ) InterlockedExchange( &crew->most, now );
         InterlockedIncrement( &crew->taken );
-        if (crew->sleeps) WaitForSingleObject( crew->stop, 5000 );
+        if ( crew->sleeps ) WaitForSingleObject( crew->stop, 5000 );
         else
-            for (begin = GetTickCount(); GetTickCount() - begin < 60;) continue;
+            for ( begin = GetTickCount(); GetTickCount() - begin < 60; ) continue;
         InterlockedDecrement( &crew->running );
     }
     return 0;
@@ -87,13 +87,13 @@ static DWORD WINAPI worker( void *argument )
 
 static void wait_until( volatile LONG *value, LONG least )
 {
-    for (unsigned int i = 0; i < 1000 && *value < least; i++) Sleep( 10 );
+    for ( unsigned int i = 0; i < 1000 && *value < least; i++ ) Sleep( 10 );
 }
 
 /* Threads that run are no more than the port was made for; those that wait for something do not count. */
 static void test_concurrency( void )
 {
-    for (unsigned int sleeps = 0; sleeps < 2; sleeps++)
+    for ( unsigned int sleeps = 0; sleeps < 2; sleeps++ )
     {
         struct crew crew = { .port = port_open( 1, 1 ), .sleeps = sleeps };
         HANDLE threads[WORKERS];
@@ -101,20 +101,20 @@ static void test_concurrency( void )
         char byte;
 
         crew.stop = CreateEventW( NULL, TRUE, FALSE, NULL );
-        for (unsigned int i = 0; i < WORKERS; i++) threads[i] = CreateThread( NULL, 0, worker, &crew, 0, NULL );
+        for ( unsigned int i = 0; i < WORKERS; i++ ) threads[i] = CreateThread( NULL, 0, worker, &crew, 0, NULL );
         Sleep( 50 );
         receive( &ov, NULL, &byte );
-        for (unsigned int i = 1; i < WORKERS; i++) PostQueuedCompletionStatus( crew.port, 0, 2, NULL );
+        for ( unsigned int i = 1; i < WORKERS; i++ ) PostQueuedCompletionStatus( crew.port, 0, 2, NULL );
         check_result( send( client, "x", 1, 0 ), 1 );
         wait_until( &crew.taken, WORKERS );
         ok( crew.taken == WORKERS, "%ld packets of %u were taken\n", crew.taken, WORKERS );
-        if (sleeps) ok( crew.running == WORKERS, "%ld threads wait with a packet\n", crew.running );
+        if ( sleeps ) ok( crew.running == WORKERS, "%ld threads wait with a packet\n", crew.running );
         /* one that just waits for the clock lets the next in: it is seldom seen, and not always one's own fault */
         else ok( crew.most <= 2, "%ld threads ran at once\n", crew.most );
         SetEvent( crew.stop );
-        for (unsigned int i = 0; i < WORKERS; i++) PostQueuedCompletionStatus( crew.port, 0, 0, NULL );
+        for ( unsigned int i = 0; i < WORKERS; i++ ) PostQueuedCompletionStatus( crew.port, 0, 0, NULL );
         ok( !WaitForMultipleObjects( WORKERS, threads, TRUE, 10000 ), "workers do not end\n" );
-        for (unsigned int i = 0; i < WORKERS; i++) CloseHandle( threads[i] );
+        for ( unsigned int i = 0; i < WORKERS; i++ ) CloseHandle( threads[i] );
         CloseHandle( crew.stop );
         port_close( crew.port );
     }
@@ -136,7 +136,7 @@ static DWORD WINAPI wait_once( void *argument )
     DWORD size;
 
     waiter->begun = 1;
-    if (!GetQueuedCompletionStatus( waiter->port, &size, &waiter->key, &ov, 20000 )) waiter->key = 0;
+    if ( !GetQueuedCompletionStatus( waiter->port, &size, &waiter->key, &ov, 20000 ) ) waiter->key = 0;
     return 0;
 }
 
@@ -157,7 +157,7 @@ static void check_waiter_( int line, struct waiter *waiter, ULONG_PTR key )
 
     ok_( __FILE__, line )( !result && waiter->key == key, "%s, key %lu, expected %lu\n", result ? "waits" : "returned",
                            (DWORD)waiter->key, (DWORD)key );
-    if (result) TerminateThread( waiter->thread, 0 );
+    if ( result ) TerminateThread( waiter->thread, 0 );
     CloseHandle( waiter->thread );
 }
 
@@ -170,7 +170,7 @@ static void test_last_first( void )
     char byte;
 
     receive( &ov, NULL, &byte );
-    for (unsigned int i = 0; i < ARRAY_SIZE( waiters ); i++) waiter_start( &waiters[i], port );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( waiters ); i++ ) waiter_start( &waiters[i], port );
     PostQueuedCompletionStatus( port, 0, 2, NULL );
     check_waiter( &waiters[3], 2 );
     check_result( send( client, "x", 1, 0 ), 1 );
@@ -190,25 +190,25 @@ static void test_terminated( void )
     OVERLAPPED ov;
     char byte;
 
-    for (unsigned int round = 0; round < 6; round++)
+    for ( unsigned int round = 0; round < 6; round++ )
     {
         winetest_push_context( "round %u", round );
         receive( &ov, round == 5 ? event : NULL, &byte );
-        if (round % 2) waiter_start( &waiter, port );
+        if ( round % 2 ) waiter_start( &waiter, port );
         waiter_start( &dead, port );
         TerminateThread( dead.thread, 0 );
         ok( !WaitForSingleObject( dead.thread, 5000 ), "not ended\n" );
         CloseHandle( dead.thread );
-        if (!( round % 2 )) waiter_start( &waiter, port );
-        if (round < 2) PostQueuedCompletionStatus( port, 0, 1, NULL );
+        if ( !( round % 2 ) ) waiter_start( &waiter, port );
+        if ( round < 2 ) PostQueuedCompletionStatus( port, 0, 1, NULL );
         else check_result( send( client, "x", 1, 0 ), 1 );
         check_waiter( &waiter, 1 );
-        if (round < 2)
+        if ( round < 2 )
         {
             check_result( send( client, "x", 1, 0 ), 1 );
             check_key( port, 1 );
         }
-        if (round == 5) ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
+        if ( round == 5 ) ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
         winetest_pop_context();
     }
     CloseHandle( event );
@@ -226,26 +226,27 @@ static void test_elsewhere( void )
     DWORD size, flags;
     char byte;
 
-    for (unsigned int round = 0; round < 10; round++)
+    for ( unsigned int round = 0; round < 10; round++ )
     {
         winetest_push_context( "round %u", round );
         receive( &ov, round % 5 == 0 ? event : NULL, &byte );
-        if (round >= 5) waiter_start( &waiter, port );
+        if ( round >= 5 ) waiter_start( &waiter, port );
         check_result( send( client, "x", 1, 0 ), 1 );
-        switch (round % 5)
+        switch ( round % 5 )
         {
         case 0: ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" ); break;
         case 1: ok( !WaitForSingleObject( (HANDLE)server, 5000 ), "the handle is not signalled\n" ); break;
         case 2: check_result( WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags ), TRUE ); break;
         case 3: check_result( GetOverlappedResult( (HANDLE)server, &ov, &size, TRUE ), TRUE ); break;
         case 4:
-            for (unsigned int i = 0; i < 500 && !HasOverlappedIoCompleted( &ov ); i++) Sleep( 10 );
+            for ( unsigned int i = 0; i < 500 && !HasOverlappedIoCompleted( &ov ); i++ ) Sleep( 10 );
             ok( HasOverlappedIoCompleted( &ov ), "it has not completed\n" );
             break;
         }
-        if (round >= 5) check_waiter( &waiter, 1 );
+        if ( round >= 5 ) check_waiter( &waiter, 1 );
         else check_key( port, 1 );
-        ok( !ov.Internal && ov.InternalHigh == 1, "status %#lx, %lu bytes\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+        ok( !ov.Internal && ov.InternalHigh == 1, "status %#lx, %lu bytes\n", (DWORD)ov.Internal,
+            (DWORD)ov.InternalHigh );
         winetest_pop_context();
     }
     CloseHandle( event );
@@ -259,10 +260,10 @@ static void check_depth_( int line, HANDLE port, LONG expected )
 {
     LONG depth = -1;
     ULONG size = 0;
-    NTSTATUS status = query_port( port, 0, &depth, sizeof(depth), &size );
+    NTSTATUS status = query_port( port, 0, &depth, sizeof( depth ), &size );
 
-    ok_( __FILE__, line )( !status && depth == expected, "status %#lx, %ld packets, expected %ld\n", (DWORD)status, depth,
-                           expected );
+    ok_( __FILE__, line )( !status && depth == expected, "status %#lx, %ld packets, expected %ld\n", (DWORD)status,
+                           depth, expected );
 }
 
 static void test_depth( void )
@@ -295,17 +296,18 @@ static void run_waiter( struct exchange *exchange )
     DWORD size;
 
     exchange->ready = 1;
-    for (unsigned int i = 0; i < 1000 && !exchange->port; i++) Sleep( 10 );
+    for ( unsigned int i = 0; i < 1000 && !exchange->port; i++ ) Sleep( 10 );
     port = exchange->port;
-    if (exchange->owner)
+    if ( exchange->owner )
     {
         process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, exchange->owner );
-        if (!DuplicateHandle( process, exchange->port, GetCurrentProcess(), &port, 0, FALSE, DUPLICATE_SAME_ACCESS ))
+        if ( !DuplicateHandle( process, exchange->port, GetCurrentProcess(), &port, 0, FALSE, DUPLICATE_SAME_ACCESS ) )
             exchange->error = GetLastError();
         CloseHandle( process );
     }
-    if (!GetQueuedCompletionStatus( port, &size, &exchange->key, &ov, 10000 ) && !ov) exchange->error = GetLastError();
-    if (!PostQueuedCompletionStatus( port, 0, 42, NULL )) exchange->error = GetLastError();
+    if ( !GetQueuedCompletionStatus( port, &size, &exchange->key, &ov, 10000 ) && !ov )
+        exchange->error = GetLastError();
+    if ( !PostQueuedCompletionStatus( port, 0, 42, NULL ) ) exchange->error = GetLastError();
     exchange->done = 1;
 }
 
@@ -319,40 +321,41 @@ enum way
 
 static void test_processes( void )
 {
-    SECURITY_ATTRIBUTES inherited = { sizeof(inherited), NULL, TRUE };
+    SECURITY_ATTRIBUTES inherited = { sizeof( inherited ), NULL, TRUE };
     HANDLE mapping = CreateFileMappingW( INVALID_HANDLE_VALUE, &inherited, PAGE_READWRITE, 0, 4096, NULL );
-    struct exchange *exchange = MapViewOfFile( mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof(*exchange) );
+    struct exchange *exchange = MapViewOfFile( mapping, FILE_MAP_ALL_ACCESS, 0, 0, sizeof( *exchange ) );
     char arguments[64];
 
-    for (enum way way = 0; way < WAYS; way++)
-        for (unsigned int before = 0; before < 2; before++)
+    for ( enum way way = 0; way < WAYS; way++ )
+        for ( unsigned int before = 0; before < 2; before++ )
         {
             HANDLE port = port_open( 0, 1 ), child, theirs = port;
             OVERLAPPED ov;
             char byte;
 
             winetest_push_context( "way %u, the packet %s", way, before ? "first" : "later" );
-            memset( exchange, 0, sizeof(*exchange) );
-            if (way == INHERITED) SetHandleInformation( port, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT );
-            snprintf( arguments, sizeof(arguments), "wait %zx", (ULONG_PTR)mapping );
+            memset( exchange, 0, sizeof( *exchange ) );
+            if ( way == INHERITED ) SetHandleInformation( port, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT );
+            snprintf( arguments, sizeof( arguments ), "wait %zx", (ULONG_PTR)mapping );
             child = run_child( arguments, NULL, NULL, 0, NULL );
             wait_until( &exchange->ready, 1 );
             receive( &ov, NULL, &byte );
-            if (before)
+            if ( before )
             {
                 check_result( send( client, "x", 1, 0 ), 1 );
                 Sleep( 50 ); /* its packet is there */
             }
-            if (way == COPIED)
-                check_result( DuplicateHandle( GetCurrentProcess(), port, child, &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS ),
-                              TRUE );
-            if (way == FETCHED) exchange->owner = GetCurrentProcessId();
+            if ( way == COPIED )
+                check_result(
+                    DuplicateHandle( GetCurrentProcess(), port, child, &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS ),
+                    TRUE );
+            if ( way == FETCHED ) exchange->owner = GetCurrentProcessId();
             exchange->port = theirs;
             Sleep( 100 );
-            if (!before) check_result( send( client, "x", 1, 0 ), 1 );
+            if ( !before ) check_result( send( client, "x", 1, 0 ), 1 );
             wait_until( &exchange->done, 1 );
-            ok( exchange->done && !exchange->error && exchange->key == 1, "done %ld, error %lu, key %lu\n", exchange->done,
-                exchange->error, (DWORD)exchange->key );
+            ok( exchange->done && !exchange->error && exchange->key == 1, "done %ld, error %lu, key %lu\n",
+                exchange->done, exchange->error, (DWORD)exchange->key );
             check_key( port, 42 );
             winetest_wait_child_process( child );
             CloseHandle( child );
@@ -375,13 +378,13 @@ static void test_old_port( HANDLE port, struct waiter *waiter, unsigned int wait
 
     tcp_pair( &client, &server );
     ok( CreateIoCompletionPort( (HANDLE)server, port, 1, 0 ) == port, "error %lu\n", GetLastError() );
-    for (unsigned int i = 0; i < waiters; i++)
+    for ( unsigned int i = 0; i < waiters; i++ )
     {
         receive( &ov, NULL, &byte );
         check_result( send( client, "x", 1, 0 ), 1 );
         check_waiter( waiter, 1 );
     }
-    for (unsigned int i = 0; i < 3; i++)
+    for ( unsigned int i = 0; i < 3; i++ )
     {
         receive( &ov, NULL, &byte );
         check_result( send( client, "x", 1, 0 ), 1 );
@@ -403,16 +406,16 @@ START_TEST( port_waits )
     struct waiter early, later;
     char **argv;
 
-    if (winetest_get_mainargs( &argv ) >= 4 && !strcmp( argv[2], "wait" ))
+    if ( winetest_get_mainargs( &argv ) >= 4 && !strcmp( argv[2], "wait" ) )
     {
-        struct exchange *exchange = MapViewOfFile( (HANDLE)(ULONG_PTR)strtoull( argv[3], NULL, 16 ), FILE_MAP_ALL_ACCESS, 0,
-                                                   0, sizeof(*exchange) );
+        struct exchange *exchange = MapViewOfFile( (HANDLE)(ULONG_PTR)strtoull( argv[3], NULL, 16 ),
+                                                   FILE_MAP_ALL_ACCESS, 0, 0, sizeof( *exchange ) );
 
-        if (exchange) run_waiter( exchange );
+        if ( exchange ) run_waiter( exchange );
         return;
     }
     waiter_start( &early, waited );
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_old_port( old, &later, 0 );
     test_old_port( waited, &early, 1 );
     test_concurrency();

@@ -18,16 +18,16 @@ struct port_socket
 
 static void socket_open( struct port_socket *s )
 {
-    memset( s, 0, sizeof(*s) );
+    memset( s, 0, sizeof( *s ) );
     tcp_pair( &s->client, &s->server );
 }
 
 static void socket_receive( struct port_socket *s )
 {
-    WSABUF buffer = { sizeof(s->data), s->data };
+    WSABUF buffer = { sizeof( s->data ), s->data };
     DWORD flags = 0;
 
-    memset( &s->ov, 0, sizeof(s->ov) );
+    memset( &s->ov, 0, sizeof( s->ov ) );
     check_fails( WSARecv( s->server, &buffer, 1, NULL, &flags, &s->ov, NULL ), WSA_IO_PENDING );
 }
 
@@ -74,9 +74,11 @@ static void check_empty_( int line, HANDLE port, DWORD milliseconds )
     SetLastError( ERROR_UNTOUCHED );
     ok_( __FILE__, line )( !GetQueuedCompletionStatus( port, &size, &key, &ov, milliseconds ), "a packet\n" );
     took = GetTickCount() - begin;
-    ok_( __FILE__, line )( GetLastError() == WAIT_TIMEOUT && !ov, "error %lu, OVERLAPPED %p\n", GetLastError(), (void *)ov );
+    ok_( __FILE__, line )( GetLastError() == WAIT_TIMEOUT && !ov, "error %lu, OVERLAPPED %p\n", GetLastError(),
+                           (void *)ov );
     /* the clock goes in steps of up to 16 ms */
-    ok_( __FILE__, line )( took + 20 >= milliseconds && took < milliseconds + 3000, "%lu ms for %lu\n", took, milliseconds );
+    ok_( __FILE__, line )( took + 20 >= milliseconds && took < milliseconds + 3000, "%lu ms for %lu\n", took,
+                           milliseconds );
     SetLastError( ERROR_UNTOUCHED );
     ok_( __FILE__, line )( !GetQueuedCompletionStatusEx( port, &entry, 1, &count, milliseconds, FALSE ), "a packet\n" );
     ok_( __FILE__, line )( GetLastError() == WAIT_TIMEOUT, "error %lu\n", GetLastError() );
@@ -90,25 +92,25 @@ static void test_order( void )
     struct port_socket s[2];
     ULONG count = 0;
 
-    for (unsigned int i = 0; i < 2; i++) socket_open( &s[i] );
+    for ( unsigned int i = 0; i < 2; i++ ) socket_open( &s[i] );
     PostQueuedCompletionStatus( port, 0, 1, NULL );
     PostQueuedCompletionStatus( port, 0, 2, NULL );
     socket_join( &s[0], port, 3 );
     socket_join( &s[1], port, 5 );
-    for (unsigned int i = 0; i < 2; i++) socket_receive( &s[i] );
+    for ( unsigned int i = 0; i < 2; i++ ) socket_receive( &s[i] );
     CancelIo( (HANDLE)s[0].server ); /* a packet is there when it returns */
     PostQueuedCompletionStatus( port, 0, 4, NULL );
     CancelIo( (HANDLE)s[1].server );
     PostQueuedCompletionStatus( port, 0, 6, NULL );
-    for (ULONG_PTR expected = 1; expected <= 6;)
+    for ( ULONG_PTR expected = 1; expected <= 6; )
     {
-        if (!GetQueuedCompletionStatusEx( port, entries, expected == 4 ? 1 : 8, &count, 5000, FALSE ))
+        if ( !GetQueuedCompletionStatusEx( port, entries, expected == 4 ? 1 : 8, &count, 5000, FALSE ) )
         {
             ok( 0, "error %lu, packet %lu is missing\n", GetLastError(), (DWORD)expected );
             break;
         }
         ok( count >= 1 && ( expected != 4 || count == 1 ), "%lu packets\n", count );
-        for (ULONG i = 0; i < count; i++, expected++)
+        for ( ULONG i = 0; i < count; i++, expected++ )
             ok( entries[i].lpCompletionKey == expected, "key %lu, expected %lu\n", (DWORD)entries[i].lpCompletionKey,
                 (DWORD)expected );
     }
@@ -117,17 +119,17 @@ static void test_order( void )
     check_empty( port, 150 );
 
     /* many at once, more than any first room for them */
-    for (unsigned int i = 0; i < 1000; i++) PostQueuedCompletionStatus( port, i, 7, (OVERLAPPED *)(ULONG_PTR)i );
-    for (unsigned int i = 0; i < 1000;)
+    for ( unsigned int i = 0; i < 1000; i++ ) PostQueuedCompletionStatus( port, i, 7, (OVERLAPPED *)(ULONG_PTR)i );
+    for ( unsigned int i = 0; i < 1000; )
     {
-        if (!GetQueuedCompletionStatusEx( port, entries, 7, &count, 5000, FALSE )) break;
-        for (ULONG j = 0; j < count; j++, i++)
-            if (entries[j].dwNumberOfBytesTransferred != i || (ULONG_PTR)entries[j].lpOverlapped != i)
+        if ( !GetQueuedCompletionStatusEx( port, entries, 7, &count, 5000, FALSE ) ) break;
+        for ( ULONG j = 0; j < count; j++, i++ )
+            if ( entries[j].dwNumberOfBytesTransferred != i || (ULONG_PTR)entries[j].lpOverlapped != i )
                 ok( 0, "packet %lu in place of %u\n", entries[j].dwNumberOfBytesTransferred, i );
-        if (i == 1000) ok( 1, "all came\n" );
+        if ( i == 1000 ) ok( 1, "all came\n" );
     }
     check_empty( port, 0 );
-    for (unsigned int i = 0; i < 2; i++) socket_close( &s[i] );
+    for ( unsigned int i = 0; i < 2; i++ ) socket_close( &s[i] );
     CloseHandle( port );
 }
 
@@ -151,7 +153,7 @@ static DWORD WINAPI waiter_main( void *argument )
     ULONG count;
 
     SetLastError( ERROR_UNTOUCHED );
-    if (waiter->alertable)
+    if ( waiter->alertable )
     {
         waiter->done = GetQueuedCompletionStatusEx( waiter->port, &entry, 1, &count, INFINITE, TRUE );
         waiter->key = entry.lpCompletionKey;
@@ -163,7 +165,7 @@ static DWORD WINAPI waiter_main( void *argument )
 
 static void waiter_start( struct waiter *waiter, HANDLE port, BOOL alertable )
 {
-    memset( waiter, 0, sizeof(*waiter) );
+    memset( waiter, 0, sizeof( *waiter ) );
     waiter->port = port;
     waiter->alertable = alertable;
     waiter->thread = CreateThread( NULL, 0, waiter_main, waiter, 0, NULL );
@@ -175,10 +177,10 @@ static void check_waiter_( int line, struct waiter *waiter, ULONG_PTR key, DWORD
     DWORD result = WaitForSingleObject( waiter->thread, 5000 );
 
     ok_( __FILE__, line )( !result, "the waiter waits\n" );
-    if (!result)
+    if ( !result )
     {
         ok_( __FILE__, line )( waiter->error == error, "error %lu, expected %lu\n", waiter->error, error );
-        if (!error) ok_( __FILE__, line )( waiter->key == key, "key %lu\n", (DWORD)waiter->key );
+        if ( !error ) ok_( __FILE__, line )( waiter->key == key, "key %lu\n", (DWORD)waiter->key );
     }
     else TerminateThread( waiter->thread, 0 );
     CloseHandle( waiter->thread );
@@ -187,7 +189,7 @@ static void check_waiter_( int line, struct waiter *waiter, ULONG_PTR key, DWORD
 /* Who waits before any socket comes gets its packets too. */
 static void test_early_waiter( void )
 {
-    for (unsigned int alertable = 0; alertable < 2; alertable++)
+    for ( unsigned int alertable = 0; alertable < 2; alertable++ )
     {
         HANDLE port = port_open();
         struct port_socket s;
@@ -213,34 +215,34 @@ static void test_many_waiters( void )
     struct port_socket s[2];
     HANDLE ports[2];
 
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         ports[i] = port_open();
         socket_open( &s[i] );
         socket_join( &s[i], ports[i], 100 + i );
     }
-    for (unsigned int round = 0; round < 4 * ARRAY_SIZE( delays ); round++)
+    for ( unsigned int round = 0; round < 4 * ARRAY_SIZE( delays ); round++ )
     {
-        for (unsigned int i = 0; i < 2; i++)
+        for ( unsigned int i = 0; i < 2; i++ )
         {
             socket_receive( &s[i] );
-            for (unsigned int j = 0; j < WAITERS; j++)
+            for ( unsigned int j = 0; j < WAITERS; j++ )
             {
                 waiter_start( &waiters[i][j], ports[i], round % 2 && j % 2 );
                 /* some sleep long, some have just begun */
-                if (j == WAITERS / 2) Sleep( delays[round % ARRAY_SIZE( delays )] );
+                if ( j == WAITERS / 2 ) Sleep( delays[round % ARRAY_SIZE( delays )] );
             }
         }
         Sleep( delays[( round + 1 ) % ARRAY_SIZE( delays )] );
-        for (unsigned int i = 0; i < 2; i++)
+        for ( unsigned int i = 0; i < 2; i++ )
         {
             check_result( send( s[i].client, "hello", 5, 0 ), 5 );
-            for (unsigned int j = 1; j < WAITERS; j++) PostQueuedCompletionStatus( ports[i], 0, 100 + i, NULL );
+            for ( unsigned int j = 1; j < WAITERS; j++ ) PostQueuedCompletionStatus( ports[i], 0, 100 + i, NULL );
         }
-        for (unsigned int i = 0; i < 2; i++)
-            for (unsigned int j = 0; j < WAITERS; j++) check_waiter( &waiters[i][j], 100 + i, 0 );
+        for ( unsigned int i = 0; i < 2; i++ )
+            for ( unsigned int j = 0; j < WAITERS; j++ ) check_waiter( &waiters[i][j], 100 + i, 0 );
     }
-    for (unsigned int i = 0; i < 2; i++)
+    for ( unsigned int i = 0; i < 2; i++ )
     {
         check_empty( ports[i], 0 );
         socket_close( &s[i] );
@@ -260,7 +262,7 @@ static void test_alertable( void )
 
     socket_open( &s );
     socket_join( &s, port, 1 );
-    for (unsigned int i = 0; i < ARRAY_SIZE( delays ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( delays ); i++ )
     {
         waiter_start( &waiter, port, TRUE );
         Sleep( 20 + delays[i] );
@@ -282,7 +284,7 @@ static void test_alertable( void )
 
 static void test_closing( void )
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE( delays ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( delays ); i++ )
     {
         HANDLE port = port_open();
         struct waiter waiters[3];
@@ -290,14 +292,14 @@ static void test_closing( void )
 
         socket_open( &s );
         socket_join( &s, port, 1 );
-        for (unsigned int j = 0; j < 3; j++)
+        for ( unsigned int j = 0; j < 3; j++ )
         {
             waiter_start( &waiters[j], port, j == 1 );
             Sleep( 20 ); /* in the call, before the handle goes away */
         }
         Sleep( delays[i] );
         CloseHandle( port );
-        for (unsigned int j = 0; j < 3; j++) check_waiter( &waiters[j], 0, ERROR_ABANDONED_WAIT_0 );
+        for ( unsigned int j = 0; j < 3; j++ ) check_waiter( &waiters[j], 0, ERROR_ABANDONED_WAIT_0 );
         /* the socket works on */
         check_flow( s.client, s.server );
         socket_close( &s );
@@ -310,8 +312,9 @@ static void pipe_pair( HANDLE *server, HANDLE *client )
 {
     char name[64];
 
-    snprintf( name, sizeof(name), "\\\\.\\pipe\\ws2host-ports-%lu", GetCurrentProcessId() );
-    *server = CreateNamedPipeA( name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 1024, 1024, 0, NULL );
+    snprintf( name, sizeof( name ), "\\\\.\\pipe\\ws2host-ports-%lu", GetCurrentProcessId() );
+    *server =
+        CreateNamedPipeA( name, PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED, PIPE_TYPE_BYTE, 1, 1024, 1024, 0, NULL );
     ok( *server != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
     *client = CreateFileA( name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL );
     ok( *client != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
@@ -332,15 +335,15 @@ static void test_foreign( void )
     socket_open( &s );
     pipe_pair( &pipe, &end );
     socket_join( &s, port, 1 );
-    for (unsigned int round = 0; round < 2 * ARRAY_SIZE( delays ); round++)
+    for ( unsigned int round = 0; round < 2 * ARRAY_SIZE( delays ); round++ )
     {
         /* the first waiter sleeps before the pipe comes */
         waiter_start( &waiter, port, FALSE );
         Sleep( delays[round / 2] );
-        if (!round) ok( CreateIoCompletionPort( pipe, port, 2, 0 ) == port, "error %lu\n", GetLastError() );
+        if ( !round ) ok( CreateIoCompletionPort( pipe, port, 2, 0 ) == port, "error %lu\n", GetLastError() );
         socket_receive( &s );
-        check_error( ReadFile( pipe, data, sizeof(data), NULL, &ov ), FALSE, ERROR_IO_PENDING );
-        if (round % 2)
+        check_error( ReadFile( pipe, data, sizeof( data ), NULL, &ov ), FALSE, ERROR_IO_PENDING );
+        if ( round % 2 )
         {
             check_result( send( s.client, "hello", 5, 0 ), 5 );
             check_waiter( &waiter, 1, 0 );
@@ -356,23 +359,22 @@ static void test_foreign( void )
         }
     }
 
-    check_error( ReadFile( pipe, data, sizeof(data), NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_error( ReadFile( pipe, data, sizeof( data ), NULL, &ov ), FALSE, ERROR_IO_PENDING );
     check_result( WriteFile( end, "hello", 5, &size, NULL ), TRUE );
     check_result( GetQueuedCompletionStatus( port, &size, &key, &got, 0 ), TRUE );
     ok( key == 2 && got == &ov && size == 5, "key %lu, size %lu\n", (DWORD)key, size );
 
-    check_error( ReadFile( pipe, data, sizeof(data), NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    for (unsigned int i = 0; i < 10; i++) PostQueuedCompletionStatus( port, 0, 3, NULL );
+    check_error( ReadFile( pipe, data, sizeof( data ), NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    for ( unsigned int i = 0; i < 10; i++ ) PostQueuedCompletionStatus( port, 0, 3, NULL );
     check_result( WriteFile( end, "hello", 5, &size, NULL ), TRUE );
     begin = GetTickCount();
-    do
-    {
+    do {
         key = 0;
-        if (!GetQueuedCompletionStatus( port, &size, &key, &got, 5000 )) break;
-        if (key == 3) PostQueuedCompletionStatus( port, 0, 3, NULL );
-    } while (key == 3 && GetTickCount() - begin < 5000);
+        if ( !GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ) ) break;
+        if ( key == 3 ) PostQueuedCompletionStatus( port, 0, 3, NULL );
+    } while ( key == 3 && GetTickCount() - begin < 5000 );
     ok( key == 2, "the pipe's packet was starved\n" );
-    for (unsigned int i = 0; i < 10; i++) check_key( port, 3 );
+    for ( unsigned int i = 0; i < 10; i++ ) check_key( port, 3 );
     check_empty( port, 0 );
     CloseHandle( end );
     CloseHandle( pipe );
@@ -394,8 +396,9 @@ static void test_handles( void )
     PostQueuedCompletionStatus( port, 0, 3, NULL );
     waiter_start( &waiters[0], port, FALSE );
     check_waiter( &waiters[0], 2, 0 );
-    check_result( DuplicateHandle( GetCurrentProcess(), port, GetCurrentProcess(), &other, 0, FALSE, DUPLICATE_SAME_ACCESS ),
-                  TRUE );
+    check_result(
+        DuplicateHandle( GetCurrentProcess(), port, GetCurrentProcess(), &other, 0, FALSE, DUPLICATE_SAME_ACCESS ),
+        TRUE );
     check_key( other, 3 ); /* it was there before */
     waiter_start( &waiters[0], other, FALSE );
     Sleep( 50 );
@@ -428,7 +431,7 @@ static void test_processes( void )
     socket_open( &s );
     socket_join( &s, port, 1 );
     socket_receive( &s );
-    for (unsigned int i = 0; i < ARRAY_SIZE( delays ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( delays ); i++ )
     {
         puppet.message->value = GetCurrentProcessId();
         waiter_start( &waiter, port, FALSE );
@@ -445,7 +448,7 @@ static void test_processes( void )
 
 START_TEST( ports )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_order();
     test_early_waiter();
     test_many_waiters();

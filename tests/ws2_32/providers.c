@@ -14,27 +14,28 @@ static void test_namespaces( void )
     char *buffer;
     int count;
 
-    ok( sizeof(WSANAMESPACE_INFOW) == ( sizeof(void *) == 8 ? 40 : 32 ), "size %d\n", (int)sizeof(WSANAMESPACE_INFOW) );
+    ok( sizeof( WSANAMESPACE_INFOW ) == ( sizeof( void * ) == 8 ? 40 : 32 ), "size %d\n",
+        (int)sizeof( WSANAMESPACE_INFOW ) );
     check_fails( guarded( WSAEnumNameSpaceProvidersW( NULL, NULL ) ), WSAEFAULT );
     check_fails( guarded( WSAEnumNameSpaceProvidersA( NULL, NULL ) ), WSAEFAULT );
     check_fails( WSAEnumNameSpaceProvidersW( &length, NULL ), WSAEFAULT );
-    ok( length > sizeof(WSANAMESPACE_INFOW), "needs %lu\n", length );
+    ok( length > sizeof( WSANAMESPACE_INFOW ), "needs %lu\n", length );
     needed = length;
     buffer = malloc( needed );
     count = WSAEnumNameSpaceProvidersW( &length, (WSANAMESPACE_INFOW *)buffer );
     ok( count > 0, "got %d, error %d\n", count, WSAGetLastError() );
-    for (int i = 0; i < count; i++)
+    for ( int i = 0; i < count; i++ )
     {
         const WSANAMESPACE_INFOW *info = (const WSANAMESPACE_INFOW *)buffer + i;
 
         dns = dns || info->dwNameSpace == NS_DNS;
         nla = nla || info->dwNameSpace == NS_NLA;
-        ok( (char *)info->lpszIdentifier >= buffer + count * sizeof(*info) &&
-            (char *)info->lpszIdentifier < buffer + needed,
+        ok( (char *)info->lpszIdentifier >= buffer + count * sizeof( *info ) &&
+                (char *)info->lpszIdentifier < buffer + needed,
             "entry %d: the identifier is elsewhere\n", i );
         ok( *info->lpszIdentifier, "entry %d has no identifier\n", i );
-        ok( memcmp( &info->NSProviderId, &zero, sizeof(GUID) ), "entry %d has no id\n", i );
-        if (info->dwNameSpace == NS_DNS) ok( info->fActive, "DNS is not active\n" );
+        ok( memcmp( &info->NSProviderId, &zero, sizeof( GUID ) ), "entry %d has no id\n", i );
+        if ( info->dwNameSpace == NS_DNS ) ok( info->fActive, "DNS is not active\n" );
     }
     ok( dns && nla, "DNS %d, NLA %d\n", dns, nla );
     free( buffer );
@@ -64,8 +65,8 @@ static void test_path( void )
     ok( guarded( WSCGetProviderPath( NULL, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n",
         error );
     error = 0;
-    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT,
-        "error %d\n", error );
+    ok( guarded( WSCGetProviderPath( &zero, NULL, NULL, &error ) ) == SOCKET_ERROR && error == WSAEFAULT, "error %d\n",
+        error );
     length = -1;
     ok( guarded( WSCGetProviderPath( NULL, NULL, &length, NULL ) ) == SOCKET_ERROR && length == -1, "length %d\n",
         length );
@@ -105,13 +106,12 @@ static void test_refused( void )
     int error = 0;
 
 #define check_wsc( call, expected ) \
-    do \
-    { \
+    do { \
         int result_; \
         error = 0; \
         result_ = ( call ); \
         ok( result_ == SOCKET_ERROR && error == ( expected ), "%s: %d, error %d\n", #call, result_, error ); \
-    } while (0)
+    } while ( 0 )
 
     check_wsc( WSCInstallProvider( &unknown, L"none.dll", &entry, 1, &error ), WSANO_RECOVERY );
     check_wsc( WSCInstallProvider( &unknown, L"none.dll", NULL, 1, &error ), WSAEFAULT );
@@ -126,16 +126,16 @@ static void test_refused( void )
     ok( !WSCGetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, &categories, &error ) && !categories,
         "error %d, categories %#lx\n", error, categories );
     {
-        size_t size = sizeof(categories);
+        size_t size = sizeof( categories );
 
         categories = 0xdead;
         error = 0;
         ok( !WSCGetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ) &&
-            !categories,
+                !categories,
             "error %d, categories %#lx\n", error, categories );
         check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
                    WSAEINVAL );
-        check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof(categories), 0,
+        check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof( categories ), 0,
                                        &error ),
                    WSANO_RECOVERY );
     }
@@ -162,43 +162,90 @@ static void test_refused( void )
  * first's. */
 static void test_nothing( void )
 {
-    enum { STATUS, CODE, NONE }; /* fails with SOCKET_ERROR, with an error code, with NULL */
+    enum
+    {
+        STATUS,
+        CODE,
+        NONE
+    }; /* fails with SOCKET_ERROR, with an error code, with NULL */
     static const struct
     {
         const char *name;
         int kind;
     } rows[] = {
-        { "WSCEnumProtocols", STATUS }, { "WSCEnumProtocols32", STATUS }, { "WSCGetProviderPath", STATUS },
-        { "WSCGetProviderPath32", STATUS }, { "WPUGetProviderPathEx", STATUS }, { "WSCGetProviderInfo", STATUS },
-        { "WSCGetProviderInfo32", STATUS }, { "WSCSetProviderInfo", STATUS }, { "WSCSetProviderInfo32", STATUS },
-        { "WSCInstallProvider", STATUS }, { "WSCInstallProvider64_32", STATUS }, { "WSCInstallProviderEx", STATUS },
-        { "WSCInstallProviderAndChains", STATUS }, { "WSCInstallProviderAndChains64_32", STATUS },
-        { "WSCDeinstallProvider", STATUS }, { "WSCDeinstallProvider32", STATUS }, { "WSCDeinstallProviderEx", STATUS },
-        { "WSCUpdateProvider", STATUS }, { "WSCUpdateProvider32", STATUS }, { "WSCUpdateProviderEx", STATUS },
-        { "WSCWriteProviderOrder", CODE }, { "WSCWriteProviderOrder32", CODE }, { "WSCWriteProviderOrderEx", CODE },
-        { "WSCWriteNameSpaceOrder", CODE }, { "WSCWriteNameSpaceOrder32", CODE }, { "WSCInstallNameSpace", STATUS },
-        { "WSCInstallNameSpace32", STATUS }, { "WSCInstallNameSpaceEx", STATUS }, { "WSCInstallNameSpaceEx2", STATUS },
-        { "WSCInstallNameSpaceEx32", STATUS }, { "WSCUnInstallNameSpace", STATUS },
-        { "WSCUnInstallNameSpace32", STATUS }, { "WSCUnInstallNameSpaceEx2", STATUS },
+        { "WSCEnumProtocols", STATUS },
+        { "WSCEnumProtocols32", STATUS },
+        { "WSCGetProviderPath", STATUS },
+        { "WSCGetProviderPath32", STATUS },
+        { "WPUGetProviderPathEx", STATUS },
+        { "WSCGetProviderInfo", STATUS },
+        { "WSCGetProviderInfo32", STATUS },
+        { "WSCSetProviderInfo", STATUS },
+        { "WSCSetProviderInfo32", STATUS },
+        { "WSCInstallProvider", STATUS },
+        { "WSCInstallProvider64_32", STATUS },
+        { "WSCInstallProviderEx", STATUS },
+        { "WSCInstallProviderAndChains", STATUS },
+        { "WSCInstallProviderAndChains64_32", STATUS },
+        { "WSCDeinstallProvider", STATUS },
+        { "WSCDeinstallProvider32", STATUS },
+        { "WSCDeinstallProviderEx", STATUS },
+        { "WSCUpdateProvider", STATUS },
+        { "WSCUpdateProvider32", STATUS },
+        { "WSCUpdateProviderEx", STATUS },
+        { "WSCWriteProviderOrder", CODE },
+        { "WSCWriteProviderOrder32", CODE },
+        { "WSCWriteProviderOrderEx", CODE },
+        { "WSCWriteNameSpaceOrder", CODE },
+        { "WSCWriteNameSpaceOrder32", CODE },
+        { "WSCInstallNameSpace", STATUS },
+        { "WSCInstallNameSpace32", STATUS },
+        { "WSCInstallNameSpaceEx", STATUS },
+        { "WSCInstallNameSpaceEx2", STATUS },
+        { "WSCInstallNameSpaceEx32", STATUS },
+        { "WSCUnInstallNameSpace", STATUS },
+        { "WSCUnInstallNameSpace32", STATUS },
+        { "WSCUnInstallNameSpaceEx2", STATUS },
         { "WSCEnableNSProvider", STATUS },
-        { "WSCEnableNSProvider32", STATUS }, { "WSCEnumNameSpaceProviders32", STATUS },
-        { "WSCEnumNameSpaceProvidersEx32", STATUS }, { "WSCGetApplicationCategory", STATUS },
-        { "WSCGetApplicationCategoryEx", STATUS }, { "WSCSetApplicationCategory", STATUS },
-        { "WSCSetApplicationCategoryEx", STATUS }, { "WPUCompleteOverlappedRequest", STATUS },
-        { "WSAAdvertiseProvider", STATUS }, { "WSAUnadvertiseProvider", STATUS }, { "WSANSPIoctl", STATUS },
-        { "WSAProviderConfigChange", STATUS }, { "WSALookupServiceNextA", STATUS }, { "WSALookupServiceNextW", STATUS },
-        { "WahCloseApcHelper", CODE }, { "WahCloseNotificationHandleHelper", CODE }, { "WahCloseThread", CODE },
-        { "WahCreateHandleContextTable", CODE }, { "WahDestroyHandleContextTable", CODE },
-        { "WahCreateNotificationHandle", CODE }, { "WahNotifyAllProcesses", CODE }, { "WahOpenApcHelper", CODE },
-        { "WahOpenNotificationHandleHelper", CODE }, { "WahOpenCurrentThread", CODE }, { "WahQueueUserApc", CODE },
-        { "WahWaitForNotification", CODE }, { "WahWriteLSPEvent", CODE }, { "WahOpenHandleHelper", CODE },
-        { "WahCloseHandleHelper", CODE }, { "WahCreateSocketHandle", CODE }, { "WahCloseSocketHandle", CODE },
-        { "WahCompleteRequest", CODE }, { "WahInsertHandleContext", NONE }, { "WahReferenceContextByHandle", NONE },
+        { "WSCEnableNSProvider32", STATUS },
+        { "WSCEnumNameSpaceProviders32", STATUS },
+        { "WSCEnumNameSpaceProvidersEx32", STATUS },
+        { "WSCGetApplicationCategory", STATUS },
+        { "WSCGetApplicationCategoryEx", STATUS },
+        { "WSCSetApplicationCategory", STATUS },
+        { "WSCSetApplicationCategoryEx", STATUS },
+        { "WPUCompleteOverlappedRequest", STATUS },
+        { "WSAAdvertiseProvider", STATUS },
+        { "WSAUnadvertiseProvider", STATUS },
+        { "WSANSPIoctl", STATUS },
+        { "WSAProviderConfigChange", STATUS },
+        { "WSALookupServiceNextA", STATUS },
+        { "WSALookupServiceNextW", STATUS },
+        { "WahCloseApcHelper", CODE },
+        { "WahCloseNotificationHandleHelper", CODE },
+        { "WahCloseThread", CODE },
+        { "WahCreateHandleContextTable", CODE },
+        { "WahDestroyHandleContextTable", CODE },
+        { "WahCreateNotificationHandle", CODE },
+        { "WahNotifyAllProcesses", CODE },
+        { "WahOpenApcHelper", CODE },
+        { "WahOpenNotificationHandleHelper", CODE },
+        { "WahOpenCurrentThread", CODE },
+        { "WahQueueUserApc", CODE },
+        { "WahWaitForNotification", CODE },
+        { "WahWriteLSPEvent", CODE },
+        { "WahOpenHandleHelper", CODE },
+        { "WahCloseHandleHelper", CODE },
+        { "WahCreateSocketHandle", CODE },
+        { "WahCloseSocketHandle", CODE },
+        { "WahCompleteRequest", CODE },
+        { "WahInsertHandleContext", NONE },
+        { "WahReferenceContextByHandle", NONE },
         { "WahRemoveHandleContext", CODE },
     };
     HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         /* more arguments than any of them has do no harm in the 64-bit calling convention */
         int( WINAPI * function )( void *, void *, void *, void *, void *, void *, void *, void *, void * ) =
@@ -207,11 +254,11 @@ static void test_nothing( void )
 
         winetest_push_context( "%s", rows[i].name );
         ok( function != NULL, "not exported\n" );
-        if (function && sizeof(void *) == 8)
+        if ( function && sizeof( void * ) == 8 )
         {
             result = guarded( function( NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL ) );
-            if (rows[i].kind == STATUS) ok( result == SOCKET_ERROR, "returned %d\n", result );
-            else if (rows[i].kind == CODE) ok( result > 0, "returned %d\n", result );
+            if ( rows[i].kind == STATUS ) ok( result == SOCKET_ERROR, "returned %d\n", result );
+            else if ( rows[i].kind == CODE ) ok( result > 0, "returned %d\n", result );
             else ok( !result, "returned %d\n", result );
         }
         winetest_pop_context();
@@ -226,7 +273,7 @@ static void test_other_width( void )
     int( WINAPI * enumerate_namespaces )( DWORD *, WSANAMESPACE_INFOW * );
     HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
     WSAPROTOCOL_INFOW entries[32], others[32];
-    DWORD length = sizeof(entries), other_length = sizeof(others);
+    DWORD length = sizeof( entries ), other_length = sizeof( others );
     int count, error = 0, path_length = 256;
     WCHAR path[256];
 
@@ -311,7 +358,7 @@ static void test_helpers( void )
     LOAD( EnableNonIFSHandleSupport );
 
     ok( !CreateHandleContextTable( &table ), "no table\n" );
-    for (unsigned int i = 0; i < ARRAY_SIZE( contexts ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( contexts ); i++ )
     {
         contexts[i] = ( struct context ){ 1, (HANDLE)(UINT_PTR)( 4 * i + 4 ), 1 };
         ok( InsertHandleContext( table, &contexts[i] ) == &contexts[i], "context %u not inserted\n", i );
@@ -338,10 +385,10 @@ static void test_helpers( void )
 
 START_TEST( providers )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_namespaces();
     test_path();
-    if (have_administrator()) skip( "an administrator is not refused\n" );
+    if ( have_administrator() ) skip( "an administrator is not refused\n" );
     else test_refused();
     test_nothing();
     test_other_width();

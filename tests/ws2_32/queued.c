@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#define SLOT ( sizeof(struct sockaddr_in) + 16 )
+#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 #define KEY 0x4242
 
 static LPFN_ACCEPTEX accept_ex;
@@ -16,17 +16,17 @@ static BOOL load( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof(accept_guid), &accept_ex,
-                        sizeof(accept_ex), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof(connect_guid), &connect_ex,
-                        sizeof(connect_ex), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
+                        sizeof( accept_ex ), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
+                        sizeof( connect_ex ), &size, NULL, NULL ) );
     closesocket( s );
     return accept_ex && connect_ex;
 }
 
 static void prepare( OVERLAPPED *ov, HANDLE event )
 {
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     ov->Internal = 0xdead;
     ov->InternalHigh = 0xbeef;
     ov->hEvent = event;
@@ -39,7 +39,7 @@ static SOCKET client_of( const union address *address )
 {
     SOCKET s = fresh();
 
-    check_ok( connect( s, &address->any, sizeof(address->v4) ) );
+    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
     return s;
 }
 
@@ -57,19 +57,23 @@ static void test_refusals( void )
         DWORD remote;
         int error;
     } rows[] = {
-        { INVALID_SOCKET, acceptor, buffer, SLOT, WSAENOTSOCK }, { bound, acceptor, buffer, SLOT, WSAEINVAL },
-        { listener, INVALID_SOCKET, buffer, SLOT, WSAENOTSOCK }, { listener, datagram, buffer, SLOT, WSAEINVAL },
-        { listener, bound, buffer, SLOT, WSAEINVAL },            { listener, acceptor, NULL, SLOT, WSAEFAULT },
+        { INVALID_SOCKET, acceptor, buffer, SLOT, WSAENOTSOCK },
+        { bound, acceptor, buffer, SLOT, WSAEINVAL },
+        { listener, INVALID_SOCKET, buffer, SLOT, WSAENOTSOCK },
+        { listener, datagram, buffer, SLOT, WSAEINVAL },
+        { listener, bound, buffer, SLOT, WSAEINVAL },
+        { listener, acceptor, NULL, SLOT, WSAEFAULT },
         { listener, acceptor, buffer, 0, WSAEFAULT },
     };
     OVERLAPPED ov;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         winetest_push_context( "row %u", i );
         prepare( &ov, NULL );
-        check_error( accept_ex( rows[i].listener, rows[i].acceptor, rows[i].buffer, 0, SLOT, rows[i].remote, NULL, &ov ),
-                     FALSE, rows[i].error );
+        check_error(
+            accept_ex( rows[i].listener, rows[i].acceptor, rows[i].buffer, 0, SLOT, rows[i].remote, NULL, &ov ), FALSE,
+            rows[i].error );
         ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
         winetest_pop_context();
     }
@@ -87,7 +91,7 @@ static void test_a_byte_short( void )
     static const DWORD slots[][2] = { { SLOT - 1, SLOT }, { SLOT, SLOT - 1 } };
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( slots ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( slots ); i++ )
     {
         union address address;
         SOCKET listener = tcp_listener( AF_INET, &address ), acceptor = fresh(), client, server;
@@ -126,7 +130,7 @@ static void test_cancel( void )
 
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    check_error( connect_ex( acceptor, &address.any, sizeof(address.v4), NULL, 0, NULL, &other ), FALSE, WSAEINVAL );
+    check_error( connect_ex( acceptor, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &other ), FALSE, WSAEINVAL );
     CancelIo( (HANDLE)acceptor );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended through the acceptor\n" );
     ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
@@ -154,7 +158,8 @@ static void test_cancel( void )
 static int CALLBACK defers( WSABUF *caller, WSABUF *caller_data, QOS *sqos, QOS *gqos, WSABUF *callee,
                             WSABUF *callee_data, GROUP *group, DWORD_PTR context )
 {
-    (void)caller, (void)caller_data, (void)sqos, (void)gqos, (void)callee, (void)callee_data, (void)group, (void)context;
+    (void)caller, (void)caller_data, (void)sqos, (void)gqos, (void)callee, (void)callee_data, (void)group,
+        (void)context;
     return CF_DEFER;
 }
 
@@ -225,25 +230,26 @@ static void check_no_packet_( int line, HANDLE port )
 
 static void test_port( void )
 {
-    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ),
+           port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
     union address address, nobody, own;
     SOCKET listener = tcp_listener( AF_INET, &address ), holder = tcp_bound( AF_INET, &nobody ), s, server;
     OVERLAPPED ov;
 
-    for (unsigned int skips = 0; skips < 2; skips++)
+    for ( unsigned int skips = 0; skips < 2; skips++ )
     {
         winetest_push_context( "skips %u", skips );
         s = tcp_bound( AF_INET, &own );
         ok( CreateIoCompletionPort( (HANDLE)s, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
-        if (skips)
+        if ( skips )
             check_result( SetFileCompletionNotificationModes( (HANDLE)s, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ), TRUE );
         /* refused, then connected: a packet each, for neither ends at once */
         prepare( &ov, event );
-        check_error( connect_ex( s, &nobody.any, sizeof(nobody.v4), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+        check_error( connect_ex( s, &nobody.any, sizeof( nobody.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         check_packet( port, &ov, ERROR_CONNECTION_REFUSED );
         ok( !WaitForSingleObject( event, 1000 ), "the event is not set\n" );
         prepare( &ov, event );
-        check_error( connect_ex( s, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+        check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         check_packet( port, &ov, 0 );
         ok( !WaitForSingleObject( event, 1000 ), "the event is not set\n" );
         check_no_packet( port );
@@ -257,7 +263,7 @@ static void test_port( void )
     s = tcp_bound( AF_INET, &own );
     ok( CreateIoCompletionPort( (HANDLE)s, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
     prepare( &ov, (HANDLE)( (ULONG_PTR)event | 1 ) );
-    check_error( connect_ex( s, &address.any, sizeof(address.v4), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( (HANDLE)( (ULONG_PTR)event | 1 ), 5000 ), "the event is not set\n" );
     check_no_packet( port );
     server = accept_one( listener );
@@ -265,13 +271,13 @@ static void test_port( void )
     closesocket( s );
 
     /* connect tells no port, waiting or not */
-    for (unsigned int nonblocking = 0; nonblocking < 2; nonblocking++)
+    for ( unsigned int nonblocking = 0; nonblocking < 2; nonblocking++ )
     {
         s = fresh();
         ok( CreateIoCompletionPort( (HANDLE)s, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
         set_nonblocking( s, nonblocking );
-        if (nonblocking) check_fails( connect( s, &address.any, sizeof(address.v4) ), WSAEWOULDBLOCK );
-        else check_ok( connect( s, &address.any, sizeof(address.v4) ) );
+        if ( nonblocking ) check_fails( connect( s, &address.any, sizeof( address.v4 ) ), WSAEWOULDBLOCK );
+        else check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
         server = accept_one( listener );
         check_no_packet( port );
         closesocket( server );
@@ -285,8 +291,8 @@ static void test_port( void )
 
 START_TEST( queued )
 {
-    if (support_begin()) return;
-    if (load())
+    if ( support_begin() ) return;
+    if ( load() )
     {
         test_refusals();
         test_a_byte_short();

@@ -14,10 +14,11 @@ BOOL registered_load( void )
     int result;
 
     ok( s != INVALID_SOCKET, "no socket, error %d\n", WSAGetLastError() );
-    result = WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof(guid), &rio, sizeof(rio), &size,
-                       NULL, NULL );
+    result = WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof( guid ), &rio,
+                       sizeof( rio ), &size, NULL, NULL );
     ok( !result, "no registered I/O, error %d\n", WSAGetLastError() );
-    ok( result || ( size == sizeof(rio) && rio.cbSize == sizeof(rio) ), "%lu bytes, cbSize %lu\n", size, rio.cbSize );
+    ok( result || ( size == sizeof( rio ) && rio.cbSize == sizeof( rio ) ), "%lu bytes, cbSize %lu\n", size,
+        rio.cbSize );
     closesocket( s );
     return !result;
 }
@@ -43,12 +44,12 @@ ULONG registered_take( RIO_CQ queue, RIORESULT *results, ULONG count )
     DWORD begin = GetTickCount();
     ULONG done = 0, n;
 
-    while (done < count && GetTickCount() - begin < 10000)
+    while ( done < count && GetTickCount() - begin < 10000 )
     {
         n = rio.RIODequeueCompletion( queue, results + done, count - done );
-        if (n == RIO_CORRUPT_CQ) break;
+        if ( n == RIO_CORRUPT_CQ ) break;
         done += n;
-        if (!n) Sleep( 1 );
+        if ( !n ) Sleep( 1 );
     }
     return done;
 }
@@ -61,14 +62,15 @@ void check_end_( int line, RIO_CQ queue, ULONGLONG context, LONG status, ULONG b
     ok_( __FILE__, line )( result.RequestContext == context, "the end of request %llu, expected %llu\n",
                            result.RequestContext, context );
     ok_( __FILE__, line )( result.Status == status, "status %ld, expected %ld\n", result.Status, status );
-    ok_( __FILE__, line )( result.BytesTransferred == bytes, "%lu bytes, expected %lu\n", result.BytesTransferred, bytes );
+    ok_( __FILE__, line )( result.BytesTransferred == bytes, "%lu bytes, expected %lu\n", result.BytesTransferred,
+                           bytes );
 }
 
 void check_no_end_( int line, RIO_CQ queue )
 {
     RIORESULT result;
 
-    for (int i = 0; i < 2; i++)
+    for ( int i = 0; i < 2; i++ )
     {
         ok_( __FILE__, line )( !rio.RIODequeueCompletion( queue, &result, 1 ), "an end\n" );
         Sleep( 50 );
@@ -77,20 +79,20 @@ void check_no_end_( int line, RIO_CQ queue )
 
 void registered_set_up( struct setting *set )
 {
-    memset( set, 0, sizeof(*set) );
+    memset( set, 0, sizeof( *set ) );
     registered_pair( &set->peer, &set->s );
     set->id = rio.RIORegisterBuffer( set->memory, BUFFER_SIZE );
     ok( set->id != RIO_INVALID_BUFFERID, "no buffer, error %d\n", WSAGetLastError() );
     set->ends = rio.RIOCreateCompletionQueue( RECEIVES + SENDS, NULL );
     ok( set->ends != RIO_INVALID_CQ, "no completion queue, error %d\n", WSAGetLastError() );
-    set->requests = rio.RIOCreateRequestQueue( set->s, RECEIVES, 1, SENDS, 1, set->ends, set->ends,
-                                               CONTEXT( SOCKET_CONTEXT ) );
+    set->requests =
+        rio.RIOCreateRequestQueue( set->s, RECEIVES, 1, SENDS, 1, set->ends, set->ends, CONTEXT( SOCKET_CONTEXT ) );
     ok( set->requests != RIO_INVALID_RQ, "no request queue, error %d\n", WSAGetLastError() );
 }
 
 void registered_clean_up( struct setting *set )
 {
-    if (set->s != INVALID_SOCKET) closesocket( set->s );
+    if ( set->s != INVALID_SOCKET ) closesocket( set->s );
     closesocket( set->peer );
     rio.RIOCloseCompletionQueue( set->ends );
     rio.RIODeregisterBuffer( set->id );
@@ -124,9 +126,10 @@ static void test_stream( void )
     check_no_end( set.ends );
     check_result( send( set.peer, "hello", 5, 0 ), 5 );
     check_result( registered_take( set.ends, &result, 1 ), 1 );
-    ok( !result.Status && result.BytesTransferred == 5, "status %ld, %lu bytes\n", result.Status, result.BytesTransferred );
-    ok( result.SocketContext == (ULONG_PTR)CONTEXT( SOCKET_CONTEXT ) && result.RequestContext == 1, "contexts %llx, %llx\n",
-        result.SocketContext, result.RequestContext );
+    ok( !result.Status && result.BytesTransferred == 5, "status %ld, %lu bytes\n", result.Status,
+        result.BytesTransferred );
+    ok( result.SocketContext == (ULONG_PTR)CONTEXT( SOCKET_CONTEXT ) && result.RequestContext == 1,
+        "contexts %llx, %llx\n", result.SocketContext, result.RequestContext );
     ok( !memcmp( set.memory, "hello", 6 ), "got %.6s\n", set.memory );
     check_result( send( set.peer, "again", 5, 0 ), 5 );
     ok( wait_readable( set.s, 5000 ), "no data\n" );
@@ -139,7 +142,7 @@ static void test_stream( void )
     strcpy( set.memory + 300, "to the peer" );
     check_clears( registered_send( &set, 300, 11, 0, 4 ), TRUE );
     check_end( set.ends, 4, 0, 11 );
-    check_result( recv( set.peer, data, sizeof(data), 0 ), 11 );
+    check_result( recv( set.peer, data, sizeof( data ), 0 ), 11 );
     ok( !memcmp( data, "to the peer", 11 ), "got %.11s\n", data );
 
     /* the whole or the end of the stream */
@@ -166,7 +169,7 @@ static void test_reset( void )
 
     registered_set_up( &set );
     check_result( registered_receive( &set, 0, 8, 0, 1 ), TRUE );
-    setsockopt( set.peer, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof(reset) );
+    setsockopt( set.peer, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( set.peer );
     check_result( registered_take( set.ends, &result, 1 ), 1 );
     ok( result.Status == WSAECONNRESET || result.Status == ERROR_NETNAME_DELETED, "status %ld\n", result.Status );
@@ -184,28 +187,29 @@ static void test_order( void )
     int n, done = 0;
 
     registered_set_up( &set );
-    for (int round = 0; round < 50; round++)
+    for ( int round = 0; round < 50; round++ )
     {
         winetest_push_context( "round %d", round );
-        for (ULONG i = 0; i < RECEIVES; i++) check_result( registered_receive( &set, 4 * i, 4, 0, i ), TRUE );
+        for ( ULONG i = 0; i < RECEIVES; i++ ) check_result( registered_receive( &set, 4 * i, 4, 0, i ), TRUE );
         memset( set.memory, 0, 4 * RECEIVES );
-        for (ULONG i = 0; i < sizeof(data); i++) data[i] = (char)( round + i );
-        check_result( send( set.peer, data, sizeof(data), 0 ), sizeof(data) );
+        for ( ULONG i = 0; i < sizeof( data ); i++ ) data[i] = (char)( round + i );
+        check_result( send( set.peer, data, sizeof( data ), 0 ), sizeof( data ) );
         check_result( registered_take( set.ends, results, RECEIVES ), RECEIVES );
-        for (ULONG i = 0; i < RECEIVES; i++)
+        for ( ULONG i = 0; i < RECEIVES; i++ )
             ok( results[i].RequestContext == i && !results[i].Status && results[i].BytesTransferred == 4,
                 "end %lu: request %llu, status %ld, %lu bytes\n", i, results[i].RequestContext, results[i].Status,
                 results[i].BytesTransferred );
-        ok( !memcmp( set.memory, data, sizeof(data) ), "wrong bytes\n" );
+        ok( !memcmp( set.memory, data, sizeof( data ) ), "wrong bytes\n" );
 
-        for (ULONG i = 0; i < SENDS; i++) check_result( registered_send( &set, 4 * i, 4, 0, 100 + i ), TRUE );
+        for ( ULONG i = 0; i < SENDS; i++ ) check_result( registered_send( &set, 4 * i, 4, 0, 100 + i ), TRUE );
         check_result( registered_take( set.ends, results, SENDS ), SENDS );
-        for (ULONG i = 0; i < SENDS; i++)
+        for ( ULONG i = 0; i < SENDS; i++ )
             ok( results[i].RequestContext == 100 + i && !results[i].Status, "end %lu: request %llu, status %ld\n", i,
                 results[i].RequestContext, results[i].Status );
-        for (done = 0; done < (int)sizeof(data) && (n = recv( set.peer, data + done, sizeof(data) - done, 0 )) > 0;)
+        for ( done = 0;
+              done < (int)sizeof( data ) && ( n = recv( set.peer, data + done, sizeof( data ) - done, 0 ) ) > 0; )
             done += n;
-        ok( done == sizeof(data) && !memcmp( data, set.memory, sizeof(data) ), "%d bytes, or wrong ones\n", done );
+        ok( done == sizeof( data ) && !memcmp( data, set.memory, sizeof( data ) ), "%d bytes, or wrong ones\n", done );
         winetest_pop_context();
     }
     registered_clean_up( &set );
@@ -218,31 +222,32 @@ static void test_deferred( void )
     char data[16];
 
     registered_set_up( &set );
-    for (ULONG i = 0; i < 3; i++) check_clears( registered_receive( &set, i, 1, RIO_MSG_DEFER, 10 + i ), TRUE );
+    for ( ULONG i = 0; i < 3; i++ ) check_clears( registered_receive( &set, i, 1, RIO_MSG_DEFER, 10 + i ), TRUE );
     check_clears( registered_receive( &set, 3, 1, 0, 13 ), TRUE );
     check_result( send( set.peer, "abcd", 4, 0 ), 4 );
-    for (ULONG i = 0; i < 4; i++) check_end( set.ends, 10 + i, 0, 1 );
+    for ( ULONG i = 0; i < 4; i++ ) check_end( set.ends, 10 + i, 0, 1 );
     ok( !memcmp( set.memory, "abcd", 4 ), "got %.4s\n", set.memory );
 
-    for (ULONG i = 0; i < 3; i++) check_clears( registered_send( &set, i, 1, RIO_MSG_DEFER, 20 + i ), TRUE );
+    for ( ULONG i = 0; i < 3; i++ ) check_clears( registered_send( &set, i, 1, RIO_MSG_DEFER, 20 + i ), TRUE );
     check_clears( rio.RIOSend( set.requests, NULL, 0, RIO_MSG_COMMIT_ONLY, NULL ), TRUE );
-    for (ULONG i = 0; i < 3; i++) check_end( set.ends, 20 + i, 0, 1 );
+    for ( ULONG i = 0; i < 3; i++ ) check_end( set.ends, 20 + i, 0, 1 );
     Sleep( 50 );
-    check_result( recv( set.peer, data, sizeof(data), 0 ), 3 );
+    check_result( recv( set.peer, data, sizeof( data ), 0 ), 3 );
     ok( !memcmp( data, "abc", 3 ), "got %.3s\n", data );
 
     /* they count */
-    for (ULONG i = 0; i < RECEIVES; i++) check_result( registered_receive( &set, 0, 1, RIO_MSG_DEFER, 30 + i ), TRUE );
+    for ( ULONG i = 0; i < RECEIVES; i++ )
+        check_result( registered_receive( &set, 0, 1, RIO_MSG_DEFER, 30 + i ), TRUE );
     check_error( registered_receive( &set, 0, 1, RIO_MSG_DEFER, 99 ), FALSE, WSAENOBUFS );
     check_result( rio.RIOReceive( set.requests, NULL, 0, RIO_MSG_COMMIT_ONLY, NULL ), TRUE );
     check_result( send( set.peer, "12345678", 8, 0 ), 8 );
-    for (ULONG i = 0; i < RECEIVES; i++) check_end( set.ends, 30 + i, 0, 1 );
+    for ( ULONG i = 0; i < RECEIVES; i++ ) check_end( set.ends, 30 + i, 0, 1 );
 
     /* and end with their socket */
-    for (ULONG i = 0; i < 2; i++) check_result( registered_receive( &set, 0, 1, RIO_MSG_DEFER, 40 + i ), TRUE );
+    for ( ULONG i = 0; i < 2; i++ ) check_result( registered_receive( &set, 0, 1, RIO_MSG_DEFER, 40 + i ), TRUE );
     closesocket( set.s );
     set.s = INVALID_SOCKET;
-    for (ULONG i = 0; i < 2; i++) check_end( set.ends, 40 + i, WSA_OPERATION_ABORTED, 0 );
+    for ( ULONG i = 0; i < 2; i++ ) check_end( set.ends, 40 + i, WSA_OPERATION_ABORTED, 0 );
     registered_clean_up( &set );
 }
 
@@ -301,8 +306,9 @@ static void test_event( BOOL reset )
     {
         HANDLE copy;
 
-        check_result( DuplicateHandle( GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0, FALSE,
-                                       DUPLICATE_SAME_ACCESS ), TRUE );
+        check_result(
+            DuplicateHandle( GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS ),
+            TRUE );
         CloseHandle( event );
         check_result( rio.RIONotify( ends ), 0 );
         check_result( registered_send( &set, 0, 1, 0, 5 ), TRUE );
@@ -322,8 +328,9 @@ static void check_packet_( int line, HANDLE port, ULONG_PTR key, OVERLAPPED *ove
     DWORD size = 0xdead;
     BOOL result = GetQueuedCompletionStatus( port, &size, &got_key, &got, milliseconds );
 
-    if (!overlapped)
-        ok_( __FILE__, line )( !result && !got && GetLastError() == WAIT_TIMEOUT, "a packet, key %#zx\n", (size_t)got_key );
+    if ( !overlapped )
+        ok_( __FILE__, line )( !result && !got && GetLastError() == WAIT_TIMEOUT, "a packet, key %#zx\n",
+                               (size_t)got_key );
     else
     {
         ok_( __FILE__, line )( result, "error %lu\n", GetLastError() );
@@ -343,12 +350,12 @@ static void test_port( BOOL with_sockets )
     SOCKET client, server;
     struct setting set;
     char data[4];
-    WSABUF buffer = { sizeof(data), data };
+    WSABUF buffer = { sizeof( data ), data };
     DWORD flags = 0;
     RIO_CQ ends;
 
     winetest_push_context( "with sockets %d", with_sockets );
-    if (with_sockets)
+    if ( with_sockets )
     {
         tcp_pair( &client, &server );
         ok( CreateIoCompletionPort( (HANDLE)server, port, 77, 0 ) == port, "error %lu\n", GetLastError() );
@@ -365,7 +372,7 @@ static void test_port( BOOL with_sockets )
     set.requests = rio.RIOCreateRequestQueue( set.s, RECEIVES, 1, SENDS, 1, ends, ends, NULL );
     ok( set.requests != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
 
-    for (ULONG i = 0; i < 3; i++) check_result( registered_receive( &set, 0, 1, 0, i ), TRUE );
+    for ( ULONG i = 0; i < 3; i++ ) check_result( registered_receive( &set, 0, 1, 0, i ), TRUE );
     check_result( send( set.peer, "a", 1, 0 ), 1 );
     Sleep( 100 );
     check_no_packet( port ); /* nobody has asked */
@@ -380,7 +387,7 @@ static void test_port( BOOL with_sockets )
     check_end( ends, 1, 0, 1 );
     check_end( ends, 2, 0, 1 );
     check_no_packet( port ); /* two ends, one packet */
-    if (with_sockets)
+    if ( with_sockets )
     {
         check_fails( WSARecv( server, &buffer, 1, NULL, &flags, &other, NULL ), WSA_IO_PENDING );
         check_result( rio.RIONotify( ends ), 0 );
@@ -441,20 +448,20 @@ static void test_close( int how )
 
     winetest_push_context( "how %d", how );
     registered_set_up( &set );
-    for (ULONG i = 0; i < 3; i++) check_result( rio.RIOReceive( set.requests, &data, 1, 0, CONTEXT( i ) ), TRUE );
+    for ( ULONG i = 0; i < 3; i++ ) check_result( rio.RIOReceive( set.requests, &data, 1, 0, CONTEXT( i ) ), TRUE );
     /* sends until one waits */
-    while (sends < 200)
+    while ( sends < 200 )
     {
         check_result( rio.RIOSend( set.requests, &data, 1, 0, CONTEXT( 100 ) ), TRUE );
         sends++;
         Sleep( 20 );
-        if (!rio.RIODequeueCompletion( set.ends, &result, 1 )) break;
+        if ( !rio.RIODequeueCompletion( set.ends, &result, 1 ) ) break;
         ok( !result.Status && result.RequestContext == 100, "status %ld\n", result.Status );
     }
     ok( sends < 200, "no send waits\n" );
-    if (how == 0) check_ok( closesocket( set.s ) );
-    if (how == 1) check_result( CloseHandle( (HANDLE)set.s ), TRUE );
-    if (how == 2)
+    if ( how == 0 ) check_ok( closesocket( set.s ) );
+    if ( how == 1 ) check_result( CloseHandle( (HANDLE)set.s ), TRUE );
+    if ( how == 2 )
     {
         check_ok( WSACleanup() );
         check_ok( WSAStartup( MAKEWORD( 2, 2 ), &wsa ) );
@@ -466,13 +473,12 @@ static void test_close( int how )
         unsigned int seen[3] = { 0 }, sent = 0;
 
         check_result( registered_take( set.ends, results, 4 ), 4 );
-        for (int i = 0; i < 4; i++)
+        for ( int i = 0; i < 4; i++ )
         {
             /* the last WSACleanup closes the peer too, perhaps before, so that the end of the stream is told */
-            ok( ( results[i].Status == WSA_OPERATION_ABORTED || how == 2 ) &&
-                    !results[i].BytesTransferred,
+            ok( ( results[i].Status == WSA_OPERATION_ABORTED || how == 2 ) && !results[i].BytesTransferred,
                 "end %d: status %ld, %lu bytes\n", i, results[i].Status, results[i].BytesTransferred );
-            if (results[i].RequestContext < 3) seen[results[i].RequestContext]++;
+            if ( results[i].RequestContext < 3 ) seen[results[i].RequestContext]++;
             else sent += results[i].RequestContext == 100;
         }
         ok( seen[0] == 1 && seen[1] == 1 && seen[2] == 1 && sent == 1, "not each once\n" );
@@ -480,7 +486,7 @@ static void test_close( int how )
     /* the memory is the program's again, and may be gone */
     rio.RIODeregisterBuffer( id );
     VirtualFree( page, 0, MEM_RELEASE );
-    if (how != 2) check_result( send( set.peer, "x", 1, 0 ) != 0xdead, TRUE );
+    if ( how != 2 ) check_result( send( set.peer, "x", 1, 0 ) != 0xdead, TRUE );
     Sleep( 50 );
     check_no_end( set.ends );
     registered_clean_up( &set );
@@ -510,8 +516,8 @@ static void test_queue_closes_first( void )
 
 START_TEST( registered )
 {
-    if (support_begin()) return;
-    if (registered_load())
+    if ( support_begin() ) return;
+    if ( registered_load() )
     {
         test_stream();
         test_reset();
@@ -522,7 +528,7 @@ START_TEST( registered )
         test_port( FALSE );
         test_port( TRUE );
         test_thread_ends();
-        for (int how = 0; how < 3; how++) test_close( how );
+        for ( int how = 0; how < 3; how++ ) test_close( how );
         test_queue_closes_first();
     }
     support_end();

@@ -8,8 +8,7 @@
 
 /* A call that must give `result`, with one of two errors. */
 #define check_either( call, result, error1, error2 ) \
-    do \
-    { \
+    do { \
         long long result_; \
         int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
@@ -17,7 +16,7 @@
         error_ = WSAGetLastError(); \
         ok( result_ == (long long)(INT_PTR)( result ), "%s returned %lld\n", #call, result_ ); \
         ok( error_ == ( error1 ) || error_ == ( error2 ), "%s gave error %d\n", #call, error_ ); \
-    } while (0)
+    } while ( 0 )
 
 #define check_refused_argument( call ) check_either( call, 0, WSAEINVAL, WSAEFAULT )
 
@@ -29,20 +28,25 @@ static void test_table( void )
     DWORD size = 0;
 
     /* any socket tells */
-    memset( &table, 0, sizeof(table) );
-    check_clears( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof(guid), &table,
-                            sizeof(table), &size, NULL, NULL ), 0 );
-    ok( size == sizeof(table) && table.cbSize == sizeof(table), "%lu bytes, cbSize %lu\n", size, table.cbSize );
-    for (unsigned int i = 0; i < 13; i++) ok( ( (void **)&table.RIOReceive )[i] != NULL, "no function %u\n", i );
-    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&other, sizeof(other), &table,
-                           sizeof(table), &size, NULL, NULL ), WSAEINVAL );
-    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof(guid), &table,
-                           sizeof(table) - 1, &size, NULL, NULL ), WSAEFAULT );
-    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof(guid), memory_unmapped(),
-                           sizeof(table), &size, NULL, NULL ), WSAEFAULT );
+    memset( &table, 0, sizeof( table ) );
+    check_clears( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof( guid ), &table,
+                            sizeof( table ), &size, NULL, NULL ),
+                  0 );
+    ok( size == sizeof( table ) && table.cbSize == sizeof( table ), "%lu bytes, cbSize %lu\n", size, table.cbSize );
+    for ( unsigned int i = 0; i < 13; i++ ) ok( ( (void **)&table.RIOReceive )[i] != NULL, "no function %u\n", i );
+    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&other, sizeof( other ), &table,
+                           sizeof( table ), &size, NULL, NULL ),
+                 WSAEINVAL );
+    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof( guid ), &table,
+                           sizeof( table ) - 1, &size, NULL, NULL ),
+                 WSAEFAULT );
+    check_fails( WSAIoctl( s, SIO_GET_MULTIPLE_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof( guid ),
+                           memory_unmapped(), sizeof( table ), &size, NULL, NULL ),
+                 WSAEFAULT );
     /* it is no function by itself */
-    check_fails( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof(guid), &table, sizeof(table), &size,
-                           NULL, NULL ), WSAEINVAL );
+    check_fails( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, (void *)&guid, sizeof( guid ), &table,
+                           sizeof( table ), &size, NULL, NULL ),
+                 WSAEINVAL );
     closesocket( s );
 }
 
@@ -52,23 +56,24 @@ static void test_buffers( void )
     static RIO_BUFFERID ids[2000];
     unsigned int same = 0;
 
-    check_error( (INT_PTR)guarded( (INT_PTR)rio.RIORegisterBuffer( NULL, 16 ) ), (INT_PTR)RIO_INVALID_BUFFERID, WSAEFAULT );
-    check_error( (INT_PTR)guarded( (INT_PTR)rio.RIORegisterBuffer( memory_unmapped(), 16 ) ), (INT_PTR)RIO_INVALID_BUFFERID,
+    check_error( (INT_PTR)guarded( (INT_PTR)rio.RIORegisterBuffer( NULL, 16 ) ), (INT_PTR)RIO_INVALID_BUFFERID,
                  WSAEFAULT );
+    check_error( (INT_PTR)guarded( (INT_PTR)rio.RIORegisterBuffer( memory_unmapped(), 16 ) ),
+                 (INT_PTR)RIO_INVALID_BUFFERID, WSAEFAULT );
     check_either( rio.RIORegisterBuffer( page, 0 ), RIO_INVALID_BUFFERID, WSAEINVAL, WSAEFAULT );
     rio.RIODeregisterBuffer( RIO_INVALID_BUFFERID );
 
     /* one range many times, each with an id of its own; and once more, so that nothing is used up */
-    for (unsigned int round = 0; round < 20; round++)
+    for ( unsigned int round = 0; round < 20; round++ )
     {
-        for (unsigned int i = 0; i < ARRAY_SIZE( ids ); i++)
+        for ( unsigned int i = 0; i < ARRAY_SIZE( ids ); i++ )
         {
             ids[i] = rio.RIORegisterBuffer( page, 0x10000 );
-            if (ids[i] == RIO_INVALID_BUFFERID) break;
+            if ( ids[i] == RIO_INVALID_BUFFERID ) break;
         }
         ok( ids[ARRAY_SIZE( ids ) - 1] != RIO_INVALID_BUFFERID, "round %u: error %d\n", round, WSAGetLastError() );
-        for (unsigned int i = 1; i < ARRAY_SIZE( ids ); i++) same += ids[i] == ids[i - 1] || ids[i] == ids[0];
-        for (unsigned int i = 0; i < ARRAY_SIZE( ids ); i++) rio.RIODeregisterBuffer( ids[i] );
+        for ( unsigned int i = 1; i < ARRAY_SIZE( ids ); i++ ) same += ids[i] == ids[i - 1] || ids[i] == ids[0];
+        for ( unsigned int i = 0; i < ARRAY_SIZE( ids ); i++ ) rio.RIODeregisterBuffer( ids[i] );
     }
     ok( !same, "%u ids were given twice\n", same );
     VirtualFree( page, 0, MEM_RELEASE );
@@ -140,7 +145,8 @@ static void test_request_queues( void )
     /* and what a closed socket had */
     closesocket( s );
     s = WSASocketW( AF_INET, SOCK_DGRAM, 0, NULL, 0, WSA_FLAG_REGISTERED_IO );
-    ok( rio.RIOCreateRequestQueue( s, 3, 1, 4, 1, small, small, NULL ) != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
+    ok( rio.RIOCreateRequestQueue( s, 3, 1, 4, 1, small, small, NULL ) != RIO_INVALID_RQ, "error %d\n",
+        WSAGetLastError() );
     check_refused_argument( rio.RIOResizeRequestQueue( RIO_INVALID_RQ, 1, 1 ) );
 
     closesocket( s );
@@ -157,7 +163,7 @@ static void test_limits( void )
     struct setting set;
 
     registered_set_up( &set );
-    for (ULONG i = 0; i < RECEIVES; i++) check_result( registered_receive( &set, 0, 1, 0, i ), TRUE );
+    for ( ULONG i = 0; i < RECEIVES; i++ ) check_result( registered_receive( &set, 0, 1, 0, i ), TRUE );
     check_error( registered_receive( &set, 0, 1, 0, 99 ), FALSE, WSAENOBUFS );
     check_result( send( set.peer, "ab", 2, 0 ), 2 );
     Sleep( 100 );
@@ -166,7 +172,7 @@ static void test_limits( void )
     check_result( registered_receive( &set, 0, 1, 0, 50 ), TRUE );
     check_error( registered_receive( &set, 0, 1, 0, 99 ), FALSE, WSAENOBUFS );
     /* the other direction counts for itself */
-    for (ULONG i = 0; i < SENDS; i++) check_result( registered_send( &set, 0, 1, 0, 200 + i ), TRUE );
+    for ( ULONG i = 0; i < SENDS; i++ ) check_result( registered_send( &set, 0, 1, 0, 200 + i ), TRUE );
     check_error( registered_send( &set, 0, 1, 0, 99 ), FALSE, WSAENOBUFS );
 
     /* resizing: not below what is outstanding */
@@ -242,8 +248,8 @@ static void test_arguments( void )
 
 START_TEST( registered_queues )
 {
-    if (support_begin()) return;
-    if (registered_load())
+    if ( support_begin() ) return;
+    if ( registered_load() )
     {
         test_table();
         test_buffers();

@@ -12,8 +12,8 @@ static DWORD CALLBACK echo_bytes( void *argument )
     SOCKET s = (SOCKET)argument;
     char byte;
 
-    while (recv( s, &byte, 1, 0 ) == 1)
-        if (send( s, &byte, 1, 0 ) != 1) break;
+    while ( recv( s, &byte, 1, 0 ) == 1 )
+        if ( send( s, &byte, 1, 0 ) != 1 ) break;
     return 0;
 }
 
@@ -24,22 +24,22 @@ void func_reregister( void )
     HANDLE thread;
     int round, failed = 0, untold = 0;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     tcp_pair( &client, &server );
     event = WSACreateEvent();
     thread = CreateThread( NULL, 0, echo_bytes, (void *)server, 0, NULL );
 
-    for (round = 0; round < ROUNDS && !failed && !untold; round++)
+    for ( round = 0; round < ROUNDS && !failed && !untold; round++ )
     {
         char byte = 'x';
 
-        if (WSAEventSelect( client, event, FD_WRITE | FD_CLOSE )) failed = WSAGetLastError();
-        if (send( client, &byte, 1, 0 ) != 1) failed = WSAGetLastError();
-        if (WSAEventSelect( client, event, FD_READ | FD_CLOSE )) failed = WSAGetLastError();
-        while (!failed && !untold && recv( client, &byte, 1, 0 ) != 1)
+        if ( WSAEventSelect( client, event, FD_WRITE | FD_CLOSE ) ) failed = WSAGetLastError();
+        if ( send( client, &byte, 1, 0 ) != 1 ) failed = WSAGetLastError();
+        if ( WSAEventSelect( client, event, FD_READ | FD_CLOSE ) ) failed = WSAGetLastError();
+        while ( !failed && !untold && recv( client, &byte, 1, 0 ) != 1 )
         {
-            if (WSAGetLastError() != WSAEWOULDBLOCK) failed = WSAGetLastError();
-            else if (WaitForSingleObject( event, 5000 )) untold = 1;
+            if ( WSAGetLastError() != WSAEWOULDBLOCK ) failed = WSAGetLastError();
+            else if ( WaitForSingleObject( event, 5000 ) ) untold = 1;
             ResetEvent( event );
         }
     }

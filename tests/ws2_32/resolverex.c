@@ -9,8 +9,7 @@ typedef void( CALLBACK *routine )( DWORD error, DWORD bytes, OVERLAPPED *overlap
 typedef INT( WSAAPI *cancel_function )( HANDLE *handle );
 typedef INT( WSAAPI *result_function )( OVERLAPPED *overlapped );
 typedef INT( WSAAPI *get_function )( PCWSTR, PCWSTR, DWORD, GUID *, const ADDRINFOEXW *, ADDRINFOEXW **,
-                                     struct timeval *,
-                                     OVERLAPPED *, routine, HANDLE * );
+                                     struct timeval *, OVERLAPPED *, routine, HANDLE * );
 
 /* older headers do not have them all */
 static cancel_function cancel;
@@ -27,7 +26,7 @@ static void test_plain( void )
     WSASetLastError( ERROR_UNTOUCHED );
     result = get( L"127.0.0.1", L"80", NS_DNS, NULL, &hints, &list, NULL, NULL, NULL, NULL );
     ok( !result && !WSAGetLastError(), "returned %d, error %d\n", result, WSAGetLastError() );
-    if (!result)
+    if ( !result )
     {
         const struct sockaddr_in *address = (const struct sockaddr_in *)list->ai_addr;
 
@@ -40,7 +39,7 @@ static void test_plain( void )
     }
     result = GetAddrInfoExA( "localhost", NULL, NS_ALL, NULL, NULL, &ansi, NULL, NULL, NULL, NULL );
     ok( !result, "returned %d\n", result );
-    if (!result)
+    if ( !result )
     {
         ok( !GetAddrInfoW( L"localhost", NULL, NULL, &other ), "failed\n" );
         ok( other->ai_family == ansi->ai_family && other->ai_addrlen == ansi->ai_addrlen, "another entry\n" );
@@ -66,7 +65,7 @@ static void test_extended( void )
     int result = get( L"127.0.0.1", L"80", NS_DNS, NULL, &hints.base, (ADDRINFOEXW **)&list, NULL, NULL, NULL, NULL );
 
     ok( !result, "returned %d\n", result );
-    if (!result)
+    if ( !result )
     {
         ok( list->version == 3 && !list->fqdn && !list->adapter, "version %d, name %p, adapter %d\n", list->version,
             list->fqdn, list->adapter );
@@ -101,7 +100,7 @@ static void test_overlapped( void )
         int result;
     } rows[] = { { L"localhost", 0 }, { L"", 0 }, { L"nxdomain.invalid", WSAHOST_NOT_FOUND } };
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ) * 2; i++ )
     {
         BOOL with_routine = i % 2;
         OVERLAPPED overlapped = { 0 };
@@ -110,22 +109,22 @@ static void test_overlapped( void )
         int expected = rows[i / 2].result, result;
 
         winetest_push_context( "row %u%s", i / 2, with_routine ? " with a routine" : "" );
-        memset( &completion, 0, sizeof(completion) );
+        memset( &completion, 0, sizeof( completion ) );
         completion.event = event;
-        if (!with_routine) overlapped.hEvent = event;
+        if ( !with_routine ) overlapped.hEvent = event;
         result = get( rows[i / 2].name, L"80", NS_DNS, NULL, NULL, &list, NULL, &overlapped,
                       with_routine ? complete : NULL, &handle );
         ok( result == WSA_IO_PENDING, "returned %d\n", result );
         ok( WaitForSingleObject( event, 20000 ) == WAIT_OBJECT_0, "no completion\n" );
         ok( overlapped_result( &overlapped ) == expected, "result %d\n", overlapped_result( &overlapped ) );
         ok( !list == !!expected, "list %p\n", list );
-        if (with_routine)
+        if ( with_routine )
         {
             ok( completion.error == (DWORD)expected && completion.overlapped == &overlapped && completion.calls == 1,
                 "error %lu, overlapped %p, %ld calls\n", completion.error, completion.overlapped, completion.calls );
             ok( completion.thread != GetCurrentThreadId(), "on this thread\n" );
         }
-        if (list)
+        if ( list )
         {
             const union address *address = (const union address *)list->ai_addr;
 
@@ -162,7 +161,7 @@ static void test_cancel( void )
 {
     int cancelled = 0, completed = 0;
 
-    for (unsigned int i = 0; i < 50; i++)
+    for ( unsigned int i = 0; i < 50; i++ )
     {
         struct timeval limit = { 0, i % 2 ? 1000 : 20000000 };
         OVERLAPPED overlapped = { 0 };
@@ -171,19 +170,19 @@ static void test_cancel( void )
         int result, first, status;
 
         overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
-        result = get( L"localhost", NULL, NS_DNS, NULL, NULL, &list, i % 3 ? NULL : &limit, &overlapped, NULL,
-                      &handle );
+        result =
+            get( L"localhost", NULL, NS_DNS, NULL, NULL, &list, i % 3 ? NULL : &limit, &overlapped, NULL, &handle );
         ok( result == WSA_IO_PENDING, "returned %d\n", result );
         first = cancel( &handle );
         ok( !first || first == WSA_INVALID_HANDLE, "cancel returned %d\n", first );
         ok( WaitForSingleObject( overlapped.hEvent, 20000 ) == WAIT_OBJECT_0, "no completion\n" );
         status = overlapped_result( &overlapped );
-        if (first) ok( !status || status == WSAETIMEDOUT, "result %d\n", status );
+        if ( first ) ok( !status || status == WSAETIMEDOUT, "result %d\n", status );
         else ok( !status || status == WSA_E_CANCELLED || status == WSAETIMEDOUT, "result %d\n", status );
         ok( !list == !!status, "result %d with list %p\n", status, list );
         cancelled += status == WSA_E_CANCELLED;
         completed += !status;
-        if (list) FreeAddrInfoExW( list );
+        if ( list ) FreeAddrInfoExW( list );
         CloseHandle( overlapped.hEvent );
     }
     trace( "%d cancelled, %d completed\n", cancelled, completed );
@@ -205,7 +204,7 @@ START_TEST( resolverex )
 {
     HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     cancel = (cancel_function)(void *)GetProcAddress( ws2_32, "GetAddrInfoExCancel" );
     overlapped_result = (result_function)(void *)GetProcAddress( ws2_32, "GetAddrInfoExOverlappedResult" );
     get = (get_function)(void *)GetProcAddress( ws2_32, "GetAddrInfoExW" );

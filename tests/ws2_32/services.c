@@ -11,30 +11,45 @@ static void test_protocols( void )
         int number;
         const char *name, *alias;
     } rows[] = {
-        { 0, "ip", "IP" }, { 1, "icmp", "ICMP" }, { 3, "ggp", "GGP" }, { 6, "tcp", "TCP" }, { 8, "egp", "EGP" },
-        { 12, "pup", "PUP" }, { 17, "udp", "UDP" }, { 20, "hmp", "HMP" }, { 22, "xns-idp", "XNS-IDP" },
-        { 27, "rdp", "RDP" }, { 41, "ipv6", "IPv6" }, { 43, "ipv6-route", "IPv6-Route" },
-        { 44, "ipv6-frag", "IPv6-Frag" }, { 50, "esp", "ESP" }, { 51, "ah", "AH" }, { 58, "ipv6-icmp", "IPv6-ICMP" },
-        { 59, "ipv6-nonxt", "IPv6-NoNxt" }, { 60, "ipv6-opts", "IPv6-Opts" }, { 66, "rvd", "RVD" },
+        { 0, "ip", "IP" },
+        { 1, "icmp", "ICMP" },
+        { 3, "ggp", "GGP" },
+        { 6, "tcp", "TCP" },
+        { 8, "egp", "EGP" },
+        { 12, "pup", "PUP" },
+        { 17, "udp", "UDP" },
+        { 20, "hmp", "HMP" },
+        { 22, "xns-idp", "XNS-IDP" },
+        { 27, "rdp", "RDP" },
+        { 41, "ipv6", "IPv6" },
+        { 43, "ipv6-route", "IPv6-Route" },
+        { 44, "ipv6-frag", "IPv6-Frag" },
+        { 50, "esp", "ESP" },
+        { 51, "ah", "AH" },
+        { 58, "ipv6-icmp", "IPv6-ICMP" },
+        { 59, "ipv6-nonxt", "IPv6-NoNxt" },
+        { 60, "ipv6-opts", "IPv6-Opts" },
+        { 66, "rvd", "RVD" },
     };
 
-    ok( sizeof(struct protoent) == ( sizeof(void *) == 8 ? 24 : 12 ), "size %d\n", (int)sizeof(struct protoent) );
-    ok( !offsetof( struct protoent, p_name ) && offsetof( struct protoent, p_aliases ) == sizeof(void *) &&
-        offsetof( struct protoent, p_proto ) == 2 * sizeof(void *), "another layout\n" );
-    ok( sizeof(( (struct protoent *)0 )->p_proto) == 2, "p_proto is not 16 bits wide\n" );
-    for (unsigned int i = 0; i < ARRAY_SIZE( rows ); i++)
+    ok( sizeof( struct protoent ) == ( sizeof( void * ) == 8 ? 24 : 12 ), "size %d\n", (int)sizeof( struct protoent ) );
+    ok( !offsetof( struct protoent, p_name ) && offsetof( struct protoent, p_aliases ) == sizeof( void * ) &&
+            offsetof( struct protoent, p_proto ) == 2 * sizeof( void * ),
+        "another layout\n" );
+    ok( sizeof( ( (struct protoent *)0 )->p_proto ) == 2, "p_proto is not 16 bits wide\n" );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         char upper[32];
         const char *spellings[] = { rows[i].name, rows[i].alias, upper };
 
         strcpy( upper, rows[i].name );
         _strupr( upper );
-        for (unsigned int s = 0; s < ARRAY_SIZE( spellings ); s++)
+        for ( unsigned int s = 0; s < ARRAY_SIZE( spellings ); s++ )
         {
             struct protoent *found = getprotobyname( spellings[s] );
 
             ok( found != NULL, "%s not found\n", spellings[s] );
-            if (!found) continue;
+            if ( !found ) continue;
             ok( found->p_proto == rows[i].number, "%s is %d\n", spellings[s], found->p_proto );
             ok( !strcmp( found->p_name, rows[i].name ), "%s is called %s\n", spellings[s], found->p_name );
             ok( found->p_aliases && found->p_aliases[0] && !strcmp( found->p_aliases[0], rows[i].alias ),
@@ -54,14 +69,12 @@ static const struct
 {
     const char *name, *protocol;
     int port;
-} services[] = {
-    { "domain", "udp", 53 }, { "telnet", "tcp", 23 }
-};
+} services[] = { { "domain", "udp", 53 }, { "telnet", "tcp", 23 } };
 
 static void check_service( const struct servent *service, unsigned int i )
 {
     ok( service != NULL, "%s not found, error %d\n", services[i].name, WSAGetLastError() );
-    if (!service) return;
+    if ( !service ) return;
     ok( service->s_port == (short)htons( services[i].port ), "port %d\n", ntohs( service->s_port ) );
     ok( !strcmp( service->s_proto, services[i].protocol ), "protocol %s\n", service->s_proto );
     ok( !strcmp( service->s_name, services[i].name ), "name %s\n", service->s_name );
@@ -75,7 +88,7 @@ static DWORD WINAPI service_thread( void *arg )
     getservbyname( services[0].name, services[0].protocol );
     buffer = getservbyname( services[1].name, services[1].protocol );
     WaitForSingleObject( start, INFINITE );
-    for (unsigned int n = 0; n < 50; n++)
+    for ( unsigned int n = 0; n < 50; n++ )
     {
         unsigned int i = n % ARRAY_SIZE( services );
         struct servent *service = getservbyname( services[i].name, services[i].protocol );
@@ -92,13 +105,14 @@ static void test_services( void )
     HANDLE threads[4], start = CreateEventW( NULL, TRUE, FALSE, NULL );
     struct servent *found;
 
-    ok( offsetof( struct servent, s_port ) == ( sizeof(void *) == 8 ? 24 : 8 ), "s_port at %d\n",
+    ok( offsetof( struct servent, s_port ) == ( sizeof( void * ) == 8 ? 24 : 8 ), "s_port at %d\n",
         (int)offsetof( struct servent, s_port ) );
-    ok( !offsetof( struct servent, s_name ) && offsetof( struct servent, s_aliases ) == sizeof(void *) &&
-        offsetof( struct servent, s_proto ) == ( sizeof(void *) == 8 ? 16 : 12 ), "another layout\n" );
-    ok( sizeof(( (struct servent *)0 )->s_port) == 2, "s_port is not 16 bits wide\n" );
-    ok( sizeof(struct servent) == ( sizeof(void *) == 8 ? 32 : 16 ), "size %d\n", (int)sizeof(struct servent) );
-    for (unsigned int i = 0; i < ARRAY_SIZE( services ); i++)
+    ok( !offsetof( struct servent, s_name ) && offsetof( struct servent, s_aliases ) == sizeof( void * ) &&
+            offsetof( struct servent, s_proto ) == ( sizeof( void * ) == 8 ? 16 : 12 ),
+        "another layout\n" );
+    ok( sizeof( ( (struct servent *)0 )->s_port ) == 2, "s_port is not 16 bits wide\n" );
+    ok( sizeof( struct servent ) == ( sizeof( void * ) == 8 ? 32 : 16 ), "size %d\n", (int)sizeof( struct servent ) );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( services ); i++ )
         check_service( getservbyname( services[i].name, services[i].protocol ), i );
     found = getservbyport( htons( 80 ), NULL );
     ok( found && !strcmp( found->s_name, "http" ), "port 80 not found\n" );
@@ -111,11 +125,11 @@ static void test_services( void )
     check_error( (ULONG_PTR)getservbyport( htons( 53 ), "nosuchprotocol" ), 0, WSANO_DATA );
     check_error( (ULONG_PTR)getservbyname( NULL, "tcp" ), 0, WSAEFAULT );
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( threads ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ )
         threads[i] = CreateThread( NULL, 0, service_thread, &start, 0, NULL );
     SetEvent( start );
     WaitForMultipleObjects( ARRAY_SIZE( threads ), threads, TRUE, INFINITE );
-    for (unsigned int i = 0; i < ARRAY_SIZE( threads ); i++) CloseHandle( threads[i] );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ ) CloseHandle( threads[i] );
     CloseHandle( start );
 }
 
@@ -136,7 +150,7 @@ static BOOL write_file( const WCHAR *name, const char *lines )
     wcscat( aside, L".aside" );
     moved = MoveFileW( path, aside );
     file = CreateFileW( path, GENERIC_WRITE, FILE_SHARE_READ, NULL, CREATE_NEW, 0, NULL );
-    if (file == INVALID_HANDLE_VALUE)
+    if ( file == INVALID_HANDLE_VALUE )
     {
         skip( "no new file of %ls, error %lu\n", name, GetLastError() );
         return FALSE;
@@ -149,7 +163,7 @@ static BOOL write_file( const WCHAR *name, const char *lines )
 static void restore_file( void )
 {
     DeleteFileW( path );
-    if (moved) ok( MoveFileW( aside, path ), "error %lu\n", GetLastError() );
+    if ( moved ) ok( MoveFileW( aside, path ), "error %lu\n", GetLastError() );
 }
 
 static void test_files( void )
@@ -157,16 +171,17 @@ static void test_files( void )
     struct protoent *protocol;
     struct servent *service;
 
-    if (write_file( L"services", "# ours\r\nws2test  4321/udp  ws2alias # a comment\r\n" ))
+    if ( write_file( L"services", "# ours\r\nws2test  4321/udp  ws2alias # a comment\r\n" ) )
     {
         service = getservbyname( "ws2alias", "udp" );
-        ok( service && service->s_port == (short)htons( 4321 ) && !strcmp( service->s_name, "ws2test" ), "not found\n" );
+        ok( service && service->s_port == (short)htons( 4321 ) && !strcmp( service->s_name, "ws2test" ),
+            "not found\n" );
         service = getservbyport( htons( 4321 ), NULL );
         ok( service && !strcmp( service->s_name, "ws2test" ) && !strcmp( service->s_proto, "udp" ), "not found\n" );
         check_error( (ULONG_PTR)getservbyname( "ws2test", "tcp" ), 0, WSANO_DATA );
         restore_file();
     }
-    if (write_file( L"protocol", "ws2proto 253 WS2-PROTO\r\n" ))
+    if ( write_file( L"protocol", "ws2proto 253 WS2-PROTO\r\n" ) )
     {
         protocol = getprotobyname( "ws2-proto" );
         ok( protocol && protocol->p_proto == 253 && !strcmp( protocol->p_name, "ws2proto" ), "not found\n" );
@@ -178,7 +193,7 @@ static void test_files( void )
 
 START_TEST( services )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_protocols();
     test_services();
     test_files();

@@ -42,7 +42,7 @@ static int trio_setsockopt( struct trio *trio, unsigned int i, int level, int op
 {
     struct puppet_message *message = trio->puppet.message;
 
-    if (i < 2) return setsockopt( i ? trio->second : trio->first, level, option, value, length );
+    if ( i < 2 ) return setsockopt( i ? trio->second : trio->first, level, option, value, length );
     message->level = level;
     message->option = option;
     message->length = length;
@@ -55,7 +55,7 @@ static int trio_getsockopt( struct trio *trio, unsigned int i, int level, int op
     struct puppet_message *message = trio->puppet.message;
     int result;
 
-    if (i < 2) return getsockopt( i ? trio->second : trio->first, level, option, value, length );
+    if ( i < 2 ) return getsockopt( i ? trio->second : trio->first, level, option, value, length );
     message->level = level;
     message->option = option;
     message->length = *length;
@@ -70,7 +70,7 @@ static int trio_ioctl( struct trio *trio, unsigned int i, long code, u_long valu
 {
     struct puppet_message *message = trio->puppet.message;
 
-    if (i < 2) return ioctlsocket( i ? trio->second : trio->first, code, &value );
+    if ( i < 2 ) return ioctlsocket( i ? trio->second : trio->first, code, &value );
     message->option = code;
     message->value = value;
     return puppet_do_on( &trio->puppet, PUPPET_IOCTL, trio->third );
@@ -80,9 +80,9 @@ static int trio_recv( struct trio *trio, unsigned int i, char *buffer, int lengt
 {
     int result;
 
-    if (i < 2) return recv( i ? trio->second : trio->first, buffer, length, 0 );
+    if ( i < 2 ) return recv( i ? trio->second : trio->first, buffer, length, 0 );
     result = puppet_do_on( &trio->puppet, PUPPET_RECV, trio->third );
-    if (result > 0) memcpy( buffer, trio->puppet.message->data, min( result, length ) );
+    if ( result > 0 ) memcpy( buffer, trio->puppet.message->data, min( result, length ) );
     return result;
 }
 
@@ -116,18 +116,18 @@ static void test_options( void )
 
     trio_create( &trios[0], socket( AF_INET, SOCK_STREAM, 0 ) );
     trio_create( &trios[1], socket( AF_INET, SOCK_DGRAM, 0 ) );
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         struct trio *trio = &trios[rows[i].type == SOCK_DGRAM];
 
-        for (setter = 0; setter < 3; setter++)
+        for ( setter = 0; setter < 3; setter++ )
         {
             DWORD value = setter & 1 ? rows[i].other : rows[i].value, got;
             int length;
 
             winetest_push_context( "level %#x option %#x set through %u", rows[i].level, rows[i].option, setter );
             check_ok( trio_setsockopt( trio, setter, rows[i].level, rows[i].option, &value, rows[i].length ) );
-            for (getter = 0; getter < 3; getter++)
+            for ( getter = 0; getter < 3; getter++ )
             {
                 got = 0;
                 length = rows[i].length;
@@ -150,14 +150,14 @@ static void test_error_option( void )
     unsigned int i;
 
     trio_create( &trio, socket( AF_INET, SOCK_STREAM, 0 ) );
-    for (i = 0; i < 3; i++)
+    for ( i = 0; i < 3; i++ )
     {
         DWORD value = 1234 + i;
-        int length = sizeof(value);
+        int length = sizeof( value );
 
-        check_ok( trio_setsockopt( &trio, i, SOL_SOCKET, SO_ERROR, &value, sizeof(value) ) );
+        check_ok( trio_setsockopt( &trio, i, SOL_SOCKET, SO_ERROR, &value, sizeof( value ) ) );
         value = 0;
-        check_ok( trio_getsockopt( &trio, (i + 1) % 3, SOL_SOCKET, SO_ERROR, &value, &length ) );
+        check_ok( trio_getsockopt( &trio, ( i + 1 ) % 3, SOL_SOCKET, SO_ERROR, &value, &length ) );
         ok( value == 1234 + i, "set through %u, got %lu\n", i, value );
     }
     trio_destroy( &trio );
@@ -188,17 +188,17 @@ static void test_blocking_mode( void )
 
     tcp_pair( &client, &server );
     trio_create( &trio, client );
-    for (setter = 0; setter < 3; setter++)
+    for ( setter = 0; setter < 3; setter++ )
     {
         winetest_push_context( "set through %u", setter );
         check_ok( trio_ioctl( &trio, setter, FIONBIO, 1 ) );
-        for (user = 0; user < 3; user++)
-            check_fails( trio_recv( &trio, user, buffer, sizeof(buffer) ), WSAEWOULDBLOCK );
+        for ( user = 0; user < 3; user++ )
+            check_fails( trio_recv( &trio, user, buffer, sizeof( buffer ) ), WSAEWOULDBLOCK );
         check_ok( trio_ioctl( &trio, setter, FIONBIO, 0 ) );
         /* blocking again, now with a timeout that another descriptor set */
-        check_ok( trio_setsockopt( &trio, (setter + 1) % 3, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout) ) );
-        for (user = 0; user < 3; user++)
-            check_fails( trio_recv( &trio, user, buffer, sizeof(buffer) ), WSAETIMEDOUT );
+        check_ok( trio_setsockopt( &trio, ( setter + 1 ) % 3, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof( timeout ) ) );
+        for ( user = 0; user < 3; user++ )
+            check_fails( trio_recv( &trio, user, buffer, sizeof( buffer ) ), WSAETIMEDOUT );
         winetest_pop_context();
     }
     trio_destroy( &trio );
@@ -216,7 +216,7 @@ static void test_data( void )
 
     tcp_pair( &client, &server );
     trio_create( &trio, client );
-    for (i = 0; i < 6; i++)
+    for ( i = 0; i < 6; i++ )
     {
         char byte = 'a' + i;
 
@@ -253,21 +253,21 @@ static void test_state( void )
     trio_create( &trio, socket( AF_INET, SOCK_STREAM, 0 ) );
     address_loopback( &trio.puppet.message->address, AF_INET, 0 );
     check_ok( puppet_do_on( &trio.puppet, PUPPET_BIND, trio.third ) );
-    length = sizeof(name);
+    length = sizeof( name );
     check_ok( getsockname( trio.first, &name.any, &length ) );
     ok( address_port( &name ), "no port\n" );
     address_loopback( &address, AF_INET, 0 );
-    check_fails( bind( trio.second, &address.any, sizeof(address.v4) ), WSAEINVAL );
+    check_fails( bind( trio.second, &address.any, sizeof( address.v4 ) ), WSAEINVAL );
     check_ok( listen( trio.second, 5 ) );
     /* each descriptor accepts */
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &name.any, sizeof(name.v4) ) );
+    check_ok( connect( client, &name.any, sizeof( name.v4 ) ) );
     server = accept_one( trio.first );
     check_flow( client, server );
     closesocket( client );
     closesocket( server );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &name.any, sizeof(name.v4) ) );
+    check_ok( connect( client, &name.any, sizeof( name.v4 ) ) );
     there = puppet_do_on( &trio.puppet, PUPPET_ACCEPT, trio.third );
     ok( there != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     check_result( puppet_send( &trio.puppet, there, "hello" ), 5 );
@@ -275,11 +275,11 @@ static void test_state( void )
     check_ok( puppet_do_on( &trio.puppet, PUPPET_CLOSE, there ) );
     closesocket( client );
     /* a listener does not connect, whoever made it listen */
-    check_fails( connect( trio.first, &name.any, sizeof(name.v4) ), WSAEINVAL );
+    check_fails( connect( trio.first, &name.any, sizeof( name.v4 ) ), WSAEINVAL );
     /* the source closes the listener, the others go on */
     check_ok( closesocket( trio.first ) );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &name.any, sizeof(name.v4) ) );
+    check_ok( connect( client, &name.any, sizeof( name.v4 ) ) );
     server = accept_one( trio.second );
     closesocket( client );
     closesocket( server );
@@ -293,10 +293,10 @@ static void test_state( void )
     trio.puppet.message->address = address;
     check_ok( puppet_do_on( &trio.puppet, PUPPET_CONNECT, trio.third ) );
     server = accept_one( listener );
-    length = sizeof(name);
+    length = sizeof( name );
     check_ok( getpeername( trio.first, &name.any, &length ) );
-    ok( length == sizeof(name.v4) && !memcmp( &name, &address, sizeof(name.v4) ), "another peer\n" );
-    check_fails( connect( trio.second, &address.any, sizeof(address.v4) ), WSAEISCONN );
+    ok( length == sizeof( name.v4 ) && !memcmp( &name, &address, sizeof( name.v4 ) ), "another peer\n" );
+    check_fails( connect( trio.second, &address.any, sizeof( address.v4 ) ), WSAEISCONN );
     check_flow( server, trio.first );
     check_flow( trio.second, server );
     trio_destroy( &trio );
@@ -313,13 +313,13 @@ static void test_datagrams( void )
     char buffer[64];
 
     trio_create( &trio, s );
-    check_result( sendto( peer, "one", 3, 0, &address.any, sizeof(address.v4) ), 3 );
-    check_result( trio_recv( &trio, 2, buffer, sizeof(buffer) ), 3 );
+    check_result( sendto( peer, "one", 3, 0, &address.any, sizeof( address.v4 ) ), 3 );
+    check_result( trio_recv( &trio, 2, buffer, sizeof( buffer ) ), 3 );
     trio.puppet.message->address = peer_address;
     check_ok( puppet_do_on( &trio.puppet, PUPPET_CONNECT, trio.third ) );
     check_result( send( trio.first, "two", 3, 0 ), 3 );
     ok( wait_readable( peer, 10000 ), "nothing arrived\n" );
-    check_result( recv( peer, buffer, sizeof(buffer), 0 ), 3 );
+    check_result( recv( peer, buffer, sizeof( buffer ), 0 ), 3 );
     trio_destroy( &trio );
     closesocket( peer );
 }

@@ -22,26 +22,22 @@ static void test_versions( void )
         int result;
         WORD given;
     } rows[] = {
-        { MAKEWORD( 0, 0 ), WSAVERNOTSUPPORTED, 0 },
-        { MAKEWORD( 0, 1 ), WSAVERNOTSUPPORTED, 0 },
-        { MAKEWORD( 1, 0 ), 0, MAKEWORD( 1, 0 ) },
-        { MAKEWORD( 1, 1 ), 0, MAKEWORD( 1, 1 ) },
-        { MAKEWORD( 2, 0 ), 0, MAKEWORD( 2, 0 ) },
-        { MAKEWORD( 2, 1 ), 0, MAKEWORD( 2, 1 ) },
-        { MAKEWORD( 2, 2 ), 0, MAKEWORD( 2, 2 ) },
-        { MAKEWORD( 2, 3 ), 0, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 0, 0 ), WSAVERNOTSUPPORTED, 0 }, { MAKEWORD( 0, 1 ), WSAVERNOTSUPPORTED, 0 },
+        { MAKEWORD( 1, 0 ), 0, MAKEWORD( 1, 0 ) },   { MAKEWORD( 1, 1 ), 0, MAKEWORD( 1, 1 ) },
+        { MAKEWORD( 2, 0 ), 0, MAKEWORD( 2, 0 ) },   { MAKEWORD( 2, 1 ), 0, MAKEWORD( 2, 1 ) },
+        { MAKEWORD( 2, 2 ), 0, MAKEWORD( 2, 2 ) },   { MAKEWORD( 2, 3 ), 0, MAKEWORD( 2, 2 ) },
         { MAKEWORD( 3, 0 ), 0, MAKEWORD( 2, 2 ) },
     };
     unsigned int i;
 
-    for (i = 0; i < ARRAY_SIZE( rows ); i++)
+    for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         WSADATA data = { 0 };
         int result = WSAStartup( rows[i].asked, &data );
 
         winetest_push_context( "version %#x", rows[i].asked );
         ok( result == rows[i].result, "got %d\n", result );
-        if (!rows[i].result)
+        if ( !rows[i].result )
         {
             ok( data.wVersion == rows[i].given, "got version %#x\n", data.wVersion );
             ok( data.wHighVersion == MAKEWORD( 2, 2 ), "got high version %#x\n", data.wHighVersion );
@@ -61,7 +57,7 @@ static void test_counting( void )
     SOCKET s;
     int i;
 
-    for (i = 0; i < 3; i++) ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "start %d failed\n", i );
+    for ( i = 0; i < 3; i++ ) ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "start %d failed\n", i );
     s = socket( AF_INET, SOCK_DGRAM, 0 );
     ok( s != INVALID_SOCKET, "socket failed, error %d\n", WSAGetLastError() );
     check_ok( WSACleanup() );
@@ -73,7 +69,7 @@ static void test_counting( void )
 
 static void test_last_error( void )
 {
-    int value = 1, size = sizeof(value);
+    int value = 1, size = sizeof( value );
     union address address;
     WSADATA data;
     SOCKET s;
@@ -89,12 +85,12 @@ static void test_last_error( void )
     WSASetLastError( ERROR_UNTOUCHED );
     s = WSASocketA( AF_INET, SOCK_DGRAM, IPPROTO_UDP, NULL, 0, 0 );
     ok( s != INVALID_SOCKET && !WSAGetLastError(), "WSASocketA left error %d\n", WSAGetLastError() );
-    check_clears( setsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&value, sizeof(value) ), 0 );
+    check_clears( setsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&value, sizeof( value ) ), 0 );
     check_clears( getsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&value, &size ), 0 );
     address_loopback( &address, AF_INET, 0 );
-    check_clears( bind( s, &address.any, sizeof(address.v4) ), 0 );
+    check_clears( bind( s, &address.any, sizeof( address.v4 ) ), 0 );
     address_loopback( &address, AF_INET, socket_port( s ) );
-    check_clears( sendto( s, "x", 1, 0, &address.any, sizeof(address.v4) ), 1 );
+    check_clears( sendto( s, "x", 1, 0, &address.any, sizeof( address.v4 ) ), 1 );
     check_clears( recvfrom( s, (char *)&value, 1, 0, NULL, NULL ), 1 );
     check_ok( closesocket( s ) );
     check_ok( WSACleanup() );
@@ -103,7 +99,11 @@ static void test_last_error( void )
 /* Sockets of every origin, several of each; after the last clean-up none is one. */
 static void test_sweep( void )
 {
-    enum { ROUNDS = 21, KINDS = 6 };
+    enum
+    {
+        ROUNDS = 21,
+        KINDS = 6
+    };
     static SOCKET sockets[ROUNDS * KINDS];
     unsigned int count = 0, i, round;
     union address address;
@@ -115,11 +115,11 @@ static void test_sweep( void )
 
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
     listener = tcp_listener( AF_INET, &address );
-    for (round = 0; round < ROUNDS; round++)
+    for ( round = 0; round < ROUNDS; round++ )
     {
         SOCKET client = socket( AF_INET, SOCK_STREAM, 0 ), server;
 
-        check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+        check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
         server = accept_one( listener );
         sockets[count++] = client;
         sockets[count++] = server;
@@ -130,7 +130,7 @@ static void test_sweep( void )
         sockets[count++] = socket( AF_INET, SOCK_DGRAM, 0 );
         sockets[count++] = tcp_bound( AF_INET, NULL );
     }
-    for (i = 0; i < count; i++) ok( sockets[i] != INVALID_SOCKET, "%u: no socket\n", i );
+    for ( i = 0; i < count; i++ ) ok( sockets[i] != INVALID_SOCKET, "%u: no socket\n", i );
     /* a start-up that is undone again closes nothing */
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
     check_ok( WSACleanup() );
@@ -140,10 +140,10 @@ static void test_sweep( void )
 
     check_fails( send( sockets[0], "x", 1, 0 ), WSANOTINITIALISED );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
-    for (i = 0; i < count; i++)
+    for ( i = 0; i < count; i++ )
     {
         winetest_push_context( "socket %u", i );
-        length = sizeof(address);
+        length = sizeof( address );
         check_fails( send( sockets[i], "x", 1, 0 ), WSAENOTSOCK );
         check_fails( getsockname( sockets[i], &address.any, &length ), WSAENOTSOCK );
         winetest_pop_context();
@@ -187,7 +187,7 @@ START_TEST( startup )
     char **argv;
 
     /* a child that is told what to do starts Winsock by itself */
-    if (winetest_get_mainargs( &argv ) > 2) support_begin();
+    if ( winetest_get_mainargs( &argv ) > 2 ) support_begin();
     test_before();
     test_versions();
     test_before();

@@ -14,13 +14,13 @@ static void test_connect_accept( int family )
     client = socket( family, SOCK_STREAM, 0 );
     check_ok( connect( client, &address.any, size ) );
     ok( wait_readable( listener, 5000 ), "the listener is not readable\n" );
-    memset( &name, 0xcc, sizeof(name) );
+    memset( &name, 0xcc, sizeof( name ) );
     length = size;
     server = accept( listener, &name.any, &length );
     ok( server != INVALID_SOCKET && length == size, "accept failed, error %d\n", WSAGetLastError() );
     ok( name.any.sa_family == family && address_port( &name ) == socket_port( client ), "got family %d port %d\n",
         name.any.sa_family, address_port( &name ) );
-    length = sizeof(other);
+    length = sizeof( other );
     check_ok( getpeername( server, &other.any, &length ) );
     ok( length == size && !memcmp( &other, &name, size ), "getpeername gives another address, length %d\n", length );
     check_flow( client, server );
@@ -35,7 +35,7 @@ static void test_connect_accept( int family )
     /* every way to ask for the address */
     client = socket( family, SOCK_STREAM, 0 );
     check_ok( connect( client, &address.any, size ) );
-    memset( &name, 0xcc, sizeof(name) );
+    memset( &name, 0xcc, sizeof( name ) );
     server = accept( listener, &name.any, NULL );
     ok( server != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     ok( name.any.sa_family == 0xcccc, "the address was written\n" );
@@ -45,8 +45,8 @@ static void test_connect_accept( int family )
     check_ok( connect( client, &address.any, size ) );
     length = 128;
     server = WSAAccept( listener, &name.any, &length, NULL, 0 );
-    ok( server != INVALID_SOCKET && length == size && name.any.sa_family == family, "got length %d, family %d, error %d\n",
-        length, name.any.sa_family, WSAGetLastError() );
+    ok( server != INVALID_SOCKET && length == size && name.any.sa_family == family,
+        "got length %d, family %d, error %d\n", length, name.any.sa_family, WSAGetLastError() );
     closesocket( client );
     closesocket( server );
     client = socket( family, SOCK_STREAM, 0 );
@@ -84,7 +84,7 @@ static int CALLBACK condition( WSABUF *caller, WSABUF *caller_data, QOS *sqos, Q
                                WSABUF *callee_data, GROUP *group, DWORD_PTR context )
 {
     (void)caller_data, (void)sqos, (void)gqos, (void)callee, (void)callee_data, (void)group;
-    ok( caller && caller->len >= sizeof(struct sockaddr_in), "no caller address\n" );
+    ok( caller && caller->len >= sizeof( struct sockaddr_in ), "no caller address\n" );
     return *(int *)context;
 }
 
@@ -95,7 +95,7 @@ static void test_condition( void )
     int answer = CF_DEFER;
 
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     check_no_socket( WSAAccept( listener, NULL, NULL, condition, (DWORD_PTR)&answer ), WSATRY_AGAIN );
     answer = CF_ACCEPT;
     server = WSAAccept( listener, NULL, NULL, condition, (DWORD_PTR)&answer );
@@ -104,7 +104,7 @@ static void test_condition( void )
     closesocket( client );
     closesocket( server );
     client = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( connect( client, &address.any, sizeof(address.v4) ) );
+    check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
     answer = CF_REJECT;
     check_no_socket( WSAAccept( listener, NULL, NULL, condition, (DWORD_PTR)&answer ), WSAECONNREFUSED );
     set_nonblocking( listener, TRUE );
@@ -120,22 +120,22 @@ static void test_refused( void )
     int error, length;
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( s, &closed.any, sizeof(closed.v4) ), WSAECONNREFUSED );
-    length = sizeof(error);
+    check_fails( connect( s, &closed.any, sizeof( closed.v4 ) ), WSAECONNREFUSED );
+    length = sizeof( error );
     error = -1;
     check_ok( getsockopt( s, SOL_SOCKET, SO_ERROR, (char *)&error, &length ) );
     ok( !error, "SO_ERROR is %d after a blocking connect\n", error );
     /* the same socket connects to somebody who listens */
-    check_ok( connect( s, &open.any, sizeof(open.v4) ) );
+    check_ok( connect( s, &open.any, sizeof( open.v4 ) ) );
     server = accept_one( listener );
     check_flow( s, server );
     closesocket( s );
     closesocket( server );
 
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_fails( connect( s, &closed.any, sizeof(closed.v4) ), WSAECONNREFUSED );
+    check_fails( connect( s, &closed.any, sizeof( closed.v4 ) ), WSAECONNREFUSED );
     set_nonblocking( s, TRUE );
-    check_fails( connect( s, &open.any, sizeof(open.v4) ), WSAEWOULDBLOCK );
+    check_fails( connect( s, &open.any, sizeof( open.v4 ) ), WSAEWOULDBLOCK );
     server = accept_one( listener );
     check_flow( server, s );
     closesocket( s );
@@ -178,12 +178,12 @@ static void test_transfer( void )
     /* peeking takes nothing */
     check_clears( send( server, "peek", 4, 0 ), 4 );
     check_result( recv( client, buffer, 2, MSG_PEEK ), 2 );
-    check_result( recv( client, buffer, sizeof(buffer), MSG_PEEK ), 4 );
-    memset( name, 0xcc, sizeof(name) );
-    length = sizeof(name);
+    check_result( recv( client, buffer, sizeof( buffer ), MSG_PEEK ), 4 );
+    memset( name, 0xcc, sizeof( name ) );
+    length = sizeof( name );
     check_clears( recvfrom( client, buffer, 2, 0, (struct sockaddr *)name, &length ), 2 );
     ok( (BYTE)name[0] == 0xcc, "recvfrom wrote an address\n" );
-    check_result( recv( client, buffer, sizeof(buffer), 0 ), 2 );
+    check_result( recv( client, buffer, sizeof( buffer ), 0 ), 2 );
     /* whole or nothing */
     check_result( send( server, "first", 5, 0 ), 5 );
     check_result( send( server, "rest", 4, 0 ), 4 );
@@ -223,7 +223,10 @@ static DWORD CALLBACK send_thread( void *argument )
 /* A blocking send of a megabyte comes back when all of it is taken, and its bytes arrive in order. */
 static void test_large_send( void )
 {
-    enum { SIZE = 1024 * 1024 };
+    enum
+    {
+        SIZE = 1024 * 1024
+    };
     struct transfer transfer = { .size = SIZE };
     char *copy = malloc( SIZE );
     SOCKET client, server;
@@ -231,11 +234,11 @@ static void test_large_send( void )
     HANDLE thread;
 
     transfer.data = malloc( SIZE );
-    for (i = 0; i < SIZE; i++) transfer.data[i] = i * 7 + (i >> 8);
+    for ( i = 0; i < SIZE; i++ ) transfer.data[i] = i * 7 + ( i >> 8 );
     tcp_pair( &client, &server );
     transfer.s = client;
     thread = CreateThread( NULL, 0, send_thread, &transfer, 0, NULL );
-    while (total < SIZE && (got = recv( server, copy + total, min( 40000, SIZE - total ), 0 )) > 0) total += got;
+    while ( total < SIZE && ( got = recv( server, copy + total, min( 40000, SIZE - total ), 0 ) ) > 0 ) total += got;
     ok( total == SIZE, "got %d bytes\n", total );
     ok( !memcmp( copy, transfer.data, SIZE ), "other bytes arrived\n" );
     ok( !WaitForSingleObject( thread, 10000 ), "send did not return\n" );
@@ -243,17 +246,17 @@ static void test_large_send( void )
     CloseHandle( thread );
     /* non-blocking: all or nothing */
     set_nonblocking( client, TRUE );
-    for (total = i = 0; i < 64; i++)
+    for ( total = i = 0; i < 64; i++ )
     {
         got = send( client, transfer.data, SIZE, 0 );
-        if (got < 0) break;
+        if ( got < 0 ) break;
         ok( got == SIZE, "a short send of %d bytes\n", got );
         total += got;
     }
     ok( i < 64 && WSAGetLastError() == WSAEWOULDBLOCK, "%d sends, error %d\n", i, WSAGetLastError() );
     ok( total > 0, "nothing was taken\n" );
     closesocket( client );
-    while ((got = recv( server, copy, SIZE, 0 )) > 0) total -= got;
+    while ( ( got = recv( server, copy, SIZE, 0 ) ) > 0 ) total -= got;
     ok( !total && !got, "%d bytes are missing, recv returned %d\n", total, got );
     closesocket( server );
     free( copy );
@@ -269,9 +272,9 @@ static void test_shutdown( void )
     check_result( send( client, "last", 4, 0 ), 4 );
     check_ok( shutdown( client, SD_SEND ) );
     check_fails( send( client, "x", 1, 0 ), WSAESHUTDOWN );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 4 );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 0 );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 0 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 4 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 0 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 0 );
     check_flow( server, client );
     check_fails( shutdown( client, 3 ), WSAEINVAL );
     check_ok( closesocket( server ) );
@@ -308,18 +311,18 @@ static void test_close( void )
     tcp_pair( &client, &server );
     check_result( send( client, "before", 6, 0 ), 6 );
     check_ok( closesocket( client ) );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 6 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 6 );
     check_eof( server );
     check_ok( closesocket( server ) );
 
     tcp_pair( &client, &server );
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
     check_ok( closesocket( client ) );
     check_fails( recv( server, buffer, 1, 0 ), WSAECONNRESET );
-    length = sizeof(error);
+    length = sizeof( error );
     check_ok( getsockopt( server, SOL_SOCKET, SO_ERROR, (char *)&error, &length ) );
     ok( !error, "SO_ERROR is %d\n", error );
-    for (i = 0; i < 2; i++)
+    for ( i = 0; i < 2; i++ )
     {
         check_fails( recv( server, buffer, 1, 0 ), WSAECONNRESET );
         check_fails( send( server, "x", 1, 0 ), WSAECONNRESET );
@@ -328,16 +331,16 @@ static void test_close( void )
     poll_fd.events = POLLRDNORM | POLLRDBAND | POLLWRNORM;
     poll_fd.revents = 0;
     check_result( WSAPoll( &poll_fd, 1, 0 ), 1 );
-    ok( poll_fd.revents == (POLLERR | POLLHUP | POLLWRNORM), "got %#x\n", poll_fd.revents );
+    ok( poll_fd.revents == ( POLLERR | POLLHUP | POLLWRNORM ), "got %#x\n", poll_fd.revents );
     check_ok( closesocket( server ) );
 
     /* linger with a time: the close waits no longer than the data needs */
     tcp_pair( &client, &server );
     linger.l_linger = 5;
-    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
     check_result( send( client, "linger", 6, 0 ), 6 );
     check_ok( closesocket( client ) );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 6 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 6 );
     check_eof( server );
     check_ok( closesocket( server ) );
 }
@@ -347,11 +350,11 @@ static void test_timeouts( void )
     SOCKET client, server;
     DWORD value = 150, count = 0xdead, flags = 0, begin, spent;
     char buffer[16];
-    WSABUF buf = { sizeof(buffer), buffer };
-    int length = sizeof(value);
+    WSABUF buf = { sizeof( buffer ), buffer };
+    int length = sizeof( value );
 
     tcp_pair( &client, &server );
-    check_ok( setsockopt( client, SOL_SOCKET, SO_RCVTIMEO, (char *)&value, sizeof(value) ) );
+    check_ok( setsockopt( client, SOL_SOCKET, SO_RCVTIMEO, (char *)&value, sizeof( value ) ) );
     value = 0;
     check_ok( getsockopt( client, SOL_SOCKET, SO_RCVTIMEO, (char *)&value, &length ) );
     ok( value == 150 && length == 4, "got %lu, length %d\n", value, length );
@@ -370,7 +373,14 @@ static void test_timeouts( void )
 
 struct blocked
 {
-    enum { BLOCKED_RECV, BLOCKED_WSARECV, BLOCKED_RECVFROM, BLOCKED_SEND, BLOCKED_ACCEPT } call;
+    enum
+    {
+        BLOCKED_RECV,
+        BLOCKED_WSARECV,
+        BLOCKED_RECVFROM,
+        BLOCKED_SEND,
+        BLOCKED_ACCEPT
+    } call;
     SOCKET s;
     HANDLE started;
     LONGLONG result;
@@ -383,20 +393,20 @@ static DWORD CALLBACK blocked_thread( void *argument )
     struct blocked *blocked = argument;
     DWORD count, flags = 0;
     char buffer[16];
-    WSABUF buf = { sizeof(buffer), buffer };
+    WSABUF buf = { sizeof( buffer ), buffer };
     int i;
 
     SetEvent( blocked->started );
     WSASetLastError( 0 );
-    switch (blocked->call)
+    switch ( blocked->call )
     {
-    case BLOCKED_RECV: blocked->result = recv( blocked->s, buffer, sizeof(buffer), 0 ); break;
+    case BLOCKED_RECV: blocked->result = recv( blocked->s, buffer, sizeof( buffer ), 0 ); break;
     case BLOCKED_WSARECV: blocked->result = WSARecv( blocked->s, &buf, 1, &count, &flags, NULL, NULL ); break;
-    case BLOCKED_RECVFROM: blocked->result = recvfrom( blocked->s, buffer, sizeof(buffer), 0, NULL, NULL ); break;
+    case BLOCKED_RECVFROM: blocked->result = recvfrom( blocked->s, buffer, sizeof( buffer ), 0, NULL, NULL ); break;
     case BLOCKED_SEND:
         /* until the peer's window and the local buffer are full, and then it waits */
-        for (i = 0; i < 4096; i++)
-            if ((blocked->result = send( blocked->s, data, sizeof(data), 0 )) <= 0) break;
+        for ( i = 0; i < 4096; i++ )
+            if ( ( blocked->result = send( blocked->s, data, sizeof( data ), 0 ) ) <= 0 ) break;
         break;
     case BLOCKED_ACCEPT: blocked->result = (LONGLONG)accept( blocked->s, NULL, NULL ); break;
     }
@@ -408,7 +418,7 @@ static void test_closed_while_waiting( void )
 {
     unsigned int i;
 
-    for (i = BLOCKED_RECV; i <= BLOCKED_ACCEPT; i++)
+    for ( i = BLOCKED_RECV; i <= BLOCKED_ACCEPT; i++ )
     {
         struct blocked blocked = { .call = i, .started = CreateEventA( NULL, TRUE, FALSE, NULL ) };
         SOCKET peer = INVALID_SOCKET;
@@ -416,12 +426,12 @@ static void test_closed_while_waiting( void )
         HANDLE thread;
 
         winetest_push_context( "call %u", i );
-        if (i == BLOCKED_ACCEPT) blocked.s = tcp_listener( AF_INET, NULL );
-        else if (i == BLOCKED_RECVFROM) blocked.s = udp_bound( AF_INET, NULL );
+        if ( i == BLOCKED_ACCEPT ) blocked.s = tcp_listener( AF_INET, NULL );
+        else if ( i == BLOCKED_RECVFROM ) blocked.s = udp_bound( AF_INET, NULL );
         else
         {
             tcp_pair( &blocked.s, &peer );
-            check_ok( setsockopt( blocked.s, SOL_SOCKET, SO_RCVTIMEO, (char *)&timeout, sizeof(timeout) ) );
+            check_ok( setsockopt( blocked.s, SOL_SOCKET, SO_RCVTIMEO, (char *)&timeout, sizeof( timeout ) ) );
         }
         thread = CreateThread( NULL, 0, blocked_thread, &blocked, 0, NULL );
         WaitForSingleObject( blocked.started, 5000 );
@@ -432,7 +442,7 @@ static void test_closed_while_waiting( void )
         ok( blocked.result == -1, "it returned %lld\n", blocked.result );
         ok( blocked.error == WSAEINTR || blocked.error == WSAECONNABORTED || blocked.error == WSAENOTSOCK, "error %d\n",
             blocked.error );
-        if (peer != INVALID_SOCKET) closesocket( peer );
+        if ( peer != INVALID_SOCKET ) closesocket( peer );
         CloseHandle( thread );
         CloseHandle( blocked.started );
         winetest_pop_context();
@@ -445,7 +455,7 @@ static void test_woken( void )
     struct linger linger = { 1, 0 };
     unsigned int i;
 
-    for (i = 0; i < 4; i++)
+    for ( i = 0; i < 4; i++ )
     {
         struct blocked blocked = { .call = i == 3 ? BLOCKED_ACCEPT : BLOCKED_RECV,
                                    .started = CreateEventA( NULL, TRUE, FALSE, NULL ) };
@@ -454,7 +464,7 @@ static void test_woken( void )
         HANDLE thread;
 
         winetest_push_context( "way %u", i );
-        if (i == 3)
+        if ( i == 3 )
         {
             blocked.s = tcp_listener( AF_INET, &address );
             peer = socket( AF_INET, SOCK_STREAM, 0 );
@@ -463,28 +473,28 @@ static void test_woken( void )
         thread = CreateThread( NULL, 0, blocked_thread, &blocked, 0, NULL );
         WaitForSingleObject( blocked.started, 5000 );
         ok( WaitForSingleObject( thread, 100 ) == WAIT_TIMEOUT, "it does not wait\n" );
-        switch (i)
+        switch ( i )
         {
         case 0: check_result( send( peer, "woken", 5, 0 ), 5 ); break;
         case 1: check_ok( shutdown( peer, SD_SEND ) ); break;
         case 2:
-            check_ok( setsockopt( peer, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof(linger) ) );
+            check_ok( setsockopt( peer, SOL_SOCKET, SO_LINGER, (char *)&linger, sizeof( linger ) ) );
             check_ok( closesocket( peer ) );
             break;
-        case 3: check_ok( connect( peer, &address.any, sizeof(address.v4) ) ); break;
+        case 3: check_ok( connect( peer, &address.any, sizeof( address.v4 ) ) ); break;
         }
         ok( !WaitForSingleObject( thread, 5000 ), "the wait did not end\n" );
-        if (i == 0) ok( blocked.result == 5, "got %lld, error %d\n", blocked.result, blocked.error );
-        if (i == 1) ok( blocked.result == 0, "got %lld, error %d\n", blocked.result, blocked.error );
-        if (i == 2)
+        if ( i == 0 ) ok( blocked.result == 5, "got %lld, error %d\n", blocked.result, blocked.error );
+        if ( i == 1 ) ok( blocked.result == 0, "got %lld, error %d\n", blocked.result, blocked.error );
+        if ( i == 2 )
             ok( blocked.result == -1 && blocked.error == WSAECONNRESET, "got %lld, error %d\n", blocked.result,
                 blocked.error );
-        if (i == 3)
+        if ( i == 3 )
         {
             ok( blocked.result != -1, "got error %d\n", blocked.error );
             closesocket( blocked.result );
         }
-        if (i != 2) closesocket( peer );
+        if ( i != 2 ) closesocket( peer );
         closesocket( blocked.s );
         CloseHandle( thread );
         CloseHandle( blocked.started );
@@ -516,7 +526,7 @@ static DWORD CALLBACK connect_later( void *argument )
 {
     (void)argument;
     Sleep( 200 );
-    check_ok( connect( apc_socket, &apc_address.any, sizeof(apc_address.v4) ) );
+    check_ok( connect( apc_socket, &apc_address.any, sizeof( apc_address.v4 ) ) );
     return 0;
 }
 
@@ -526,7 +536,7 @@ static void test_apc( void )
     struct timeval timeout = { 10, 0 };
     DWORD count, flags = 0;
     char buffer[16];
-    WSABUF buf = { sizeof(buffer), buffer };
+    WSABUF buf = { sizeof( buffer ), buffer };
     HANDLE thread;
     fd_set set;
 
@@ -550,7 +560,7 @@ static void test_apc( void )
     FD_SET( client, &set );
     check_result( select( 0, &set, NULL, NULL, &timeout ), 1 );
     ok( apc_count == 1, "%ld APCs\n", apc_count );
-    check_result( recv( client, buffer, sizeof(buffer), 0 ), 3 );
+    check_result( recv( client, buffer, sizeof( buffer ), 0 ), 3 );
     SleepEx( 0, TRUE );
     closesocket( client );
     closesocket( server );
@@ -602,11 +612,11 @@ static void test_urgent( void )
     todo_wine check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
     ok( buffer[0] == 'w', "got %c\n", buffer[0] );
 
-    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof(on) ) );
+    check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof( on ) ) );
     check_result( send( client, "x", 1, MSG_OOB ), 1 );
     ok( wait_readable( server, 5000 ), "an urgent byte in line is not readable\n" );
     check_fails( recv( server, buffer, 1, MSG_OOB ), WSAEINVAL );
-    check_result( recv( server, buffer, sizeof(buffer), 0 ), 1 );
+    check_result( recv( server, buffer, sizeof( buffer ), 0 ), 1 );
     ok( buffer[0] == 'x', "got %c\n", buffer[0] );
     closesocket( client );
     closesocket( server );
@@ -616,7 +626,7 @@ START_TEST( stream )
 {
     support_begin();
     test_connect_accept( AF_INET );
-    if (have_ipv6()) test_connect_accept( AF_INET6 );
+    if ( have_ipv6() ) test_connect_accept( AF_INET6 );
     else skip( "no IPv6 loopback\n" );
     test_accept_errors();
     test_condition();

@@ -7,24 +7,24 @@ static LONG puppet_count;
 
 int address_loopback( union address *address, int family, int port )
 {
-    memset( address, 0, sizeof(*address) );
+    memset( address, 0, sizeof( *address ) );
     address->any.sa_family = family;
-    if (family == AF_INET6)
+    if ( family == AF_INET6 )
     {
         address->v6.sin6_addr.s6_addr[15] = 1;
         address->v6.sin6_port = htons( port );
-        return sizeof(address->v6);
+        return sizeof( address->v6 );
     }
     address->v4.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
     address->v4.sin_port = htons( port );
-    return sizeof(address->v4);
+    return sizeof( address->v4 );
 }
 
 int address_any( union address *address, int family, int port )
 {
     int length = address_loopback( address, family, port );
 
-    if (family == AF_INET6) address->v6.sin6_addr.s6_addr[15] = 0;
+    if ( family == AF_INET6 ) address->v6.sin6_addr.s6_addr[15] = 0;
     else address->v4.sin_addr.s_addr = 0;
     return length;
 }
@@ -37,9 +37,9 @@ int address_port( const union address *address )
 int socket_port( SOCKET s )
 {
     union address address;
-    int length = sizeof(address);
+    int length = sizeof( address );
 
-    memset( &address, 0, sizeof(address) );
+    memset( &address, 0, sizeof( address ) );
     check_ok( getsockname( s, &address.any, &length ) );
     return address_port( &address );
 }
@@ -50,8 +50,8 @@ BOOL have_administrator( void )
     HANDLE token;
     DWORD size;
 
-    if (winetest_is_wine() || !OpenProcessToken( GetCurrentProcess(), TOKEN_QUERY, &token )) return FALSE;
-    GetTokenInformation( token, TokenElevation, &elevation, sizeof(elevation), &size );
+    if ( winetest_is_wine() || !OpenProcessToken( GetCurrentProcess(), TOKEN_QUERY, &token ) ) return FALSE;
+    GetTokenInformation( token, TokenElevation, &elevation, sizeof( elevation ), &size );
     CloseHandle( token );
     return elevation.TokenIsElevated;
 }
@@ -62,11 +62,11 @@ BOOL have_ipv6( void )
     union address address;
     SOCKET s;
 
-    if (known < 0)
+    if ( known < 0 )
     {
         s = WSASocketA( AF_INET6, SOCK_STREAM, IPPROTO_TCP, NULL, 0, 0 );
         known = s != INVALID_SOCKET && !bind( s, &address.any, address_loopback( &address, AF_INET6, 0 ) );
-        if (s != INVALID_SOCKET) closesocket( s );
+        if ( s != INVALID_SOCKET ) closesocket( s );
     }
     return known;
 }
@@ -79,11 +79,11 @@ static SOCKET bound( int family, int type, union address *address )
     SOCKET s = socket( family, type, 0 );
     int length;
 
-    if (!address) address = &own;
+    if ( !address ) address = &own;
     ok( s != INVALID_SOCKET, "socket failed, error %d\n", WSAGetLastError() );
     length = address_loopback( address, family, 0 );
     check_ok( bind( s, &address->any, length ) );
-    length = sizeof(*address);
+    length = sizeof( *address );
     check_ok( getsockname( s, &address->any, &length ) );
     return s;
 }
@@ -108,7 +108,7 @@ void set_nonblocking( SOCKET s, BOOL on )
 
 void set_receive_timeout( SOCKET s, DWORD milliseconds )
 {
-    check_ok( setsockopt( s, SOL_SOCKET, SO_RCVTIMEO, (char *)&milliseconds, sizeof(milliseconds) ) );
+    check_ok( setsockopt( s, SOL_SOCKET, SO_RCVTIMEO, (char *)&milliseconds, sizeof( milliseconds ) ) );
 }
 
 void tcp_pair_family( int family, SOCKET *client, SOCKET *server )
@@ -117,7 +117,7 @@ void tcp_pair_family( int family, SOCKET *client, SOCKET *server )
     SOCKET listener = tcp_listener( family, &address );
 
     *client = socket( family, SOCK_STREAM, IPPROTO_TCP );
-    check_ok( connect( *client, &address.any, family == AF_INET6 ? sizeof(address.v6) : sizeof(address.v4) ) );
+    check_ok( connect( *client, &address.any, family == AF_INET6 ? sizeof( address.v6 ) : sizeof( address.v4 ) ) );
     *server = accept_one( listener );
     check_ok( closesocket( listener ) );
     set_receive_timeout( *client, 10000 );
@@ -158,7 +158,7 @@ SOCKET accept_one_( const char *file, int line, SOCKET listener )
 {
     SOCKET s;
 
-    if (!wait_readable( listener, 10000 ))
+    if ( !wait_readable( listener, 10000 ) )
     {
         ok_( file, line )( 0, "no connection came\n" );
         return INVALID_SOCKET;
@@ -175,9 +175,9 @@ void check_flow_( const char *file, int line, SOCKET from, SOCKET to )
 
     result = send( from, "flow", 4, 0 );
     ok_( file, line )( result == 4, "send returned %d, error %d\n", result, WSAGetLastError() );
-    if (result != 4) return;
+    if ( result != 4 ) return;
     ok_( file, line )( wait_readable( to, 10000 ), "nothing arrived\n" );
-    result = recv( to, buffer, sizeof(buffer), 0 );
+    result = recv( to, buffer, sizeof( buffer ), 0 );
     ok_( file, line )( result == 4 && !memcmp( buffer, "flow", 4 ), "recv returned %d, error %d, data %.16s\n", result,
                        WSAGetLastError(), buffer );
 }
@@ -187,31 +187,32 @@ void check_open_( const char *file, int line, SOCKET s )
     char byte;
     int result;
 
-    if (!wait_readable( s, 50 ))
+    if ( !wait_readable( s, 50 ) )
     {
         ok_( file, line )( 1, "idle\n" );
         return;
     }
     result = recv( s, &byte, 1, MSG_PEEK );
-    ok_( file, line )( 0, "recv returned %d, error %d on a connection that should be idle\n", result, WSAGetLastError() );
+    ok_( file, line )( 0, "recv returned %d, error %d on a connection that should be idle\n", result,
+                       WSAGetLastError() );
 }
 
 void check_refused_( const char *file, int line, const union address *address )
 {
-    int length = address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4), result, error;
+    int length = address->any.sa_family == AF_INET6 ? sizeof( address->v6 ) : sizeof( address->v4 ), result, error;
     DWORD begin = GetTickCount();
 
-    do
-    {
+    do {
         SOCKET s = socket( address->any.sa_family, SOCK_STREAM, 0 );
 
         result = connect( s, &address->any, length );
         error = WSAGetLastError();
         closesocket( s );
-        if (result) break;
+        if ( result ) break;
         Sleep( 20 );
-    } while (GetTickCount() - begin < 5000);
-    ok_( file, line )( result == SOCKET_ERROR && error == WSAECONNREFUSED, "connect returned %d, error %d\n", result, error );
+    } while ( GetTickCount() - begin < 5000 );
+    ok_( file, line )( result == SOCKET_ERROR && error == WSAECONNREFUSED, "connect returned %d, error %d\n", result,
+                       error );
 }
 
 void check_eof_( const char *file, int line, SOCKET s )
@@ -219,7 +220,7 @@ void check_eof_( const char *file, int line, SOCKET s )
     char byte;
     int result;
 
-    if (!wait_readable( s, 10000 ))
+    if ( !wait_readable( s, 10000 ) )
     {
         ok_( file, line )( 0, "the end of the stream was not seen within 10 s\n" );
         return;
@@ -235,7 +236,7 @@ void *memory_unmapped( void )
 {
     static void *page;
 
-    if (!page) page = VirtualAlloc( NULL, 65536, MEM_RESERVE, PAGE_NOACCESS );
+    if ( !page ) page = VirtualAlloc( NULL, 65536, MEM_RESERVE, PAGE_NOACCESS );
     return (char *)page + 256;
 }
 
@@ -243,7 +244,7 @@ void *memory_read_only( void )
 {
     static void *page;
 
-    if (!page) page = VirtualAlloc( NULL, 65536, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY );
+    if ( !page ) page = VirtualAlloc( NULL, 65536, MEM_RESERVE | MEM_COMMIT, PAGE_READONLY );
     return page;
 }
 
@@ -266,16 +267,16 @@ static LONG CALLBACK guard_fault( EXCEPTION_POINTERS *pointers )
 {
     DWORD code = pointers->ExceptionRecord->ExceptionCode;
 
-    if (guard_thread != GetCurrentThreadId() || code < 0xc0000000) return EXCEPTION_CONTINUE_SEARCH;
+    if ( guard_thread != GetCurrentThreadId() || code < 0xc0000000 ) return EXCEPTION_CONTINUE_SEARCH;
     guard_code = code;
     pointers->ContextRecord->Rip = (DWORD64)(ULONG_PTR)guard_land;
-    pointers->ContextRecord->Rsp = ((pointers->ContextRecord->Rsp - 256) & ~(DWORD64)15) - 8;
+    pointers->ContextRecord->Rsp = ( ( pointers->ContextRecord->Rsp - 256 ) & ~(DWORD64)15 ) - 8;
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 
 void guard_enter( void )
 {
-    if (!guard_handler) guard_handler = AddVectoredExceptionHandler( TRUE, guard_fault );
+    if ( !guard_handler ) guard_handler = AddVectoredExceptionHandler( TRUE, guard_fault );
     guard_code = 0;
     guard_thread = GetCurrentThreadId();
 }
@@ -290,18 +291,18 @@ int guard_leave( void )
 
 HANDLE run_child( const char *arguments, HANDLE in, HANDLE out, DWORD flags, HANDLE *thread )
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup), .dwFlags = STARTF_USESTDHANDLES };
+    STARTUPINFOA startup = { .cb = sizeof( startup ), .dwFlags = STARTF_USESTDHANDLES };
     PROCESS_INFORMATION process = { 0 };
     char command[1024], **argv;
 
     winetest_get_mainargs( &argv );
-    snprintf( command, sizeof(command), "\"%s\" %s %s", argv[0], argv[1], arguments );
+    snprintf( command, sizeof( command ), "\"%s\" %s %s", argv[0], argv[1], arguments );
     startup.hStdInput = in ? in : GetStdHandle( STD_INPUT_HANDLE );
     startup.hStdOutput = out ? out : GetStdHandle( STD_OUTPUT_HANDLE );
     startup.hStdError = GetStdHandle( STD_ERROR_HANDLE );
     ok( CreateProcessA( NULL, command, NULL, NULL, TRUE, flags, NULL, NULL, &startup, &process ),
         "CreateProcess failed, error %lu\n", GetLastError() );
-    if (thread) *thread = process.hThread;
+    if ( thread ) *thread = process.hThread;
     else CloseHandle( process.hThread );
     return process.hProcess;
 }
@@ -315,22 +316,22 @@ static void puppet_names( const char *name, char mapping[64], char request[64], 
 
 void puppet_create( struct puppet *puppet, unsigned int flags )
 {
-    STARTUPINFOA startup = { .cb = sizeof(startup) };
+    STARTUPINFOA startup = { .cb = sizeof( startup ) };
     PROCESS_INFORMATION process = { 0 };
     char command[1024], name[32], mapping[64], request[64], reply[64], **argv;
 
-    snprintf( name, sizeof(name), "%lx-%lx", GetCurrentProcessId(), InterlockedIncrement( &puppet_count ) );
+    snprintf( name, sizeof( name ), "%lx-%lx", GetCurrentProcessId(), InterlockedIncrement( &puppet_count ) );
     puppet_names( name, mapping, request, reply );
-    memset( puppet, 0, sizeof(*puppet) );
-    puppet->mapping = CreateFileMappingA( INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof(struct puppet_message),
-                                          mapping );
+    memset( puppet, 0, sizeof( *puppet ) );
+    puppet->mapping =
+        CreateFileMappingA( INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, sizeof( struct puppet_message ), mapping );
     puppet->message = MapViewOfFile( puppet->mapping, FILE_MAP_WRITE, 0, 0, 0 );
     puppet->request = CreateEventA( NULL, FALSE, FALSE, request );
     puppet->reply = CreateEventA( NULL, FALSE, FALSE, reply );
     winetest_get_mainargs( &argv );
-    snprintf( command, sizeof(command), "\"%s\" %s puppet %s %s", argv[0], argv[1], name,
+    snprintf( command, sizeof( command ), "\"%s\" %s puppet %s %s", argv[0], argv[1], name,
               flags & PUPPET_BARE ? "bare" : "started" );
-    ok( CreateProcessA( NULL, command, NULL, NULL, !!(flags & PUPPET_INHERITS),
+    ok( CreateProcessA( NULL, command, NULL, NULL, !!( flags & PUPPET_INHERITS ),
                         flags & PUPPET_SUSPENDED ? CREATE_SUSPENDED : 0, NULL, NULL, &startup, &process ),
         "CreateProcess failed, error %lu\n", GetLastError() );
     puppet->process = process.hProcess;
@@ -363,7 +364,7 @@ void puppet_destroy( struct puppet *puppet )
 
     puppet->message->call = PUPPET_EXIT;
     SetEvent( puppet->request );
-    if (WaitForSingleObject( puppet->process, 20000 ))
+    if ( WaitForSingleObject( puppet->process, 20000 ) )
     {
         ok( 0, "the child did not end\n" );
         TerminateProcess( puppet->process, 1 );
@@ -384,7 +385,7 @@ LONGLONG puppet_do( struct puppet *puppet, enum puppet_call call )
     puppet->message->call = call;
     SetEvent( puppet->request );
     wait = WaitForMultipleObjects( 2, handles, FALSE, 30000 );
-    if (wait)
+    if ( wait )
     {
         ok( 0, "call %d of the child: %s\n", call, wait == WAIT_OBJECT_0 + 1 ? "it died" : "no answer within 30 s" );
         WSASetLastError( WSASYSCALLFAILURE );
@@ -432,14 +433,14 @@ static struct
 {
     SOCKET acceptor;
     OVERLAPPED ov;
-    char buffer[2 * ( sizeof(struct sockaddr_in) + 16 )];
+    char buffer[2 * ( sizeof( struct sockaddr_in ) + 16 )];
 } accepting;
 
 /* The one overlapped receive that a puppet has pending. */
 static struct
 {
     OVERLAPPED ov;
-    char data[sizeof(( (struct puppet_message *)0 )->data)];
+    char data[sizeof( ( (struct puppet_message *)0 )->data )];
 } receiving;
 
 static LONGLONG puppet_recv_ex( SOCKET s, DWORD size )
@@ -447,31 +448,31 @@ static LONGLONG puppet_recv_ex( SOCKET s, DWORD size )
     WSABUF buffer = { size, receiving.data };
     DWORD flags = 0;
 
-    memset( &receiving, 0, sizeof(receiving) );
+    memset( &receiving, 0, sizeof( receiving ) );
     receiving.ov.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     return WSARecv( s, &buffer, 1, NULL, &flags, &receiving.ov, NULL ) && WSAGetLastError() == WSA_IO_PENDING;
 }
 
 static LONGLONG puppet_received( struct puppet_message *message )
 {
-    if (WaitForSingleObject( receiving.ov.hEvent, message->value )) return -2;
+    if ( WaitForSingleObject( receiving.ov.hEvent, message->value ) ) return -2;
     CloseHandle( receiving.ov.hEvent );
-    memcpy( message->data, receiving.data, sizeof(message->data) );
+    memcpy( message->data, receiving.data, sizeof( message->data ) );
     message->option = receiving.ov.Internal;
     return receiving.ov.Internal ? -1 : (LONGLONG)receiving.ov.InternalHigh;
 }
 
 static LONGLONG puppet_accept_ex( SOCKET s )
 {
-    const DWORD slot = sizeof(struct sockaddr_in) + 16;
+    const DWORD slot = sizeof( struct sockaddr_in ) + 16;
     GUID guid = WSAID_ACCEPTEX;
     LPFN_ACCEPTEX accept_ex;
     DWORD size;
 
-    if (WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), &accept_ex, sizeof(accept_ex), &size, NULL,
-                  NULL ))
+    if ( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex, sizeof( accept_ex ), &size,
+                   NULL, NULL ) )
         return 0;
-    memset( &accepting, 0, sizeof(accepting) );
+    memset( &accepting, 0, sizeof( accepting ) );
     accepting.acceptor = socket( AF_INET, SOCK_STREAM, 0 );
     accepting.ov.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
     return !accept_ex( s, accepting.acceptor, accepting.buffer, 0, slot, slot, &size, &accepting.ov ) &&
@@ -480,7 +481,7 @@ static LONGLONG puppet_accept_ex( SOCKET s )
 
 static LONGLONG puppet_accepted( DWORD milliseconds )
 {
-    if (WaitForSingleObject( accepting.ov.hEvent, milliseconds ) || accepting.ov.Internal) return 0;
+    if ( WaitForSingleObject( accepting.ov.hEvent, milliseconds ) || accepting.ov.Internal ) return 0;
     return accepting.acceptor;
 }
 
@@ -497,15 +498,15 @@ static LONGLONG puppet_post( DWORD pid, HANDLE port )
 
 static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
 {
-    int address_length = message->address.any.sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+    int address_length = message->address.any.sa_family == AF_INET6  ? sizeof( struct sockaddr_in6 )
                          : message->address.any.sa_family == AF_UNIX ? 110 /* SOCKADDR_UN */
-                                                                     : sizeof(struct sockaddr_in);
+                                                                     : sizeof( struct sockaddr_in );
     WSANETWORKEVENTS events = { 0 };
     LONGLONG result;
     DWORD count;
     WSADATA data;
 
-    switch (message->call)
+    switch ( message->call )
     {
     case PUPPET_STARTUP: return WSAStartup( MAKEWORD( 2, 2 ), &data );
     case PUPPET_CLEANUP: return WSACleanup();
@@ -513,13 +514,12 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
         return WSASocketA( message->family, message->type, message->protocol, &message->info_a, 0, message->flags );
     case PUPPET_OPEN_W:
         return WSASocketW( message->family, message->type, message->protocol, &message->info_w, 0, message->flags );
-    case PUPPET_NEW:
-        return WSASocketW( message->family, message->type, message->protocol, NULL, 0, message->flags );
+    case PUPPET_NEW: return WSASocketW( message->family, message->type, message->protocol, NULL, 0, message->flags );
     case PUPPET_DUPLICATE: return WSADuplicateSocketA( message->s, message->pid, &message->info_a );
     case PUPPET_CLOSE: return closesocket( message->s );
     case PUPPET_CLOSE_HANDLE: return CloseHandle( (HANDLE)message->s );
     case PUPPET_SEND: return send( message->s, message->data, message->length, 0 );
-    case PUPPET_RECV: return recv( message->s, message->data, sizeof(message->data), 0 );
+    case PUPPET_RECV: return recv( message->s, message->data, sizeof( message->data ), 0 );
     case PUPPET_ACCEPT: return accept( message->s, NULL, NULL );
     case PUPPET_ACCEPT_EX: return puppet_accept_ex( message->s );
     case PUPPET_ACCEPTED: return puppet_accepted( message->value );
@@ -541,15 +541,16 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
         message->value = events.lNetworkEvents;
         return result;
     case PUPPET_GETPEERNAME:
-        message->length = sizeof(message->address);
+        message->length = sizeof( message->address );
         return getpeername( message->s, &message->address.any, &message->length );
     case PUPPET_GETSOCKNAME:
-        message->length = sizeof(message->address);
+        message->length = sizeof( message->address );
         return getsockname( message->s, &message->address.any, &message->length );
     case PUPPET_WRITE_FILE:
         return WriteFile( (HANDLE)message->s, message->data, message->length, &count, NULL ) ? (LONGLONG)count : -1;
     case PUPPET_READ_FILE:
-        return ReadFile( (HANDLE)message->s, message->data, sizeof(message->data), &count, NULL ) ? (LONGLONG)count : -1;
+        return ReadFile( (HANDLE)message->s, message->data, sizeof( message->data ), &count, NULL ) ? (LONGLONG)count
+                                                                                                    : -1;
     case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)message->s, &message->value );
     case PUPPET_POST: return puppet_post( message->value, (HANDLE)message->s );
     case PUPPET_ASSOCIATE: return CreateIoCompletionPort( (HANDLE)message->s, NULL, 0, 0 ) != NULL;
@@ -570,9 +571,9 @@ static void puppet_main( const char *name, BOOL started )
     message = MapViewOfFile( OpenFileMappingA( FILE_MAP_WRITE, FALSE, mapping ), FILE_MAP_WRITE, 0, 0, 0 );
     request = OpenEventA( SYNCHRONIZE, FALSE, request_name );
     reply = OpenEventA( EVENT_MODIFY_STATE, FALSE, reply_name );
-    if (!message || !request || !reply) ExitProcess( 100 );
-    if (started && WSAStartup( MAKEWORD( 2, 2 ), &data )) ExitProcess( 101 );
-    while (!WaitForSingleObject( request, 60000 ))
+    if ( !message || !request || !reply ) ExitProcess( 100 );
+    if ( started && WSAStartup( MAKEWORD( 2, 2 ), &data ) ) ExitProcess( 101 );
+    while ( !WaitForSingleObject( request, 60000 ) )
     {
         WSASetLastError( ERROR_UNTOUCHED );
         message->result = puppet_perform( message, event );
@@ -588,12 +589,9 @@ int support_begin( void )
     char **argv;
     int argc = winetest_get_mainargs( &argv );
 
-    if (argc == 5 && !strcmp( argv[2], "puppet" )) puppet_main( argv[3], !strcmp( argv[4], "started" ) );
+    if ( argc == 5 && !strcmp( argv[2], "puppet" ) ) puppet_main( argv[3], !strcmp( argv[4], "started" ) );
     ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "WSAStartup failed\n" );
     return argc > 2;
 }
 
-void support_end( void )
-{
-    check_ok( WSACleanup() );
-}
+void support_end( void ) { check_ok( WSACleanup() ); }

@@ -17,32 +17,30 @@
 #include <windows.h>
 #include "wine/test.h"
 
-#define ARRAY_SIZE( array ) (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_SIZE( array ) ( sizeof( array ) / sizeof( ( array )[0] ) )
 #define ERROR_UNTOUCHED 0xdeadbeef
 
 #define check_error_( call, text, result, expected ) \
-    do \
-    { \
+    do { \
         long long result_; \
         int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
-        result_ = (long long)(call); \
+        result_ = (long long)( call ); \
         error_ = WSAGetLastError(); \
-        ok( result_ == (long long)(result), "%s returned %lld\n", text, result_ ); \
-        ok( error_ == (int)(expected), "%s gave error %d, expected %d\n", text, error_, (int)(expected) ); \
-    } while (0)
+        ok( result_ == (long long)( result ), "%s returned %lld\n", text, result_ ); \
+        ok( error_ == (int)( expected ), "%s gave error %d, expected %d\n", text, error_, (int)( expected ) ); \
+    } while ( 0 )
 #define check_result_( call, text, result, clears ) \
-    do \
-    { \
+    do { \
         long long result_; \
         int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
-        result_ = (long long)(call); \
+        result_ = (long long)( call ); \
         error_ = WSAGetLastError(); \
-        ok( result_ == (long long)(result), "%s returned %lld, expected %lld, error %d\n", text, result_, \
-            (long long)(result), error_ ); \
-        if (clears) ok( !error_, "%s left error %d\n", text, error_ ); \
-    } while (0)
+        ok( result_ == (long long)( result ), "%s returned %lld, expected %lld, error %d\n", text, result_, \
+            (long long)( result ), error_ ); \
+        if ( clears ) ok( !error_, "%s left error %d\n", text, error_ ); \
+    } while ( 0 )
 
 /* A call that must fail: its result and its error. */
 #define check_error( call, result, expected ) check_error_( call, #call, result, expected )
@@ -77,11 +75,11 @@ BOOL have_administrator( void );
 
 /* --- sockets: bound to loopback, ports chosen by the system */
 SOCKET tcp_listener( int family, union address *address );
-SOCKET tcp_bound( int family, union address *address );   /* a port that refuses connections while this is open */
+SOCKET tcp_bound( int family, union address *address ); /* a port that refuses connections while this is open */
 SOCKET udp_bound( int family, union address *address );
 void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
 void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server ); /* WSA_FLAG_OVERLAPPED or 0, for use as files */
-void tcp_pair( SOCKET *client, SOCKET *server );          /* receives give up after 10 s */
+void tcp_pair( SOCKET *client, SOCKET *server );                   /* receives give up after 10 s */
 void set_nonblocking( SOCKET s, BOOL on );
 void set_receive_timeout( SOCKET s, DWORD milliseconds );
 /* accept that gives up after 10 s */
@@ -102,12 +100,12 @@ void check_refused_( const char *file, int line, const union address *address );
 void check_eof_( const char *file, int line, SOCKET s );
 
 /* --- memory that faults */
-void *memory_unmapped( void );   /* a page that may not be touched */
-void *memory_read_only( void );  /* a page of zeros that may not be written */
+void *memory_unmapped( void );            /* a page that may not be touched */
+void *memory_read_only( void );           /* a page of zeros that may not be written */
 void *memory_before_fault( size_t size ); /* so many bytes, then a page that may not be touched; for VirtualFree */
 
 /* --- guards: an access violation in the call is a failed check and the value GUARD_CRASHED */
-#define GUARD_CRASHED (-0x5afe)
+#define GUARD_CRASHED ( -0x5afe )
 extern void *guard_buffer[5];
 void guard_enter( void );
 int guard_leave( void );
@@ -115,9 +113,9 @@ int guard_leave( void );
     ( { \
         long long guarded_ = GUARD_CRASHED; \
         guard_enter(); \
-        if (!__builtin_setjmp( guard_buffer )) \
+        if ( !__builtin_setjmp( guard_buffer ) ) \
         { \
-            guarded_ = (long long)(call); \
+            guarded_ = (long long)( call ); \
             (void)guard_leave(); \
         } \
         else \
@@ -133,37 +131,37 @@ enum puppet_call
 {
     PUPPET_STARTUP,
     PUPPET_CLEANUP,
-    PUPPET_OPEN_A,     /* WSASocketA( family, type, protocol, info_a or none, 0, flags ) */
+    PUPPET_OPEN_A, /* WSASocketA( family, type, protocol, info_a or none, 0, flags ) */
     PUPPET_OPEN_W,
-    PUPPET_NEW,        /* WSASocketW without info */
-    PUPPET_DUPLICATE,  /* WSADuplicateSocketA( s, pid, &info_a ) */
+    PUPPET_NEW,       /* WSASocketW without info */
+    PUPPET_DUPLICATE, /* WSADuplicateSocketA( s, pid, &info_a ) */
     PUPPET_CLOSE,
     PUPPET_CLOSE_HANDLE,
-    PUPPET_SEND,       /* data, length */
+    PUPPET_SEND, /* data, length */
     PUPPET_RECV,
     PUPPET_ACCEPT,
-    PUPPET_ACCEPT_EX,  /* begins one on s with an acceptor of its own; result 1 when it pends */
-    PUPPET_ACCEPTED,   /* value: milliseconds; result: the acceptor when that has ended well, else 0 */
-    PUPPET_RECV_EX,    /* begins an overlapped receive of value bytes on s; result 1 when it pends */
-    PUPPET_RECEIVED,   /* value: milliseconds; result: its bytes, in data, or -1 with its status in option; -2: pends still */
-    PUPPET_CONNECT,    /* address */
+    PUPPET_ACCEPT_EX, /* begins one on s with an acceptor of its own; result 1 when it pends */
+    PUPPET_ACCEPTED,  /* value: milliseconds; result: the acceptor when that has ended well, else 0 */
+    PUPPET_RECV_EX,   /* begins an overlapped receive of value bytes on s; result 1 when it pends */
+    PUPPET_RECEIVED, /* value: milliseconds; result: its bytes, in data, or -1 with its status in option; -2: pends still */
+    PUPPET_CONNECT, /* address */
     PUPPET_BIND,
     PUPPET_LISTEN,
     PUPPET_SHUTDOWN,   /* value */
     PUPPET_GETSOCKOPT, /* level, option, length; data */
     PUPPET_SETSOCKOPT,
-    PUPPET_IOCTL,      /* ioctlsocket( s, option, &value ) */
+    PUPPET_IOCTL,        /* ioctlsocket( s, option, &value ) */
     PUPPET_EVENT_SELECT, /* mask in value, on the puppet's own event */
-    PUPPET_WAIT_EVENT, /* value: milliseconds; result: 1 when signalled */
-    PUPPET_ENUM_EVENTS, /* result 0, value: the bits */
+    PUPPET_WAIT_EVENT,   /* value: milliseconds; result: 1 when signalled */
+    PUPPET_ENUM_EVENTS,  /* result 0, value: the bits */
     PUPPET_GETPEERNAME,
     PUPPET_GETSOCKNAME,
     PUPPET_WRITE_FILE,
     PUPPET_READ_FILE,
     PUPPET_HANDLE_FLAGS, /* GetHandleInformation: value */
-    PUPPET_POST,       /* a packet with key 42 to the completion port s of process `value` */
-    PUPPET_ASSOCIATE,  /* s with a new completion port, which stays; result 1 when done */
-    PUPPET_EXIT,       /* without closing anything */
+    PUPPET_POST,         /* a packet with key 42 to the completion port s of process `value` */
+    PUPPET_ASSOCIATE,    /* s with a new completion port, which stays; result 1 when done */
+    PUPPET_EXIT,         /* without closing anything */
 };
 
 struct puppet_message
@@ -200,7 +198,7 @@ LONGLONG puppet_do( struct puppet *puppet, enum puppet_call call );
 LONGLONG puppet_do_on( struct puppet *puppet, enum puppet_call call, SOCKET s );
 SOCKET puppet_open_a( struct puppet *puppet, const WSAPROTOCOL_INFOA *info, DWORD flags );
 SOCKET puppet_open_w( struct puppet *puppet, const WSAPROTOCOL_INFOW *info, DWORD flags );
-#define puppet_send( puppet, s, text ) puppet_send_( puppet, s, text, sizeof(text) - 1 )
+#define puppet_send( puppet, s, text ) puppet_send_( puppet, s, text, sizeof( text ) - 1 )
 int puppet_send_( struct puppet *puppet, SOCKET s, const char *text, int length );
 
 /* Runs this program again: NAME ARGUMENTS; inherits handles. Standard handles are replaced where they are not NULL. */

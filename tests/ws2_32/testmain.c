@@ -17,14 +17,14 @@ WINETEST_LIST
 static const struct
 {
     const char *name;
-    void (*run)( void );
+    void ( *run )( void );
 } tests[] = {
 #define X( name ) { #name, func_##name },
     WINETEST_LIST
 #undef X
 };
 
-#define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))
+#define TEST_COUNT ( sizeof( tests ) / sizeof( tests[0] ) )
 #define MAX_CONTEXTS 16
 
 struct thread_state
@@ -51,9 +51,9 @@ static struct thread_state *state( void )
 {
     struct thread_state *result = TlsGetValue( tls_index );
 
-    if (!result)
+    if ( !result )
     {
-        result = calloc( 1, sizeof(*result) );
+        result = calloc( 1, sizeof( *result ) );
         result->file = "?";
         TlsSetValue( tls_index, result );
     }
@@ -70,14 +70,14 @@ static void report( const char *kind, const char *format, va_list arguments )
     DWORD written;
     unsigned int i;
 
-    if (backslash > name) name = backslash;
+    if ( backslash > name ) name = backslash;
     name = name ? name + 1 : here->file;
     length = snprintf( line, 512, "%s:%d: ", name, here->line );
     length += snprintf( line + length, 64, "%s", kind );
-    for (i = 0; i < here->context_count && i < MAX_CONTEXTS; i++)
+    for ( i = 0; i < here->context_count && i < MAX_CONTEXTS; i++ )
         length += snprintf( line + length, 160, "%s: ", here->contexts[i] );
-    length += vsnprintf( line + length, sizeof(line) - length, format, arguments );
-    if (length >= sizeof(line)) length = sizeof(line) - 1;
+    length += vsnprintf( line + length, sizeof( line ) - length, format, arguments );
+    if ( length >= sizeof( line ) ) length = sizeof( line ) - 1;
     WriteFile( GetStdHandle( STD_OUTPUT_HANDLE ), line, length, &written, NULL );
 }
 
@@ -90,20 +90,19 @@ static void print( const char *format, ... )
     int length;
 
     va_start( arguments, format );
-    length = vsnprintf( line, sizeof(line), format, arguments );
+    length = vsnprintf( line, sizeof( line ), format, arguments );
     va_end( arguments );
     WriteFile( GetStdHandle( STD_OUTPUT_HANDLE ), line, length, &written, NULL );
 }
 
 /* Every function here keeps the last error: a check between a call and the look at its error changes nothing. */
 #define REPORT( kind, format ) \
-    do \
-    { \
+    do { \
         va_list arguments_; \
         va_start( arguments_, format ); \
         report( kind, format, arguments_ ); \
         va_end( arguments_ ); \
-    } while (0)
+    } while ( 0 )
 
 void winetest_set_location( const char *file, int line )
 {
@@ -119,23 +118,23 @@ int winetest_ok( int condition, const char *format, ... )
 {
     DWORD error = GetLastError();
 
-    if (state()->todo_level)
+    if ( state()->todo_level )
     {
-        if (condition)
+        if ( condition )
         {
             REPORT( "Test succeeded inside todo block: ", format );
             InterlockedIncrement( &todo_failures );
         }
         else
         {
-            if (winetest_debug > 0) REPORT( "Test marked todo: ", format );
+            if ( winetest_debug > 0 ) REPORT( "Test marked todo: ", format );
             InterlockedIncrement( &todo_successes );
         }
         condition = !condition;
     }
-    else if (condition)
+    else if ( condition )
     {
-        if (winetest_debug > 1) REPORT( "Test succeeded: ", format );
+        if ( winetest_debug > 1 ) REPORT( "Test succeeded: ", format );
         InterlockedIncrement( &successes );
     }
     else
@@ -161,7 +160,7 @@ void winetest_win_skip( const char *format, ... )
 {
     DWORD error = GetLastError();
 
-    if (winetest_is_wine())
+    if ( winetest_is_wine() )
     {
         REPORT( "Test failed: ", format );
         InterlockedIncrement( &failures );
@@ -178,7 +177,7 @@ void winetest_trace( const char *format, ... )
 {
     DWORD error = GetLastError();
 
-    if (winetest_debug > 0) REPORT( "", format );
+    if ( winetest_debug > 0 ) REPORT( "", format );
     SetLastError( error );
 }
 
@@ -188,10 +187,10 @@ void winetest_push_context( const char *format, ... )
     struct thread_state *here = state();
     va_list arguments;
 
-    if (here->context_count < MAX_CONTEXTS)
+    if ( here->context_count < MAX_CONTEXTS )
     {
         va_start( arguments, format );
-        vsnprintf( here->contexts[here->context_count], sizeof(here->contexts[0]), format, arguments );
+        vsnprintf( here->contexts[here->context_count], sizeof( here->contexts[0] ), format, arguments );
         va_end( arguments );
     }
     here->context_count++;
@@ -202,7 +201,7 @@ void winetest_pop_context( void )
 {
     struct thread_state *here = state();
 
-    if (here->context_count) here->context_count--;
+    if ( here->context_count ) here->context_count--;
 }
 
 void winetest_start_todo( int is_todo )
@@ -210,7 +209,7 @@ void winetest_start_todo( int is_todo )
     DWORD error = GetLastError();
     struct thread_state *here = state();
 
-    here->todo_level = (here->todo_level << 1) | (is_todo != 0);
+    here->todo_level = ( here->todo_level << 1 ) | ( is_todo != 0 );
     here->todo_depth++;
     here->todo_loop = 1;
     SetLastError( error );
@@ -237,10 +236,7 @@ void winetest_end_todo( void )
     SetLastError( error );
 }
 
-int winetest_broken( int condition )
-{
-    return !winetest_is_wine() && condition;
-}
+int winetest_broken( int condition ) { return !winetest_is_wine() && condition; }
 
 int winetest_get_mainargs( char ***argv )
 {
@@ -253,14 +249,14 @@ void winetest_wait_child_process( HANDLE process )
     DWORD code = 0;
 
     winetest_set_location( __FILE__, __LINE__ );
-    if (!winetest_ok( WaitForSingleObject( process, 60000 ) == WAIT_OBJECT_0, "child process did not end\n" ))
+    if ( !winetest_ok( WaitForSingleObject( process, 60000 ) == WAIT_OBJECT_0, "child process did not end\n" ) )
     {
         TerminateProcess( process, 1 );
         return;
     }
     GetExitCodeProcess( process, &code );
-    if (code > 255) winetest_ok( 0, "child process crashed with %#lx\n", code );
-    else if (code)
+    if ( code > 255 ) winetest_ok( 0, "child process crashed with %#lx\n", code );
+    else if ( code )
     {
         print( "%s: %lu failures in child process\n", current_test, code );
         InterlockedExchangeAdd( &failures, code );
@@ -281,7 +277,7 @@ static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
     print( "%s:%d: this is the last test seen before the exception\n%s: Unhandled exception: %08lx at %p\n", here->file,
            here->line, current_test, pointers->ExceptionRecord->ExceptionCode,
            pointers->ExceptionRecord->ExceptionAddress );
-    if (main_argc == 2) print_summary();
+    if ( main_argc == 2 ) print_summary();
     TerminateProcess( GetCurrentProcess(), pointers->ExceptionRecord->ExceptionCode );
     return EXCEPTION_CONTINUE_SEARCH;
 }
@@ -293,11 +289,11 @@ static DWORD CALLBACK watchdog( void *argument )
     unsigned int limit = 100;
     char value[16];
 
-    if (GetEnvironmentVariableA( "WINETEST_SECONDS", value, sizeof(value) )) limit = atoi( value );
+    if ( GetEnvironmentVariableA( "WINETEST_SECONDS", value, sizeof( value ) ) ) limit = atoi( value );
     Sleep( limit * 1000 );
     InterlockedIncrement( &failures );
     print( "%s: no end after %u s\n", current_test, limit );
-    if (main_argc == 2) print_summary();
+    if ( main_argc == 2 ) print_summary();
     TerminateProcess( GetCurrentProcess(), 255 );
     return 0;
 }
@@ -307,7 +303,7 @@ static int list_tests( FILE *file )
     unsigned int i;
 
     fprintf( file, "Valid test names:\n" );
-    for (i = 0; i < TEST_COUNT; i++) fprintf( file, "    %s\n", tests[i].name );
+    for ( i = 0; i < TEST_COUNT; i++ ) fprintf( file, "    %s\n", tests[i].name );
     return file == stderr;
 }
 
@@ -316,8 +312,8 @@ static int run_test( const char *name )
     LONG failed;
     unsigned int i;
 
-    for (i = 0; i < TEST_COUNT && strcmp( tests[i].name, name ); i++) continue;
-    if (i == TEST_COUNT)
+    for ( i = 0; i < TEST_COUNT && strcmp( tests[i].name, name ); i++ ) continue;
+    if ( i == TEST_COUNT )
     {
         fprintf( stderr, "%s: no such test.\n", name );
         return list_tests( stderr );
@@ -327,7 +323,7 @@ static int run_test( const char *name )
 
     failed = failures + todo_failures;
     /* a child has no summary of its own: its exit status carries its failures to the parent */
-    if (main_argc == 2) print_summary();
+    if ( main_argc == 2 ) print_summary();
     return failed < 255 ? failed : 255;
 }
 
@@ -339,12 +335,13 @@ int main( int argc, char **argv )
     main_argv = argv;
     tls_index = TlsAlloc();
     setvbuf( stdout, NULL, _IONBF, 0 );
-    if (GetEnvironmentVariableA( "WINETEST_DEBUG", buffer, sizeof(buffer) )) winetest_debug = atoi( buffer );
-    if (GetEnvironmentVariableA( "WINETEST_INTERACTIVE", buffer, sizeof(buffer) )) winetest_interactive = atoi( buffer );
-    if (GetProcAddress( GetModuleHandleA( "ntdll.dll" ), "wine_get_version" )) winetest_platform = "wine";
+    if ( GetEnvironmentVariableA( "WINETEST_DEBUG", buffer, sizeof( buffer ) ) ) winetest_debug = atoi( buffer );
+    if ( GetEnvironmentVariableA( "WINETEST_INTERACTIVE", buffer, sizeof( buffer ) ) )
+        winetest_interactive = atoi( buffer );
+    if ( GetProcAddress( GetModuleHandleA( "ntdll.dll" ), "wine_get_version" ) ) winetest_platform = "wine";
     SetErrorMode( SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX );
     SetUnhandledExceptionFilter( crashed );
-    if (argc < 2) return list_tests( stdout );
+    if ( argc < 2 ) return list_tests( stdout );
     CloseHandle( CreateThread( NULL, 0, watchdog, NULL, 0, NULL ) );
     return run_test( argv[1] );
 }

@@ -20,7 +20,7 @@ static BOOL change_thunk( const char *name )
     unsigned char *thunk = (unsigned char *)(UINT_PTR)GetProcAddress( GetModuleHandleA( "ntdll.dll" ), name );
     DWORD before;
 
-    if (!thunk || memcmp( thunk, "\x4c\x8b\xd1\xb8", 4 ) || memcmp( thunk + 21, "\xeb\x01\xc3", 3 )) return FALSE;
+    if ( !thunk || memcmp( thunk, "\x4c\x8b\xd1\xb8", 4 ) || memcmp( thunk + 21, "\xeb\x01\xc3", 3 ) ) return FALSE;
     VirtualProtect( thunk, 32, PAGE_EXECUTE_READWRITE, &before );
     thunk[23] = 0xcc;
     VirtualProtect( thunk, 32, before, &before );
@@ -45,9 +45,9 @@ static void test_blocking( void )
     poll.fd = server;
     check_result( WSAPoll( &poll, 1, 5000 ), 1 );
     ok( poll.revents == POLLRDNORM, "events %#x\n", poll.revents );
-    check_result( recv( server, data, sizeof(data), 0 ), 1 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 1 );
     set_receive_timeout( server, 100 );
-    check_fails( recv( server, data, sizeof(data), 0 ), WSAETIMEDOUT );
+    check_fails( recv( server, data, sizeof( data ), 0 ), WSAETIMEDOUT );
     check_ok( closesocket( client ) );
     check_eof( server );
     check_ok( closesocket( server ) );
@@ -60,7 +60,7 @@ static void test_events( void )
     SOCKET client, server;
     OVERLAPPED ov = { 0 };
     char data[8];
-    WSABUF buffer = { sizeof(data), data };
+    WSABUF buffer = { sizeof( data ), data };
     DWORD size, flags = 0;
 
     tcp_pair( &client, &server );
@@ -69,7 +69,7 @@ static void test_events( void )
     ok( !WSAWaitForMultipleEvents( 1, &event, FALSE, 5000, FALSE ), "the event is not set\n" );
     check_ok( WSAEnumNetworkEvents( server, event, &events ) );
     ok( events.lNetworkEvents == FD_READ, "events %#lx\n", events.lNetworkEvents );
-    check_result( recv( server, data, sizeof(data), 0 ), 1 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 1 );
     check_ok( WSAEventSelect( server, NULL, 0 ) );
     set_nonblocking( server, FALSE );
 
@@ -111,7 +111,7 @@ START_TEST( thunks )
     /* not in the child that gets a socket: it stands for other programs */
     BOOL changed = winetest_get_mainargs( &argv ) == 2 && change_thunk( "NtCancelIoFileEx" );
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     trace( "%s\n", changed ? "a thunk was changed" : "nothing was changed" );
     test_blocking();
     test_events();

@@ -14,11 +14,11 @@ static HANDLE make_file( void )
     HANDLE file;
     DWORD done;
 
-    GetTempPathA( sizeof(directory), directory );
+    GetTempPathA( sizeof( directory ), directory );
     GetTempFileNameA( directory, "tmf", 0, name );
     file = CreateFileA( name, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL );
     ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
-    for (size_t i = 0; i < FILE_SIZE_; i++) data[i] = byte_at( i );
+    for ( size_t i = 0; i < FILE_SIZE_; i++ ) data[i] = byte_at( i );
     ok( WriteFile( file, data, FILE_SIZE_, &done, NULL ) && done == FILE_SIZE_, "wrote %lu\n", done );
     SetFilePointer( file, 0, NULL, FILE_BEGIN );
     free( data );
@@ -40,8 +40,8 @@ static DWORD WINAPI read_all( void *arg )
     char data[0x4000];
     int n;
 
-    while ((n = recv( reader->s, data, sizeof(data), 0 )) > 0)
-        for (int i = 0; i < n; i++, reader->got++)
+    while ( ( n = recv( reader->s, data, sizeof( data ), 0 ) ) > 0 )
+        for ( int i = 0; i < n; i++, reader->got++ )
         {
             size_t at = reader->got;
             char expected = at < head                  ? reader->head[at]
@@ -58,8 +58,9 @@ static const struct
     DWORD offset, size;
     BOOL file, overlapped;
 } sends[] = {
-    { "", "", 0, 0, TRUE, TRUE },       { "", "", 0, 0, TRUE, FALSE },         { "head", "tail", 0, 0, TRUE, TRUE },
-    { "head", "", 100, 50000, TRUE, TRUE }, { "", "tail", 0x12345, 0, TRUE, TRUE }, { "head", "tail", 77, 1, TRUE, FALSE },
+    { "", "", 0, 0, TRUE, TRUE },           { "", "", 0, 0, TRUE, FALSE },
+    { "head", "tail", 0, 0, TRUE, TRUE },   { "head", "", 100, 50000, TRUE, TRUE },
+    { "", "tail", 0x12345, 0, TRUE, TRUE }, { "head", "tail", 77, 1, TRUE, FALSE },
     { "head", "tail", 0, 0, FALSE, TRUE },
 };
 
@@ -67,7 +68,7 @@ static void test_transmit_file( void )
 {
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), file = make_file(), thread;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE( sends ); i++)
+    for ( unsigned int i = 0; i < ARRAY_SIZE( sends ); i++ )
     {
         TRANSMIT_FILE_BUFFERS buffers = { (char *)sends[i].head, (DWORD)strlen( sends[i].head ), (char *)sends[i].tail,
                                           (DWORD)strlen( sends[i].tail ) };
@@ -87,7 +88,7 @@ static void test_transmit_file( void )
         SetFilePointer( file, sends[i].overlapped ? 0 : sends[i].offset, NULL, FILE_BEGIN );
         done = transmit_file( client, sends[i].file ? file : NULL, sends[i].size, 0, sends[i].overlapped ? &ov : NULL,
                               &buffers, 0 );
-        if (sends[i].overlapped)
+        if ( sends[i].overlapped )
         {
             ok( done || WSAGetLastError() == ERROR_IO_PENDING, "error %d\n", WSAGetLastError() );
             ok( !WaitForSingleObject( event, 10000 ), "not ended\n" );
@@ -123,7 +124,7 @@ static void test_disconnect( void )
 
     tcp_pair( &client, &server );
     check_result( transmit_file( client, NULL, 0, 0, NULL, &buffers, TF_DISCONNECT ), TRUE );
-    check_result( recv( server, data, sizeof(data), 0 ), 3 );
+    check_result( recv( server, data, sizeof( data ), 0 ), 3 );
     check_eof( server );
     closesocket( client );
     closesocket( server );
@@ -138,7 +139,7 @@ static void test_transmit_packets( void )
     SOCKET client, server;
     BOOL done;
 
-    memset( elements, 0, sizeof(elements) );
+    memset( elements, 0, sizeof( elements ) );
     elements[0].dwElFlags = TP_ELEMENT_MEMORY;
     elements[0].cLength = 3;
     elements[0].pBuffer = (char *)"one";
@@ -155,7 +156,8 @@ static void test_transmit_packets( void )
     done = transmit_packets( client, elements, 3, 0, &ov, 0 );
     ok( done || WSAGetLastError() == ERROR_IO_PENDING, "error %d\n", WSAGetLastError() );
     ok( !WaitForSingleObject( event, 10000 ), "not ended\n" );
-    ok( !ov.Internal && ov.InternalHigh == 100008, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
+    ok( !ov.Internal && ov.InternalHigh == 100008, "status %#lx, size %lu\n", (DWORD)ov.Internal,
+        (DWORD)ov.InternalHigh );
     closesocket( client );
     ok( !WaitForSingleObject( thread, 10000 ), "no end of stream\n" );
     ok( reader.got == 100008 && !reader.wrong, "%zu bytes, %zu wrong\n", reader.got, reader.wrong );
@@ -171,18 +173,18 @@ START_TEST( transmitfile )
     SOCKET s;
     DWORD size;
 
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &file_guid, sizeof(file_guid), &transmit_file,
-                        sizeof(transmit_file), &size, NULL, NULL ) );
-    if (transmit_file)
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &file_guid, sizeof( file_guid ), &transmit_file,
+                        sizeof( transmit_file ), &size, NULL, NULL ) );
+    if ( transmit_file )
     {
         test_errors();
         test_transmit_file();
         test_disconnect();
     }
-    if (!WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &packets_guid, sizeof(packets_guid), &transmit_packets,
-                   sizeof(transmit_packets), &size, NULL, NULL ))
+    if ( !WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &packets_guid, sizeof( packets_guid ), &transmit_packets,
+                    sizeof( transmit_packets ), &size, NULL, NULL ) )
         test_transmit_packets();
     else ok( 0, "no TransmitPackets, error %d\n", WSAGetLastError() );
     closesocket( s );

@@ -15,7 +15,7 @@ static DWORD CALLBACK send_later( void *argument )
 {
     struct sender *sender = argument;
 
-    for (unsigned int i = 0; i < sender->count; i++)
+    for ( unsigned int i = 0; i < sender->count; i++ )
     {
         Sleep( 200 );
         check_result( send( sender->s, "hello", 5, 0 ), 5 );
@@ -28,7 +28,7 @@ static int receive( SOCKET s, void *memory, ULONG size, OVERLAPPED *ov )
     WSABUF buffer = { size, memory };
     DWORD flags = 0;
 
-    memset( ov, 0, sizeof(*ov) );
+    memset( ov, 0, sizeof( *ov ) );
     return WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL );
 }
 
@@ -45,18 +45,18 @@ static void test_result( BOOL winsock )
     tcp_pair( &client, &server );
     sender.s = client;
     thread = CreateThread( NULL, 0, send_later, &sender, 0, NULL );
-    for (unsigned int i = 0; i < sender.count; i++)
+    for ( unsigned int i = 0; i < sender.count; i++ )
     {
-        memset( data, 0, sizeof(data) );
+        memset( data, 0, sizeof( data ) );
         begin = GetTickCount();
-        check_fails( receive( server, data, sizeof(data), &ov ), WSA_IO_PENDING );
-        if (!winsock && !i)
+        check_fails( receive( server, data, sizeof( data ), &ov ), WSA_IO_PENDING );
+        if ( !winsock && !i )
         {
             ok( WaitForSingleObject( (HANDLE)server, 50 ) == WAIT_TIMEOUT, "the handle is signalled\n" );
             check_error( GetOverlappedResult( (HANDLE)server, &ov, &size, FALSE ), FALSE, ERROR_IO_INCOMPLETE );
         }
         size = 0;
-        if (winsock) check_result( WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags ), TRUE );
+        if ( winsock ) check_result( WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags ), TRUE );
         else check_result( GetOverlappedResult( (HANDLE)server, &ov, &size, TRUE ), TRUE );
         ok( GetTickCount() - begin >= 100, "done after %lu ms\n", GetTickCount() - begin );
         ok( size == 5 && !memcmp( data, "hello", 5 ), "%lu bytes, %.5s\n", size, data );
@@ -65,7 +65,7 @@ static void test_result( BOOL winsock )
     handles[0] = (HANDLE)server;
     handles[1] = CreateEventW( NULL, TRUE, TRUE, NULL );
     check_result( WaitForMultipleObjects( 2, handles, TRUE, 5000 ), 0 );
-    check_fails( receive( server, data, sizeof(data), &ov ), WSA_IO_PENDING );
+    check_fails( receive( server, data, sizeof( data ), &ov ), WSA_IO_PENDING );
     check_result( WaitForMultipleObjects( 2, handles, TRUE, 50 ), WAIT_TIMEOUT );
     check_result( WaitForMultipleObjects( 2, handles, FALSE, 50 ), 1 );
     ok( CancelIoEx( (HANDLE)server, &ov ), "CancelIoEx failed, error %lu\n", GetLastError() );
@@ -77,14 +77,15 @@ static void test_result( BOOL winsock )
     /* what was there at once leaves it signalled */
     check_result( send( client, "again", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
-    check_ok( receive( server, data, sizeof(data), &ov ) );
+    check_ok( receive( server, data, sizeof( data ), &ov ) );
     ok( !WaitForSingleObject( (HANDLE)server, 5000 ), "the handle is not signalled\n" );
 
     /* cancelling signals it */
-    check_fails( receive( server, data, sizeof(data), &ov ), WSA_IO_PENDING );
+    check_fails( receive( server, data, sizeof( data ), &ov ), WSA_IO_PENDING );
     ok( CancelIoEx( (HANDLE)server, &ov ), "CancelIoEx failed, error %lu\n", GetLastError() );
     check_error( winsock ? WSAGetOverlappedResult( server, &ov, &size, TRUE, &flags )
-                         : GetOverlappedResult( (HANDLE)server, &ov, &size, TRUE ), FALSE, WSA_OPERATION_ABORTED );
+                         : GetOverlappedResult( (HANDLE)server, &ov, &size, TRUE ),
+                 FALSE, WSA_OPERATION_ABORTED );
     closesocket( client );
     closesocket( server );
     winetest_pop_context();
@@ -123,16 +124,18 @@ static DWORD CALLBACK block( void *argument )
     FD_ZERO( &set );
     FD_SET( blocked->s, &set );
     WSASetLastError( ERROR_UNTOUCHED );
-    switch (blocked->call)
+    switch ( blocked->call )
     {
     case CALL_RECV: blocked->result = recv( blocked->s, data, 1, 0 ); break;
     case CALL_WSARECV: blocked->result = WSARecv( blocked->s, &buffer, 1, &done, &flags, NULL, NULL ); break;
     case CALL_ACCEPT: blocked->result = (LONGLONG)accept( blocked->s, NULL, NULL ); break;
-    case CALL_SEND: while ((blocked->result = send( blocked->s, data, sizeof(data), 0 )) > 0) continue; break;
+    case CALL_SEND:
+        while ( ( blocked->result = send( blocked->s, data, sizeof( data ), 0 ) ) > 0 ) continue;
+        break;
     case CALL_READ_FILE: blocked->result = ReadFile( (HANDLE)blocked->s, data, 1, &done, NULL ) ? 0 : -1; break;
     case CALL_SELECT: blocked->result = select( 0, &set, NULL, NULL, NULL ); break;
     case CALL_CONNECT:
-        blocked->result = connect( blocked->s, &blocked->address.any, sizeof(blocked->address.v4) );
+        blocked->result = connect( blocked->s, &blocked->address.any, sizeof( blocked->address.v4 ) );
         break;
     case CALL_COUNT: break;
     }
@@ -150,7 +153,7 @@ static void test_cancel( enum blocking_call call )
     winetest_push_context( "%s", names[call] );
     tcp_pair_with( call == CALL_READ_FILE ? 0 : WSA_FLAG_OVERLAPPED, &client, &server );
     set_receive_timeout( server, 0 );
-    if (call == CALL_ACCEPT) listener = tcp_listener( AF_INET, &address );
+    if ( call == CALL_ACCEPT ) listener = tcp_listener( AF_INET, &address );
     blocked.s = call == CALL_ACCEPT ? listener : server;
     thread = CreateThread( NULL, 0, block, &blocked, 0, NULL );
     /* into the middle of a long wait */
@@ -164,10 +167,10 @@ static void test_cancel( enum blocking_call call )
     check_error( CancelSynchronousIo( thread ), FALSE, ERROR_NOT_FOUND );
     CloseHandle( thread );
     /* and the socket is as good as before */
-    if (call != CALL_ACCEPT && call != CALL_SEND) check_flow( client, server );
+    if ( call != CALL_ACCEPT && call != CALL_SEND ) check_flow( client, server );
     closesocket( client );
     closesocket( server );
-    if (listener != INVALID_SOCKET) closesocket( listener );
+    if ( listener != INVALID_SOCKET ) closesocket( listener );
     winetest_pop_context();
 }
 
@@ -184,14 +187,14 @@ static void test_connect( BOOL closes )
 
     winetest_push_context( "connect, closes %d", closes );
     check_ok( listen( listener, 1 ) );
-    for (BOOL room = TRUE; room && count < FILLERS; count++)
+    for ( BOOL room = TRUE; room && count < FILLERS; count++ )
     {
         struct timeval timeout = { 0, 300000 };
         fd_set write;
 
         fillers[count] = socket( AF_INET, SOCK_STREAM, 0 );
         set_nonblocking( fillers[count], TRUE );
-        check_fails( connect( fillers[count], &blocked.address.any, sizeof(blocked.address.v4) ), WSAEWOULDBLOCK );
+        check_fails( connect( fillers[count], &blocked.address.any, sizeof( blocked.address.v4 ) ), WSAEWOULDBLOCK );
         FD_ZERO( &write );
         FD_SET( fillers[count], &write );
         room = select( 0, NULL, &write, NULL, &timeout ) == 1;
@@ -199,21 +202,21 @@ static void test_connect( BOOL closes )
     ok( count < FILLERS, "%u connections that nobody accepts\n", count );
     blocked.s = socket( AF_INET, SOCK_STREAM, 0 );
     thread = CreateThread( NULL, 0, block, &blocked, 0, NULL );
-    if (WaitForSingleObject( thread, 500 ) == WAIT_TIMEOUT)
+    if ( WaitForSingleObject( thread, 500 ) == WAIT_TIMEOUT )
     {
-        if (closes) check_ok( closesocket( blocked.s ) );
+        if ( closes ) check_ok( closesocket( blocked.s ) );
         else check_result( CancelSynchronousIo( thread ), TRUE );
         ok( !WaitForSingleObject( thread, 5000 ), "still blocked\n" );
-        if (closes)
-            ok( blocked.error == WSAEINTR || blocked.error == WSAECONNABORTED || blocked.error == WSAENOTSOCK, "error %lu\n",
-                blocked.error );
+        if ( closes )
+            ok( blocked.error == WSAEINTR || blocked.error == WSAECONNABORTED || blocked.error == WSAENOTSOCK,
+                "error %lu\n", blocked.error );
         else ok( blocked.error == WSA_OPERATION_ABORTED, "error %lu\n", blocked.error );
     }
     else ok( blocked.error == WSAECONNREFUSED || blocked.error == WSAETIMEDOUT, "error %lu\n", blocked.error );
     ok( blocked.result == -1, "result %lld\n", blocked.result );
     CloseHandle( thread );
-    if (!closes) closesocket( blocked.s );
-    while (count--) closesocket( fillers[count] );
+    if ( !closes ) closesocket( blocked.s );
+    while ( count-- ) closesocket( fillers[count] );
     closesocket( listener );
     winetest_pop_context();
 }
@@ -225,9 +228,9 @@ static DWORD CALLBACK receive_always( void *argument )
 {
     char byte;
 
-    while (!stop)
+    while ( !stop )
     {
-        if (recv( *(SOCKET *)argument, &byte, 1, 0 ) < 0)
+        if ( recv( *(SOCKET *)argument, &byte, 1, 0 ) < 0 )
         {
             ok( WSAGetLastError() == WSA_OPERATION_ABORTED, "error %d\n", WSAGetLastError() );
             InterlockedIncrement( &aborted );
@@ -247,15 +250,15 @@ static void test_cancel_always( void )
     tcp_pair( &client, &server );
     set_receive_timeout( server, 0 );
     thread = CreateThread( NULL, 0, receive_always, &server, 0, NULL );
-    for (unsigned int i = 0; i < 50; i++)
+    for ( unsigned int i = 0; i < 50; i++ )
     {
         LONG before = aborted;
         DWORD begin = GetTickCount();
 
         Sleep( i % 7 * 5 );
-        while (!CancelSynchronousIo( thread ) && GetTickCount() - begin < 5000) Sleep( 1 );
+        while ( !CancelSynchronousIo( thread ) && GetTickCount() - begin < 5000 ) Sleep( 1 );
         cancelled++;
-        while (aborted == before && GetTickCount() - begin < 5000) Sleep( 0 );
+        while ( aborted == before && GetTickCount() - begin < 5000 ) Sleep( 0 );
         ok( aborted == before + 1, "%ld calls ended by one cancel\n", aborted - before );
     }
     stop = TRUE;
@@ -269,10 +272,10 @@ static void test_cancel_always( void )
 
 START_TEST( waits )
 {
-    if (support_begin()) return;
+    if ( support_begin() ) return;
     test_result( FALSE );
     test_result( TRUE );
-    for (enum blocking_call call = 0; call < CALL_CONNECT; call++) test_cancel( call );
+    for ( enum blocking_call call = 0; call < CALL_CONNECT; call++ ) test_cancel( call );
     test_connect( FALSE );
     test_connect( TRUE );
     test_cancel_always();

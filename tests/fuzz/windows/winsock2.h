@@ -13,7 +13,7 @@
 #define NTAPI
 #define TRUE 1
 #define FALSE 0
-#define ARRAYSIZE( array ) ( sizeof(array) / sizeof(( array )[0]) )
+#define ARRAYSIZE( array ) ( sizeof( array ) / sizeof( ( array )[0] ) )
 #define FIELD_OFFSET( type, field ) ( (LONG)offsetof( type, field ) )
 
 typedef int BOOL, INT, *LPINT;
@@ -57,7 +57,7 @@ typedef struct
     } name, *LP##name
 PROTOCOL_INFO( WSAPROTOCOL_INFOA, CHAR );
 PROTOCOL_INFO( WSAPROTOCOL_INFOW, WCHAR );
-_Static_assert( sizeof(WSAPROTOCOL_INFOA) == 372 && sizeof(WSAPROTOCOL_INFOW) == 628, "as on Windows" );
+_Static_assert( sizeof( WSAPROTOCOL_INFOA ) == 372 && sizeof( WSAPROTOCOL_INFOW ) == 628, "as on Windows" );
 
 /* named in headers, not used by the sources under fuzzing */
 #define FD_MAX_EVENTS 10
@@ -107,12 +107,13 @@ typedef void ( *LPWSAOVERLAPPED_COMPLETION_ROUTINE )( DWORD, DWORD, OVERLAPPED *
 #define socket fuzz_socket
 
 void SetLastError( DWORD error );
-int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, char *text, int size, const char *fallback,
-                         BOOL *used );
+int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, char *text, int size,
+                         const char *fallback, BOOL *used );
 HANDLE OpenProcess( DWORD access, BOOL inherit, DWORD pid );
 DWORD WaitForSingleObject( HANDLE handle, DWORD timeout );
 HANDLE GetCurrentProcess( void );
-BOOL DuplicateHandle( HANDLE from, HANDLE source, HANDLE to, HANDLE *target, DWORD access, BOOL inherit, DWORD options );
+BOOL DuplicateHandle( HANDLE from, HANDLE source, HANDLE to, HANDLE *target, DWORD access, BOOL inherit,
+                      DWORD options );
 BOOL CloseHandle( HANDLE handle );
 
 /* what the sources export */

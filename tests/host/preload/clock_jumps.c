@@ -17,7 +17,7 @@ int clock_gettime( clockid_t clock, struct timespec *now )
 {
     const int result = syscall( SYS_clock_gettime, clock, now );
 
-    if (!result && ( clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE )) now->tv_sec += jump();
+    if ( !result && ( clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ) ) now->tv_sec += jump();
     return result;
 }
 
@@ -25,7 +25,7 @@ int gettimeofday( struct timeval *now, void *zone )
 {
     const int result = syscall( SYS_gettimeofday, now, zone );
 
-    if (!result) now->tv_sec += jump();
+    if ( !result ) now->tv_sec += jump();
     return result;
 }
 
@@ -34,6 +34,6 @@ time_t time( time_t *result )
     struct timespec now;
 
     clock_gettime( CLOCK_REALTIME, &now );
-    if (result) *result = now.tv_sec;
+    if ( result ) *result = now.tv_sec;
     return now.tv_sec;
 }
