@@ -1,6 +1,6 @@
 /*
  * ws2server: owns the socket table of one user and prefix. Started by the first process that needs it (see
- * dlls/ws2host/connection.c), with the server directory as its argument; leaves when nobody has needed it for a while.
+ * dlls/ws2host/client/connection.c), with the server directory as its argument; leaves when nobody has needed it for a while.
  *
  * The start-up process ends only when the server listens, or has found that another one does: the process that started
  * it can connect at once. The lock on the lock file is what makes a server the only one of its directory.

@@ -157,7 +157,7 @@ uint64_t guess_wrong( uint32_t windows_pid );
 /* --- clients.c: processes and their connections */
 #define CLIENT_HOLDERS 0x40000u      /* descriptors of shared sockets */
 #define CLIENT_ENDED PROCESS_TICKETS /* tickets that it has not been told of */
-#define CLIENT_SPENT 256u            /* what a client keeps, dlls/ws2host/tickets.c */
+#define CLIENT_SPENT 256u            /* what a client keeps, dlls/ws2host/client/tickets.c */
 
 struct client
 {

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "connection.h"
+#include "client/connection.h"
 
 extern char **environ;
 

@@ -1,5 +1,5 @@
 /*
- * ioctlsocket and WSAIoctl. The host half carries the codes out (dlls/ws2host/ioctl.c); function pointers are answered
+ * ioctlsocket and WSAIoctl. The host half carries the codes out (dlls/ws2host/options/ioctl.c); function pointers are answered
  * here, and so is what an OVERLAPPED changes.
  *
  * Windows has two families of codes. Those handled in the DLL answer at once, with or without an OVERLAPPED, and a

@@ -3,7 +3,7 @@
  *
  * A program names such a socket by a Windows path, relative or not, in UTF-8; the host half gets it with the host's name of
  * that path, which only the loader can tell. Names without a path (none at all, or one that begins with a NUL) go as they
- * are. What comes back from the host half is the program's path again (dlls/ws2host/local.h).
+ * are. What comes back from the host half is the program's path again (dlls/ws2host/sockets/local.h).
  */
 #include "local_addresses.h"
 #include "nt_codes.h"

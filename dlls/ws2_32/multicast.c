@@ -1,6 +1,6 @@
 /*
  * WSAJoinLeaf, on datagram sockets: joining a multicast group. IP's groups have no root, so the socket given is itself
- * the leaf that is returned. Groups can be joined by options too (dlls/ws2host/multicast.c), which this comes down to.
+ * the leaf that is returned. Groups can be joined by options too (dlls/ws2host/options/multicast.c), which this comes down to.
  */
 #include "ws2_32_private.h"
 

@@ -1,7 +1,7 @@
 /*
  * ProcessSocketNotifications: readiness of sockets through a completion port.
  *
- * The host half keeps the registrations and decides what is due (dlls/ws2host/notify.c); here the packets are queued to
+ * The host half keeps the registrations and decides what is due (dlls/ws2host/events/notify.c); here the packets are queued to
  * the ports, under a lock, so that a registration's last packet is the one that tells of its end. A level that is told of
  * again and again is told of when its last packet has been taken: the function itself knows that for the packets that
  * it hands out; for ports that the program reads by other functions the I/O thread looks whether they are empty.

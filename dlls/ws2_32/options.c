@@ -1,5 +1,5 @@
 /*
- * getsockopt and setsockopt. The host half carries out what belongs to a socket (dlls/ws2host/options.c); here stand the
+ * getsockopt and setsockopt. The host half carries out what belongs to a socket (dlls/ws2host/options/options.c); here stand the
  * three options that it cannot answer: SO_OPENTYPE is of the calling thread and needs no socket, SO_PROTOCOL_INFO comes
  * from the catalogue, and SO_BSP_STATE holds pointers.
  */

@@ -21,9 +21,9 @@
 #include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "connection.h"
-#include "operation.h"
-#include "transfer.h"
+#include "client/connection.h"
+#include "operations/operation.h"
+#include "sockets/transfer.h"
 
 #define HANDLES 12
 #define BLOCKS 16u /* that the server leases in all */

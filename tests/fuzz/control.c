@@ -10,8 +10,8 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include "control.h"
-#include "option.h"
+#include "sockets/control.h"
+#include "options/option.h"
 
 #define RECEIVED 0x80
 #define HOST_ROOM 1024

@@ -11,8 +11,8 @@
 #include <pthread.h>
 #include <sys/uio.h>
 #include "harness.h"
-#include "operation.h"
-#include "transfer.h"
+#include "operations/operation.h"
+#include "sockets/transfer.h"
 
 #define PID 0x20
 #define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */

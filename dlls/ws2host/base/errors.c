@@ -1,0 +1,65 @@
+/* errno values as Winsock codes. */
+#include <errno.h>
+#include "base/unix_private.h"
+
+static const struct
+{
+    int error;
+    int32_t code;
+} codes[] = {
+    { EINTR, WSAEINTR },
+    { EBADF, WSAENOTSOCK },
+    { EACCES, WSAEACCES },
+    { EPERM, WSAEACCES },
+    { EFAULT, WSAEFAULT },
+    { EINVAL, WSAEINVAL },
+    { EMFILE, WSAEMFILE },
+    { ENFILE, WSAEMFILE },
+    { EAGAIN, WSAEWOULDBLOCK },
+    { EINPROGRESS, WSAEWOULDBLOCK },
+    { EALREADY, WSAEALREADY },
+    { ENOTSOCK, WSAENOTSOCK },
+    { EDESTADDRREQ, WSAENOTCONN },
+    { EMSGSIZE, WSAEMSGSIZE },
+    { EPROTOTYPE, WSAEPROTOTYPE },
+    { ENOPROTOOPT, WSAENOPROTOOPT },
+    { EPROTONOSUPPORT, WSAEPROTONOSUPPORT },
+    { ESOCKTNOSUPPORT, WSAESOCKTNOSUPPORT },
+    { EOPNOTSUPP, WSAEOPNOTSUPP },
+    { EPFNOSUPPORT, WSAEPFNOSUPPORT },
+    { EAFNOSUPPORT, WSAEAFNOSUPPORT },
+    { EADDRINUSE, WSAEADDRINUSE },
+    { EADDRNOTAVAIL, WSAEADDRNOTAVAIL },
+    { ENODEV, WSAEADDRNOTAVAIL },
+    { ENXIO, WSAEADDRNOTAVAIL },
+    { ENETDOWN, WSAENETDOWN },
+    { ENETUNREACH, WSAENETUNREACH },
+    { ENETRESET, WSAENETRESET },
+    { ECONNABORTED, WSAECONNABORTED },
+    { EPIPE, WSAESHUTDOWN },
+    { ECONNRESET, WSAECONNRESET },
+    { ENOBUFS, WSAENOBUFS },
+    { ENOMEM, WSAENOBUFS },
+    { EISCONN, WSAEISCONN },
+    { ENOTCONN, WSAENOTCONN },
+    { ESHUTDOWN, WSAESHUTDOWN },
+    { ETIMEDOUT, WSAETIMEDOUT },
+    { ECONNREFUSED, WSAECONNREFUSED },
+    { ELOOP, WSAELOOP },
+    { ENAMETOOLONG, WSAENAMETOOLONG },
+    { EHOSTDOWN, WSAEHOSTDOWN },
+    { EHOSTUNREACH, WSAEHOSTUNREACH },
+    { ENOTEMPTY, WSAENOTEMPTY },
+    { EUSERS, WSAEUSERS },
+    { EDQUOT, WSAEDQUOT },
+    { ESTALE, WSAESTALE },
+    { EREMOTE, WSAEREMOTE },
+};
+
+int32_t winsock_error( int error )
+{
+    if ( !error ) return 0;
+    for ( unsigned int i = 0; i < sizeof( codes ) / sizeof( codes[0] ); i++ )
+        if ( codes[i].error == error ) return codes[i].code;
+    return WSAENETDOWN;
+}

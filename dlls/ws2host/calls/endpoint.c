@@ -1,0 +1,487 @@
+/* Listening, connecting, accepting, shutting down, and the names of both ends. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "operations/afd_poll.h"
+#include "client/connection.h"
+#include "sockets/connect.h"
+#include "events/events.h"
+#include "sockets/local.h"
+#include "operations/operation.h"
+#include "sockets/transfer.h"
+#include "sockets/socket.h"
+#include "descriptors/wait.h"
+
+static int is_any( const union host_address *address )
+{
+    if ( address->any.sa_family == AF_INET ) return !address->in.sin_addr.s_addr;
+    return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
+}
+
+/* Of several sockets listening at one endpoint the host would choose by turns; on Windows the earliest gets everything. */
+static void prefer_earliest( struct descriptor *d )
+{
+    struct sock_filter first[] = { { BPF_RET | BPF_K, 0, 0, 0 } };
+    const struct sock_fprog program = { 1, first };
+
+    setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof( program ) );
+}
+
+/* Windows binds a socket by itself before it connects or listens; so does the host. */
+NTSTATUS unix_listen( void *args )
+{
+    struct ws2_listen_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t flags;
+    int backlog = params->backlog;
+
+    if ( !d ) return status;
+    flags = descriptor_flags( d );
+    if ( d->slot->type != SOCK_STREAM ) params->error = WSAEOPNOTSUPP;
+    else if ( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING ) ) params->error = WSAEISCONN;
+    else if ( !( flags & WS2_FLAG_BOUND ) ) params->error = WSAEINVAL;
+    else
+    {
+        if ( backlog < 0 ) backlog = backlog == INT32_MIN ? INT32_MAX : -backlog; /* SOMAXCONN_HINT( n ) is -n */
+        params->error = listen( d->fd, backlog < 1 ? 1 : backlog ) < 0 ? winsock_error( errno ) : 0;
+        if ( !params->error )
+        {
+            atomic_store( &d->slot->backlog, backlog );
+            descriptor_set_flags( d, WS2_FLAG_LISTENING );
+            /* not before: the host refuses to listen beside others with a program attached */
+            if ( flags & WS2_FLAG_REUSEADDR ) prefer_earliest( d );
+        }
+    }
+    descriptor_release( d );
+    return 0;
+}
+
+static uint32_t monotonic_seconds( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
+    return now.tv_sec ? now.tv_sec : 1;
+}
+
+void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, monotonic_seconds() ); }
+
+void connect_done( struct descriptor *d )
+{
+    atomic_store( &d->slot->error, 0 );
+    atomic_store( &d->slot->connect_error, 0 );
+    atomic_store( &d->slot->connect_time, monotonic_seconds() );
+    endpoint_remember( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTED );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
+}
+
+/* On Windows a socket whose connect failed is as it was before: bound where it was, free to listen or to connect
+ * elsewhere. The host needs to be told, and gives up a port that it chose itself. */
+static void connect_reset( struct descriptor *d )
+{
+    const struct sockaddr none = { .sa_family = AF_UNSPEC };
+    union host_address address = { 0 };
+    uint16_t port = htons( atomic_load( &d->slot->local_port ) );
+
+    connect( d->fd, &none, sizeof( none ) );
+    if ( !port ) return;
+    if ( d->slot->family == WS_AF_INET6 )
+    {
+        address.in6.sin6_family = AF_INET6;
+        address.in6.sin6_port = port;
+        ws2_slot_address( d->slot, &address.in6.sin6_addr, 16 );
+        bind( d->fd, &address.any, sizeof( address.in6 ) );
+    }
+    else
+    {
+        address.in.sin_family = AF_INET;
+        address.in.sin_port = port;
+        ws2_slot_address( d->slot, &address.in.sin_addr, 4 );
+        bind( d->fd, &address.any, sizeof( address.in ) );
+    }
+}
+
+/* Takes down that a connection has failed: in SO_ERROR too, unless the caller is told directly. */
+static void connect_failed( struct descriptor *d, int32_t error, int told )
+{
+    if ( !told ) atomic_store( &d->slot->error, error );
+    atomic_store( &d->slot->connect_error, error );
+    connect_reset( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    events_look_again( d );
+}
+
+/* Several may come here for one socket, and before connect has reached the host. A socket that is neither connected nor
+ * has an error is still at its beginning, or the one who was told the error, as the host tells it once, is about to take
+ * it down. */
+enum connect_state connect_check( struct descriptor *d )
+{
+    union host_address peer;
+    int error = 0;
+    socklen_t size = sizeof( error );
+    struct pollfd poll_fd = { .fd = d->fd, .events = POLLOUT };
+
+    if ( !( descriptor_flags( d ) & WS2_FLAG_CONNECTING ) )
+        return descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ? CONNECT_FAILED : CONNECT_DONE;
+    if ( poll( &poll_fd, 1, 0 ) <= 0 ) return CONNECT_PENDING;
+    getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
+    size = sizeof( peer );
+    if ( !error && !getpeername( d->fd, &peer.any, &size ) )
+    {
+        connect_done( d );
+        return CONNECT_DONE;
+    }
+    if ( !error ) return CONNECT_PENDING;
+    connect_failed( d, winsock_error( error ), 0 );
+    return CONNECT_FAILED;
+}
+
+static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
+{
+    if ( connect( d->fd, &address->any, size ) < 0 ) return winsock_error( errno );
+    events_connect_begins( d );
+    if ( disconnect )
+    {
+        descriptor_clear_flags( d, WS2_FLAG_CONNECTED );
+        return 0;
+    }
+    endpoint_remember( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTED );
+    events_look_again( d ); /* nothing has arrived that the host would tell of */
+    afd_poll_look( d );
+    return 0;
+}
+
+/* Begins a stream connection: 0, WSAEWOULDBLOCK (under way), or the error. */
+int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size )
+{
+    uint32_t flags = descriptor_flags( d );
+    int result;
+
+    if ( ( flags & WS2_FLAG_LISTENING ) || atomic_load( &d->queues.accepting ) ) return WSAEINVAL;
+    if ( flags & WS2_FLAG_CONNECTED ) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
+    if ( flags & WS2_FLAG_CONNECTING ) return WSAEALREADY;
+    if ( ( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ) )
+        return WSAEADDRNOTAVAIL;
+    if ( ( address->any.sa_family == AF_INET && !address->in.sin_port ) ||
+         ( address->any.sa_family == AF_INET6 && !address->in6.sin6_port ) )
+        return WSAEADDRNOTAVAIL;
+    events_connect_begins( d );
+    descriptor_set_flags( d, WS2_FLAG_CONNECTING );
+    descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
+    /* the host ends a failed attempt, already told of, with the next connect, and begins anew with the one after it */
+    if ( size == LOCAL_NOBODY ) result = -1, errno = ECONNREFUSED;
+    else if ( ( result = connect( d->fd, &address->any, size ) ) < 0 && errno == ECONNABORTED )
+        result = connect( d->fd, &address->any, size );
+    if ( !result )
+    {
+        connect_done( d );
+        events_look_again( d ); /* of a connection that is made at once the host tells nobody */
+        afd_poll_look( d );
+        return 0;
+    }
+    if ( errno == EINPROGRESS )
+    {
+        endpoint_remember( d );
+        return WSAEWOULDBLOCK;
+    }
+    result = errno;
+    /* no such file, and no room in the listener's queue: nobody is there */
+    if ( address->any.sa_family == AF_UNIX && ( result == ENOENT || result == EAGAIN ) ) result = ECONNREFUSED;
+    if ( result == ECONNREFUSED && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
+    {
+        /* the host knows at once; Windows always tells it later */
+        connect_failed( d, WSAECONNREFUSED, 0 );
+        return WSAEWOULDBLOCK;
+    }
+    if ( result == ECONNREFUSED ) connect_failed( d, WSAECONNREFUSED, 1 );
+    else
+    {
+        connect_reset( d );
+        descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
+    }
+    return winsock_error( result );
+}
+
+/* A blocking connect keeps its failure out of SO_ERROR; select's except set shows it all the same. */
+static int32_t blocking_connect_failed( struct descriptor *d ) { return atomic_exchange( &d->slot->error, 0 ); }
+
+NTSTATUS unix_connect( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status = 0;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t family, type;
+    uint16_t given = WS_AF_UNSPEC;
+    int disconnect = 0;
+
+    if ( !d ) return status;
+    family = d->slot->family;
+    type = d->slot->type;
+    if ( params->wait.deadline ) goto wait;
+    descriptor_release( d );
+
+    if ( type != SOCK_STREAM && params->size >= sizeof( given ) )
+    {
+        memcpy( &given, (const void *)(uintptr_t)params->address, sizeof( given ) );
+        disconnect = given == WS_AF_UNSPEC;
+    }
+    if ( disconnect )
+    {
+        memset( &address, 0, sizeof( address ) );
+        address.any.sa_family = AF_UNSPEC;
+        size = sizeof( address.in );
+    }
+    else if ( ( params->error = address_read_peer( family, params->address, params->size, &address, &size ) ) )
+        return 0;
+    if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
+
+    params->error =
+        type == SOCK_STREAM ? connect_begin( d, &address, size ) : datagram_connect( d, &address, size, disconnect );
+    if ( params->error != WSAEWOULDBLOCK || ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
+    {
+        if ( !params->error && type == SOCK_STREAM && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
+            params->error = WSAEWOULDBLOCK; /* as on Windows; it is found writable at once */
+        goto done;
+    }
+wait:
+    for ( ;; )
+    {
+        enum connect_state state = connect_check( d );
+
+        if ( state == CONNECT_DONE )
+        {
+            params->error = 0;
+            break;
+        }
+        if ( state == CONNECT_FAILED )
+        {
+            params->error = blocking_connect_failed( d );
+            if ( !params->error ) params->error = WSAECONNREFUSED;
+            break;
+        }
+        enum wait_result result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), &params->wait );
+        if ( result == WAIT_READY ) continue;
+        status = wait_status( result, &params->error );
+        break;
+    }
+done:
+    descriptor_release( d );
+    return status;
+}
+
+static void inherit( struct descriptor *listener, struct descriptor *accepted )
+{
+    struct ws2_slot *from = listener->slot, *to = accepted->slot;
+
+    to->receive_timeout = atomic_load( &from->receive_timeout );
+    to->send_timeout = atomic_load( &from->send_timeout );
+    to->receive_buffer = atomic_load( &from->receive_buffer );
+    to->send_buffer = atomic_load( &from->send_buffer );
+    to->linger_onoff = atomic_load( &from->linger_onoff );
+    to->linger_seconds = atomic_load( &from->linger_seconds );
+    to->option_set = atomic_load( &from->option_set );
+    to->option_bits = atomic_load( &from->option_bits );
+    to->connect_time = monotonic_seconds();
+    for ( unsigned int i = 0; i < sizeof( to->local_address ) / sizeof( to->local_address[0] ); i++ )
+        to->local_address[i] = atomic_load( &from->local_address[i] );
+    to->local_port = atomic_load( &from->local_port );
+}
+
+#define INHERITED_FLAGS \
+    ( WS2_FLAG_NONBLOCKING | WS2_FLAG_OVERLAPPED | WS2_FLAG_SNDBUF_SET | WS2_FLAG_RCVBUF_SET | WS2_FLAG_REUSEADDR | \
+      WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE | WS2_FLAG_REGISTERED_IO )
+
+/* One of the connections put off: the list is taken as a whole, and what is left of it goes back. */
+struct descriptor *endpoint_take_deferred( struct descriptor *listener )
+{
+    struct descriptor *first, *rest, *last;
+
+    if ( !atomic_load_explicit( &listener->deferred, memory_order_relaxed ) ) return NULL;
+    if ( !( first = atomic_exchange( &listener->deferred, NULL ) ) ) return NULL;
+    if ( !( rest = first->next_deferred ) ) return first;
+    for ( last = rest; last->next_deferred; ) last = last->next_deferred;
+    last->next_deferred = atomic_load( &listener->deferred );
+    while ( !atomic_compare_exchange_weak( &listener->deferred, &last->next_deferred, rest ) ) continue;
+    return first;
+}
+
+NTSTATUS unix_accept_defer( void *args )
+{
+    struct ws2_accept_defer_params *params = args;
+    NTSTATUS status;
+    struct descriptor *listener = descriptor_acquire( params->handle, &status ), *d;
+
+    if ( !listener ) return status;
+    if ( !( d = descriptor_remove( params->accepted ) ) ) params->error = WSAENOTSOCK;
+    else
+    {
+        events_forget( d );
+        d->next_deferred = atomic_load( &listener->deferred );
+        while ( !atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d ) ) continue;
+        params->error = 0;
+        if ( operation_queued( listener, QUEUE_RECEIVE ) ) operation_serve( listener );
+        wait_wake( listener );
+    }
+    descriptor_release( listener );
+    return 0;
+}
+
+NTSTATUS unix_accept( void *args )
+{
+    struct ws2_accept_params *params = args;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status = 0;
+    struct descriptor *d = descriptor_acquire( params->handle, &status ), *accepted = NULL;
+    int32_t *user_size = (int32_t *)(uintptr_t)params->size_pointer;
+    int fd = -1;
+
+    if ( !d ) return status;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_LISTENING ) )
+    {
+        params->error = d->slot->type == SOCK_STREAM ? WSAEINVAL : WSAEOPNOTSUPP;
+        descriptor_release( d );
+        return 0;
+    }
+    if ( params->address && user_size )
+    {
+        uint32_t needed = address_size( d->slot->family );
+        int32_t given;
+
+        /* a buffer that is too small takes no connection off the queue */
+        descriptor_release( d );
+        given = *user_size;
+        if ( given < (int32_t)needed )
+        {
+            params->error = WSAEFAULT;
+            return 0;
+        }
+        if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
+    }
+    if ( ( accepted = endpoint_take_deferred( d ) ) )
+    {
+        size = sizeof( address );
+        getpeername( accepted->fd, &address.any, &size );
+        fd = accepted->fd;
+        params->error = 0;
+        goto accepted;
+    }
+    for ( ;; )
+    {
+        enum wait_result result;
+
+        size = sizeof( address );
+        /* AcceptEx comes first */
+        if ( operation_queued( d, QUEUE_RECEIVE ) ) operation_serve( d );
+        errno = EAGAIN;
+        if ( !operation_queued( d, QUEUE_RECEIVE ) &&
+             ( fd = accept4( d->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC ) ) >= 0 )
+            break;
+        if ( errno == EINTR || errno == ECONNABORTED ) continue;
+        if ( errno != EAGAIN )
+        {
+            params->error = winsock_error( errno );
+            goto done;
+        }
+        if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
+        {
+            params->error = WSAEWOULDBLOCK;
+            goto done;
+        }
+        if ( ( result = wait_connection( d, &params->wait ) ) != WAIT_READY )
+        {
+            status = wait_status( result, &params->error );
+            goto done;
+        }
+    }
+    events_reenable( d, WS2_FD_ACCEPT );
+    params->error = socket_wrap( fd, d->slot->family, d->slot->type, d->slot->protocol,
+                                 ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND | WS2_FLAG_CONNECTED |
+                                     WS2_FLAG_ACCEPTED,
+                                 &accepted );
+    if ( !params->error ) inherit( d, accepted );
+accepted:
+    if ( !params->error )
+    {
+        params->fd = fd;
+        params->descriptor = (uintptr_t)accepted;
+        params->inherited_events = ws2_events_mask( atomic_load( &d->slot->events ) ) != 0;
+    }
+done:
+    descriptor_release( d );
+    if ( accepted ) address_write( &address, size, params->address, params->size_pointer );
+    return status;
+}
+
+NTSTATUS unix_shutdown( void *args )
+{
+    struct ws2_shutdown_params *params = args;
+    static const uint32_t flags[] = { WS2_FLAG_SHUT_RECEIVE, WS2_FLAG_SHUT_SEND,
+                                      WS2_FLAG_SHUT_RECEIVE | WS2_FLAG_SHUT_SEND };
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    params->error = 0;
+    if ( params->how > 2 ) params->error = WSAEINVAL;
+    else if ( d->slot->type == SOCK_STREAM &&
+              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
+        params->error = WSAENOTCONN;
+    else
+    {
+        /* The receiving side is shut down by the flag alone: the host would show an end of stream that the peer never
+         * sent, and FD_CLOSE is still due when the peer does send it. A peer that is gone already is no error. */
+        if ( d->slot->type == SOCK_STREAM && params->how != 0 && !operation_shut_send( d ) &&
+             shutdown( d->fd, SHUT_WR ) < 0 && errno != ENOTCONN )
+            params->error = winsock_error( errno );
+        if ( !params->error )
+        {
+            descriptor_set_flags( d, flags[params->how] );
+            wait_wake( d );
+        }
+    }
+    descriptor_release( d );
+    return 0;
+}
+
+/* Winsock keeps its own record of what is bound, and that has not heard of a bind by a control code. */
+static int is_unknown( const struct ws2_address_params *params, const struct descriptor *d )
+{
+    return !params->by_code && ( atomic_load( &d->local ) & LOCAL_BOUND_BY_CODE ) &&
+           !( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING ) );
+}
+
+/* The name of one end. A socket that is not in the state that gives it one has the error `without`, before any pointer is
+ * looked at. */
+static NTSTATUS end_name( struct ws2_address_params *params, uint32_t state, int32_t without,
+                          int ( *name )( int, __SOCKADDR_ARG, socklen_t *restrict ) )
+{
+    union host_address address;
+    socklen_t size = sizeof( address );
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    /* a connection under way may be made by now; whether the socket is bound does not depend on that */
+    if ( state == WS2_FLAG_CONNECTED ) connect_check( d );
+    params->error = !( descriptor_flags( d ) & state ) || is_unknown( params, d ) ? without
+                    : name( d->fd, &address.any, &size )                          ? winsock_error( errno )
+                                                                                  : 0;
+    descriptor_release( d );
+    if ( !params->error && ( !params->address || !params->size_pointer ) ) params->error = WSAEFAULT;
+    if ( !params->error ) params->error = address_write( &address, size, params->address, params->size_pointer );
+    return 0;
+}
+
+NTSTATUS unix_getsockname( void *args ) { return end_name( args, WS2_FLAG_BOUND, WSAEINVAL, getsockname ); }
+
+NTSTATUS unix_getpeername( void *args ) { return end_name( args, WS2_FLAG_CONNECTED, WSAENOTCONN, getpeername ); }

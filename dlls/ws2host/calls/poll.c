@@ -1,0 +1,409 @@
+/*
+ * select and WSAPoll: one host poll when something is ready at once, a second one to wait.
+ *
+ * The sets are copied before any descriptor is taken and written after all are given back, because either may fault;
+ * the working memory belongs to the thread, so that nothing is lost then.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "sockets/connect.h"
+#include "operations/operation.h"
+#include "sockets/conditions.h"
+#include "descriptors/wait.h"
+
+short poll_host_events( struct descriptor *d, uint32_t wanted )
+{
+    uint32_t flags = descriptor_flags( d );
+    short events = 0;
+
+    if ( d->slot->type == SOCK_STREAM )
+    {
+        if ( flags & WS2_FLAG_CONNECTING ) events |= POLLOUT; /* the outcome, whatever is wanted of it */
+        /* the host calls a stream socket that was never connected writable and hung up */
+        if ( !( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING ) ) ) return 0;
+        if ( flags & WS2_FLAG_LISTENING ) return wanted & ( POLL_READ | POLL_ACCEPT ) ? POLLIN : 0;
+    }
+    if ( wanted & ( POLL_READ | POLL_HANGUP ) ) events |= POLLIN | POLLRDHUP;
+    if ( wanted & POLL_OOB ) events |= POLLPRI;
+    if ( wanted & ( POLL_WRITE | POLL_CONNECT ) ) events |= POLLOUT;
+    return events;
+}
+
+uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
+{
+    uint32_t flags, conditions = 0;
+
+    /* what overlapped operations take is not there for others */
+    if ( operation_any( d ) ) revents = operation_filter( d, revents );
+    flags = descriptor_flags( d );
+    if ( d->slot->type != SOCK_STREAM )
+    {
+        if ( revents & ( POLLIN | POLLERR ) ) conditions |= POLL_READ;
+        if ( revents & POLLOUT ) conditions |= POLL_WRITE;
+        return conditions;
+    }
+    if ( flags & WS2_FLAG_LISTENING )
+        return ( ( revents & POLLIN ) || atomic_load( &d->deferred ) ? POLL_ACCEPT : 0 ) |
+               ( flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0 );
+    if ( ( flags & WS2_FLAG_CONNECTING ) && revents )
+    {
+        switch ( connect_check( d ) )
+        {
+        case CONNECT_PENDING: return 0;
+        case CONNECT_FAILED: return POLL_CONNECT_ERROR;
+        case CONNECT_DONE: flags = descriptor_flags( d ); break;
+        }
+    }
+    if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
+
+    conditions = POLL_CONNECT;
+    /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
+    if ( ( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ) )
+        return conditions | POLL_RESET | POLL_WRITE;
+    if ( revents & POLLIN ) conditions |= POLL_READ;
+    if ( revents & POLLOUT ) conditions |= POLL_WRITE;
+    if ( revents & POLLPRI )
+    {
+        int inlined = 0;
+        socklen_t size = sizeof( inlined );
+
+        getsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &inlined, &size );
+        if ( !inlined ) conditions |= POLL_OOB;
+    }
+    if ( revents & ( POLLRDHUP | POLLHUP ) ) conditions |= POLL_HANGUP;
+    return conditions;
+}
+
+uint32_t poll_data( struct descriptor *d, uint32_t conditions )
+{
+    char byte;
+
+    if ( ( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP ) ) return conditions;
+    return recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0 ? conditions & ~POLL_READ : conditions;
+}
+
+static void prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
+{
+    fd->events = poll_host_events( d, wanted );
+    fd->fd = fd->events ? d->fd : -1;
+    fd->revents = 0;
+}
+
+/* --- select -----------------------------------------------------------------------------------------------------------*/
+
+struct windows_fd_set
+{
+    uint32_t count;
+    uint32_t padding;
+    uint64_t sockets[];
+};
+
+enum select_set
+{
+    SET_READ,
+    SET_WRITE,
+    SET_EXCEPT,
+    SET_COUNT
+};
+
+static const uint32_t set_wants[SET_COUNT] = { POLL_READ | POLL_HANGUP | POLL_ACCEPT, POLL_WRITE, POLL_OOB };
+static const uint32_t set_shows[SET_COUNT] = { POLL_READ | POLL_HANGUP | POLL_ACCEPT | POLL_RESET, POLL_WRITE,
+                                               POLL_OOB | POLL_CONNECT_ERROR };
+
+struct select_work
+{
+    uint32_t count[SET_COUNT]; /* entries of each set */
+    uint32_t first[SET_COUNT]; /* where they begin */
+    uint32_t total;
+    uint64_t *handles;
+    struct descriptor **descriptors;
+    struct pollfd *fds;
+    uint8_t *ready;
+};
+
+static struct windows_fd_set *user_set( const struct ws2_select_params *params, unsigned int set )
+{
+    uint64_t pointers[SET_COUNT] = { params->read, params->write, params->except };
+
+    return (struct windows_fd_set *)(uintptr_t)pointers[set];
+}
+
+/* Copies the sets; may fault. */
+static int32_t read_sets( const struct ws2_select_params *params, struct select_work *work )
+{
+    char *memory;
+
+    work->total = 0;
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+    {
+        struct windows_fd_set *user = user_set( params, set );
+
+        work->first[set] = work->total;
+        work->count[set] = user ? user->count : 0;
+        if ( work->count[set] > 0x100000 ) return WSAEINVAL;
+        work->total += work->count[set];
+    }
+    if ( !work->total ) return WSAEINVAL;
+    memory = wait_scratch( work->total * ( sizeof( uint64_t ) + sizeof( void * ) + sizeof( struct pollfd ) + 1 ) +
+                           sizeof( struct pollfd ) );
+    if ( !memory ) return WSAENOBUFS;
+    work->handles = (uint64_t *)memory;
+    work->descriptors = (struct descriptor **)( work->handles + work->total );
+    work->fds = (struct pollfd *)( work->descriptors + work->total );
+    work->ready = (uint8_t *)( work->fds + work->total + 1 );
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+        if ( work->count[set] )
+            memcpy( work->handles + work->first[set], user_set( params, set )->sockets,
+                    work->count[set] * sizeof( uint64_t ) );
+    return 0;
+}
+
+static uint32_t set_of( const struct select_work *work, uint32_t index )
+{
+    return index >= work->first[SET_EXCEPT] && work->count[SET_EXCEPT] ? SET_EXCEPT
+           : index >= work->first[SET_WRITE] && work->count[SET_WRITE] ? SET_WRITE
+                                                                       : SET_READ;
+}
+
+/* Marks what is ready; the number of entries that are. */
+static uint32_t mark_ready( struct select_work *work )
+{
+    uint32_t ready = 0;
+
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+        for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
+        {
+            work->ready[i] = ( poll_conditions( work->descriptors[i], work->fds[i].revents ) & set_shows[set] ) != 0;
+            ready += work->ready[i];
+        }
+    return ready;
+}
+
+/* A socket of the sets was closed while select waited: it counts as readable and writable, but the except set alone
+ * makes it WSAENOTSOCK. */
+static int32_t mark_closed( struct select_work *work )
+{
+    uint32_t ready = 0;
+
+    memset( work->ready, 0, work->total );
+    for ( uint32_t i = 0; i < work->total; i++ )
+        if ( atomic_load( &work->descriptors[i]->closing ) && set_of( work, i ) != SET_EXCEPT )
+            ready += work->ready[i] = 1;
+    return ready ? 0 : WSAENOTSOCK;
+}
+
+/* Writes the ready members into the caller's sets, each once; may fault. Read and write may be one set. */
+static uint32_t write_sets( const struct ws2_select_params *params, const struct select_work *work )
+{
+    uint32_t total = 0;
+
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+    {
+        struct windows_fd_set *user = user_set( params, set );
+        uint32_t kept = 0;
+
+        if ( !user ) continue;
+        for ( unsigned int earlier = 0; earlier < set; earlier++ )
+            if ( user_set( params, earlier ) == user ) kept = user->count, total -= kept;
+        for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
+        {
+            uint64_t handle = work->handles[i];
+            uint32_t j = 0;
+
+            if ( !work->ready[i] ) continue;
+            if ( kept && user->sockets[kept - 1] >= handle )
+                for ( j = 0; j < kept && user->sockets[j] != handle; j++ ) continue;
+            else j = kept;
+            if ( j == kept ) user->sockets[kept++] = handle;
+        }
+        user->count = kept;
+        total += kept;
+    }
+    return total;
+}
+
+static void release_all( struct descriptor **descriptors, uint32_t count )
+{
+    while ( count-- )
+        if ( descriptors[count] ) descriptor_release( descriptors[count] );
+}
+
+NTSTATUS unix_select( void *args )
+{
+    struct ws2_select_params *params = args;
+    struct select_work work;
+    NTSTATUS status = 0;
+    uint32_t i;
+
+    if ( ( params->error = read_sets( params, &work ) ) ) return 0;
+    for ( i = 0; i < work.total; i++ )
+    {
+        uint32_t set = set_of( &work, i );
+        struct descriptor *d = descriptor_acquire( work.handles[i], &status );
+
+        if ( !d )
+        {
+            release_all( work.descriptors, i );
+            params->unknown = work.handles[i];
+            return status;
+        }
+        work.descriptors[i] = d;
+        prepare( &work.fds[i], d, set_wants[set] );
+    }
+    while ( poll( work.fds, work.total, 0 ) < 0 && errno == EINTR ) continue;
+    while ( !mark_ready( &work ) )
+    {
+        enum wait_result result;
+
+        if ( !params->timeout ) break;
+        /* a connection that has just been made is waited on for something else than its outcome */
+        for ( i = 0; i < work.total; i++ ) prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
+        result = wait_many( work.descriptors, work.fds, work.total,
+                            params->timeout < 0 ? WAIT_FOREVER_US : (uint64_t)params->timeout, &params->wait );
+        if ( result == WAIT_READY ) continue;
+        if ( result == WAIT_CLOSED ) params->error = mark_closed( &work );
+        else if ( result != WAIT_TIMED_OUT ) status = wait_status( result, &params->error );
+        break;
+    }
+    release_all( work.descriptors, work.total );
+    if ( status ) return status;
+    if ( !params->error || params->error == WSAENOTSOCK ) params->ready = write_sets( params, &work );
+    return 0;
+}
+
+/* --- WSAPoll ----------------------------------------------------------------------------------------------------------*/
+
+struct windows_pollfd
+{
+    uint64_t fd;
+    int16_t events;
+    int16_t revents;
+    uint32_t padding;
+};
+
+enum windows_poll_event
+{
+    WS_POLLERR = 0x1,
+    WS_POLLHUP = 0x2,
+    WS_POLLNVAL = 0x4,
+    WS_POLLWRNORM = 0x10,
+    WS_POLLWRBAND = 0x20,
+    WS_POLLRDNORM = 0x100,
+    WS_POLLRDBAND = 0x200,
+    WS_POLLPRI = 0x400
+};
+
+static uint32_t poll_wants( int16_t events )
+{
+    return POLL_HANGUP | ( events & WS_POLLRDNORM ? POLL_READ | POLL_ACCEPT : 0 ) |
+           ( events & WS_POLLRDBAND ? POLL_OOB : 0 ) | ( events & WS_POLLWRNORM ? POLL_WRITE : 0 );
+}
+
+static int16_t poll_shows( uint32_t conditions, int16_t events )
+{
+    int16_t shown = 0;
+
+    if ( conditions & ( POLL_READ | POLL_ACCEPT ) ) shown |= WS_POLLRDNORM;
+    if ( conditions & POLL_OOB ) shown |= WS_POLLRDBAND;
+    if ( conditions & POLL_WRITE ) shown |= WS_POLLWRNORM;
+    shown &= events;
+    if ( conditions & ( POLL_RESET | POLL_CONNECT_ERROR ) ) shown |= WS_POLLERR | WS_POLLHUP;
+    if ( conditions & POLL_HANGUP ) shown |= WS_POLLHUP;
+    return shown;
+}
+
+NTSTATUS unix_poll( void *args )
+{
+    struct ws2_poll_params *params = args;
+    struct windows_pollfd *user = (struct windows_pollfd *)(uintptr_t)params->fds;
+    struct descriptor **descriptors;
+    struct pollfd *fds;
+    struct windows_pollfd *copy;
+    uint32_t count = params->count, *entries, used = 0, ready = 0;
+    NTSTATUS status = 0;
+    char *memory;
+
+    params->error = 0;
+    if ( count > 0x100000 )
+    {
+        params->error = WSAENOBUFS;
+        return 0;
+    }
+    if ( !( memory = wait_scratch(
+                count * ( sizeof( *copy ) + sizeof( *descriptors ) + sizeof( *fds ) + sizeof( *entries ) ) +
+                sizeof( *fds ) ) ) )
+    {
+        params->error = WSAENOBUFS;
+        return 0;
+    }
+    copy = (struct windows_pollfd *)memory;
+    descriptors = (struct descriptor **)( copy + count );
+    fds = (struct pollfd *)( descriptors + count );
+    entries = (uint32_t *)( fds + count + 1 );
+    memcpy( copy, user, count * sizeof( *copy ) );
+
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        struct descriptor *d;
+
+        copy[i].revents = 0;
+        if ( copy[i].events & ( WS_POLLPRI | WS_POLLWRBAND ) )
+        {
+            params->error = WSAEINVAL;
+            release_all( descriptors, used );
+            return 0;
+        }
+        if ( (int64_t)copy[i].fd < 0 || !( d = descriptor_acquire( copy[i].fd, &status ) ) )
+        {
+            /* a handle that the process has not seen may be an inherited socket; the PE side looks once */
+            if ( status == WS2_STATUS_ADOPT && !params->wait.reserved )
+            {
+                release_all( descriptors, used );
+                params->unknown = copy[i].fd;
+                return status;
+            }
+            status = 0;
+            copy[i].revents = WS_POLLNVAL;
+            continue;
+        }
+        descriptors[used] = d;
+        entries[used] = i;
+        prepare( &fds[used++], d, poll_wants( copy[i].events ) );
+    }
+    if ( !used )
+    {
+        params->error = WSAENOTSOCK;
+        goto done;
+    }
+    while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
+    for ( ;; )
+    {
+        enum wait_result result;
+
+        ready = 0;
+        for ( uint32_t i = 0; i < used; i++ )
+        {
+            struct windows_pollfd *entry = &copy[entries[i]];
+            uint32_t conditions = poll_conditions( descriptors[i], fds[i].revents );
+
+            entry->revents = poll_shows( poll_data( descriptors[i], conditions ), entry->events );
+            if ( atomic_load( &descriptors[i]->closing ) ) entry->revents = WS_POLLNVAL;
+        }
+        for ( uint32_t i = 0; i < count; i++ ) ready += copy[i].revents != 0;
+        if ( ready || !params->timeout ) break;
+        for ( uint32_t i = 0; i < used; i++ ) prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
+        result = wait_many( descriptors, fds, used, params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull,
+                            &params->wait );
+        if ( result == WAIT_READY || result == WAIT_CLOSED ) continue;
+        if ( result != WAIT_TIMED_OUT ) status = wait_status( result, &params->error );
+        break;
+    }
+done:
+    release_all( descriptors, used );
+    if ( status ) return status;
+    for ( uint32_t i = 0; i < count; i++ ) user[i].revents = copy[i].revents;
+    params->ready = ready;
+    return 0;
+}

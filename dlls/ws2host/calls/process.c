@@ -1,0 +1,85 @@
+/* The process as a client of ws2host: attaching, the log, copies that may fault. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "client/connection.h"
+#include "base/unix_private.h"
+#include "ws2host/winsock_codes.h"
+
+static int log_fd = 2;
+
+/* The log is to be had no more, or never was: said once, on stderr. */
+static void log_fails( const char *what )
+{
+    static _Atomic int said;
+    char line[256];
+    int length =
+        snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE: %s; make room or name another file\n", what,
+                  strerror( errno ) );
+
+    if ( atomic_exchange( &said, 1 ) ) return;
+    if ( write( 2, line, length < (int)sizeof( line ) ? length : (int)sizeof( line ) - 1 ) < 0 ) return;
+}
+
+NTSTATUS unix_log( void *args )
+{
+    struct ws2_log_params *params = args;
+    const char *text = (const char *)(uintptr_t)params->text;
+    uint32_t done = 0;
+
+    while ( done < params->size )
+    {
+        ssize_t n = write( log_fd, text + done, params->size - done );
+        if ( n < 0 && errno == EINTR ) continue;
+        if ( n < 0 && log_fd != 2 ) log_fails( "write to" );
+        if ( n <= 0 ) break;
+        done += n;
+    }
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_copy( void *args )
+{
+    struct ws2_copy_params *params = args;
+
+    memcpy( (void *)(uintptr_t)params->target, (const void *)(uintptr_t)params->source, params->size );
+    params->error = 0;
+    return 0;
+}
+
+static void open_log( void )
+{
+    const char *file = getenv( "WS2DEBUG_FILE" );
+    int fd = file && *file ? open( file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) : -1;
+
+    if ( fd >= 0 ) log_fd = fd;
+    else if ( file && *file ) log_fails( "open" );
+}
+
+NTSTATUS unix_attach( void *args )
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ws2_attach_params *params = args;
+    const char *debug = getenv( "WS2DEBUG" );
+
+    pthread_once( &once, open_log );
+    params->error = WSAVERNOTSUPPORTED;
+    if ( params->build != WS2_INTERFACE )
+    {
+        fprintf(
+            stderr,
+            "ws2host: this program's ws2_32.dll (%08x) and ws2host.so (%08x) are of different builds; start it with "
+            "ws2run, or run \"ws2ctl enable\" for its prefix again\n",
+            params->build, WS2_INTERFACE );
+        return 0;
+    }
+    params->trace = debug && !strcmp( debug, "trace" );
+    params->error = connection_attach( params->windows_pid );
+    return 0;
+}

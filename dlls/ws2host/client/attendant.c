@@ -1,0 +1,85 @@
+/*
+ * The attendant: a small host thread of a process that shares sockets, asleep in poll until something ends.
+ *
+ * When the server dies it has the connection made again at once, so that an idle process publishes what it holds without
+ * waiting for its next Winsock call; and it takes note of tickets that ended, whose sockets the process keeps open for a
+ * server that might take over (tickets.c). It starts with the first sharing operation and lasts as long as the process. The
+ * loader does not know this thread: it runs with all signals blocked, and never calls into Windows code.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "client/connection.h"
+
+#define STACK_SIZE 0x40000
+#define LONGEST_PAUSE 8000 /* ms between attempts to find a server */
+
+/* Set once, under connection's mutex, before the thread starts. */
+static int wake = -1, notice[2] = { -1, -1 };
+
+int attendant_notice( void ) { return notice[1]; }
+
+void attendant_wake( void )
+{
+    if ( wake >= 0 ) eventfd_write( wake, 1 );
+}
+
+static void read_notices( void )
+{
+    uint32_t numbers[256];
+    ssize_t size;
+
+    while ( ( size = recv( notice[0], numbers, sizeof( numbers ), MSG_DONTWAIT ) ) > 0 )
+        for ( size_t i = 0; i < size / sizeof( numbers[0] ); i++ ) tickets_ended( numbers[i] );
+}
+
+static void *attend( void *unused )
+{
+    int pause = -1;
+
+    (void)unused;
+    for ( ;; )
+    {
+        uint64_t serial;
+        struct pollfd fds[3] = { { .fd = wake, .events = POLLIN },
+                                 { .fd = notice[0], .events = POLLIN },
+                                 { .fd = connection_fd( &serial ), .events = POLLRDHUP } };
+        eventfd_t count;
+
+        /* no connection: another look after a pause, longer each time */
+        if ( fds[2].fd < 0 ) pause = pause < 0 ? 1 : pause < LONGEST_PAUSE ? 2 * pause : LONGEST_PAUSE;
+        else pause = -1;
+        if ( poll( fds, 3, pause ) < 0 && errno != EINTR ) return NULL;
+        if ( fds[0].revents ) eventfd_read( wake, &count );
+        if ( fds[1].revents ) read_notices();
+        if ( fds[2].fd < 0 || fds[2].revents ) connection_mend( serial );
+    }
+}
+
+int attendant_start( void )
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int error;
+
+    if ( wake >= 0 ) return 0;
+    if ( socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, notice ) < 0 ) return -1;
+    if ( ( wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0 && !pthread_attr_init( &attributes ) )
+    {
+        pthread_attr_setstacksize( &attributes, STACK_SIZE );
+        pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
+        error = pthread_create( &thread, &attributes, attend, NULL ); /* inherits the blocked signals */
+        pthread_attr_destroy( &attributes );
+        if ( !error ) return 0;
+    }
+    if ( wake >= 0 ) close( wake );
+    close( notice[0] );
+    close( notice[1] );
+    wake = notice[0] = notice[1] = -1;
+    return -1;
+}

@@ -1,0 +1,630 @@
+/*
+ * The process's connection to its server: made on demand, made again when the server is gone, one request at a time.
+ *
+ * All state is guarded by one mutex, which is held with all signals blocked: the loader ends threads by signals, and a
+ * mutex that dies locked would hang the process.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "client/connection.h"
+#include "ws2host/message.h"
+#include "ws2host/winsock_codes.h"
+
+extern char **environ;
+
+#define ATTACH_PATIENCE 10000 /* ms to find or start a server */
+#define REPLY_PATIENCE 20     /* s for one message; a guess that is slowed down waits about one */
+
+void ( *connection_enumerate_shared )( connection_publish_function publish );
+
+static struct
+{
+    pthread_mutex_t mutex;
+    int fd;          /* -1 when there is no connection */
+    uint64_t serial; /* of the connection: its number may be used again by the next one */
+    int memfd;
+    void *_Atomic table;
+    uint64_t instance;
+    uint32_t windows_pid; /* 0 before connection_attach */
+    _Atomic uint32_t index;
+    int lost; /* another table is in use than the one we hold: no server can be had any more */
+    int complained;
+    int publish_error;
+} connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX };
+
+void *connection_table( void ) { return connection.table; }
+uint32_t connection_client_index( void ) { return connection.index; }
+
+void connection_block_signals( sigset_t *before )
+{
+    sigset_t all;
+
+    sigfillset( &all );
+    pthread_sigmask( SIG_BLOCK, &all, before );
+}
+
+void connection_restore_signals( const sigset_t *before ) { pthread_sigmask( SIG_SETMASK, before, NULL ); }
+
+void connection_lock( sigset_t *before )
+{
+    connection_block_signals( before );
+    pthread_mutex_lock( &connection.mutex );
+}
+
+void connection_unlock( const sigset_t *before )
+{
+    pthread_mutex_unlock( &connection.mutex );
+    connection_restore_signals( before );
+}
+
+/* One line a process: what is wrong and what to do. */
+static void complain( const char *format, ... )
+{
+    char line[1024];
+    va_list args;
+    int length;
+
+    if ( connection.complained ) return;
+    connection.complained = 1;
+    va_start( args, format );
+    length = snprintf( line, sizeof( line ), "ws2host: " );
+    length += vsnprintf( line + length, sizeof( line ) - length - 1, format, args );
+    va_end( args );
+    if ( length > (int)sizeof( line ) - 2 ) length = sizeof( line ) - 2;
+    line[length++] = '\n';
+    while ( write( 2, line, length ) < 0 && errno == EINTR ) continue;
+}
+
+/* What a person can do about it. */
+static const char *advice( int error )
+{
+    switch ( error )
+    {
+    case EMFILE:
+    case ENFILE: return "raise the limit of open files (ulimit -n) or end some programs";
+    case ENOMEM: return "raise the memory limit (ulimit -v) or end some programs";
+    case ENOSPC:
+    case EDQUOT: return "make room there or set WS2HOST_DIR";
+    default: return "set WS2HOST_DIR to a directory of this user's";
+    }
+}
+
+void connection_out_of_descriptors( void )
+{
+    complain( "this program has as many open files as it may have, and gets no more sockets; %s", advice( EMFILE ) );
+}
+
+static uint64_t now_ms( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void sleep_ms( unsigned int ms )
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep( &time, NULL );
+}
+
+/* --- messages -------------------------------------------------------------------------------------------------------*/
+
+static int send_message( int fd, const void *message, size_t size, int send_fd )
+{
+    return message_send( fd, message, size, &send_fd, send_fd >= 0, 0 ) == (ssize_t)size ? 0 : -1;
+}
+
+/* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
+static int receive_message( int fd, void *message, size_t size, int *received_fd )
+{
+    char control[CMSG_SPACE( sizeof( int ) )];
+    struct iovec data = { message, size };
+    struct msghdr header = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
+    };
+    ssize_t received;
+
+    *received_fd = -1;
+    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) ) < 0 && errno == EINTR ) continue;
+    if ( received < 0 ) return -1;
+    for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
+        if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+             cmsg->cmsg_len == CMSG_LEN( sizeof( int ) ) )
+            memcpy( received_fd, CMSG_DATA( cmsg ), sizeof( int ) );
+    if ( received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC ) ) return 0;
+    if ( *received_fd >= 0 ) close( *received_fd );
+    *received_fd = -1;
+    return -1;
+}
+
+static int is_one_way( uint32_t type )
+{
+    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED;
+}
+
+/* 0 when the server answered, whatever it answered. Mutex held. */
+static int exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    *received_fd = -1;
+    memset( reply, 0, sizeof( *reply ) );
+    if ( send_message( fd, request, sizeof( *request ), send_fd ) < 0 ) return -1;
+    return is_one_way( request->type ) ? 0 : receive_message( fd, reply, sizeof( *reply ), received_fd );
+}
+
+/* --- finding, starting and greeting a server ------------------------------------------------------------------------*/
+
+static int connect_server( int directory )
+{
+    const struct timeval patience = { REPLY_PATIENCE, 0 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
+
+    if ( fd < 0 ) return -1;
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
+    snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
+    if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
+    error = errno;
+    close( fd );
+    errno = error;
+    return -1;
+}
+
+/* WS2SERVER, or ws2server in the directory above ws2host.so's. */
+static int server_path( char *path, size_t size )
+{
+    const char *given = getenv( "WS2SERVER" ), *slash;
+    Dl_info info;
+
+    if ( given && *given ) return snprintf( path, size, "%s", given ) < (int)size;
+    if ( !dladdr( (void *)server_path, &info ) || !( slash = strrchr( info.dli_fname, '/' ) ) ) return 0;
+    return snprintf( path, size, "%.*s/../ws2server", (int)( slash - info.dli_fname ), info.dli_fname ) < (int)size;
+}
+
+/* Runs the server's start-up process, which ends when the server listens. */
+static int start_server( const char *directory )
+{
+    char path[4096];
+    char *arguments[] = { path, (char *)directory, NULL };
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int error, status = 0;
+    pid_t pid;
+
+    if ( !server_path( path, sizeof( path ) ) )
+    {
+        complain( "ws2server is not beside ws2host.so; name it in WS2SERVER" );
+        return -1;
+    }
+    sigemptyset( &none );
+    sigfillset( &all );
+    posix_spawn_file_actions_init( &actions );
+    posix_spawn_file_actions_addopen( &actions, 0, "/dev/null", O_RDONLY, 0 );
+    posix_spawn_file_actions_adddup2( &actions, 2, 1 );
+    posix_spawnattr_init( &attributes );
+    posix_spawnattr_setflags( &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF );
+    posix_spawnattr_setsigmask( &attributes, &none );
+    posix_spawnattr_setsigdefault( &attributes, &all );
+    error = posix_spawn( &pid, path, &actions, &attributes, arguments, environ );
+    posix_spawnattr_destroy( &attributes );
+    posix_spawn_file_actions_destroy( &actions );
+    if ( error )
+    {
+        complain( "cannot start %s: %s; install it there or name it in WS2SERVER", path, strerror( error ) );
+        return -1;
+    }
+    for ( uint64_t deadline = now_ms() + ATTACH_PATIENCE;; )
+    {
+        const pid_t done = waitpid( pid, &status, WNOHANG );
+
+        if ( done == pid ) break;
+        /* the process may have its children reaped by itself */
+        if ( done < 0 && errno != EINTR ) return 0;
+        if ( now_ms() > deadline )
+        {
+            complain( "%s does not start up in %s; end it and try again", path, directory );
+            return -1;
+        }
+        sleep_ms( 1 );
+    }
+    /* killed while starting up is no reason to give up: the next attempt starts another */
+    if ( WIFSIGNALED( status ) || ( WIFEXITED( status ) && WEXITSTATUS( status ) == WS2_SERVER_KILLED ) ) return 0;
+    if ( WIFEXITED( status ) && !WEXITSTATUS( status ) ) return 0;
+    complain( "%s failed in %s: see above, or run it there by hand (ws2server --foreground DIRECTORY)", path,
+              directory );
+    return -1;
+}
+
+static int map_table( int memfd, uint64_t instance )
+{
+    const int seals = fcntl( memfd, F_GET_SEALS );
+    struct ws2_table_header *header;
+    struct stat st;
+    void *table;
+
+    if ( seals < 0 || !( seals & F_SEAL_SHRINK ) || fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE )
+        return -1;
+    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+    if ( table == MAP_FAILED ) return -1;
+    header = ws2_table_header( table );
+    if ( header->magic != WS2_TABLE_MAGIC || header->layout_version != WS2_LAYOUT_VERSION ||
+         header->instance != instance )
+    {
+        munmap( table, WS2_TABLE_SIZE );
+        return -1;
+    }
+    connection.table = table;
+    return 0;
+}
+
+enum greeting
+{
+    GREETED,
+    GONE,
+    REFUSED
+};
+
+static enum greeting greet( int fd, const char *directory )
+{
+    const struct ws2_request request = { .type = WS2_HELLO,
+                                         .version = WS2_LAYOUT_VERSION,
+                                         .windows_pid = connection.windows_pid,
+                                         .instance = connection.instance };
+    struct ws2_reply reply;
+    int memfd;
+
+    if ( exchange( fd, &request, connection.memfd, &reply, &memfd ) ) return GONE;
+    if ( reply.detail == WS2_DETAIL_VERSION )
+        complain(
+            "this program's ws2host.so has version %u, the server of %s has version %llu; end all Windows programs "
+            "that use it and start again",
+            WS2_LAYOUT_VERSION, directory, (unsigned long long)reply.instance );
+    else if ( reply.error )
+        complain( "the server of %s takes no more processes (%u); end some Windows programs", directory, reply.error );
+    else if ( connection.table && ( reply.instance != connection.instance || reply.index != connection.index ) )
+    {
+        connection.lost = 1;
+        complain( "the server of %s has forgotten this process; its sockets go on, but cannot be shared: start the "
+                  "program again",
+                  directory );
+    }
+    else if ( !connection.table && ( memfd < 0 || map_table( memfd, reply.instance ) < 0 ) )
+        complain( "the server of %s did not hand over its table: %s; %s", directory, strerror( errno ),
+                  errno == ENOMEM ? advice( errno ) : "end it and try again" );
+    else
+    {
+        if ( connection.memfd < 0 ) connection.memfd = memfd;
+        else if ( memfd >= 0 ) close( memfd );
+        connection.instance = reply.instance;
+        connection.index = reply.index;
+        return GREETED;
+    }
+    if ( memfd >= 0 ) close( memfd );
+    return REFUSED;
+}
+
+/* --- what the process holds, published to a server that has taken over ----------------------------------------------*/
+
+int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply )
+{
+    int received;
+
+    memset( reply, 0, sizeof( *reply ) );
+    if ( connection.publish_error ) return -1;
+    if ( exchange( connection.fd, request, fd, reply, &received ) )
+    {
+        connection.publish_error = 1;
+        return -1;
+    }
+    if ( received >= 0 ) close( received );
+    return 0;
+}
+
+static void publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
+{
+    struct ws2_request request = { .type = WS2_PUBLISH, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    unsettled_published( slot, generation, handle );
+    connection_publish_request( &request, fd, &reply );
+}
+
+/* A socket for the tickets that end goes to each server, before the first ticket. */
+static void send_notice_socket( void )
+{
+    struct ws2_request request = { .type = WS2_NOTICE };
+    struct ws2_reply reply;
+
+    if ( attendant_notice() >= 0 ) connection_publish_request( &request, attendant_notice(), &reply );
+}
+
+static int publish_all( void )
+{
+    struct ws2_request resumed = { .type = WS2_RESUMED };
+    struct ws2_reply reply;
+
+    connection.publish_error = 0;
+    unsettled_publish_begin();
+    if ( connection_enumerate_shared ) connection_enumerate_shared( publish );
+    unsettled_publish( publish );
+    send_notice_socket();
+    tickets_publish();
+    connection_publish_request( &resumed, -1, &reply );
+    return connection.publish_error ? -1 : 0;
+}
+
+/* --- the connection -------------------------------------------------------------------------------------------------*/
+
+static void hang_up( void )
+{
+    if ( connection.fd >= 0 ) close( connection.fd );
+    connection.fd = -1;
+    connection.serial++;
+}
+
+/* Mutex held. */
+static int32_t establish( void )
+{
+    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
+    const int again = connection.table != NULL;
+    char path[4096] = "the server directory";
+    int directory, started = 0, error = WSAENETDOWN;
+
+    if ( connection.fd >= 0 ) return 0;
+    if ( connection.lost ) return WSAENETDOWN;
+    if ( ( directory = directory_open( 1, path, sizeof( path ) ) ) < 0 )
+    {
+        if ( errno == EPERM ) complain( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
+        else complain( "cannot make the server directory %s: %s; %s", path, strerror( errno ), advice( errno ) );
+        return WSAENETDOWN;
+    }
+    while ( now_ms() < deadline )
+    {
+        enum greeting greeting = GONE;
+        const int fd = connect_server( directory );
+
+        if ( fd < 0 )
+        {
+            if ( errno != ECONNREFUSED && errno != ENOENT )
+            {
+                complain( "cannot connect to the server in %s: %s; %s", path, strerror( errno ), advice( errno ) );
+                break;
+            }
+            if ( start_server( path ) < 0 ) break;
+            if ( started++ ) sleep_ms( 20 );
+            continue;
+        }
+        connection.fd = fd;
+        connection.serial++;
+        if ( ( greeting = greet( fd, path ) ) == GREETED && ( !again || !publish_all() ) )
+        {
+            error = 0;
+            break;
+        }
+        hang_up();
+        if ( greeting == REFUSED ) break;
+        sleep_ms( 2 );
+    }
+    if ( error ) complain( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
+    else
+    {
+        connection.complained = 0;
+        attendant_wake();
+    }
+    close( directory );
+    return error;
+}
+
+int32_t connection_attach( uint32_t windows_pid )
+{
+    sigset_t before;
+    int32_t error;
+
+    if ( connection.table ) return 0;
+    connection_lock( &before );
+    connection.windows_pid = windows_pid;
+    error = establish();
+    connection_unlock( &before );
+    return error;
+}
+
+void connection_end( void )
+{
+    /* no mutex: the thread that held it may be dead. Nobody attaches again, and the server hears of the end now. */
+    connection.lost = 1;
+    if ( connection.fd >= 0 ) shutdown( connection.fd, SHUT_RDWR );
+}
+
+/* Mutex held. From the first sharing operation on, the attendant looks after the connection. */
+static void share_begins( void )
+{
+    static int tried;
+
+    if ( tried ) return;
+    tried = 1;
+    connection.publish_error = 0;
+    if ( !attendant_start() ) send_notice_socket();
+}
+
+int connection_fd( uint64_t *serial )
+{
+    sigset_t before;
+    int fd;
+
+    connection_lock( &before );
+    fd = connection.fd;
+    *serial = connection.serial;
+    connection_unlock( &before );
+    return fd;
+}
+
+void connection_mend( uint64_t serial )
+{
+    sigset_t before;
+
+    connection_lock( &before );
+    if ( connection.serial == serial && !connection.lost )
+    {
+        hang_up();
+        establish();
+    }
+    connection_unlock( &before );
+}
+
+/* Limits that a program meets in the server are told to a person too. */
+static void complain_of_limit( uint32_t type, uint32_t error )
+{
+    if ( error == WSAEMFILE && ( type == WS2_LEASE || type == WS2_ADOPT ) )
+        complain(
+            "there is no room for more sockets: all programs have %u together, one of them a quarter of that; end some "
+            "Windows programs",
+            WS2_SLOT_COUNT );
+    if ( error == WSAENOBUFS && type == WS2_DUPLICATE )
+        complain( "there is no room for more infos of WSADuplicateSocket that nobody has opened (or for the server's "
+                  "open files: "
+                  "ulimit -n); end some Windows programs" );
+}
+
+/* Mutex held. A request whose reply was lost is sent again: to a server that takes over, it is as if it had not been sent,
+ * for what the first one did is only what we publish. */
+static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
+    int received;
+
+    /* servers that die one after the other are no reason to fail; one that hangs up each time is */
+    for ( int tries = 0; tries < 5 || now_ms() < deadline; tries++ )
+    {
+        if ( tries >= 5 ) sleep_ms( 5 );
+        if ( establish() ) break;
+        if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT )
+            share_begins();
+        if ( !exchange( connection.fd, request, send_fd, reply, &received ) )
+        {
+            if ( received_fd ) *received_fd = received;
+            else if ( received >= 0 ) close( received );
+            complain_of_limit( request->type, reply->error );
+            return reply->error;
+        }
+        hang_up();
+    }
+    memset( reply, 0, sizeof( *reply ) );
+    return reply->error = WSAENETDOWN;
+}
+
+/* Mutex held. A descriptor has its name even when there was no server to tell. */
+static void follow( const struct ws2_request *request, const struct ws2_reply *reply )
+{
+    switch ( request->type )
+    {
+    case WS2_REDEEM:
+        if ( !reply->error ) unsettled_add( reply->slot, reply->generation, 0 );
+        break;
+    case WS2_ADOPT:
+        if ( !reply->error ) unsettled_add( reply->slot, reply->generation, request->handle );
+        break;
+    case WS2_NAME: unsettled_name( request->slot, request->generation, request->handle ); break;
+    }
+}
+
+/* Mutex held. A CLOSE is for the server that counted the descriptor. It is never sent again: the next server is not told of
+ * the descriptor, and may know another one of the same socket that looks alike. */
+static int32_t close_locked( struct ws2_request *request )
+{
+    struct ws2_reply reply;
+    int received;
+
+    unsettled_forget( request->slot, request->generation, request->handle );
+    if ( connection.fd >= 0 )
+    {
+        if ( !exchange( connection.fd, request, -1, &reply, &received ) ) return 0;
+        hang_up();
+    }
+    return establish();
+}
+
+int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+{
+    sigset_t before;
+    int32_t error;
+
+    if ( received_fd ) *received_fd = -1;
+    memset( reply, 0, sizeof( *reply ) );
+    if ( !connection.windows_pid ) return reply->error = WSAENETDOWN;
+    connection_lock( &before );
+    if ( request->type == WS2_CLOSE ) error = close_locked( request );
+    else
+    {
+        error = request_locked( request, send_fd, reply, received_fd );
+        follow( request, reply );
+        tickets_follow( request, reply, send_fd );
+    }
+    connection_unlock( &before );
+    return error;
+}
+
+/* --- sharing --------------------------------------------------------------------------------------------------------*/
+
+int32_t connection_watch( uint32_t target, int fd )
+{
+    struct ws2_request request = { .type = WS2_WATCH, .windows_pid = target };
+    struct ws2_reply reply;
+
+    return connection_request( &request, fd, &reply, NULL );
+}
+
+int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t handle, uint32_t *slot,
+                          uint32_t *generation, int *new_slot )
+{
+    struct ws2_request request = { .type = WS2_ADOPT, .handle = handle, .flags = family | type << 16 | protocol << 24 };
+    struct ws2_reply reply;
+    const int32_t error = connection_request( &request, fd, &reply, NULL );
+
+    *slot = reply.slot;
+    *generation = reply.generation;
+    *new_slot = reply.detail == WS2_DETAIL_NEW_SLOT;
+    return !error && reply.slot >= WS2_SLOT_COUNT ? WSAENETDOWN : error;
+}
+
+void connection_name( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    struct ws2_request request = { .type = WS2_NAME, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}
+
+void connection_close( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    struct ws2_request request = { .type = WS2_CLOSE, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}
+
+void connection_settle( void )
+{
+    /* requests are answered in order; this one asks for nothing */
+    struct ws2_request request = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}

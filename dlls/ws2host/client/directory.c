@@ -1,0 +1,83 @@
+/*
+ * The server directory: where the processes of one user and prefix meet (protocol.h says how it is named). Computed from
+ * the environment whenever it is asked for; no state.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "client/connection.h"
+
+static int prefix_name( char *name, size_t size )
+{
+    const char *prefix = getenv( "WINEPREFIX" );
+    char path[4096];
+    struct stat st;
+
+    if ( !prefix || !*prefix )
+    {
+        const char *home = getenv( "HOME" );
+        const struct passwd *user = home && *home ? NULL : getpwuid( geteuid() );
+
+        snprintf( path, sizeof( path ), "%s/.wine", home && *home ? home : user ? user->pw_dir : "" );
+        prefix = path;
+    }
+    if ( stat( prefix, &st ) < 0 ) return -1;
+    snprintf( name, size, "%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino );
+    return 0;
+}
+
+static int is_safe( int fd )
+{
+    struct stat st;
+
+    return !fstat( fd, &st ) && st.st_uid == geteuid() && !( st.st_mode & 077 );
+}
+
+int directory_open( int create, char *path, size_t size )
+{
+    const char *given = getenv( "WS2HOST_DIR" ), *runtime = getenv( "XDG_RUNTIME_DIR" );
+    char name[40], parent[4096];
+    int fd;
+
+    if ( given && *given )
+    {
+        if ( snprintf( path, size, "%s", given ) >= (int)size ) goto too_long;
+    }
+    else
+    {
+        struct stat st;
+
+        if ( prefix_name( name, sizeof( name ) ) < 0 ) return -1;
+        if ( runtime && *runtime && !stat( runtime, &st ) && st.st_uid == geteuid() )
+        {
+            if ( snprintf( path, size, "%s/ws2host-%s", runtime, name ) >= (int)size ) goto too_long;
+        }
+        else
+        {
+            snprintf( parent, sizeof( parent ), "/tmp/.ws2host-%u", geteuid() );
+            if ( create && mkdir( parent, 0700 ) < 0 && errno != EEXIST ) return -1;
+            /* in /tmp anybody could have made it */
+            if ( ( fd = open( parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC ) ) < 0 ) return -1;
+            if ( !is_safe( fd ) ) goto unsafe;
+            close( fd );
+            if ( snprintf( path, size, "%s/%s", parent, name ) >= (int)size ) goto too_long;
+        }
+    }
+    if ( create && mkdir( path, 0700 ) < 0 && errno != EEXIST ) return -1;
+    if ( ( fd = open( path, O_RDONLY | O_DIRECTORY | O_CLOEXEC ) ) < 0 ) return -1;
+    if ( is_safe( fd ) ) return fd;
+
+unsafe:
+    close( fd );
+    errno = EPERM;
+    return -1;
+
+too_long:
+    errno = ENAMETOOLONG;
+    return -1;
+}

@@ -1,0 +1,140 @@
+/*
+ * Leases: the process's own blocks of slots, from which it takes a slot for each new socket without asking anybody.
+ *
+ * Free slots stand in a queue and are used again oldest first, and some are always left in it: what a closed socket left
+ * in its slot is how the server knows a socket that a child inherited and its parent closed (see ADOPT). A slot that was
+ * shared becomes FREE by the server's hand; walks over the blocks find those, seldom enough to cost nothing.
+ *
+ * A mutex of this file guards the queue, with signals blocked as in connection.c; it may be held while asking the server.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "client/connection.h"
+#include "ws2host/winsock_codes.h"
+
+#define SPARE 32u /* slots left to rest */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static uint32_t *queue; /* a ring of queue_size */
+static uint32_t queue_size, queue_first, queue_count;
+static uint32_t *blocks; /* first slot of each */
+static uint32_t block_count;
+static uint32_t taken_since_walk;
+static uint64_t queued[WS2_BLOCK_COUNT]; /* a bit per slot */
+
+_Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
+
+static void put( uint32_t slot )
+{
+    const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
+
+    if ( queued[slot / WS2_BLOCK_SLOTS] & bit ) return;
+    queued[slot / WS2_BLOCK_SLOTS] |= bit;
+    queue[( queue_first + queue_count++ ) % queue_size] = slot;
+}
+
+/* The queue has room for every slot of the process, so that giving one back cannot fail. */
+static int32_t lease_block( void )
+{
+    struct ws2_request request = { .type = WS2_LEASE };
+    struct ws2_reply reply;
+    uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof( *queue ) ), *more_blocks;
+    int32_t error;
+
+    more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof( *blocks ) );
+    if ( more_blocks ) blocks = more_blocks;
+    if ( !larger_queue || !more_blocks ) error = WSAENOBUFS;
+    else error = connection_request( &request, -1, &reply, NULL );
+    if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
+    if ( error )
+    {
+        free( larger_queue );
+        return error;
+    }
+    for ( uint32_t i = 0; i < queue_count; i++ ) larger_queue[i] = queue[( queue_first + i ) % queue_size];
+    free( queue );
+    queue = larger_queue;
+    queue_size += WS2_BLOCK_SLOTS;
+    queue_first = 0;
+    blocks[block_count++] = reply.slot;
+    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) put( reply.slot + i );
+    return 0;
+}
+
+static void find_freed( void )
+{
+    for ( uint32_t block = 0; block < block_count; block++ )
+        for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
+        {
+            const struct ws2_slot *slot = ws2_table_slot( connection_table(), blocks[block] + i );
+            if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE ) put( blocks[block] + i );
+        }
+    taken_since_walk = 0;
+}
+
+/* 0 when the slot is not free after all: a value that only a hostile process writes. */
+static int occupy( uint32_t index, uint32_t *generation )
+{
+    struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
+    uint64_t word = atomic_load( &slot->word );
+
+    if ( ws2_word_state( word ) != WS2_SLOT_FREE ) return 0;
+    *generation = ws2_word_generation( word );
+    /* before the word: nobody may find the old socket's cookie in a slot that is in use */
+    memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
+    atomic_store( &slot->event_owner, WS2_NO_INDEX );
+    atomic_store( &slot->port_owner, WS2_NO_INDEX );
+    return atomic_compare_exchange_strong( &slot->word, &word,
+                                           ws2_word( *generation, connection_client_index(), WS2_SLOT_PRIVATE ) );
+}
+
+static int32_t take_locked( uint32_t *slot, uint32_t *generation )
+{
+    int32_t error = 0;
+
+    for ( ;; )
+    {
+        if ( queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
+            find_freed();
+        if ( queue_count <= SPARE ) error = lease_block();
+        if ( !queue_count ) return error;
+        *slot = queue[queue_first];
+        queue_first = ( queue_first + 1 ) % queue_size;
+        queue_count--;
+        taken_since_walk++;
+        queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
+        if ( occupy( *slot, generation ) ) return 0;
+    }
+}
+
+int32_t lease_take( uint32_t *slot, uint32_t *generation )
+{
+    sigset_t before;
+    int32_t error;
+
+    if ( !connection_table() ) return WSAENETDOWN;
+    connection_block_signals( &before );
+    pthread_mutex_lock( &mutex );
+    error = take_locked( slot, generation );
+    pthread_mutex_unlock( &mutex );
+    connection_restore_signals( &before );
+    return error;
+}
+
+int lease_give_back( uint32_t index, uint32_t generation )
+{
+    struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
+    uint64_t word = ws2_word( generation, connection_client_index(), WS2_SLOT_PRIVATE );
+    sigset_t before;
+    int given;
+
+    connection_block_signals( &before );
+    pthread_mutex_lock( &mutex );
+    given = atomic_compare_exchange_strong( &slot->word, &word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
+    if ( given ) put( index );
+    pthread_mutex_unlock( &mutex );
+    connection_restore_signals( &before );
+    return given;
+}

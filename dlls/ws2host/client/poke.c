@@ -1,0 +1,62 @@
+/* Pokes: see poke.h. The socket lies in the server directory, which is this user's alone; the server removes it with the
+ * process. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "client/connection.h"
+#include "client/poke.h"
+
+/* Through /proc/self/fd, because the directory's own path may be longer than a socket address. -1: no directory. */
+static int poke_address( uint32_t client_index, struct sockaddr_un *address )
+{
+    char path[4096];
+    int directory = directory_open( 0, path, sizeof( path ) );
+
+    memset( address, 0, sizeof( *address ) );
+    address->sun_family = AF_UNIX;
+    if ( directory >= 0 )
+        snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/" WS2_POKE_SOCKET, directory,
+                  client_index );
+    return directory;
+}
+
+int poke_open( void )
+{
+    struct sockaddr_un address;
+    int directory = poke_address( connection_client_index(), &address );
+    int fd = directory >= 0 ? socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) : -1;
+
+    if ( fd >= 0 )
+    {
+        unlink( address.sun_path ); /* of a process that had the index before */
+        if ( bind( fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 )
+        {
+            close( fd );
+            fd = -1;
+        }
+    }
+    if ( directory >= 0 ) close( directory );
+    return fd;
+}
+
+int poke_receive( int fd, struct poke *poke )
+{
+    return recv( fd, poke, sizeof( *poke ), MSG_DONTWAIT ) == sizeof( *poke );
+}
+
+void poke_send( uint32_t client_index, uint32_t slot, uint32_t generation )
+{
+    const struct poke poke = { slot, generation };
+    struct sockaddr_un address;
+    int directory, fd;
+
+    if ( client_index >= WS2_CLIENT_COUNT || ( directory = poke_address( client_index, &address ) ) < 0 ) return;
+    if ( ( fd = socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) ) >= 0 )
+    {
+        sendto( fd, &poke, sizeof( poke ), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof( address ) );
+        close( fd );
+    }
+    close( directory );
+}

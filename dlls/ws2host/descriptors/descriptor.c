@@ -1,0 +1,402 @@
+/*
+ * The descriptor table: a two-level array indexed by handle value / 4, chunks made on first use and kept.
+ *
+ * An entry is NULL, a descriptor, or CLOSING while its handle is being closed. Lookups add a user to what they found and
+ * look again; structs are recycled but never unmapped, so the worst that a late user touches is another descriptor,
+ * which it gives back at once.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "client/connection.h"
+#include "descriptors/descriptor.h"
+#include "events/events.h"
+#include "calls/linger.h"
+#include "events/notify.h"
+#include "operations/operation.h"
+#include "base/owner_lock.h"
+#include "sockets/socket.h"
+#include "operations/port.h"
+#include "descriptors/wait.h"
+
+#define DESCRIPTOR_FREE 0x80000000u
+#define CHUNK_ENTRIES 1024u
+#define CHUNK_COUNT 16384u /* handle values below 64 M */
+#define POOL_STRUCTS 256u
+
+typedef _Atomic( struct descriptor * ) entry;
+
+static _Atomic( entry * ) chunks[CHUNK_COUNT];
+static struct descriptor closing_mark;
+#define CLOSING ( &closing_mark )
+
+static _Atomic uint32_t pool_lock;
+static struct descriptor *pool_free;
+static _Atomic uint32_t highest_chunk;
+
+static entry *find_entry( uint64_t handle, int create )
+{
+    uint64_t index = handle >> 2;
+    entry *chunk, *expected = NULL;
+    uint32_t number = index / CHUNK_ENTRIES, highest;
+
+    if ( ( handle & 3 ) || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES ) return NULL;
+    if ( !( chunk = atomic_load_explicit( &chunks[number], memory_order_acquire ) ) )
+    {
+        if ( !create || !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
+        if ( !atomic_compare_exchange_strong( &chunks[number], &expected, chunk ) )
+        {
+            free( chunk );
+            chunk = expected;
+        }
+        highest = atomic_load( &highest_chunk );
+        while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
+    }
+    return chunk + index % CHUNK_ENTRIES;
+}
+
+/* A struct with one user, the caller. Owns fd from now on. */
+struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation )
+{
+    struct descriptor *d;
+
+    owner_lock_take( &pool_lock );
+    if ( !pool_free )
+    {
+        struct descriptor *pool =
+            mmap( NULL, POOL_STRUCTS * sizeof( *pool ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
+        if ( pool == MAP_FAILED )
+        {
+            owner_lock_give( &pool_lock );
+            return NULL;
+        }
+        for ( unsigned int i = 0; i < POOL_STRUCTS; i++ )
+        {
+            atomic_store( &pool[i].users, DESCRIPTOR_FREE );
+            pool[i].next_free = i + 1 < POOL_STRUCTS ? &pool[i + 1] : NULL;
+        }
+        pool_free = pool;
+    }
+    d = pool_free;
+    pool_free = d->next_free;
+    owner_lock_give( &pool_lock );
+
+    d->fd = fd;
+    d->slot_index = slot_index;
+    d->generation = generation;
+    d->slot = ws2_table_slot( connection_table(), slot_index );
+    d->handle = 0;
+    atomic_store( &d->closing, 0 );
+    atomic_store( &d->local, 0 );
+    atomic_store( &d->event_generation, 0 );
+    atomic_store( &d->busy, 0 );
+    atomic_store( &d->deferred, NULL );
+    atomic_store( &d->notification, NULL );
+    memset( &d->queues, 0, sizeof( d->queues ) );
+    atomic_store( &d->polls, NULL );
+    d->poll_watched = d->poll_events = 0;
+    /* a late user of the struct's former life may be counted at this moment: add, never store */
+    atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
+    return d;
+}
+
+/* Publishing runs with the connection's mutex held: what ends there tells the server later. */
+static __thread int publishing;
+static _Atomic( struct descriptor * ) unsaid;
+
+/* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
+static void give_up_slot( struct descriptor *d )
+{
+    if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
+    owner_lock_take( &pool_lock );
+    d->next_free = pool_free;
+    pool_free = d;
+    owner_lock_give( &pool_lock );
+}
+
+static void say_unsaid( void )
+{
+    struct descriptor *d =
+        atomic_load_explicit( &unsaid, memory_order_relaxed ) ? atomic_exchange( &unsaid, NULL ) : NULL;
+
+    while ( d )
+    {
+        struct descriptor *next = d->next_deferred;
+        give_up_slot( d );
+        d = next;
+    }
+}
+
+/* The slot goes with the last user and not with closesocket: until then a call may still write to it. */
+void descriptor_release( struct descriptor *d )
+{
+    uint32_t users = 0;
+
+    if ( atomic_fetch_sub( &d->users, 1 ) != 1 ) return;
+    /* of several that count it down to nothing, one destroys it */
+    if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
+    operation_forget( d );
+    port_release( d->queues.port );
+    close( d->fd );
+    d->fd = -1;
+    if ( publishing )
+    {
+        d->next_deferred = atomic_load( &unsaid );
+        while ( !atomic_compare_exchange_weak( &unsaid, &d->next_deferred, d ) ) continue;
+        return;
+    }
+    give_up_slot( d );
+    say_unsaid();
+}
+
+int descriptor_hold( struct descriptor *d )
+{
+    if ( !( atomic_fetch_add( &d->users, 1 ) & DESCRIPTOR_FREE ) ) return 1;
+    descriptor_release( d );
+    return 0;
+}
+
+struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
+{
+    entry *entry = find_entry( handle, 0 );
+    struct descriptor *d;
+
+    if ( !entry )
+    {
+        *status = WS2_STATUS_ADOPT;
+        return NULL;
+    }
+    while ( ( d = atomic_load_explicit( entry, memory_order_acquire ) ) && d != CLOSING )
+    {
+        atomic_fetch_add( &d->users, 1 );
+        if ( atomic_load( entry ) == d ) return d;
+        descriptor_release( d );
+    }
+    *status = d ? WS2_STATUS_CLOSED : WS2_STATUS_ADOPT;
+    return NULL;
+}
+
+/* A descriptor whose handle is gone, out of the table already. */
+static void end_lost( struct descriptor *d )
+{
+    atomic_store( &d->closing, 1 );
+    events_forget( d );
+    notify_forget( d );
+    if ( operation_close( d, NULL, 0 ) ) operation_wake_io();
+    wait_wake( d );
+    descriptor_release( d );
+}
+
+int32_t descriptor_install( struct descriptor *d, uint64_t handle )
+{
+    entry *entry = find_entry( handle, 1 );
+    struct descriptor *old;
+
+    if ( !entry ) return WSAENOBUFS;
+    d->handle = handle;
+    /* a shared slot has a handle for each descriptor: the server keeps them */
+    if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
+        connection_name( d->slot_index, d->generation, handle );
+    else atomic_store( &d->slot->handle, handle );
+    old = atomic_exchange( entry, d );
+    if ( old && old != CLOSING ) end_lost( old ); /* closed behind our back, and the loader has used the value again */
+    return 0;
+}
+
+int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
+{
+    entry *entry = find_entry( handle, 1 );
+    struct descriptor *old = NULL;
+
+    if ( !entry )
+    {
+        descriptor_release( d );
+        return WSAENOBUFS;
+    }
+    d->handle = handle;
+    if ( atomic_compare_exchange_strong( entry, &old, d ) ) return 0;
+    /* another thread has found it too; or, meanwhile, the value is a new socket's */
+    descriptor_release( d );
+    return old == CLOSING ? WSAENOTSOCK : 0;
+}
+
+int32_t descriptor_confirm( uint64_t handle, int fd )
+{
+    entry *entry = find_entry( handle, 0 );
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( handle, &status ), *expected = d;
+    int32_t error = 0;
+
+    if ( !d ) return WSAENOTSOCK;
+    if ( fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ) )
+    {
+        error = WSAENOTSOCK;
+        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) ) end_lost( d );
+    }
+    descriptor_release( d );
+    return error;
+}
+
+void descriptor_discard( struct descriptor *d ) { descriptor_release( d ); }
+
+/* The entry becomes CLOSING; NULL, or CLOSING itself, when there is nothing to take. */
+static struct descriptor *take_out( uint64_t handle )
+{
+    entry *entry = find_entry( handle, 0 );
+    struct descriptor *d = entry ? atomic_load( entry ) : NULL;
+
+    do
+        if ( !d || d == CLOSING ) return d;
+    while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
+    return d;
+}
+
+struct descriptor *descriptor_remove( uint64_t handle )
+{
+    struct descriptor *d = take_out( handle );
+
+    return d == CLOSING ? NULL : d;
+}
+
+static void discard_deferred( struct descriptor *listener )
+{
+    struct descriptor *d = atomic_exchange( &listener->deferred, NULL ), *next;
+
+    for ( ; d; d = next )
+    {
+        next = d->next_deferred;
+        descriptor_discard( d );
+    }
+}
+
+NTSTATUS unix_close_begin( void *args )
+{
+    struct ws2_handle_params *params = args;
+    struct descriptor *d = take_out( params->handle ), *heir;
+    NTSTATUS status;
+
+    if ( !d ) return WS2_STATUS_ADOPT;
+    if ( d == CLOSING ) return WS2_STATUS_CLOSED;
+    heir = params->heir ? descriptor_acquire( params->heir, &status ) : NULL;
+
+    atomic_store( &d->closing, 1 );
+    events_forget( d );
+    notify_forget( d );
+    discard_deferred( d );
+    params->completions = operation_close( d, heir, params->copies );
+    if ( heir ) descriptor_release( heir );
+    if ( atomic_load( &d->users ) > 1 ) wait_wake( d );
+    linger_close( d );
+    descriptor_release( d );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_close_end( void *args )
+{
+    struct ws2_handle_params *params = args;
+    entry *entry = find_entry( params->handle, 0 );
+    struct descriptor *mark = CLOSING;
+
+    if ( entry ) atomic_compare_exchange_strong( entry, &mark, NULL );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_socket_next( void *args )
+{
+    struct ws2_handle_params *params = args;
+    uint64_t index = params->handle ? ( params->handle >> 2 ) + 1 : 0;
+    uint64_t end = ( (uint64_t)atomic_load( &highest_chunk ) + 1 ) * CHUNK_ENTRIES;
+
+    params->error = 0;
+    for ( params->handle = 0; index < end; index++ )
+    {
+        entry *entry = find_entry( index << 2, 0 );
+        struct descriptor *d;
+
+        if ( !entry )
+        {
+            index |= CHUNK_ENTRIES - 1;
+            continue;
+        }
+        if ( !( d = atomic_load( entry ) ) || d == CLOSING ) continue;
+        params->handle = index << 2;
+        break;
+    }
+    return 0;
+}
+
+/* The process ends: whoever waits for that finds its sockets closed, though the host process lives a moment longer. */
+NTSTATUS unix_process_end( void *args )
+{
+    struct ws2_handle_params *params = args, next = { 0 };
+
+    while ( unix_socket_next( &next ), next.handle )
+    {
+        struct descriptor *d = atomic_load( find_entry( next.handle, 0 ) );
+        if ( d && d != CLOSING ) close( d->fd );
+    }
+    connection_end();
+    params->error = 0;
+    return 0;
+}
+
+/* Runs while the connection publishes anew: no lock of this file is held across publish. */
+static void enumerate_shared( connection_publish_function publish )
+{
+    struct ws2_handle_params next = { 0 };
+
+    publishing = 1;
+    for ( ;; )
+    {
+        struct descriptor *d;
+        NTSTATUS status;
+
+        unix_socket_next( &next );
+        if ( !next.handle ) break;
+        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
+        if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
+            publish( d->slot_index, d->generation, d->handle, d->fd );
+        descriptor_release( d );
+    }
+    publishing = 0;
+}
+
+__attribute__( ( constructor ) ) static void offer_enumeration( void )
+{
+    connection_enumerate_shared = enumerate_shared;
+}
+
+NTSTATUS unix_table_view( void *args )
+{
+    struct ws2_table_view_params *params = args;
+
+    params->entries = CHUNK_ENTRIES;
+    params->chunks = (uintptr_t)chunks;
+    params->count = CHUNK_COUNT;
+    params->closing = (uintptr_t)CLOSING;
+    params->waiters = (uintptr_t)&wait_threads;
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_socket_install( void *args )
+{
+    struct ws2_socket_install_params *params = args;
+
+    params->error = descriptor_install( (struct descriptor *)(uintptr_t)params->descriptor, params->handle );
+    return 0;
+}
+
+NTSTATUS unix_socket_discard( void *args )
+{
+    struct ws2_socket_install_params *params = args;
+
+    descriptor_discard( (struct descriptor *)(uintptr_t)params->descriptor );
+    params->error = 0;
+    return 0;
+}

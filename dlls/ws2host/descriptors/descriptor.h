@@ -1,0 +1,114 @@
+/*
+ * The process's descriptors: SOCKET value -> host descriptor and slot, read without locks.
+ *
+ * A descriptor counts its users: one for standing in the table, one for each call that works on it. The last one closes
+ * the host descriptor, so a number is never reused under a call that is still running. The structs are never unmapped.
+ */
+#ifndef WS2HOST_DESCRIPTOR_H
+#define WS2HOST_DESCRIPTOR_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include "ws2host/table.h"
+#include "base/unix_private.h"
+
+enum operation_queue
+{
+    QUEUE_RECEIVE, /* and accept */
+    QUEUE_SEND,    /* and connect, disconnect, transmit */
+    QUEUE_URGENT,  /* receives of out-of-band data */
+    QUEUE_IDLE,    /* waits for what no poll shows */
+    QUEUE_COUNT
+};
+
+/* descriptor.local */
+enum descriptor_local
+{
+    LOCAL_WATCHED = 0x1,       /* network events: in the epoll */
+    LOCAL_INITIAL = 0x2,       /* that owes an event that is no arrival: it tells what was ready at registration */
+    LOCAL_REPLACED = 0x4,      /* the handle was made of another host socket (replacement.c) */
+    LOCAL_BOUND_BY_CODE = 0x8, /* and not by Winsock's bind */
+    LOCAL_MARK_WATCHED = 0x10, /* SIOCATMARK was asked: urgent.h */
+    LOCAL_URGENT_KEPT = 0x20   /* `urgent` is a byte that the program has not fetched */
+};
+
+struct operation;
+struct notification;
+
+/* Overlapped operations that wait (operation.h). */
+struct operation_queues
+{
+    _Atomic uint32_t lock;                /* thread id of its holder */
+    _Atomic uint32_t edges;               /* how often the epoll said that something changed */
+    _Atomic uint32_t untold[QUEUE_COUNT]; /* queued, or ended and the program has not been told */
+    _Atomic( struct operation * ) first[QUEUE_COUNT];
+    struct operation *last[QUEUE_COUNT];
+    uint32_t watched;   /* events in the epoll */
+    int epoll;          /* in which, when there are any */
+    struct port *port;  /* counted: whose epoll that is to be (port.h); NULL: the I/O thread's */
+    uint32_t exclusive; /* a shared listener: in the epoll only while something is queued */
+    struct descriptor *next_exclusive;
+    uint32_t shut_send;                       /* shutdown when the send queue is empty */
+    _Atomic( struct descriptor * ) accepting; /* listener for which AcceptEx waits with this socket, not counted */
+};
+
+struct descriptor
+{
+    _Atomic uint32_t users; /* DESCRIPTOR_FREE in a free struct */
+    int fd;                 /* O_NONBLOCK, close-on-exec, owned */
+    uint32_t slot_index;
+    uint32_t generation;
+    struct ws2_slot *slot; /* never NULL in a live descriptor */
+    uint64_t handle;
+    _Atomic uint32_t closing; /* taken out of the table: waits end with WSAENOTSOCK */
+    _Atomic uint32_t local;   /* bits of this descriptor, not of the socket: enum descriptor_local */
+    _Atomic uint8_t urgent;
+    struct descriptor *next_free;
+    _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
+    struct descriptor *next_deferred;
+    _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
+    _Atomic uint32_t notified_room;    /* notifications by edge: that it can send has been told */
+    _Atomic( struct notification * ) notification; /* notify.h */
+    _Atomic uint32_t busy; /* odd: an operation without an event waits, and none has ended since its start, so that the
+                               * handle, as a file's, is not signalled; counts up with each start */
+    struct operation_queues queues;
+    _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
+    _Atomic uint32_t poll_watched;
+    _Atomic uint32_t poll_events;
+};
+
+/* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
+struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
+void descriptor_release( struct descriptor *descriptor );
+/* One more user of a struct that may have been given back meanwhile: 0 then. */
+int descriptor_hold( struct descriptor *descriptor );
+
+/* A descriptor of a new host socket with one user, the caller; takes fd over. NULL: out of memory, fd stays. */
+struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );
+/* Puts it into the table under its handle; the user that descriptor_create gave stands for the table from now on. */
+int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
+/* The same for a handle that was found, not made: 0 and another descriptor if one stands there by now; WSAENOTSOCK when the
+ * handle is being closed. The descriptor is taken over, also when it fails. */
+int32_t descriptor_install_found( struct descriptor *descriptor, uint64_t handle );
+/* Is fd (-1: none) a descriptor of the socket under that handle? If not, what stands there goes. */
+int32_t descriptor_confirm( uint64_t handle, int fd );
+/* Takes a live descriptor out of the table without ending it; its user is the caller's from now on. NULL: not there. */
+struct descriptor *descriptor_remove( uint64_t handle );
+/* The end of a descriptor that was never installed. */
+void descriptor_discard( struct descriptor *descriptor );
+
+/* flags of the slot */
+static inline uint32_t descriptor_flags( const struct descriptor *d )
+{
+    return atomic_load_explicit( &d->slot->flags, memory_order_relaxed );
+}
+static inline void descriptor_set_flags( struct descriptor *d, uint32_t flags )
+{
+    atomic_fetch_or( &d->slot->flags, flags );
+}
+static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags )
+{
+    atomic_fetch_and( &d->slot->flags, ~flags );
+}
+
+#endif

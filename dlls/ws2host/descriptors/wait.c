@@ -1,0 +1,327 @@
+/* Waiting, and being woken: see wait.h. A waiter publishes which descriptors it waits on as a set of 64 hash bits, then
+ * looks at their `closing`; a closer sets `closing`, then looks at the sets. One of the two sees the other. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "descriptors/wait.h"
+
+struct waiter
+{
+    _Atomic uint64_t set; /* bits of the descriptors being waited on, 0 = not waiting */
+    _Atomic uint32_t in_use;
+    _Atomic uint32_t thread;    /* Windows thread id, 0 before the thread's first wait */
+    _Atomic uint32_t alert;     /* a user APC was queued to it */
+    _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
+    _Atomic uint32_t cancelled; /* that wait is to end */
+    int wake_fd;                /* -1 before the first wait */
+    int epoll;                  /* for waiting exclusively, made on first need */
+    void *scratch;              /* the thread's working memory, kept from call to call */
+    size_t scratch_size;
+    struct waiter *next;
+};
+
+static _Atomic( struct waiter * ) waiters; /* only ever grows */
+static pthread_key_t waiter_key;
+static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
+static __thread struct waiter *own_waiter;
+_Atomic uint32_t wait_threads;
+
+static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
+
+static void thread_ends( void *arg )
+{
+    struct waiter *waiter = arg;
+
+    free( waiter->scratch );
+    waiter->scratch = NULL;
+    waiter->scratch_size = 0;
+    atomic_store( &waiter->set, 0 );
+    if ( atomic_exchange( &waiter->thread, 0 ) ) atomic_fetch_sub( &wait_threads, 1 );
+    atomic_store( &waiter->alert, 0 );
+    atomic_store( &waiter->blocking, 0 );
+    atomic_store( &waiter->in_use, 0 );
+}
+
+static void make_key( void ) { pthread_key_create( &waiter_key, thread_ends ); }
+
+static struct waiter *get_waiter( void )
+{
+    struct waiter *waiter;
+
+    if ( own_waiter ) return own_waiter;
+    pthread_once( &waiter_once, make_key );
+    for ( waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+    {
+        uint32_t free = 0;
+        if ( atomic_compare_exchange_strong( &waiter->in_use, &free, 1 ) ) break;
+    }
+    if ( !waiter )
+    {
+        if ( !( waiter = calloc( 1, sizeof( *waiter ) ) ) ) return NULL;
+        waiter->wake_fd = waiter->epoll = -1;
+        waiter->in_use = 1;
+        waiter->next = atomic_load( &waiters );
+        while ( !atomic_compare_exchange_weak( &waiters, &waiter->next, waiter ) ) continue;
+    }
+    pthread_setspecific( waiter_key, waiter );
+    return own_waiter = waiter;
+}
+
+void *wait_scratch( size_t size )
+{
+    struct waiter *waiter = get_waiter();
+    void *scratch;
+
+    if ( !waiter ) return NULL;
+    if ( waiter->scratch_size >= size ) return waiter->scratch;
+    if ( size < 4096 ) size = 4096;
+    if ( !( scratch = malloc( size ) ) ) return NULL;
+    free( waiter->scratch );
+    waiter->scratch = scratch;
+    waiter->scratch_size = size;
+    return scratch;
+}
+
+void wait_wake( struct descriptor *d )
+{
+    uint64_t bit = descriptor_bit( d ), one = 1;
+
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+        if ( atomic_load( &waiter->set ) & bit )
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
+}
+
+NTSTATUS unix_wait_thread( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = get_waiter();
+
+    if ( waiter && !atomic_exchange( &waiter->thread, params->thread ) ) atomic_fetch_add( &wait_threads, 1 );
+    params->error = 0;
+    return 0;
+}
+
+/* The waiter publishes its set, then looks at `alert`; this sets `alert`, then looks at the set. */
+NTSTATUS unix_wait_alert( void *args )
+{
+    struct ws2_thread_params *params = args;
+    uint64_t one = 1;
+
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+    {
+        if ( atomic_load( &waiter->thread ) != params->thread ) continue;
+        atomic_store( &waiter->alert, 1 );
+        if ( atomic_load( &waiter->set ) )
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
+    }
+    params->error = 0;
+    return 0;
+}
+
+static struct waiter *waiter_of( uint32_t thread )
+{
+    struct waiter *waiter = atomic_load( &waiters );
+
+    while ( waiter && atomic_load( &waiter->thread ) != thread ) waiter = waiter->next;
+    return waiter;
+}
+
+/* Between two parts of a wait the thread is about to come back, or done: that is seen within moments. */
+#define CANCEL_TRIES 20
+
+NTSTATUS unix_wait_cancel( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = waiter_of( params->thread );
+    const struct timespec nap = { 0, 1000000 };
+    uint64_t one = 1;
+
+    params->error = WSAEINVAL;
+    if ( !waiter ) return 0;
+    for ( unsigned int tries = 0; tries < CANCEL_TRIES && atomic_load( &waiter->blocking ); tries++ )
+    {
+        if ( atomic_load( &waiter->set ) )
+        {
+            atomic_store( &waiter->cancelled, 1 );
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
+            params->error = 0;
+            return 0;
+        }
+        nanosleep( &nap, NULL );
+    }
+    return 0;
+}
+
+NTSTATUS unix_wait_cancel_self( void *args )
+{
+    struct ws2_thread_params *params = args;
+    struct waiter *waiter = get_waiter();
+
+    if ( waiter ) atomic_store( &waiter->cancelled, 1 );
+    params->error = 0;
+    return 0;
+}
+
+static uint64_t now_ns( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The slices grow from 10 to 80 ms: an APC from outside the process is seen soon when waits are short, and a thread that
+ * waits for long costs a dozen looks a second. */
+#define FIRST_SLICE 10
+#define LAST_SLICE 80
+
+/* The waiter's epoll with its wake-up descriptor and, exclusively, a listener; 0 when there is none to be had. */
+static int begin_exclusive( struct waiter *waiter, int listener )
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = 1 };
+
+    if ( waiter->epoll < 0 )
+    {
+        if ( ( waiter->epoll = epoll_create1( EPOLL_CLOEXEC ) ) < 0 ) return 0;
+        epoll_ctl( waiter->epoll, EPOLL_CTL_ADD, waiter->wake_fd, &event );
+    }
+    event.events = EPOLLIN | EPOLLEXCLUSIVE;
+    event.data.u32 = 0;
+    return !epoll_ctl( waiter->epoll, EPOLL_CTL_ADD, listener, &event );
+}
+
+static int poll_exclusive( struct waiter *waiter, struct pollfd fds[2], const struct timespec *left )
+{
+    struct epoll_event events[2];
+    int ready = epoll_wait( waiter->epoll, events, 2, left->tv_sec * 1000 + ( left->tv_nsec + 999999 ) / 1000000 );
+
+    for ( int i = 0; i < ready; i++ ) fds[events[i].data.u32 & 1].revents = events[i].events & 0xffff;
+    return ready;
+}
+
+/* exclusively: of the threads that wait for a listener, in whatever process, a connection wakes one */
+static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd *fds, uint32_t count,
+                                 uint64_t timeout_us, struct ws2_wait *wait, int exclusively )
+{
+    struct waiter *waiter = get_waiter();
+    enum wait_result result = WAIT_READY;
+    uint64_t now, slice_end, until, set = 0, drained;
+    int ready;
+
+    if ( !waiter ) return WAIT_FAILED;
+    if ( waiter->wake_fd < 0 && ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) return WAIT_FAILED;
+    now = now_ns();
+    if ( !wait->deadline )
+    {
+        wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
+        wait->slice = FIRST_SLICE;
+        atomic_store( &waiter->cancelled, 0 ); /* a cancel that came when the wait before had just ended */
+    }
+    slice_end = now + wait->slice * 1000000ull;
+
+    /* the first wait of a thread: the PE side looks for APCs queued so far and tells who the thread is */
+    if ( !atomic_load_explicit( &waiter->thread, memory_order_relaxed ) ) return WAIT_ALERT;
+
+    for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_bit( descriptors[i] );
+    fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
+    exclusively = exclusively && begin_exclusive( waiter, fds[0].fd );
+    atomic_store( &waiter->blocking, 1 );
+    atomic_store( &waiter->set, set );
+    for ( ;; )
+    {
+        uint32_t i;
+        struct timespec left;
+
+        for ( i = 0; i < count; i++ )
+            if ( atomic_load( &descriptors[i]->closing ) ) break;
+        if ( i < count )
+        {
+            result = WAIT_CLOSED;
+            break;
+        }
+        if ( atomic_exchange( &waiter->cancelled, 0 ) )
+        {
+            result = WAIT_CANCELLED;
+            break;
+        }
+        if ( atomic_exchange( &waiter->alert, 0 ) )
+        {
+            result = WAIT_ALERT;
+            break;
+        }
+        until = slice_end < wait->deadline ? slice_end : wait->deadline;
+        if ( now >= until )
+        {
+            result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
+            break;
+        }
+        left.tv_sec = ( until - now ) / 1000000000;
+        left.tv_nsec = ( until - now ) % 1000000000;
+        ready = exclusively ? poll_exclusive( waiter, fds, &left ) : ppoll( fds, count + 1, &left, NULL );
+        if ( ready > 0 )
+        {
+            if ( fds[count].revents )
+            {
+                /* something about a socket changed that no poll shows: the caller looks, and waits again */
+                while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+                for ( i = 0; i < count; i++ )
+                    if ( atomic_load( &descriptors[i]->closing ) ) result = WAIT_CLOSED;
+                if ( result == WAIT_READY && atomic_exchange( &waiter->cancelled, 0 ) ) result = WAIT_CANCELLED;
+                if ( result == WAIT_READY && atomic_exchange( &waiter->alert, 0 ) ) result = WAIT_ALERT;
+            }
+            break;
+        }
+        else if ( ready < 0 && errno != EINTR )
+        {
+            result = WAIT_FAILED;
+            break;
+        }
+        now = now_ns();
+    }
+    if ( exclusively ) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
+    atomic_store( &waiter->set, 0 );
+    if ( result != WAIT_ALERT ) atomic_store( &waiter->blocking, 0 );
+    if ( result == WAIT_ALERT && wait->slice < LAST_SLICE ) wait->slice *= 2;
+    return result;
+}
+
+enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
+                            struct ws2_wait *wait )
+{
+    return wait_on( descriptors, fds, count, timeout_us, wait, 0 );
+}
+
+enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait )
+{
+    struct pollfd fds[2] = { { .fd = listener->fd, .events = POLLIN } };
+    const int shared = ws2_word_state( atomic_load( &listener->slot->word ) ) == WS2_SLOT_SHARED;
+
+    return wait_on( &listener, fds, 1, WAIT_FOREVER_US, wait, shared );
+}
+
+enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_ms, struct ws2_wait *wait )
+{
+    struct pollfd fds[2] = { { .fd = d->fd, .events = events } };
+
+    return wait_many( &d, fds, 1, timeout_ms ? timeout_ms * 1000ull : WAIT_FOREVER_US, wait );
+}
+
+NTSTATUS wait_status( enum wait_result result, int32_t *error )
+{
+    switch ( result )
+    {
+    case WAIT_READY: break;
+    case WAIT_TIMED_OUT: *error = WSAETIMEDOUT; break;
+    case WAIT_CLOSED: *error = WSAEINTR; break;
+    case WAIT_CANCELLED: *error = WSA_OPERATION_ABORTED; break;
+    case WAIT_ALERT: return WS2_STATUS_ALERT;
+    case WAIT_FAILED: *error = WSAENOBUFS; break;
+    }
+    return 0;
+}

@@ -1,0 +1,49 @@
+/*
+ * Waiting for host sockets inside a Winsock call.
+ *
+ * A wait ends when a socket is ready, at its deadline, when one of its descriptors is closed by another thread, and when
+ * the PE side is to look for user APCs: one was queued from inside the process, or a slice is over. Each waiting thread has one eventfd, made on its first wait and
+ * handed on when the thread ends; who closes a descriptor wakes the threads that may be waiting on it. No locks.
+ */
+#ifndef WS2HOST_WAIT_H
+#define WS2HOST_WAIT_H
+
+#include <poll.h>
+#include <stdint.h>
+#include "descriptors/descriptor.h"
+
+enum wait_result
+{
+    WAIT_READY,
+    WAIT_TIMED_OUT,
+    WAIT_CLOSED,    /* WSAEINTR */
+    WAIT_CANCELLED, /* by unix_wait_cancel: WSA_OPERATION_ABORTED */
+    WAIT_ALERT,     /* return WS2_STATUS_ALERT */
+    WAIT_FAILED     /* out of descriptors for the eventfd: WSAENOBUFS */
+};
+
+/* fds has room for count + 1 entries; the last is the wait's own. timeout_ms counts from the call's first wait. */
+enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds, uint32_t count, uint64_t timeout_us,
+                            struct ws2_wait *wait );
+#define WAIT_FOREVER_US UINT64_MAX
+
+/* One socket, timeout in ms, 0 for none. *revents may be NULL. */
+enum wait_result wait_one( struct descriptor *descriptor, short events, uint32_t timeout_ms, struct ws2_wait *wait );
+
+/* A connection to accept. With a listener that other processes have too, it wakes one of all that wait. Should that one die
+ * with it, another finds it when its slice is over. */
+enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait );
+
+/* Working memory of the calling thread, uninitialised, good until its next call; NULL when there is none to be had. */
+void *wait_scratch( size_t size );
+
+/* Ends the waits on a descriptor: WAIT_CLOSED if its `closing` is set, else WAIT_READY so that the call looks again. */
+void wait_wake( struct descriptor *descriptor );
+
+/* How many threads have waited here and live. */
+extern _Atomic uint32_t wait_threads;
+
+/* What a call returns for a result other than WAIT_READY: sets *error or gives WS2_STATUS_ALERT. */
+NTSTATUS wait_status( enum wait_result result, int32_t *error );
+
+#endif

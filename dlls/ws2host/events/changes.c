@@ -1,0 +1,178 @@
+/* Changes of addresses and routes: see changes.h. */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "events/changes.h"
+#include "client/connection.h"
+#include "events/events.h"
+#include "operations/operation.h"
+#include "options/option.h"
+#include "base/owner_lock.h"
+#include "client/poke.h"
+
+static const uint32_t groups[] = { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE };
+#define KINDS ( sizeof( groups ) / sizeof( groups[0] ) )
+
+static _Atomic uint32_t making; /* lock: making the sockets */
+static _Atomic int fds[KINDS];  /* of the watched kinds, 0 for the others */
+static _Atomic uint32_t counts[KINDS];
+static _Atomic uint32_t
+    untold; /* a bit per kind whose change has not been told to every socket yet; the I/O thread's */
+
+static const struct
+{
+    enum network_event event;
+    int armed;
+} rows[] = { { WS2_FD_ADDRESS_LIST_CHANGE, BIT_ADDRESS_CHANGE_ARMED },
+             { WS2_FD_ROUTING_INTERFACE_CHANGE, BIT_ROUTING_CHANGE_ARMED } };
+
+uint32_t changes_kind( const struct descriptor *d, int routes )
+{
+    return 2 * !!routes + ( d->slot->family == WS_AF_INET6 );
+}
+
+uint32_t changes_count( uint32_t kind ) { return atomic_load( &counts[kind] ); }
+
+int changes_open( uint32_t kind )
+{
+    struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups[kind] };
+    int fd = socket( AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE );
+
+    if ( fd >= 0 && bind( fd, (struct sockaddr *)&address, sizeof( address ) ) )
+    {
+        close( fd );
+        return -1;
+    }
+    return fd;
+}
+
+/* A change that has been before a request, and that the I/O thread is still at, is not the one that it waits for. */
+static void settle( uint32_t kind )
+{
+    struct pollfd change = { .fd = atomic_load( &fds[kind] ), .events = POLLIN };
+
+    for ( int i = 0; i < 2000 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &untold ) & 1u << kind ) ); i++ )
+    {
+        operation_wake_io();
+        usleep( 500 );
+    }
+}
+
+int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = OPERATION_KEY_CHANGES + kind };
+    int32_t error = 0;
+    sigset_t before;
+    int fd, epoll;
+
+    if ( ( error = operation_epoll( need_io_thread, &epoll ) ) ) return error;
+    if ( atomic_load( &fds[kind] ) )
+    {
+        settle( kind );
+        return 0;
+    }
+    connection_block_signals( &before );
+    owner_lock_take( &making );
+    if ( !atomic_load( &fds[kind] ) )
+    {
+        if ( ( fd = changes_open( kind ) ) < 0 ) error = WSAENOBUFS;
+        else if ( epoll_ctl( epoll, EPOLL_CTL_ADD, fd, &event ) < 0 )
+        {
+            error = winsock_error( errno );
+            close( fd );
+        }
+        else atomic_store( &fds[kind], fd );
+    }
+    owner_lock_give( &making );
+    connection_restore_signals( &before );
+    return error;
+}
+
+/* Another process has the registration that this event is for. */
+static int another_is_told( const struct descriptor *d, uint32_t event )
+{
+    return ( ws2_events_mask( atomic_load( &d->slot->events ) ) & event ) &&
+           atomic_load( &d->slot->event_owner ) != connection_client_index();
+}
+
+int32_t changes_arm( struct descriptor *d, int routes, uint32_t *need_io_thread )
+{
+    int32_t error = changes_watch( changes_kind( d, routes ), need_io_thread );
+
+    if ( error ) return error;
+    events_reenable( d, rows[routes].event );
+    option_set_bit( d->slot, rows[routes].armed, 1 );
+    if ( another_is_told( d, rows[routes].event ) )
+        poke_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
+    return 0;
+}
+
+void changes_registered( struct descriptor *d )
+{
+    uint32_t mask = ws2_events_mask( atomic_load( &d->slot->events ) ), made = 0;
+
+    for ( int routes = 0; routes < 2; routes++ )
+        if ( ( mask & rows[routes].event ) && option_bit( d->slot, rows[routes].armed ) )
+            changes_watch( changes_kind( d, routes ), &made ); /* registrations have their I/O thread already */
+}
+
+void changes_seen( uint64_t key )
+{
+    const uint32_t kind = key - OPERATION_KEY_CHANGES;
+    struct ws2_handle_params next = { 0 };
+    char messages[4096];
+
+    atomic_fetch_or( &untold, 1u << kind ); /* before the socket is quiet: settle */
+    /* an overrun (ENOBUFS) is a change too */
+    while ( recv( atomic_load( &fds[kind] ), messages, sizeof( messages ), MSG_DONTWAIT ) >= 0 || errno == ENOBUFS )
+        continue;
+    atomic_fetch_add( &counts[kind], 1 );
+    while ( unix_socket_next( &next ), next.handle )
+    {
+        NTSTATUS status;
+        struct descriptor *d = descriptor_acquire( next.handle, &status );
+
+        if ( !d ) continue;
+        if ( operation_queued( d, QUEUE_IDLE ) ) operation_serve( d );
+        descriptor_release( d );
+    }
+}
+
+static uint32_t due( struct descriptor *d )
+{
+    uint32_t events = 0;
+
+    for ( int routes = 0; routes < 2; routes++ )
+        if ( ( atomic_load( &untold ) & 1u << changes_kind( d, routes ) ) &&
+             !another_is_told( d, rows[routes].event ) && option_set_bit( d->slot, rows[routes].armed, 0 ) )
+            events |= rows[routes].event;
+    return events;
+}
+
+void changes_tell( struct ws2_io_wait_params *params )
+{
+    struct ws2_handle_params next = { 0 };
+
+    if ( !atomic_load( &untold ) ) return;
+    /* a socket that has been told is not armed any more, so that a second turn begins where the first ended */
+    while ( params->count < WS2_IO_ACTIONS )
+    {
+        NTSTATUS status;
+        struct descriptor *d;
+        uint32_t events;
+
+        unix_socket_next( &next );
+        if ( !next.handle )
+        {
+            atomic_store( &untold, 0 );
+            break;
+        }
+        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
+        if ( ( events = due( d ) ) ) params->count += events_arrived( d, events, &params->actions[params->count] );
+        descriptor_release( d );
+    }
+}

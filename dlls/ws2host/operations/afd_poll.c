@@ -1,0 +1,674 @@
+/*
+ * IOCTL_AFD_POLL: see afd_poll.h.
+ *
+ * A request that finds nothing is linked into the lists of its sockets. These are in an epoll of their own, edge-triggered,
+ * nested into the I/O thread's: an edge is a reason to look at the socket, never an answer, since overlapped receives take
+ * what arrives before a poll sees it. A socket stays in the epoll after its last request, until an edge finds it without.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "operations/afd_poll.h"
+#include "client/connection.h"
+#include "operations/operation.h"
+#include "sockets/conditions.h"
+#include "descriptors/wait.h"
+
+#define WAIT_TIMEOUT 258 /* Win32's error for STATUS_TIMEOUT */
+#define NO_DEADLINE UINT64_MAX
+#define MAXIMUM_ENTRIES 0x10000u
+
+struct afd_request;
+
+struct afd_entry
+{
+    struct afd_request *request;
+    struct descriptor *descriptor; /* counted; NULL once the socket has gone without ending the request */
+    struct afd_entry *next;        /* of the descriptor's */
+    uint64_t handle;
+    uint32_t mask;
+    uint32_t reserved;
+};
+
+struct afd_request
+{
+    struct operation operation;       /* first: this is what its end is told by */
+    struct afd_request *next, **link; /* pending ones; link points to it */
+    uint64_t serial;
+    uint64_t deadline; /* CLOCK_MONOTONIC ns */
+    uint64_t output;
+    struct
+    {
+        struct ws2_afd_poll_header header;
+        struct ws2_afd_poll_entry entry;
+    } reply;
+    uint32_t count;
+    uint32_t reserved;
+    struct afd_entry entries[];
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct afd_request *pending;
+static _Atomic uint32_t pending_count;
+static uint64_t last_serial;
+static uint64_t timer_at = NO_DEADLINE;
+static _Atomic int poll_epoll = -1;
+static int timer = -1;
+
+/* The loader ends threads by signals, and none may end with the mutex. */
+static void lock( sigset_t *before )
+{
+    connection_block_signals( before );
+    pthread_mutex_lock( &mutex );
+}
+
+static void unlock( const sigset_t *before )
+{
+    pthread_mutex_unlock( &mutex );
+    connection_restore_signals( before );
+}
+
+static uint64_t clock_ns( clockid_t clock )
+{
+    struct timespec now;
+
+    clock_gettime( clock, &now );
+    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+#define WINDOWS_EPOCH 116444736000000000ull /* 1970 in 100 ns since 1601 */
+
+static uint64_t deadline_of( int64_t timeout )
+{
+    uint64_t now = clock_ns( CLOCK_MONOTONIC ), system, left;
+
+    if ( timeout == INT64_MAX ) return NO_DEADLINE;
+    if ( timeout < 0 ) left = -(uint64_t)timeout;
+    else
+    {
+        system = clock_ns( CLOCK_REALTIME ) / 100 + WINDOWS_EPOCH;
+        left = (uint64_t)timeout > system ? timeout - system : 0;
+    }
+    return left > ( NO_DEADLINE - now ) / 100 - 1 ? NO_DEADLINE - 1 : now + left * 100;
+}
+
+/* --- what holds of a socket -------------------------------------------------------------------------------------------*/
+
+static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
+{
+    uint32_t conditions = poll_conditions( d, operation_any( d ) ? operation_filter( d, revents ) : revents );
+
+    if ( d->slot->type != SOCK_STREAM )
+        return conditions | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? POLL_CONNECT : 0 );
+    return poll_data( d, conditions );
+}
+
+static int32_t entry_status( struct descriptor *d, uint32_t flags )
+{
+    static const struct
+    {
+        int32_t error;
+        uint32_t status;
+    } statuses[] = {
+        { WSAECONNREFUSED, 0xc0000236 }, { WSAETIMEDOUT, 0xc00000b5 },     { WSAENETUNREACH, 0xc000023c },
+        { WSAEHOSTUNREACH, 0xc000023d }, { WSAEADDRNOTAVAIL, 0xc0000207 }, { WSAEADDRINUSE, 0xc0000043 },
+    };
+
+    if ( !( flags & POLL_CONNECT_ERROR ) ) return 0;
+    for ( unsigned int i = 0; i < sizeof( statuses ) / sizeof( statuses[0] ); i++ )
+        if ( statuses[i].error == atomic_load( &d->slot->connect_error ) ) return statuses[i].status;
+    return statuses[0].status;
+}
+
+/* The host's events for a mask, whatever state the socket is in now or gets into later. */
+static uint32_t epoll_events( uint32_t mask )
+{
+    return ( mask & ( POLL_READ | POLL_HANGUP | POLL_ACCEPT ) ? EPOLLIN | EPOLLRDHUP : 0 ) |
+           ( mask & ( POLL_WRITE | POLL_CONNECT | POLL_CONNECT_ERROR ) ? EPOLLOUT : 0 ) |
+           ( mask & POLL_OOB ? EPOLLPRI : 0 );
+}
+
+/* --- the end of a request ---------------------------------------------------------------------------------------------*/
+
+static void unlink_entry( struct afd_entry *entry )
+{
+    struct afd_entry *first = atomic_load( &entry->descriptor->polls ), *before = first;
+
+    if ( first == entry ) atomic_store( &entry->descriptor->polls, entry->next );
+    else
+    {
+        while ( before && before->next != entry ) before = before->next;
+        if ( before ) before->next = entry->next;
+    }
+}
+
+static void unlink_request( struct afd_request *request )
+{
+    atomic_fetch_sub( &pending_count, 1 );
+    if ( ( *request->link = request->next ) ) request->next->link = request->link;
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( request->entries[i].descriptor ) unlink_entry( &request->entries[i] );
+}
+
+/* Takes a request out; it ends for the entry given, or for none, and goes to the list of ended ones. */
+static void end_request( struct afd_request *request, const struct afd_entry *entry, uint32_t flags, int32_t error,
+                         struct afd_request **ended )
+{
+    unlink_request( request );
+    request->operation.error = error;
+    request->reply.header.count = 0;
+    request->operation.information = sizeof( request->reply.header );
+    if ( entry )
+    {
+        request->reply.header.count = 1;
+        request->reply.entry =
+            ( struct ws2_afd_poll_entry ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+        request->operation.information = sizeof( request->reply );
+    }
+    if ( error == WSA_OPERATION_ABORTED ) request->operation.information = 0;
+    else operation_write( &request->operation, request->output, &request->reply, request->operation.information );
+    request->next = *ended;
+    *ended = request;
+}
+
+/* Tells of those in a list, the mutex not held. The I/O thread fetches them, or who closes or cancels. */
+static uint32_t tell_ended( struct afd_request *ended )
+{
+    uint32_t count = 0;
+
+    while ( ended )
+    {
+        struct afd_request *request = ended;
+
+        ended = request->next;
+        for ( uint32_t i = 0; i < request->count; i++ )
+            if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
+        operation_tell( &request->operation );
+        count++;
+    }
+    return count;
+}
+
+static uint32_t end_by( struct descriptor *d, uint32_t conditions )
+{
+    struct afd_request *ended = NULL;
+    struct afd_entry *entry;
+    sigset_t before;
+
+    lock( &before );
+again:
+    for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
+        if ( conditions & entry->mask )
+        {
+            /* an entry of the same request may follow: begin anew */
+            end_request( entry->request, entry, conditions & entry->mask, 0, &ended );
+            goto again;
+        }
+    unlock( &before );
+    return tell_ended( ended );
+}
+
+static uint32_t look_at_host( struct descriptor *d, uint32_t mask )
+{
+    struct pollfd fd = { .fd = d->fd, .events = poll_host_events( d, mask ) };
+
+    if ( fd.events && poll( &fd, 1, 0 ) < 0 ) fd.revents = 0;
+    return conditions_of( d, fd.events ? fd.revents : 0 );
+}
+
+static uint32_t look( struct descriptor *d )
+{
+    struct afd_entry *entry;
+    uint32_t mask = 0, count;
+    sigset_t before;
+
+    lock( &before );
+    for ( entry = atomic_load( &d->polls ); entry; entry = entry->next ) mask |= entry->mask;
+    if ( !atomic_load( &d->polls ) )
+    {
+        struct epoll_event none = { .events = EPOLLET, .data.ptr = d };
+
+        if ( d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none ) ) d->poll_events = 0;
+        unlock( &before );
+        return 0;
+    }
+    /* an entry counts the descriptor, and so do we from here on */
+    atomic_fetch_add( &d->users, 1 );
+    unlock( &before );
+    count = end_by( d, look_at_host( d, mask ) );
+    descriptor_release( d );
+    return count;
+}
+
+void afd_poll_look_slow( struct descriptor *d )
+{
+    if ( look( d ) ) operation_wake_io();
+}
+
+void afd_poll_forget( struct descriptor *d )
+{
+    sigset_t before;
+
+    if ( !d->poll_watched ) return;
+    lock( &before );
+    epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    d->poll_watched = d->poll_events = 0;
+    unlock( &before );
+}
+
+void afd_poll_watch_again( struct descriptor *d )
+{
+    struct epoll_event event = { .events = EPOLLET, .data.ptr = d };
+    sigset_t before;
+
+    if ( !atomic_load( &d->polls ) ) return;
+    lock( &before );
+    for ( struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next )
+        event.events |= epoll_events( entry->mask );
+    if ( !epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ) )
+    {
+        d->poll_watched = 1;
+        d->poll_events = event.events & ~EPOLLET;
+    }
+    unlock( &before );
+}
+
+/* What stands for the handle of a request whose handle has been closed: the socket must not stay open for that. */
+static struct ws2_slot no_slot;
+static struct descriptor nobody = { .users = 1, .fd = -1, .slot = &no_slot };
+
+/* The request goes on without d, of which it has two counts that become the caller's. */
+static void leave( struct afd_request *request, struct descriptor *d, struct descriptor *heir )
+{
+    if ( !heir )
+    {
+        heir = &nobody;
+        request->operation.port = port_of( d );
+        request->operation.port_known = 1;
+    }
+    atomic_fetch_add( &heir->users, 2 );
+    request->operation.owner = request->operation.descriptor = heir;
+}
+
+uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int elsewhere )
+{
+    struct afd_request *ended = NULL;
+    struct afd_entry *entry;
+    sigset_t before;
+    uint32_t detached = 0;
+
+    if ( !atomic_load( &d->polls ) && !d->poll_watched ) return 0;
+    lock( &before );
+    /* the loader has a descriptor of the same socket: closing ours would leave it in the epoll */
+    if ( d->poll_watched ) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    d->poll_watched = d->poll_events = 0;
+    while ( ( entry = atomic_load( &d->polls ) ) )
+    {
+        struct afd_request *request = entry->request;
+        const struct ws2_operation_target *target = &request->operation.target;
+
+        if ( heir )
+        {
+            atomic_store( &d->polls, entry->next );
+            atomic_fetch_add( &heir->users, 1 ); /* the caller holds it */
+            entry->descriptor = heir;
+            entry->next = atomic_load( &heir->polls );
+            atomic_store( &heir->polls, entry );
+        }
+        else if ( !elsewhere )
+        {
+            end_request( request, entry, POLL_CLOSE, 0, &ended );
+            continue;
+        }
+        /* the socket lives on in other processes: a request of the completion port kind is cancelled, others stay */
+        else if ( target->apc_context && !target->apc && !target->event )
+        {
+            end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
+            continue;
+        }
+        else
+        {
+            atomic_store( &d->polls, entry->next );
+            entry->descriptor = NULL;
+        }
+        detached++;
+        if ( request->operation.owner != d ) continue;
+        leave( request, d, heir );
+        detached += 2;
+    }
+    unlock( &before );
+    while ( detached-- ) descriptor_release( d );
+    if ( heir )
+    {
+        afd_poll_forget( heir );
+        afd_poll_watch_again( heir );
+        afd_poll_look( heir );
+    }
+    return tell_ended( ended );
+}
+
+NTSTATUS unix_afd_polled( void *args )
+{
+    struct ws2_handle_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    params->error = atomic_load( &d->polls ) ? 0 : WSAEINVAL;
+    descriptor_release( d );
+    return 0;
+}
+
+uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thread_id, uint32_t keep_ports )
+{
+    struct afd_request *request, *next, *ended = NULL;
+    sigset_t before;
+
+    if ( !atomic_load( &pending_count ) ) return 0;
+    lock( &before );
+    for ( request = pending; request; request = next )
+    {
+        next = request->next;
+        if ( ( owner && request->operation.owner != owner ) || ( iosb && request->operation.target.iosb != iosb ) ||
+             ( thread_id && request->operation.target.thread_id != thread_id ) ||
+             ( keep_ports && operation_port( &request->operation ).handle ) )
+            continue;
+        end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
+    }
+    unlock( &before );
+    return tell_ended( ended );
+}
+
+/* --- time -------------------------------------------------------------------------------------------------------------*/
+
+/* The mutex is held. */
+static void set_timer( uint64_t deadline )
+{
+    struct itimerspec at = { 0 };
+
+    timer_at = deadline;
+    if ( deadline != NO_DEADLINE )
+    {
+        at.it_value.tv_sec = deadline / 1000000000;
+        at.it_value.tv_nsec = deadline % 1000000000;
+        if ( !deadline ) at.it_value.tv_nsec = 1;
+    }
+    timerfd_settime( timer, TFD_TIMER_ABSTIME, &at, NULL );
+}
+
+static void end_late( void )
+{
+    struct afd_request *request, *next, *ended = NULL;
+    uint64_t now = clock_ns( CLOCK_MONOTONIC ), earliest = NO_DEADLINE, expirations;
+    sigset_t before;
+
+    lock( &before );
+    if ( read( timer, &expirations, sizeof( expirations ) ) < 0 ) expirations = 0;
+    for ( request = pending; request; request = next )
+    {
+        next = request->next;
+        if ( request->deadline <= now ) end_request( request, NULL, 0, WAIT_TIMEOUT, &ended );
+        else if ( request->deadline < earliest ) earliest = request->deadline;
+    }
+    set_timer( earliest );
+    unlock( &before );
+    tell_ended( ended );
+}
+
+/* --- the I/O thread ---------------------------------------------------------------------------------------------------*/
+
+void afd_poll_serve( void )
+{
+    struct epoll_event events[64];
+    int count = epoll_wait( poll_epoll, events, 64, 0 );
+
+    for ( int i = 0; i < count; i++ )
+        if ( events[i].data.ptr ) look( events[i].data.ptr );
+        else end_late();
+}
+
+/* The mutex is held. */
+static int32_t make_epoll( uint32_t *need_io_thread )
+{
+    struct epoll_event event = { .events = EPOLLIN };
+    int outer, inner, clock;
+    int32_t error;
+
+    if ( poll_epoll >= 0 ) return 0;
+    if ( ( error = operation_epoll( need_io_thread, &outer ) ) ) return error;
+    inner = epoll_create1( EPOLL_CLOEXEC );
+    clock = inner < 0 ? -1 : timerfd_create( CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK );
+    if ( clock >= 0 && !epoll_ctl( inner, EPOLL_CTL_ADD, clock, &event ) )
+    {
+        event.data.u64 = OPERATION_KEY_POLLS;
+        if ( !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ) )
+        {
+            timer = clock;
+            poll_epoll = inner;
+            return 0;
+        }
+    }
+    if ( clock >= 0 ) close( clock );
+    if ( inner >= 0 ) close( inner );
+    return WSAENOBUFS;
+}
+
+/* --- the call ---------------------------------------------------------------------------------------------------------*/
+
+struct poll_work
+{
+    struct ws2_afd_poll_header header;
+    struct ws2_afd_poll_entry *entries; /* captured; then those that are ready */
+    struct descriptor **descriptors;    /* counted */
+    struct pollfd *fds;
+};
+
+/* Captures the input; may fault, and nothing is held. */
+static int32_t capture( const struct ws2_afd_poll_params *params, struct poll_work *work )
+{
+    const char *input = (const char *)(uintptr_t)params->input;
+    uint64_t size;
+    char *memory;
+
+    if ( !input || params->input_size < sizeof( work->header ) || params->output_size < params->input_size )
+        return WSAEINVAL;
+    memcpy( &work->header, input, sizeof( work->header ) );
+    size = work->header.count * (uint64_t)sizeof( *work->entries );
+    if ( !work->header.count || params->input_size - sizeof( work->header ) < size ) return WSAEINVAL;
+    if ( work->header.count > MAXIMUM_ENTRIES ) return WSAENOBUFS;
+    if ( !( memory = wait_scratch( work->header.count * ( sizeof( *work->entries ) + sizeof( *work->descriptors ) +
+                                                          sizeof( *work->fds ) ) ) ) )
+        return WSAENOBUFS;
+    work->entries = (struct ws2_afd_poll_entry *)memory;
+    work->descriptors = (struct descriptor **)( work->entries + work->header.count );
+    work->fds = (struct pollfd *)( work->descriptors + work->header.count );
+    memcpy( work->entries, input + sizeof( work->header ), size );
+    return 0;
+}
+
+/* Leaves in the entries those that are ready, if any is; returns how many. */
+static uint32_t find_ready( struct poll_work *work )
+{
+    uint32_t ready = 0;
+
+    for ( uint32_t i = 0; i < work->header.count; i++ )
+    {
+        struct descriptor *d = work->descriptors[i];
+
+        work->fds[i] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, work->entries[i].flags ) };
+        if ( !work->fds[i].events ) work->fds[i].fd = -1;
+    }
+    while ( poll( work->fds, work->header.count, 0 ) < 0 && errno == EINTR ) continue;
+    for ( uint32_t i = 0; i < work->header.count; i++ )
+    {
+        struct descriptor *d = work->descriptors[i];
+        uint32_t flags = conditions_of( d, work->fds[i].fd < 0 ? 0 : work->fds[i].revents ) & work->entries[i].flags;
+
+        if ( flags )
+            work->entries[ready++] =
+                ( struct ws2_afd_poll_entry ){ work->entries[i].handle, flags, entry_status( d, flags ) };
+    }
+    return ready;
+}
+
+/* Links the request into its sockets' lists and the sockets into the epoll. *settled: nothing can have happened since the
+ * look at the sockets that no edge will show. WSAENOTSOCK: one is being closed. The mutex is held. */
+static int32_t link_request( struct afd_request *request, int *settled, struct afd_request **ended )
+{
+    *settled = 1;
+    request->serial = ++last_serial;
+    if ( ( request->next = pending ) ) pending->link = &request->next;
+    request->link = &pending;
+    pending = request;
+    atomic_fetch_add( &pending_count, 1 );
+    for ( uint32_t i = 0; i < request->count; i++ )
+    {
+        struct afd_entry *entry = &request->entries[i], *other;
+        struct descriptor *d = entry->descriptor;
+        uint32_t events = epoll_events( entry->mask ) | d->poll_events;
+        struct epoll_event event = { .events = events | EPOLLET, .data.ptr = d };
+
+        /* of exclusive requests for one socket the last stays; the one before ends with no events */
+        if ( request->reply.header.exclusive )
+        {
+            for ( other = atomic_load( &d->polls ); other; other = other->next )
+                if ( other->request != request && other->request->reply.header.exclusive ) break;
+            if ( other ) end_request( other->request, NULL, 0, 0, ended );
+        }
+        entry->next = atomic_load( &d->polls );
+        atomic_store( &d->polls, entry );
+        if ( d->poll_watched && events == d->poll_events ) *settled = 0;
+        else if ( !epoll_ctl( poll_epoll, d->poll_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) )
+        {
+            d->poll_watched = 1;
+            d->poll_events = events;
+        }
+        else return winsock_error( errno );
+    }
+    /* who closes a descriptor marks it first, then looks at its list */
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( atomic_load( &request->entries[i].descriptor->closing ) ) return WSAENOTSOCK;
+    if ( request->deadline < timer_at ) set_timer( request->deadline );
+    return 0;
+}
+
+/* Who closed a descriptor looked at its list before the request was in it: what link_request left in the epoll goes. The
+ * mutex is held. */
+static void unwatch_closed( struct afd_request *request )
+{
+    for ( uint32_t i = 0; i < request->count; i++ )
+    {
+        struct descriptor *d = request->entries[i].descriptor;
+
+        if ( !d || !atomic_load( &d->closing ) || !d->poll_watched ) continue;
+        epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+        d->poll_watched = d->poll_events = 0;
+    }
+}
+
+static void discard( struct afd_request *request )
+{
+    for ( uint32_t i = 0; i < request->count; i++ )
+        if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
+    operation_discard( &request->operation );
+}
+
+/* Takes the request back if it is still pending. */
+static int withdraw( uint64_t serial )
+{
+    struct afd_request *request;
+    sigset_t before;
+
+    lock( &before );
+    for ( request = pending; request && request->serial != serial; request = request->next ) continue;
+    if ( request ) unlink_request( request );
+    unlock( &before );
+    if ( request ) discard( request );
+    return request != NULL;
+}
+
+/* Begins a wait for what the work asks for; 0 when something is ready after all. */
+static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params *params, struct poll_work *work,
+                           uint32_t *ready )
+{
+    struct afd_request *request, *ended = NULL;
+    uint64_t serial;
+    sigset_t before;
+    int32_t error;
+    int settled;
+
+    if ( !( request = calloc( 1, sizeof( *request ) + work->header.count * sizeof( request->entries[0] ) ) ) )
+        return WSAENOBUFS;
+    request->operation.descriptor = request->operation.owner = owner;
+    request->operation.target = params->operation.target;
+    request->operation.queue = QUEUE_IDLE;
+    atomic_fetch_add( &owner->users, 2 );
+    request->output = params->output;
+    request->reply.header = work->header;
+    request->count = work->header.count;
+    request->deadline = deadline_of( work->header.timeout );
+    for ( uint32_t i = 0; i < request->count; i++ )
+    {
+        request->entries[i] = ( struct afd_entry ){ .request = request,
+                                                    .descriptor = work->descriptors[i],
+                                                    .handle = work->entries[i].handle,
+                                                    .mask = work->entries[i].flags };
+        atomic_fetch_add( &work->descriptors[i]->users, 1 );
+    }
+    lock( &before );
+    if ( !( error = make_epoll( &params->operation.need_io_thread ) ) &&
+         ( error = link_request( request, &settled, &ended ) ) )
+    {
+        unlink_request( request );
+        unwatch_closed( request );
+    }
+    serial = request->serial;
+    unlock( &before );
+    if ( tell_ended( ended ) ) operation_wake_io();
+    if ( error )
+    {
+        discard( request );
+        return error;
+    }
+    /* the request is the I/O thread's from now on, which may have ended and freed it */
+    if ( settled || !( *ready = find_ready( work ) ) || !withdraw( serial ) ) return WSA_IO_PENDING;
+    return 0;
+}
+
+NTSTATUS unix_afd_poll( void *args )
+{
+    struct ws2_afd_poll_params *params = args;
+    struct poll_work work;
+    struct descriptor *owner;
+    uint32_t held = 0, ready = 0;
+    NTSTATUS status = 0;
+    char *output = (char *)(uintptr_t)params->output;
+
+    if ( ( params->operation.error = capture( params, &work ) ) ) return 0;
+    if ( !( owner = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
+    while ( held < work.header.count &&
+            ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )
+        held++;
+    if ( held < work.header.count ) params->operation.error = WSAENOTSOCK;
+    else if ( !( ready = find_ready( &work ) ) && work.header.timeout )
+        params->operation.error =
+            params->operation.how & WS2_OPERATION_TRY ? WSAEWOULDBLOCK : begin_wait( owner, params, &work, &ready );
+    params->operation.port = port_of( owner );
+    while ( held-- ) descriptor_release( work.descriptors[held] );
+    descriptor_release( owner );
+    if ( params->operation.error ) return 0;
+
+    work.header.count = ready;
+    params->operation.information = sizeof( work.header ) + ready * sizeof( *work.entries );
+    memcpy( output, &work.header, sizeof( work.header ) );
+    memcpy( output + sizeof( work.header ), work.entries, ready * sizeof( *work.entries ) );
+    return 0;
+}

@@ -1,0 +1,128 @@
+/*
+ * Overlapped operations that wait: a queue per descriptor and direction, served in order when the host says ready.
+ *
+ * The queues stand in the descriptor and are guarded by its queues' lock, which knows its holder: the loader ends threads
+ * at any instruction, and who finds a dead holder takes the lock over. Under the lock the host touches the caller's
+ * buffers by system calls only, which report a bad one; whatever else goes into the caller's memory is copied by the PE
+ * side when it tells the program of the end. The I/O thread serves; so does any thread that looks whether the socket is
+ * ready, so that data goes to the queued receives before select, poll and the network events see it.
+ */
+#ifndef WS2HOST_OPERATION_H
+#define WS2HOST_OPERATION_H
+
+#include <sys/uio.h>
+#include "sockets/socket.h"
+#include "ws2host/unixcall_overlapped.h"
+
+enum operation_result
+{
+    OPERATION_BLOCKED,
+    OPERATION_DONE, /* error and information are set */
+    OPERATION_MOVE  /* it is to go on in the queue of operation->next_descriptor */
+};
+
+struct operation
+{
+    struct operation *next;
+    struct descriptor *next_descriptor; /* with OPERATION_MOVE, counted */
+    struct descriptor *descriptor;      /* in whose queue it is, counted */
+    struct descriptor *owner; /* whose port it completes to and through whose handle it is cancelled, counted */
+    /* Goes on with it; the queues' lock is held. */
+    enum operation_result ( *perform )( struct operation *operation );
+    void ( *detach )( struct operation *operation );  /* it has ended, however; may be NULL */
+    void ( *dispose )( struct operation *operation ); /* frees what it holds, may be NULL */
+    struct ws2_operation_target target;
+    struct ws2_port port; /* of the owner when it ended */
+    uint64_t information;
+    int32_t error; /* Winsock code */
+    uint32_t flags_out;
+    uint32_t how;
+    uint8_t queue;
+    uint8_t internal; /* nobody is told of its end, and it outlives the closing of its descriptor */
+    uint8_t write_count;
+    uint8_t held;       /* the program may not be told before operation_release */
+    uint8_t finished;   /* and it has ended meanwhile */
+    uint8_t port_known; /* port is filled in: its owner's handle has been closed */
+    uint32_t busy;      /* of the owner when it ended */
+    struct
+    {
+        uint64_t target, source, size;
+    } writes[WS2_COMPLETION_WRITES]; /* source: in what dispose frees */
+};
+
+/* Starts an operation made on the caller's stack: tries it, if the queue is empty, and else queues what clone makes of it
+ * (NULL: no memory). Without clone the operation is on the heap, taken over, and queued untried. Fills the outgoing fields
+ * of params. d is borrowed. */
+void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
+                      struct operation *( *clone )(const struct operation *));
+/* Queues an operation on the heap, with its descriptor and owner, behind the others, and serves them. Unless it returns 0
+ * the operation is the caller's still. */
+int32_t operation_queue( struct descriptor *d, struct operation *operation );
+
+/* An operation without an event begins to wait: the handle, as a file's, is signalled when one has ended. */
+void operation_busy( struct descriptor *d );
+
+/* Looks at memory of the caller's, so that a fault comes before anything is held. */
+void operation_probe( uint64_t user, uint64_t size );
+
+/* For operations that stand in no queue of a descriptor (afd_poll.c): the end of one, with its outcome filled in, and of one
+ * that nobody is to be told of. descriptor and owner are counted; it is freed. */
+void operation_tell( struct operation *operation );
+void operation_discard( struct operation *operation );
+
+/* Leave in the operation what the PE side is to copy to the caller. */
+void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size );
+
+/* The I/O thread's part (events.c): its epoll holds the network events' within it. */
+int32_t operation_epoll( uint32_t *made, int *epoll ); /* made: the PE side is to start the thread */
+#define OPERATION_KEY_EVENTS 1                         /* keys that no descriptor has */
+#define OPERATION_KEY_WAKE 2
+#define OPERATION_KEY_POLLS 3
+#define OPERATION_KEY_CHANGES 8 /* and the three behind it (changes.c) */
+#define OPERATION_KEY_LAST 15
+void operation_edge( uint64_t key );
+void operation_tick( void );
+int operation_patience( void ); /* ms to the next tick, -1 for none */
+/* Operations have ended that nobody was told of. */
+int operation_ended( void );
+void operation_wake_io( void );
+
+/* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. heir, copies: as in
+ * afd_poll_close. */
+uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies );
+/* shutdown( SD_SEND ) while sends are queued: it follows them. 0 when there are none. */
+int operation_shut_send( struct descriptor *d );
+/* Ends the AcceptEx that waits for a connection with this acceptor. */
+uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor *acceptor );
+/* Its last user has gone: out of the epoll. */
+void operation_forget( struct descriptor *d );
+/* Serves the queues, if another thread is not at it. */
+void operation_serve( struct descriptor *d );
+/* What a poll of the host showed, less what the queues take. */
+uint32_t operation_filter( struct descriptor *d, uint32_t revents );
+
+static inline int operation_queued( const struct descriptor *d, enum operation_queue queue )
+{
+    return atomic_load( &d->queues.first[queue] ) != NULL;
+}
+static inline int operation_any( const struct descriptor *d )
+{
+    return operation_queued( d, QUEUE_RECEIVE ) || operation_queued( d, QUEUE_SEND );
+}
+
+/* A non-blocking send that the host took in part: the rest is copied (may fault) and follows by itself. */
+int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
+                             uint32_t *need_io_thread );
+
+/* The port of its socket, and the one that an operation completes to. */
+struct ws2_port port_of( const struct descriptor *d );
+struct ws2_port operation_port( const struct operation *operation );
+
+/* Sets on one host socket what the program has set on the other (option_carry.c). */
+void option_carry( const struct descriptor *d, int from, int to );
+/* Puts what is queued into the epoll once more; the queues' lock is held. */
+void operation_watch_again( struct descriptor *d );
+/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
+void operation_replace_socket( struct descriptor *d, int fd );
+
+#endif

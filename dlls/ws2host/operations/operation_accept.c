@@ -1,0 +1,199 @@
+/*
+ * AcceptEx: an operation of the listener's that waits in the listener's queue for a connection, then, if the program wants
+ * data with it, in the acceptor's for that.
+ *
+ * The acceptor exists before its connection does, so the accepted host socket takes the place of the acceptor's own under
+ * the same descriptor (replacement.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "sockets/connect.h"
+#include "events/events.h"
+#include "operations/operation.h"
+#include "sockets/transfer.h"
+
+/* An address as GetAcceptExSockaddrs finds it in the program's buffer. */
+struct stored_address
+{
+    int32_t size;
+    char bytes[sizeof( union host_address )];
+};
+
+struct accept
+{
+    struct operation operation;
+    uint64_t buffer;
+    uint32_t receive_size, local_size, remote_size;
+    int has_connection;
+    char *data; /* NULL unless the host could not write to the buffer, whose writes the loader watches */
+    struct stored_address local, remote;
+};
+
+static void detach( struct operation *operation )
+{
+    const struct accept *accept = (struct accept *)operation;
+    struct descriptor *acceptor = operation->next_descriptor ? operation->next_descriptor : operation->descriptor;
+    int fd;
+
+    /* cancelled while it waited for data: the connection ends, and the acceptor is as it was */
+    if ( operation->error && accept->has_connection && !atomic_load( &acceptor->closing ) &&
+         ( fd = socket_host( acceptor->slot->family, SOCK_STREAM, acceptor->slot->protocol ) ) >= 0 )
+        operation_replace_socket( acceptor, fd );
+    atomic_store( &acceptor->queues.accepting, NULL );
+}
+
+static void dispose( struct operation *operation )
+{
+    if ( operation->next_descriptor ) descriptor_release( operation->next_descriptor );
+    free( ( (struct accept *)operation )->data );
+}
+
+static void store_address( struct stored_address *stored, const union host_address *address, socklen_t size )
+{
+    stored->size = address_to_windows( address, size, stored->bytes );
+}
+
+/* The acceptor is a connected socket from now on. */
+static enum operation_result finish( struct accept *accept, struct descriptor *acceptor )
+{
+    struct operation *operation = &accept->operation;
+
+    if ( !operation->error )
+    {
+        endpoint_remember( acceptor );
+        descriptor_set_flags( acceptor, WS2_FLAG_CONNECTED | WS2_FLAG_ACCEPTED | WS2_FLAG_NEEDS_ACCEPT_CONTEXT );
+    }
+    if ( accept->local_size )
+        operation_write( operation, accept->buffer + accept->receive_size, &accept->local,
+                         sizeof( accept->local.size ) + accept->local.size );
+    operation_write( operation, accept->buffer + accept->receive_size + accept->local_size, &accept->remote,
+                     sizeof( accept->remote.size ) + accept->remote.size );
+    return OPERATION_DONE;
+}
+
+static enum operation_result first_data( struct operation *operation )
+{
+    struct accept *accept = (struct accept *)operation;
+    struct descriptor *acceptor = operation->descriptor;
+    ssize_t n;
+
+    while ( ( n = recv( acceptor->fd, accept->data ? accept->data : (char *)(uintptr_t)accept->buffer,
+                        accept->receive_size, MSG_DONTWAIT ) ) < 0 )
+    {
+        if ( errno == EINTR ) continue;
+        if ( errno != EFAULT || accept->data || !( accept->data = malloc( accept->receive_size ) ) ) break;
+    }
+    if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+    if ( n > 0 && accept->data ) operation_write( operation, accept->buffer, accept->data, n );
+    if ( n < 0 ) operation->error = winsock_error( errno );
+    else operation->information = n;
+    return finish( accept, acceptor );
+}
+
+static enum operation_result take_connection( struct operation *operation )
+{
+    struct accept *accept = (struct accept *)operation;
+    struct descriptor *listener = operation->descriptor, *acceptor = operation->next_descriptor, *deferred;
+    /* Windows asks for 16 bytes more than the address, and for AF_UNIX for less: Go's runtime gives 116 bytes for 110 */
+    const uint32_t family = listener->slot->family, needed = address_size( family ) + ( family == WS_AF_UNIX ? 4 : 16 );
+    union host_address address;
+    socklen_t size = sizeof( address );
+    int fd;
+
+    if ( ( accept->local_size && accept->local_size < needed ) || accept->remote_size < needed )
+    {
+        struct pollfd ready = { .fd = listener->fd, .events = POLLIN };
+
+        /* the connection stays where it is, for a caller with more room */
+        if ( !atomic_load( &listener->deferred ) && poll( &ready, 1, 0 ) <= 0 ) return OPERATION_BLOCKED;
+        operation->error = WSA_INSUFFICIENT_BUFFER;
+        return OPERATION_DONE;
+    }
+    if ( ( deferred = endpoint_take_deferred( listener ) ) )
+    {
+        fd = fcntl( deferred->fd, F_DUPFD_CLOEXEC, 0 );
+        descriptor_discard( deferred );
+        if ( fd >= 0 ) getpeername( fd, &address.any, &size );
+    }
+    else
+        while ( ( fd = accept4( listener->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC ) ) < 0 &&
+                ( errno == EINTR || errno == ECONNABORTED ) )
+            continue;
+    if ( fd < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+    if ( fd < 0 )
+    {
+        operation->error = winsock_error( errno );
+        return OPERATION_DONE;
+    }
+    store_address( &accept->remote, &address, size );
+    size = sizeof( address );
+    if ( !getsockname( fd, &address.any, &size ) ) store_address( &accept->local, &address, size );
+    operation_replace_socket( acceptor, fd );
+    endpoint_connected_now( acceptor );
+    accept->has_connection = 1;
+    if ( !accept->receive_size ) return finish( accept, acceptor );
+    operation->perform = first_data;
+    return OPERATION_MOVE;
+}
+
+static int32_t check_acceptor( struct descriptor *acceptor )
+{
+    const uint32_t used = WS2_FLAG_BOUND | WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING;
+
+    if ( acceptor->slot->type != SOCK_STREAM || ( descriptor_flags( acceptor ) & used ) ) return WSAEINVAL;
+    return atomic_load( &acceptor->queues.accepting ) ? WSAEINVAL : 0;
+}
+
+static int32_t start( struct ws2_operation_accept_params *params, struct descriptor *listener )
+{
+    struct descriptor *acceptor, *nobody = NULL;
+    struct accept *accept;
+    NTSTATUS status;
+    int32_t error;
+
+    if ( !( descriptor_flags( listener ) & WS2_FLAG_LISTENING ) ) return WSAEINVAL;
+    if ( !( acceptor = descriptor_acquire( params->acceptor, &status ) ) ) return WSAENOTSOCK;
+    if ( !( error = check_acceptor( acceptor ) ) && ( !params->buffer || !params->remote_size ) ) error = WSAEFAULT;
+    if ( !error && !( accept = calloc( 1, sizeof( *accept ) ) ) ) error = WSAENOBUFS;
+    if ( !error && !atomic_compare_exchange_strong( &acceptor->queues.accepting, &nobody, listener ) )
+    {
+        free( accept );
+        error = WSAEINVAL;
+    }
+    if ( error )
+    {
+        descriptor_release( acceptor );
+        return error;
+    }
+    accept->buffer = params->buffer;
+    accept->receive_size = params->receive_size;
+    accept->local_size = params->local_size;
+    accept->remote_size = params->remote_size;
+    accept->operation.perform = take_connection;
+    accept->operation.detach = detach;
+    accept->operation.dispose = dispose;
+    accept->operation.queue = QUEUE_RECEIVE;
+    accept->operation.next_descriptor = acceptor;
+    operation_start( listener, &accept->operation, &params->operation, NULL );
+    return params->operation.error;
+}
+
+NTSTATUS unix_operation_accept( void *args )
+{
+    struct ws2_operation_accept_params *params = args;
+    const struct iovec data = { (char *)(uintptr_t)params->buffer, params->buffer ? params->receive_size : 0 };
+    NTSTATUS status;
+    struct descriptor *listener;
+
+    transfer_touch( &data, 1, TOUCH_OPERATION );
+    listener = descriptor_acquire( params->operation.handle, &status );
+
+    if ( !listener ) return status;
+    params->operation.error = start( params, listener );
+    descriptor_release( listener );
+    return 0;
+}

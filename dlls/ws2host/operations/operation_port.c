@@ -1,0 +1,61 @@
+/*
+ * A socket's one completion port. It stands in the slot: the port's handle in the process that associated it (the lowest
+ * two bits, which no handle uses, are the notification modes), that process, and the key.
+ */
+#include "client/connection.h"
+#include "operations/operation.h"
+#include "operations/port.h"
+
+NTSTATUS unix_port_associate( void *args )
+{
+    struct ws2_port_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t before;
+
+    if ( !d ) return status;
+    /* whoever sets the flag is the one, of all processes */
+    if ( atomic_fetch_or( &d->slot->flags, WS2_FLAG_HAS_PORT ) & WS2_FLAG_HAS_PORT )
+        params->error = WSA_INVALID_PARAMETER;
+    else
+    {
+        atomic_store( &d->slot->port_key, params->port.key );
+        atomic_store( &d->slot->port_owner, connection_client_index() );
+        before = atomic_load( &d->slot->port_handle );
+        while ( !atomic_compare_exchange_weak( &d->slot->port_handle, &before,
+                                               ( params->port.handle & ~3u ) | ( before & 3 ) ) )
+            continue;
+        params->error = 0;
+        if ( params->queue ) port_attach( d, (struct port *)(uintptr_t)params->queue );
+    }
+    descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_port_modes( void *args )
+{
+    struct ws2_port_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    atomic_fetch_or( &d->slot->port_handle, params->port.modes & 3 );
+    descriptor_release( d );
+    params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_port_query( void *args )
+{
+    struct ws2_port_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    params->port = port_of( d );
+    if ( params->wait ) port_detach( d );
+    params->busy = atomic_load( &d->busy ) & 1;
+    descriptor_release( d );
+    params->error = 0;
+    return 0;
+}

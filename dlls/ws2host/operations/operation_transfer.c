@@ -1,0 +1,465 @@
+/*
+ * Overlapped receives and sends: WSARecv, WSARecvFrom, WSARecvMsg, WSASend, WSASendTo, WSASendMsg.
+ *
+ * An operation begins on the caller's stack and is copied to the heap only when it has to wait.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sockets/control.h"
+#include "events/events.h"
+#include "operations/operation.h"
+#include "sockets/transfer.h"
+#include "sockets/vectors.h"
+
+#define STACK_VECTORS 16
+#define WS_MSG_PEEK 0x2
+#define WS_MSG_OOB 0x1
+#define WS_MSG_WAITALL 0x8
+#define WS_MSG_TRUNC 0x100
+#define WS_MSG_CTRUNC 0x200
+
+/* WSAMSG as a 64-bit program lays it out */
+struct windows_message
+{
+    uint64_t name;
+    int32_t name_size;
+    uint32_t padding;
+    uint64_t buffers;
+    uint32_t count;
+    uint32_t padding2;
+    struct windows_buffer control;
+    uint32_t flags;
+    uint32_t padding3;
+};
+
+/* What WSASendMsg and WSARecvMsg have beyond the others. */
+struct message
+{
+    uint64_t user; /* the WSAMSG */
+    uint64_t control_user;
+    uint32_t capacity;
+    uint32_t used;
+    uint32_t flags;
+    uint32_t reserved;
+    uint64_t local_user; /* registered I/O: where to put the address that a datagram was sent to, or 0 */
+    union host_address local;
+    size_t host_size;
+    _Alignas( 8 ) char host[CONTROL_HOST_SIZE];
+    char control[CONTROL_USER_SIZE];
+};
+
+struct transfer
+{
+    struct operation operation;
+    uint32_t flags; /* MSG_* of Windows */
+    uint32_t total; /* bytes, of all buffers */
+    struct iovec *vectors;
+    uint32_t count;
+    uint32_t first; /* vector that comes next, and how much of it is done */
+    size_t skip;
+    uint64_t address_user; /* receives: where to put the sender's address, of capacity */
+    uint64_t size_user;
+    int32_t capacity;
+    int32_t address_written;
+    union host_address address;
+    socklen_t address_size;  /* sends: 0 for none */
+    struct message *message; /* NULL for all but the Msg functions */
+    struct detour *detour;   /* receives: NULL unless the host could not write to the caller's memory */
+};
+
+/* Memory whose writes the loader has begun to watch while the receive was waiting is written by the caller, who is given
+ * the data with the end: the vectors are in `data` then. */
+struct detour
+{
+    uint64_t begins; /* so much has been received before */
+    char *data;
+    struct iovec vectors[]; /* the caller's */
+};
+
+/* The vectors that are left, at most `room` of them. */
+static uint32_t vectors_left( const struct transfer *t, struct iovec *left, uint32_t room )
+{
+    uint32_t n = 0;
+
+    for ( uint32_t i = t->first; i < t->count && n < room; i++ ) left[n++] = t->vectors[i];
+    if ( n )
+    {
+        left[0].iov_base = (char *)left[0].iov_base + t->skip;
+        left[0].iov_len -= t->skip;
+    }
+    return n;
+}
+
+static void advance( struct transfer *t, size_t done )
+{
+    t->operation.information += done;
+    done += t->skip;
+    while ( t->first < t->count && done >= t->vectors[t->first].iov_len ) done -= t->vectors[t->first++].iov_len;
+    t->skip = done;
+}
+
+/* --- receiving --------------------------------------------------------------------------------------------------------*/
+
+/* Leaves in the operation what goes to the caller beside the data. */
+static void give_address( struct transfer *t, struct msghdr *header )
+{
+    struct operation *operation = &t->operation;
+    struct descriptor *d = operation->descriptor;
+    int truncated = 0;
+
+    t->address_written = header->msg_namelen;
+    if ( t->address.any.sa_family == AF_INET6 ) t->address.any.sa_family = WS_AF_INET6;
+    if ( t->address_user && header->msg_namelen && d->slot->type != SOCK_STREAM )
+    {
+        if ( t->capacity < t->address_written ) operation->error = WSAEFAULT;
+        else
+        {
+            operation_write( operation, t->address_user, &t->address, t->address_written );
+            operation_write( operation, t->size_user, &t->address_written, sizeof( int32_t ) );
+        }
+    }
+    if ( !t->message ) return;
+    t->message->used = t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
+                           ? control_from_host( d, header, 8, t->message->control, t->message->capacity, &truncated )
+                           : 0;
+    if ( truncated )
+    {
+        operation->flags_out |= WS_MSG_CTRUNC;
+        operation->error = WSAEMSGSIZE;
+    }
+    t->message->flags = operation->flags_out;
+    if ( !t->message->local_user ) operation->flags_out = 0; /* the WSAMSG has them, and no completion */
+    else
+        operation_write( operation, t->message->local_user, &t->message->local,
+                         control_destination( d, header, &t->message->local ) );
+    operation_write( operation, t->message->control_user, t->message->control, t->message->used );
+    operation_write( operation, t->message->user + offsetof( struct windows_message, control.size ), &t->message->used,
+                     sizeof( uint32_t ) );
+    operation_write( operation, t->message->user + offsetof( struct windows_message, flags ), &t->message->flags,
+                     sizeof( uint32_t ) );
+}
+
+static int make_detour( struct transfer *t )
+{
+    char *data;
+
+    if ( t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 ) ) return 0;
+    if ( !( t->detour = malloc( sizeof( *t->detour ) + t->count * sizeof( struct iovec ) + t->total ) ) ) return 0;
+    t->detour->begins = t->operation.information;
+    data = t->detour->data = (char *)( t->detour->vectors + t->count );
+    for ( uint32_t i = 0; i < t->count; i++ )
+    {
+        t->detour->vectors[i] = t->vectors[i];
+        t->vectors[i].iov_base = data;
+        data += t->vectors[i].iov_len;
+    }
+    return 1;
+}
+
+static void end_detour( struct transfer *t )
+{
+    const struct detour *detour = t->detour;
+    uint64_t at = 0;
+
+    for ( uint32_t i = 0; i < t->count && at < t->operation.information; i++ )
+    {
+        const uint64_t begin = detour->begins > at ? detour->begins : at;
+        uint64_t end = at + detour->vectors[i].iov_len;
+
+        if ( end > t->operation.information ) end = t->operation.information;
+        if ( end > begin )
+            operation_write( &t->operation, (uintptr_t)detour->vectors[i].iov_base + begin - at, detour->data + begin,
+                             end - begin );
+        at += detour->vectors[i].iov_len;
+    }
+}
+
+static enum operation_result receive( struct operation *operation )
+{
+    struct transfer *t = (struct transfer *)operation;
+    struct descriptor *d = operation->descriptor;
+    const int stream = d->slot->type == SOCK_STREAM;
+    const int flags = transfer_receive_flags( t->flags );
+
+    for ( ;; )
+    {
+        struct iovec left[STACK_VECTORS], *vectors = left;
+        struct msghdr header = { .msg_iov = left };
+        char byte;
+        ssize_t n;
+
+        if ( !t->total && stream )
+        {
+            /* a receive of nothing ends when there is something */
+            if ( ( n = recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) ) > 0 ) n = 0;
+        }
+        else if ( stream && t->count == 1 )
+            n = recv( d->fd, (char *)t->vectors->iov_base + t->skip, t->vectors->iov_len - t->skip, flags );
+        else
+        {
+            if ( !t->first && !t->skip ) vectors = t->vectors;
+            header.msg_iov = vectors;
+            header.msg_iovlen =
+                vectors == left ? vectors_left( t, left, STACK_VECTORS ) : vectors_count( t->count, d->slot->type );
+            if ( !stream )
+            {
+                header.msg_name = &t->address;
+                header.msg_namelen = sizeof( t->address );
+                if ( t->message )
+                {
+                    header.msg_control = t->message->host;
+                    header.msg_controllen = sizeof( t->message->host );
+                }
+            }
+            n = vectors_recvmsg( d->fd, &header, flags );
+        }
+        if ( n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) ) ) continue;
+        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+        if ( n < 0 && errno == EFAULT && !t->detour && make_detour( t ) ) continue;
+        if ( n < 0 )
+        {
+            operation->error = transfer_error( d, errno );
+            if ( operation->information ) operation->error = 0; /* what came is told first */
+            if ( t->detour ) end_detour( t );
+            return OPERATION_DONE;
+        }
+        if ( t->flags & WS_MSG_PEEK ) operation->information = n;
+        else advance( t, n );
+        if ( ( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total &&
+             !( t->flags & WS_MSG_PEEK ) )
+            continue;
+        if ( header.msg_flags & MSG_TRUNC )
+        {
+            operation->error = WSAEMSGSIZE;
+            operation->flags_out |= WS_MSG_TRUNC;
+        }
+        if ( !stream ) give_address( t, &header );
+        if ( t->detour ) end_detour( t );
+        return OPERATION_DONE;
+    }
+}
+
+/* --- sending ----------------------------------------------------------------------------------------------------------*/
+
+static enum operation_result transmit( struct operation *operation )
+{
+    struct transfer *t = (struct transfer *)operation;
+    struct descriptor *d = operation->descriptor;
+    const int stream = d->slot->type == SOCK_STREAM;
+    int refused = 0;
+
+    for ( ;; )
+    {
+        struct iovec left[STACK_VECTORS];
+        struct msghdr header = { .msg_iov = left };
+        ssize_t n;
+
+        if ( !t->first && !t->skip )
+        {
+            header.msg_iov = t->vectors;
+            header.msg_iovlen = vectors_count( t->count, d->slot->type );
+        }
+        else header.msg_iovlen = vectors_left( t, left, STACK_VECTORS );
+        if ( t->address_size )
+        {
+            header.msg_name = &t->address;
+            header.msg_namelen = t->address_size;
+        }
+        if ( t->message && t->message->host_size )
+        {
+            header.msg_control = t->message->host;
+            header.msg_controllen = t->message->host_size;
+        }
+        n = vectors_sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
+        if ( n < 0 && errno == EINTR ) continue;
+        /* an earlier datagram was answered by ICMP port unreachable: sending does not report that */
+        if ( n < 0 && errno == ECONNREFUSED && !stream && !refused++ ) continue;
+        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+        if ( n < 0 )
+        {
+            /* the rest of an earlier send is sent after its descriptor is gone, and with it the slot */
+            operation->error = operation->internal ? WSAECONNRESET : transfer_error( d, errno );
+            return OPERATION_DONE;
+        }
+        advance( t, n );
+        if ( !stream || operation->information >= t->total ) return OPERATION_DONE;
+    }
+}
+
+/* --- starting ---------------------------------------------------------------------------------------------------------*/
+
+static void dispose( struct operation *operation )
+{
+    struct transfer *t = (struct transfer *)operation;
+
+    free( t->message );
+    free( t->detour );
+}
+
+static struct operation *clone( const struct operation *operation )
+{
+    const struct transfer *from = (const struct transfer *)operation;
+    struct transfer *t = malloc( sizeof( *t ) + from->count * sizeof( struct iovec ) );
+
+    if ( !t ) return NULL;
+    *t = *from;
+    t->operation.dispose = dispose;
+    t->vectors = (struct iovec *)( t + 1 );
+    memcpy( t->vectors, from->vectors, from->count * sizeof( struct iovec ) );
+    if ( from->message )
+    {
+        if ( !( t->message = malloc( sizeof( *t->message ) ) ) )
+        {
+            free( t );
+            return NULL;
+        }
+        *t->message = *from->message;
+    }
+    return &t->operation;
+}
+
+/* Copies what an ended operation leaves for the caller; may fault. */
+static void write_now( const struct operation *operation )
+{
+    for ( unsigned int i = 0; i < operation->write_count; i++ )
+        memcpy( (void *)(uintptr_t)operation->writes[i].target, (const void *)(uintptr_t)operation->writes[i].source,
+                operation->writes[i].size );
+}
+
+/* Both directions. The WSAMSG, if there is one, replaces the other parameters. */
+static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending )
+{
+    struct iovec stack[STACK_VECTORS];
+    struct transfer t = { .flags = params->flags, .vectors = stack, .count = params->count };
+    struct windows_message message;
+    struct message extra;
+    NTSTATUS status = 0;
+    struct descriptor *d;
+    uint64_t address = params->address;
+    uint32_t size = params->size, family, type;
+    int32_t error;
+
+    if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
+    family = d->slot->family;
+    type = d->slot->type;
+    error = sending ? transfer_check_send( d, params->flags, size || params->message )
+                    : transfer_check_receive( d, params->flags );
+    descriptor_release( d );
+    if ( ( params->operation.error = error ) ) return 0;
+
+    if ( params->message )
+    {
+        memcpy( &message, (const void *)(uintptr_t)params->message, sizeof( message ) );
+        params->buffers = message.buffers;
+        t.count = message.count;
+        address = message.name;
+        size = message.name_size;
+        t.size_user = params->message + offsetof( struct windows_message, name_size );
+        t.capacity = message.name_size;
+        memset( &extra, 0, offsetof( struct message, host ) );
+        extra.user = params->message;
+        extra.local_user = params->local;
+        extra.control_user = message.control.pointer;
+        extra.capacity = message.control.pointer ? message.control.size : 0;
+        if ( sending )
+        {
+            if ( extra.capacity )
+                params->operation.error = control_to_host( (const void *)(uintptr_t)extra.control_user, extra.capacity,
+                                                           8, extra.host, &extra.host_size );
+            if ( params->operation.error ) return 0;
+        }
+        else if ( extra.capacity > CONTROL_USER_SIZE ) extra.capacity = CONTROL_USER_SIZE;
+        t.message = &extra;
+    }
+    else if ( !sending && address && params->size_pointer )
+    {
+        t.size_user = params->size_pointer;
+        t.capacity = *(const int32_t *)(uintptr_t)params->size_pointer;
+    }
+    if ( !sending ) t.address_user = t.size_user ? address : 0;
+    else if ( address && size && type != SOCK_STREAM &&
+              ( params->operation.error = address_read( family, address, size, &t.address, &t.address_size ) ) )
+        return 0;
+
+    operation_probe( params->buffers, t.count * sizeof( struct windows_buffer ) );
+    if ( t.count > STACK_VECTORS && !( t.vectors = malloc( t.count * sizeof( struct iovec ) ) ) )
+    {
+        params->operation.error = WSAENOBUFS;
+        return 0;
+    }
+    message_buffers( params->buffers, t.count, t.vectors, &t.total );
+    if ( !sending ) transfer_touch( t.vectors, t.count, TOUCH_OPERATION );
+    if ( ( d = descriptor_acquire( params->operation.handle, &status ) ) )
+    {
+        t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
+        t.operation.perform = sending ? transmit : receive;
+        operation_start( d, &t.operation, &params->operation, clone );
+        if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
+        {
+            if ( !sending ) transfer_receive_ends( d, params->flags );
+            else if ( type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ) endpoint_remember( d );
+        }
+        descriptor_release( d );
+    }
+    if ( t.vectors != stack ) free( t.vectors );
+    if ( d && params->operation.error != WSA_IO_PENDING )
+    {
+        write_now( &t.operation );
+        free( t.detour );
+    }
+    return status;
+}
+
+NTSTATUS unix_operation_receive( void *args ) { return start( args, 0 ); }
+NTSTATUS unix_operation_send( void *args ) { return start( args, 1 ); }
+
+/* --- the rest of a send that did not overlap ----------------------------------------------------------------------------*/
+
+int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
+                             uint32_t *need_io_thread )
+{
+    struct transfer *t;
+    struct descriptor *d;
+    struct iovec *one;
+    uint64_t total = 0;
+    NTSTATUS status;
+    int32_t error;
+    int epoll;
+
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        operation_probe( (uintptr_t)vectors[i].iov_base, vectors[i].iov_len );
+        total += vectors[i].iov_len;
+    }
+    if ( !( t = calloc( 1, sizeof( *t ) + sizeof( *one ) + total ) ) ) return WSAENOBUFS;
+    one = t->vectors = (struct iovec *)( t + 1 );
+    one->iov_base = one + 1;
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        memcpy( (char *)one->iov_base + one->iov_len, vectors[i].iov_base, vectors[i].iov_len );
+        one->iov_len += vectors[i].iov_len;
+    }
+    t->count = 1;
+    t->total = total;
+    t->flags = flags;
+    t->operation.perform = transmit;
+    t->operation.queue = QUEUE_SEND;
+    t->operation.internal = 1;
+    if ( ( error = operation_epoll( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )
+    {
+        free( t );
+        return error ? error : WSAENOTSOCK;
+    }
+    descriptor_hold( d );
+    descriptor_hold( d );
+    t->operation.descriptor = t->operation.owner = d;
+    if ( ( error = operation_queue( d, &t->operation ) ) )
+    {
+        descriptor_release( d );
+        descriptor_release( d );
+        free( t );
+    }
+    descriptor_release( d );
+    return error;
+}

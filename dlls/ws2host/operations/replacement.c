@@ -1,0 +1,80 @@
+/*
+ * Another host socket under the same descriptor: AcceptEx sets a connection in an acceptor's place, DisconnectEx a fresh
+ * socket in a used one's.
+ *
+ * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so
+ * (LOCAL_REPLACED), so that whoever makes copies of its handle can make them of the socket that came.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "operations/afd_poll.h"
+#include "events/events.h"
+#include "events/notify.h"
+#include "operations/operation.h"
+#include "base/owner_lock.h"
+
+void operation_replace_socket( struct descriptor *d, int fd )
+{
+    const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
+    int watched;
+
+    if ( !own ) owner_lock_take( &d->queues.lock );
+    operation_forget( d );
+    watched = events_forget( d );
+    afd_poll_forget( d );
+    notify_unwatch( d );
+    option_carry( d, d->fd, fd );
+    dup3( fd, d->fd, O_CLOEXEC );
+    close( fd );
+    atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
+    atomic_fetch_or( &d->local, LOCAL_REPLACED );
+    if ( watched ) events_watch_again( d );
+    afd_poll_watch_again( d );
+    notify_watch_again( d );
+    operation_watch_again( d );
+    if ( !own ) owner_lock_give( &d->queues.lock );
+}
+
+static struct descriptor *find_next( struct ws2_socket_replaced_params *params )
+{
+    struct ws2_handle_params next = { .handle = params->handle };
+    struct descriptor *d;
+    NTSTATUS status;
+
+    while ( unix_socket_next( &next ), ( params->handle = next.handle ) )
+    {
+        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
+        if ( atomic_load( &d->local ) & LOCAL_REPLACED ) return d;
+        descriptor_release( d );
+    }
+    return NULL;
+}
+
+NTSTATUS unix_socket_replaced( void *args )
+{
+    struct ws2_socket_replaced_params *params = args;
+    struct descriptor *d;
+    NTSTATUS status;
+
+    params->fd = -1;
+    params->error = 0;
+    if ( !( d = params->next ? find_next( params ) : descriptor_acquire( params->handle, &status ) ) )
+    {
+        if ( !params->next ) params->error = WSAENOTSOCK;
+        return 0;
+    }
+    if ( !( atomic_load( &d->local ) & LOCAL_REPLACED ) ) params->error = WSAEINVAL;
+    else if ( ( params->fd = fcntl( d->fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) params->error = winsock_error( errno );
+    descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_fd_close( void *args )
+{
+    struct ws2_fd_params *params = args;
+
+    close( params->fd );
+    params->error = 0;
+    return 0;
+}

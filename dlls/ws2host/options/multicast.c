@@ -1,0 +1,187 @@
+/*
+ * Multicast options: the interface to send by, groups and sources. Windows names an interface by one of its addresses, or
+ * by its index as the address 0.x.x.x. Where Windows takes its default interface and the host has no route for
+ * multicast at all, the loopback interface stands in. The kernel keeps all of it.
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+#include "options/option.h"
+
+/* The host's name for an interface of Windows'. */
+static void name_interface( uint32_t address, struct ip_mreqn *request )
+{
+    uint32_t index = ntohl( address );
+
+    request->imr_address.s_addr = index >> 24 ? address : 0;
+    request->imr_ifindex = index >> 24 ? 0 : index;
+}
+
+static uint32_t loopback_index( void ) { return if_nametoindex( "lo" ); }
+
+/* Fills in the one that is 0 of an IPv4 address and the index of its interface; leaves it 0 when there is none. */
+static void find_interface( uint32_t *address, uint32_t *index )
+{
+    struct ifaddrs *list;
+
+    if ( getifaddrs( &list ) ) return;
+    for ( struct ifaddrs *next = list; next; next = next->ifa_next )
+    {
+        uint32_t its_address, its_index;
+
+        if ( !next->ifa_addr || next->ifa_addr->sa_family != AF_INET ) continue;
+        its_address = ( (struct sockaddr_in *)next->ifa_addr )->sin_addr.s_addr;
+        its_index = if_nametoindex( next->ifa_name );
+        if ( ( *address && *address != its_address ) || ( *index && *index != its_index ) ) continue;
+        *address = its_address;
+        *index = its_index;
+        break;
+    }
+    freeifaddrs( list );
+}
+
+/* The kernel tells of the interface only the address to send from, so one that was given by its index is looked up. */
+OPTION_GETTER( multicast_get_interface )
+{
+    struct in_addr address = { 0 };
+    socklen_t size = sizeof( address );
+    uint32_t index = 0;
+
+    (void)option;
+    if ( getsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size ) ) return winsock_error( errno );
+    value->number = address.s_addr;
+    if ( option_bit( descriptor->slot, BIT_MULTICAST_IF ) && address.s_addr )
+    {
+        find_interface( &address.s_addr, &index );
+        value->number = htonl( index );
+    }
+    return 0;
+}
+
+OPTION_SETTER( multicast_set_interface )
+{
+    struct ip_mreqn request = { 0 };
+    uint32_t index;
+
+    (void)option;
+    name_interface( value->number, &request );
+    if ( ( index = request.imr_ifindex ) ) find_interface( &request.imr_address.s_addr, &index );
+    if ( setsockopt( descriptor->fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof( request ) ) )
+        return winsock_error( errno );
+    option_set_bit( descriptor->slot, BIT_MULTICAST_IF, request.imr_ifindex != 0 );
+    return 0;
+}
+
+OPTION_SETTER( multicast_membership )
+{
+    struct ip_mreqn request = { 0 };
+    uint32_t interface;
+
+    memcpy( &request.imr_multiaddr, value->bytes, 4 );
+    memcpy( &interface, value->bytes + 4, 4 );
+    name_interface( interface, &request );
+    if ( !setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    if ( errno != ENODEV || interface ) return winsock_error( errno );
+    request.imr_ifindex = loopback_index();
+    return setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) )
+               ? winsock_error( errno )
+               : 0;
+}
+
+OPTION_SETTER( multicast_membership6 )
+{
+    struct ipv6_mreq request;
+
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( !setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    if ( errno != ENODEV || request.ipv6mr_interface ) return winsock_error( errno );
+    request.ipv6mr_interface = loopback_index();
+    return setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) )
+               ? winsock_error( errno )
+               : 0;
+}
+
+static void put_address( struct sockaddr_storage *target, const unsigned char *address )
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+
+    memcpy( &in.sin_addr, address, 4 );
+    memcpy( target, &in, sizeof( in ) );
+}
+
+/* The form that takes an interface index, for a request of the form that takes an address. */
+static int source_by_index( int fd, uint32_t host_option, const unsigned char *bytes, uint32_t index )
+{
+    struct group_source_req request = { .gsr_interface = index };
+    int name = host_option == IP_ADD_SOURCE_MEMBERSHIP    ? MCAST_JOIN_SOURCE_GROUP
+               : host_option == IP_DROP_SOURCE_MEMBERSHIP ? MCAST_LEAVE_SOURCE_GROUP
+               : host_option == IP_BLOCK_SOURCE           ? MCAST_BLOCK_SOURCE
+                                                          : MCAST_UNBLOCK_SOURCE;
+
+    put_address( &request.gsr_group, bytes );
+    put_address( &request.gsr_source, bytes + 4 );
+    return setsockopt( fd, IPPROTO_IP, name, &request, sizeof( request ) );
+}
+
+/* Windows: group, source, interface. The host: group, interface, source. */
+OPTION_SETTER( multicast_source )
+{
+    struct ip_mreq_source request;
+    uint32_t name = option->where & 0xffff;
+    int result;
+
+    memcpy( &request.imr_multiaddr, value->bytes, 4 );
+    memcpy( &request.imr_sourceaddr, value->bytes + 4, 4 );
+    memcpy( &request.imr_interface, value->bytes + 8, 4 );
+    if ( request.imr_interface.s_addr && !( ntohl( request.imr_interface.s_addr ) >> 24 ) )
+        result = source_by_index( descriptor->fd, name, value->bytes, ntohl( request.imr_interface.s_addr ) );
+    else
+    {
+        result = setsockopt( descriptor->fd, IPPROTO_IP, name, &request, sizeof( request ) );
+        if ( result && errno == ENODEV && !request.imr_interface.s_addr )
+            result = source_by_index( descriptor->fd, name, value->bytes, loopback_index() );
+    }
+    return result ? winsock_error( errno ) : 0;
+}
+
+/* GROUP_REQ and GROUP_SOURCE_REQ are laid out as the host's, with Windows' address families. */
+static int32_t group_family( struct sockaddr_storage *address )
+{
+    if ( address->ss_family == WS_AF_INET6 ) address->ss_family = AF_INET6;
+    else if ( address->ss_family != WS_AF_INET ) return WSAEAFNOSUPPORT;
+    return 0;
+}
+
+static int32_t set_group( int fd, uint32_t where, void *request, socklen_t size )
+{
+    uint32_t *interface = request;
+
+    if ( !setsockopt( fd, where >> 16, where & 0xffff, request, size ) ) return 0;
+    if ( errno != ENODEV || *interface ) return winsock_error( errno );
+    *interface = loopback_index();
+    return setsockopt( fd, where >> 16, where & 0xffff, request, size ) ? winsock_error( errno ) : 0;
+}
+
+OPTION_SETTER( multicast_group )
+{
+    struct group_req request;
+    int32_t error;
+
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( ( error = group_family( &request.gr_group ) ) ) return error;
+    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
+}
+
+OPTION_SETTER( multicast_group_source )
+{
+    struct group_source_req request;
+    int32_t error;
+
+    memcpy( &request, value->bytes, sizeof( request ) );
+    if ( ( error = group_family( &request.gsr_group ) ) || ( error = group_family( &request.gsr_source ) ) )
+        return error;
+    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
+}
+
+_Static_assert( sizeof( struct group_req ) == 136 && sizeof( struct group_source_req ) == 264, "Windows' sizes" );

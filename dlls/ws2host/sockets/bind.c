@@ -1,0 +1,155 @@
+/*
+ * Binding to internet addresses (local.c has those of AF_UNIX), and the slot's copy of the local endpoint.
+ *
+ * Who may bind what is decided by Windows' rules, which the server applies to every endpoint of the prefix (WS2_BIND). The
+ * host is then told to let the sockets of one prefix coexist, which takes options that Windows does not have: SO_REUSEADDR
+ * for ports in TIME_WAIT, SO_REUSEPORT for sockets that share a port. A socket gets the latter after it is bound, so that
+ * those of this prefix can join it; it is bound with it only beside one of them, so that nobody else's port is joined.
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+#include "client/connection.h"
+#include "sockets/local.h"
+#include "sockets/socket.h"
+#include "sockets/transfer.h"
+
+/* The slot's copy of what the socket is bound to, for the bind rules and for people who look at the table. */
+static void remember_local( struct descriptor *d, const union host_address *address )
+{
+    if ( address->any.sa_family == AF_INET6 )
+    {
+        ws2_slot_set_address( d->slot, &address->in6.sin6_addr, 16 );
+        atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
+    }
+    else if ( address->any.sa_family == AF_INET )
+    {
+        ws2_slot_set_address( d->slot, &address->in.sin_addr, 4 );
+        atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
+    }
+}
+
+void endpoint_remember( struct descriptor *d )
+{
+    union host_address address;
+    socklen_t size = sizeof( address );
+
+    if ( !getsockname( d->fd, &address.any, &size ) ) remember_local( d, &address );
+    descriptor_set_flags( d, WS2_FLAG_BOUND );
+}
+
+static void forget_local( struct descriptor *d )
+{
+    descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
+    ws2_slot_set_address( d->slot, &in6addr_any, 16 );
+    atomic_store( &d->slot->local_port, 0 );
+}
+
+static void turn_on( struct descriptor *d, int option )
+{
+    const int on = 1;
+
+    setsockopt( d->fd, SOL_SOCKET, option, &on, sizeof( on ) );
+}
+
+/* Asks the server whether the endpoint may be bound, and prepares the host for it. */
+static int32_t ask( struct descriptor *d, const union host_address *address )
+{
+    struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
+    struct ws2_reply reply;
+    int32_t error;
+
+    remember_local( d, address );
+    descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
+    if ( ( error = connection_request( &request, -1, &reply, NULL ) ) )
+    {
+        forget_local( d );
+        return error;
+    }
+    if ( d->slot->type == SOCK_STREAM ) turn_on( d, SO_REUSEADDR );
+    if ( reply.count ) turn_on( d, SO_REUSEPORT );
+    return 0;
+}
+
+static void remember_v6only( struct descriptor *d )
+{
+    int only = 0;
+    socklen_t size = sizeof( only );
+
+    getsockopt( d->fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &size );
+    if ( only ) descriptor_set_flags( d, WS2_FLAG_V6ONLY );
+    else descriptor_clear_flags( d, WS2_FLAG_V6ONLY );
+}
+
+/* The zone of a link-local address of this computer, which Windows finds by itself; 0: it is not one. */
+static uint32_t zone_of( const struct in6_addr *address )
+{
+    struct ifaddrs *list;
+    uint32_t zone = 0;
+
+    if ( getifaddrs( &list ) ) return 0;
+    for ( struct ifaddrs *next = list; next && !zone; next = next->ifa_next )
+    {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)next->ifa_addr;
+
+        if ( in6 && in6->sin6_family == AF_INET6 && IN6_ARE_ADDR_EQUAL( &in6->sin6_addr, address ) )
+            zone = in6->sin6_scope_id;
+    }
+    freeifaddrs( list );
+    return zone;
+}
+
+static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
+{
+    int32_t error;
+
+    if ( descriptor_flags( d ) & WS2_FLAG_BOUND ) return WSAEINVAL;
+    if ( address->any.sa_family == AF_INET6 )
+    {
+        char name[IF_NAMESIZE];
+
+        if ( address->in6.sin6_scope_id && !if_indextoname( address->in6.sin6_scope_id, name ) )
+            return WSAEADDRNOTAVAIL;
+        if ( !address->in6.sin6_scope_id && IN6_IS_ADDR_LINKLOCAL( &address->in6.sin6_addr ) &&
+             !( address->in6.sin6_scope_id = zone_of( &address->in6.sin6_addr ) ) )
+            return WSAEADDRNOTAVAIL;
+        remember_v6only( d );
+    }
+    /* the port stands at the same place in both families */
+    if ( address->in.sin_port && ( error = ask( d, address ) ) ) return error;
+    if ( bind( d->fd, &address->any, size ) < 0 )
+    {
+        error = winsock_error( errno );
+        forget_local( d );
+        return error;
+    }
+    descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
+    if ( d->slot->type == SOCK_STREAM && !address->in.sin_port ) turn_on( d, SO_REUSEADDR );
+    turn_on( d, SO_REUSEPORT );
+    endpoint_remember( d );
+    return 0;
+}
+
+NTSTATUS unix_bind( void *args )
+{
+    struct ws2_address_params *params = args;
+    struct ws2_local_address local;
+    union host_address address;
+    socklen_t size;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t family;
+
+    if ( !d ) return status;
+    family = d->slot->family;
+    descriptor_release( d ); /* reading the caller's memory may fault */
+    params->error = family == WS_AF_UNIX ? local_read( params->address, params->size, &local )
+                                         : address_read( family, params->address, params->size, &address, &size );
+    if ( params->error ) return 0;
+    if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
+    params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
+    if ( !params->error && params->by_code ) atomic_fetch_or( &d->local, LOCAL_BOUND_BY_CODE );
+    descriptor_release( d );
+    return 0;
+}

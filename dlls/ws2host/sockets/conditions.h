@@ -1,0 +1,28 @@
+/* What a host poll result means on Windows: shared by select, WSAPoll and the network events (poll.c). */
+#ifndef WS2HOST_CONDITIONS_H
+#define WS2HOST_CONDITIONS_H
+
+#include "descriptors/descriptor.h"
+
+/* Conditions of a socket, as AFD numbers them */
+enum poll_condition
+{
+    POLL_READ = 0x1,
+    POLL_OOB = 0x2,
+    POLL_WRITE = 0x4,
+    POLL_HANGUP = 0x8,
+    POLL_RESET = 0x10,
+    POLL_CLOSE = 0x20,
+    POLL_CONNECT = 0x40,
+    POLL_ACCEPT = 0x80,
+    POLL_CONNECT_ERROR = 0x100
+};
+
+/* The host events to wait for, of the conditions wanted. */
+short poll_host_events( struct descriptor *descriptor, uint32_t wanted );
+/* The conditions that hold, given the host's revents. Takes down the outcome of a connect. */
+uint32_t poll_conditions( struct descriptor *descriptor, uint32_t revents );
+/* The same without POLL_READ for an end of stream alone, which is no data to those that are told of both. */
+uint32_t poll_data( struct descriptor *descriptor, uint32_t conditions );
+
+#endif

@@ -1,0 +1,53 @@
+/* Host sockets becoming descriptors (socket.c), and socket addresses crossing the boundary (address.c). */
+#ifndef WS2HOST_SOCKET_H
+#define WS2HOST_SOCKET_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+#include "descriptors/descriptor.h"
+
+/* A slot and a descriptor for a host socket of the given Windows family, type and protocol; takes fd over, also when it
+ * fails. The slot's flags are set to flags. */
+int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
+                     struct descriptor **descriptor );
+
+uint64_t socket_cookie( int fd );
+/* A host socket of Windows' family, type and protocol, as a new SOCKET has it; -1 and errno. */
+int socket_host( uint32_t family, uint32_t type, uint32_t protocol );
+
+union host_address
+{
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+    struct sockaddr_storage storage;
+};
+
+#define WS_AF_UNSPEC 0
+#define WS_AF_UNIX 1
+#define WS_AF_INET 2
+#define WS_AF_INET6 23
+
+/* Size of a family's socket address on Windows, 0 for a family that is unknown. */
+uint32_t address_size( uint32_t family );
+
+/* Reads an address of the caller's for a socket of the family given; may fault. WSAEFAULT: too short;
+ * WSAEAFNOSUPPORT: another family. */
+int32_t address_read( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
+                      socklen_t *host_size );
+
+/* The same for a socket to connect to, whose address is one of ws2_local_address for AF_UNIX. */
+int32_t address_read_peer( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
+                           socklen_t *host_size );
+
+/* An address in Windows' form, its size; windows has room for a union host_address. */
+uint32_t address_to_windows( const union host_address *address, socklen_t host_size, void *windows );
+
+/* Writes an address in Windows' form and its size; may fault. Either pointer may be 0, then nothing is written.
+ * WSAEFAULT when *size_pointer is too small. */
+int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer,
+                       uint64_t size_pointer );
+
+#endif
