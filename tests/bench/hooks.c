@@ -92,7 +92,7 @@ static double one_round( system_call call, unsigned int i )
     return (double)( end.QuadPart - begin.QuadPart ) * 1e9 / frequency.QuadPart / CALLS;
 }
 
-/* The copy of the thunk that the stand-in calls: behind the far jump that the thunk jumps to (dlls/ws2_32/hooks.c). */
+/* The copy of the thunk that the stand-in calls: behind the far jump that the thunk jumps to (dlls/ws2_32/ntdll/hooks.c). */
 static unsigned char *copy_of( const unsigned char *thunk )
 {
     INT32 distance;

@@ -6,12 +6,12 @@
  * The sources of dlls/ws2_32 for the host's compiler, windows/winsock2.h standing for Windows' headers. An input: what to do
  * (1 byte), four numbers (4 each), and the info or list.
  */
-#include "ws2_32_private.h"
-#include "catalogue.h"
-#include "completion.h"
-#include "handle_copies.h"
-#include "options.h"
-#include "registered_io.h"
+#include "base/ws2_32_private.h"
+#include "catalogue/catalogue.h"
+#include "overlapped/completion.h"
+#include "sockets/handle_copies.h"
+#include "sockets/options.h"
+#include "registered/registered_io.h"
 
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size );
 

@@ -1,0 +1,79 @@
+/* Host and network byte order: the plain functions, and those that ask a socket whose order it is. */
+#include "base/ws2_32_private.h"
+
+/***********************************************************************
+ *      htonl   (WS2_32.8)
+ */
+u_long WINAPI htonl( u_long value ) { return __builtin_bswap32( value ); }
+
+/***********************************************************************
+ *      htons   (WS2_32.9)
+ */
+u_short WINAPI htons( u_short value ) { return __builtin_bswap16( value ); }
+
+/***********************************************************************
+ *      ntohl   (WS2_32.14)
+ */
+u_long WINAPI ntohl( u_long value ) { return __builtin_bswap32( value ); }
+
+/***********************************************************************
+ *      ntohs   (WS2_32.15)
+ */
+u_short WINAPI ntohs( u_short value ) { return __builtin_bswap16( value ); }
+
+/* Every protocol of the catalogue is big-endian, so the socket need only be one. */
+static int check( SOCKET s )
+{
+    int type, length = sizeof( type );
+
+    if ( !ws2_started ) return WSANOTINITIALISED;
+    return getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) ? (int)GetLastError() : 0;
+}
+
+static int convert32( SOCKET s, u_long value, u_long *result )
+{
+    int error = check( s );
+
+    value = __builtin_bswap32( value );
+    return error ? error : ws2_write( result, &value, sizeof( value ) );
+}
+
+static int convert16( SOCKET s, u_short value, u_short *result )
+{
+    int error = check( s );
+
+    value = __builtin_bswap16( value );
+    return error ? error : ws2_write( result, &value, sizeof( value ) );
+}
+
+/***********************************************************************
+ *      WSAHtonl   (WS2_32.@)
+ */
+int WINAPI WSAHtonl( SOCKET s, u_long value, u_long *result )
+{
+    WS2_RETURN_STATUS( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+}
+
+/***********************************************************************
+ *      WSANtohl   (WS2_32.@)
+ */
+int WINAPI WSANtohl( SOCKET s, u_long value, u_long *result )
+{
+    WS2_RETURN_STATUS( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+}
+
+/***********************************************************************
+ *      WSAHtons   (WS2_32.@)
+ */
+int WINAPI WSAHtons( SOCKET s, u_short value, u_short *result )
+{
+    WS2_RETURN_STATUS( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+}
+
+/***********************************************************************
+ *      WSANtohs   (WS2_32.@)
+ */
+int WINAPI WSANtohs( SOCKET s, u_short value, u_short *result )
+{
+    WS2_RETURN_STATUS( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+}

@@ -1,0 +1,59 @@
+/*
+ * Per-thread data, in a fibre-local slot because its callback runs at the end of each thread, without DllMain. Only the
+ * owning thread touches it.
+ */
+#include "base/ws2_32_private.h"
+#include "base/thread_data.h"
+
+static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+static DWORD slot = FLS_OUT_OF_INDEXES;
+
+static void WINAPI release( void *value )
+{
+    struct thread_data *data = value;
+
+    if ( !data ) return;
+    completion_thread_ends( data );
+    port_user_ends( &data->port_user );
+    free( data->host.memory );
+    free( data->service.memory );
+    free( data->protocol.memory );
+    free( data );
+}
+
+static BOOL WINAPI allocate_slot( INIT_ONCE *init, void *parameter, void **context )
+{
+    (void)init, (void)parameter, (void)context;
+    slot = FlsAlloc( release );
+    return slot != FLS_OUT_OF_INDEXES;
+}
+
+/* The DLL goes: its callback must not be called any more. */
+static void __attribute__( ( destructor ) ) free_slot( void )
+{
+    if ( slot != FLS_OUT_OF_INDEXES ) FlsFree( slot );
+}
+
+struct thread_data *thread_data( void )
+{
+    struct thread_data *data;
+
+    if ( !InitOnceExecuteOnce( &once, allocate_slot, NULL, NULL ) ) return NULL;
+    if ( !( data = FlsGetValue( slot ) ) && ( data = calloc( 1, sizeof( *data ) ) ) ) FlsSetValue( slot, data );
+    return data;
+}
+
+void *thread_buffer( struct thread_buffer *buffer, size_t size )
+{
+    void *memory;
+
+    if ( size > buffer->size )
+    {
+        if ( size < 0x400 ) size = 0x400;
+        if ( !( memory = malloc( size ) ) ) return NULL;
+        free( buffer->memory );
+        buffer->memory = memory;
+        buffer->size = size;
+    }
+    return buffer->memory;
+}

@@ -1,0 +1,37 @@
+/* Threads of ours in the program's process. Each owns its start block and a reference to this DLL. */
+#include "base/ws2_32_private.h"
+#include "base/worker.h"
+
+struct start
+{
+    void ( *run )( void *argument );
+    void *argument;
+    HMODULE module;
+};
+
+static DWORD WINAPI thread_main( void *parameter )
+{
+    struct start start = *(struct start *)parameter;
+
+    free( parameter );
+    start.run( start.argument );
+    FreeLibraryAndExitThread( start.module, 0 );
+    return 0;
+}
+
+BOOL worker_start( void ( *run )( void *argument ), void *argument )
+{
+    struct start *start = malloc( sizeof( *start ) );
+    HANDLE thread = NULL;
+
+    if ( !start ) return FALSE;
+    start->run = run;
+    start->argument = argument;
+    if ( GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)thread_main, &start->module ) )
+    {
+        if ( ( thread = CreateThread( NULL, 0, thread_main, start, 0, NULL ) ) ) CloseHandle( thread );
+        else FreeLibrary( start->module );
+    }
+    if ( !thread ) free( start );
+    return thread != NULL;
+}

@@ -1,0 +1,439 @@
+/*
+ * The helpers for layered providers (Wah*, WPU*) and the notifications of a changing catalogue. What needs no layered
+ * provider works: tables of handle contexts, threads that take APCs. What serves handles that are no true file
+ * handles is refused: its support is off, as it is on every system unless an administrator enables it.
+ */
+#include "base/ws2_32_private.h"
+#include <ws2spi.h>
+
+/* --- tables of contexts by handle: the caller's structures, each beginning so --------------------------------------*/
+
+struct context
+{
+    LONG references;
+    HANDLE handle;
+};
+
+struct context_table
+{
+    SRWLOCK lock;
+    struct context **contexts;
+    unsigned int count, capacity;
+};
+
+typedef BOOL( CALLBACK *context_routine )( void *argument, struct context *context );
+
+static unsigned int place_of( const struct context_table *table, HANDLE handle )
+{
+    unsigned int i = 0;
+
+    while ( i < table->count && table->contexts[i]->handle != handle ) i++;
+    return i;
+}
+
+/***********************************************************************
+ *      WahCreateHandleContextTable   (WS2_32.@)
+ */
+DWORD WINAPI WahCreateHandleContextTable( struct context_table **result )
+{
+    struct context_table *table = calloc( 1, sizeof( *table ) );
+    DWORD error = table ? ws2_write( result, &table, sizeof( table ) ) : ERROR_NOT_ENOUGH_MEMORY;
+
+    if ( error ) free( table );
+    WS2_RETURN( error, error, "table=%p", table );
+}
+
+/***********************************************************************
+ *      WahDestroyHandleContextTable   (WS2_32.@)
+ */
+DWORD WINAPI WahDestroyHandleContextTable( struct context_table *table )
+{
+    DWORD error = table ? 0 : ERROR_INVALID_PARAMETER;
+
+    if ( table ) free( table->contexts );
+    free( table );
+    WS2_RETURN( error, error, "%s", "" );
+}
+
+/***********************************************************************
+ *      WahInsertHandleContext   (WS2_32.@)
+ *
+ * The context that was there for the handle, or the new one; NULL without memory.
+ */
+struct context *WINAPI WahInsertHandleContext( struct context_table *table, struct context *context )
+{
+    struct context *result = context, **larger;
+    unsigned int i;
+
+    if ( !table || !context ) WS2_RETURN( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
+    AcquireSRWLockExclusive( &table->lock );
+    i = place_of( table, context->handle );
+    if ( i < table->count )
+    {
+        result = table->contexts[i];
+        table->contexts[i] = context;
+    }
+    else
+    {
+        if ( table->count == table->capacity )
+        {
+            unsigned int capacity = table->capacity ? table->capacity * 2 : 16;
+
+            if ( ( larger = realloc( table->contexts, capacity * sizeof( *larger ) ) ) )
+            {
+                table->contexts = larger;
+                table->capacity = capacity;
+            }
+        }
+        if ( table->count < table->capacity ) table->contexts[table->count++] = context;
+        else result = NULL;
+    }
+    ReleaseSRWLockExclusive( &table->lock );
+    WS2_RETURN( result, result ? 0 : ERROR_NOT_ENOUGH_MEMORY, "table=%p context=%p", table, context );
+}
+
+/***********************************************************************
+ *      WahReferenceContextByHandle   (WS2_32.@)
+ */
+struct context *WINAPI WahReferenceContextByHandle( struct context_table *table, HANDLE handle )
+{
+    struct context *result = NULL;
+    unsigned int i;
+
+    if ( !table ) WS2_RETURN( result, ERROR_INVALID_PARAMETER, "table=%p", table );
+    AcquireSRWLockShared( &table->lock );
+    i = place_of( table, handle );
+    if ( i < table->count )
+    {
+        result = table->contexts[i];
+        InterlockedIncrement( &result->references );
+    }
+    ReleaseSRWLockShared( &table->lock );
+    WS2_RETURN( result, result ? 0 : WSAENOTSOCK, "table=%p handle=%p", table, handle );
+}
+
+/***********************************************************************
+ *      WahRemoveHandleContext   (WS2_32.@)
+ */
+DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context *context )
+{
+    DWORD error = WSAENOTSOCK;
+
+    if ( !table ) WS2_RETURN( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
+    AcquireSRWLockExclusive( &table->lock );
+    for ( unsigned int i = 0; i < table->count; i++ )
+    {
+        if ( table->contexts[i] != context ) continue;
+        table->contexts[i] = table->contexts[--table->count];
+        error = 0;
+    }
+    ReleaseSRWLockExclusive( &table->lock );
+    WS2_RETURN( error, error, "table=%p context=%p", table, context );
+}
+
+/***********************************************************************
+ *      WahEnumerateHandleContexts   (WS2_32.@)
+ *
+ * The routine may remove the context that it is given.
+ */
+BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_routine routine, void *argument )
+{
+    BOOL go_on = TRUE;
+    struct context *context;
+    unsigned int i;
+
+    if ( !table || !routine ) WS2_RETURN( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
+    AcquireSRWLockShared( &table->lock );
+    i = table->count;
+    ReleaseSRWLockShared( &table->lock );
+    while ( go_on && i-- )
+    {
+        AcquireSRWLockShared( &table->lock );
+        context = i < table->count ? table->contexts[i] : NULL;
+        ReleaseSRWLockShared( &table->lock );
+        if ( context ) go_on = routine( argument, context );
+    }
+    WS2_RETURN( go_on, 0, "table=%p", table );
+}
+
+/* --- threads that take APCs ----------------------------------------------------------------------------------------*/
+
+static HANDLE const apc_helper = (HANDLE)0x41504348; /* stands for itself: there is nothing to open */
+
+/***********************************************************************
+ *      WahOpenApcHelper   (WS2_32.@)
+ */
+DWORD WINAPI WahOpenApcHelper( HANDLE *helper )
+{
+    DWORD error = ws2_write( helper, &apc_helper, sizeof( apc_helper ) );
+
+    WS2_RETURN( error, error, "helper=%p", helper );
+}
+
+static DWORD check_helper( HANDLE helper ) { return helper == apc_helper ? 0 : ERROR_INVALID_PARAMETER; }
+
+/***********************************************************************
+ *      WahCloseApcHelper   (WS2_32.@)
+ */
+DWORD WINAPI WahCloseApcHelper( HANDLE helper )
+{
+    DWORD error = check_helper( helper );
+
+    WS2_RETURN( error, error, "helper=%p", helper );
+}
+
+/***********************************************************************
+ *      WahOpenCurrentThread   (WS2_32.@)
+ */
+DWORD WINAPI WahOpenCurrentThread( HANDLE helper, WSATHREADID *thread )
+{
+    WSATHREADID id = { 0 };
+    DWORD error = check_helper( helper );
+
+    if ( !error && !DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &id.ThreadHandle, 0,
+                                     FALSE, DUPLICATE_SAME_ACCESS ) )
+        error = GetLastError();
+    if ( !error && ( error = ws2_write( thread, &id, sizeof( id ) ) ) ) CloseHandle( id.ThreadHandle );
+    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+}
+
+/***********************************************************************
+ *      WahCloseThread   (WS2_32.@)
+ */
+DWORD WINAPI WahCloseThread( HANDLE helper, WSATHREADID *thread )
+{
+    WSATHREADID id;
+    DWORD error = check_helper( helper );
+
+    if ( !error ) error = ws2_read( &id, thread, sizeof( id ) );
+    if ( !error && !CloseHandle( id.ThreadHandle ) ) error = GetLastError();
+    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+}
+
+/***********************************************************************
+ *      WahQueueUserApc   (WS2_32.@)
+ */
+DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routine, ULONG_PTR context )
+{
+    WSATHREADID id;
+    DWORD error = check_helper( helper );
+
+    if ( !error ) error = routine ? ws2_read( &id, thread, sizeof( id ) ) : ERROR_INVALID_PARAMETER;
+    if ( !error && !QueueUserAPC( routine, id.ThreadHandle, context ) ) error = ERROR_INVALID_HANDLE;
+    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+}
+
+/* --- handles that are no file handles: not supported unless enabled, which is the administrator's ------------------*/
+
+#define NON_IFS( name, ... ) \
+    DWORD WINAPI name( __VA_ARGS__ ) \
+    { \
+        WS2_RETURN( (DWORD)ERROR_NOT_SUPPORTED, ERROR_NOT_SUPPORTED, "no support for non-IFS handles" ); \
+    }
+
+/***********************************************************************
+ *      WahOpenHandleHelper   (WS2_32.@)
+ */
+NON_IFS( WahOpenHandleHelper, HANDLE *helper __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCloseHandleHelper   (WS2_32.@)
+ */
+NON_IFS( WahCloseHandleHelper, HANDLE helper __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCreateSocketHandle   (WS2_32.@)
+ */
+NON_IFS( WahCreateSocketHandle, HANDLE helper __attribute__( ( unused ) ), SOCKET *s __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCloseSocketHandle   (WS2_32.@)
+ */
+NON_IFS( WahCloseSocketHandle, HANDLE helper __attribute__( ( unused ) ), SOCKET s __attribute__( ( unused ) ) )
+/***********************************************************************
+ *      WahCompleteRequest   (WS2_32.@)
+ */
+NON_IFS( WahCompleteRequest, HANDLE helper __attribute__( ( unused ) ), SOCKET s __attribute__( ( unused ) ),
+         OVERLAPPED *overlapped __attribute__( ( unused ) ), DWORD error __attribute__( ( unused ) ),
+         DWORD bytes __attribute__( ( unused ) ) )
+
+/***********************************************************************
+ *      WahEnableNonIFSHandleSupport   (WS2_32.@)
+ */
+DWORD WINAPI WahEnableNonIFSHandleSupport( void )
+{
+    WS2_RETURN( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
+}
+
+/***********************************************************************
+ *      WahDisableNonIFSHandleSupport   (WS2_32.@)
+ */
+DWORD WINAPI WahDisableNonIFSHandleSupport( void )
+{
+    WS2_RETURN( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
+}
+
+/* --- changes of the catalogue: it is constant, so a notification never comes ---------------------------------------*/
+
+/* A notification handle is an event of our own that nobody sets. */
+static int open_notification( HANDLE *handle )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    int error = event ? ws2_write( handle, &event, sizeof( event ) ) : WSA_NOT_ENOUGH_MEMORY;
+
+    if ( error && event ) CloseHandle( event );
+    return error;
+}
+
+/***********************************************************************
+ *      WahOpenNotificationHandleHelper   (WS2_32.@)
+ */
+DWORD WINAPI WahOpenNotificationHandleHelper( HANDLE *helper )
+{
+    DWORD error = open_notification( helper );
+
+    WS2_RETURN( error, error, "helper=%p", helper );
+}
+
+/***********************************************************************
+ *      WahCloseNotificationHandleHelper   (WS2_32.@)
+ */
+DWORD WINAPI WahCloseNotificationHandleHelper( HANDLE helper )
+{
+    DWORD error = helper && CloseHandle( helper ) ? 0 : ERROR_INVALID_PARAMETER;
+
+    WS2_RETURN( error, error, "helper=%p", helper );
+}
+
+/***********************************************************************
+ *      WahCreateNotificationHandle   (WS2_32.@)
+ */
+DWORD WINAPI WahCreateNotificationHandle( HANDLE helper, HANDLE *handle )
+{
+    DWORD error = helper ? open_notification( handle ) : ERROR_INVALID_PARAMETER;
+
+    WS2_RETURN( error, error, "helper=%p handle=%p", helper, handle );
+}
+
+/***********************************************************************
+ *      WahNotifyAllProcesses   (WS2_32.@)
+ */
+DWORD WINAPI WahNotifyAllProcesses( HANDLE helper )
+{
+    DWORD error = helper ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER;
+
+    WS2_RETURN( error, error, "helper=%p", helper );
+}
+
+/* Without OVERLAPPED the caller means to wait, and waits. */
+static int wait_notification( HANDLE handle, const OVERLAPPED *user )
+{
+    OVERLAPPED overlapped;
+
+    if ( user ) return ws2_read( &overlapped, user, sizeof( overlapped ) ) ? WSAEFAULT : WSA_IO_PENDING;
+    while ( WaitForSingleObjectEx( handle, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
+    return WSA_INVALID_HANDLE; /* closed meanwhile, or never one */
+}
+
+/***********************************************************************
+ *      WahWaitForNotification   (WS2_32.@)
+ */
+DWORD WINAPI WahWaitForNotification( HANDLE helper, HANDLE handle, OVERLAPPED *overlapped, void *routine )
+{
+    DWORD error = helper && handle ? wait_notification( handle, overlapped ) : ERROR_INVALID_PARAMETER;
+
+    WS2_RETURN( error, error, "helper=%p handle=%p routine=%p", helper, handle, routine );
+}
+
+/***********************************************************************
+ *      WSAProviderConfigChange   (WS2_32.@)
+ *
+ * A NULL handle is filled in; a second call with it waits for the next change.
+ */
+INT WINAPI WSAProviderConfigChange( LPHANDLE handle, LPWSAOVERLAPPED overlapped,
+                                    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    int error = ws2_started ? 0 : WSANOTINITIALISED;
+    HANDLE event;
+
+    if ( !error ) error = ws2_read( &event, handle, sizeof( event ) );
+    if ( !error ) error = event ? wait_notification( event, overlapped ) : open_notification( handle );
+    WS2_RETURN_STATUS( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
+}
+
+/* --- what only a provider calls ------------------------------------------------------------------------------------*/
+
+/***********************************************************************
+ *      WahWriteLSPEvent   (WS2_32.@)
+ *
+ * A line for the system's log of layered providers.
+ */
+DWORD WINAPI WahWriteLSPEvent( void *event, void *provider )
+{
+    DWORD error = event && provider ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER;
+
+    WS2_RETURN( error, error, "event=%p provider=%p", event, provider );
+}
+
+/***********************************************************************
+ *      WPUCompleteOverlappedRequest   (WS2_32.@)
+ *
+ * For providers without file handles of their own, of which there is none: a socket of ours is completed by us.
+ */
+int WINAPI WPUCompleteOverlappedRequest( SOCKET s, LPWSAOVERLAPPED overlapped, DWORD status, DWORD bytes,
+                                         LPINT error_code )
+{
+    struct ws2_socket_info_params info = { .handle = s };
+    int error = overlapped ? ws2_call( socket_info, &info ) : WSAEFAULT;
+
+    if ( !error ) error = WSAEINVAL;
+    ws2_write( error_code, &error, sizeof( error ) );
+    WS2_RETURN_STATUS( error, "s=%#zx overlapped=%p status=%lu bytes=%lu", s, overlapped, status, bytes );
+}
+
+/***********************************************************************
+ *      WSAAdvertiseProvider   (WS2_32.@)
+ *
+ * Only a provider that is in the catalogue of name spaces as one of version 2 may offer itself; there is none.
+ */
+INT WINAPI WSAAdvertiseProvider( const GUID *provider, const LPCNSPV2_ROUTINE *routines )
+{
+    int error = !ws2_started ? WSANOTINITIALISED : !provider || !routines ? WSAEINVAL : 0;
+    GUID id;
+
+    if ( !error ) error = ws2_read( &id, provider, sizeof( id ) );
+    WS2_RETURN_STATUS( error ? error : WSAEINVAL, "provider=%p routines=%p", provider, routines );
+}
+
+/***********************************************************************
+ *      WSAUnadvertiseProvider   (WS2_32.@)
+ */
+INT WINAPI WSAUnadvertiseProvider( const GUID *provider )
+{
+    WS2_RETURN_STATUS( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "provider=%p", provider );
+}
+
+/***********************************************************************
+ *      WSAProviderCompleteAsyncCall   (WS2_32.@)
+ */
+INT WINAPI WSAProviderCompleteAsyncCall( HANDLE call, INT code )
+{
+    WS2_RETURN_STATUS( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "call=%p code=%d", call, code );
+}
+
+static BOOL( CALLBACK *post_routine )( HWND, UINT, WPARAM, LPARAM );
+
+/***********************************************************************
+ *      WSApSetPostRoutine   (WS2_32.@)
+ *
+ * What providers shall post messages with. Kept for them; our own messages take user32.
+ */
+int WINAPI WSApSetPostRoutine( void *routine )
+{
+    post_routine = routine;
+    WS2_RETURN_STATUS( 0, "routine=%p", (void *)post_routine );
+}
+
+/***********************************************************************
+ *      WEP   (WS2_32.500)
+ *
+ * The exit procedure of 16-bit DLLs, kept for its ordinal.
+ */
+BOOL WINAPI WEP( void ) { WS2_RETURN( TRUE, 0, "%s", "" ); }

@@ -1,0 +1,146 @@
+/* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
+#include "base/ws2_32_private.h"
+#include "overlapped/completion.h"
+#include "sockets/handle_copies.h"
+#include "ntdll/hooks.h"
+#include "ports/port_queue.h"
+#include "registered/registered_io.h"
+#include "hooks/replacement.h"
+#include "base/nt_codes.h"
+
+struct thread_basic_information /* not in the mingw-w64 headers */
+{
+    NTSTATUS exit_status;
+    void *teb;
+    CLIENT_ID id;
+    ULONG_PTR affinity;
+    LONG priority, base_priority;
+};
+
+static BOOL is_this_process( HANDLE process )
+{
+    PROCESS_BASIC_INFORMATION info;
+
+    if ( process == GetCurrentProcess() ) return TRUE;
+    return !NtQueryInformationProcess( process, ProcessBasicInformation, &info, sizeof( info ), NULL ) &&
+           info.UniqueProcessId == GetCurrentProcessId();
+}
+
+/* CloseHandle on a SOCKET ends its descriptor as closesocket does. */
+NTSTATUS NTAPI hook_NtClose( HANDLE handle )
+{
+    NTSTATUS status;
+
+    /* closesocket itself comes here with the descriptor marked as being closed */
+    if ( hooks_is_socket( handle ) && !ws2_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
+    port_queue_closing( handle );
+    if ( !overlapped_port_closing( handle ) ) return nt_NtClose( handle );
+    status = nt_NtClose( handle );
+    overlapped_port_closed();
+    return status;
+}
+
+/* The source is one of our SOCKETs. */
+static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *target, ACCESS_MASK access,
+                                  ULONG attributes, ULONG options )
+{
+    struct ws2_handle_params params = { .handle = (UINT_PTR)source & ~(UINT_PTR)3 };
+    HANDLE made_anew = replacement_handle( source );
+    NTSTATUS status;
+
+    if ( made_anew )
+    {
+        status = replacement_duplicate( made_anew, source, target_process, target, access, attributes, options );
+        if ( options & DUPLICATE_CLOSE_SOURCE ) ws2_close( params.handle );
+        return status;
+    }
+    if ( !( options & DUPLICATE_CLOSE_SOURCE ) )
+    {
+        status =
+            nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+        if ( !status && is_this_process( target_process ) ) handle_copied( *target );
+        return status;
+    }
+    if ( ws2_call( close_begin, &params ) )
+        return nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+    registered_closing( (SOCKET)params.handle );
+    status = nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
+    ws2_call( close_end, &params );
+    if ( params.completions ) completion_deliver();
+    return status;
+}
+
+NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
+                                       ACCESS_MASK access, ULONG attributes, ULONG options )
+{
+    port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
+    if ( hooks_is_socket( source ) && is_this_process( source_process ) )
+        return duplicate_socket( source, target_process, target, access, attributes, options );
+    return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+}
+
+NTSTATUS NTAPI hook_NtSetInformationObject( HANDLE handle, ULONG class, void *information, ULONG size )
+{
+    struct object_handle_flags flags;
+
+    if ( class == OBJECT_DATA_INFORMATION && size >= sizeof( flags ) &&
+         !ws2_read( &flags, information, sizeof( flags ) ) && flags.inherited )
+        port_queue_inheriting( handle );
+    return nt_NtSetInformationObject( handle, class, information, size );
+}
+
+/* The id of a thread of this process, else 0. */
+static UINT32 thread_of( HANDLE thread )
+{
+    struct thread_basic_information info;
+
+    if ( NtQueryInformationThread( thread, 0 /* ThreadBasicInformation */, &info, sizeof( info ), NULL ) ) return 0;
+    if ( info.id.UniqueProcess != (HANDLE)(UINT_PTR)GetCurrentProcessId() ) return 0;
+    return (UINT32)(UINT_PTR)info.id.UniqueThread;
+}
+
+/* A blocking call of that thread is an alertable wait. */
+static NTSTATUS wake( HANDLE thread, NTSTATUS status )
+{
+    struct ws2_thread_params params = { 0 };
+
+    if ( status || !*hooks_view.waiters || thread == GetCurrentThread() ) return status;
+    if ( ( params.thread = thread_of( thread ) ) ) ws2host_call( ws2_call_wait_alert, &params );
+    return status;
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThread( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThread( thread, function, a, b, c ) );
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThreadEx( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b,
+                                        ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThreadEx( thread, reserve, function, a, b, c ) );
+}
+
+NTSTATUS NTAPI hook_NtQueueApcThreadEx2( HANDLE thread, HANDLE reserve, ULONG flags, void *function, ULONG_PTR a,
+                                         ULONG_PTR b, ULONG_PTR c )
+{
+    return wake( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
+}
+
+/* What a thread waits for inside one call: the wait of a blocking call of Winsock's, or a request that its caller wants
+ * done before it returns. */
+NTSTATUS NTAPI hook_NtCancelSynchronousIoFile( HANDLE thread, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb )
+{
+    struct ws2_thread_params wait = { .thread = thread_of( thread ) };
+    struct ws2_operation_cancel_params cancel = { .thread_id = wait.thread, .options = TARGET_SYNCHRONOUS };
+    IO_STATUS_BLOCK result = { { 0 }, 0 };
+
+    /* sockets' status blocks in such calls are never the program's: one that is named is of another file */
+    if ( !wait.thread || which ) return nt_NtCancelSynchronousIoFile( thread, which, iosb );
+    if ( ws2host_call( ws2_call_wait_cancel, &wait ) || wait.error )
+    {
+        if ( ws2host_call( ws2_call_operation_cancel, &cancel ) || !cancel.count )
+            return nt_NtCancelSynchronousIoFile( thread, which, iosb );
+        completion_deliver();
+    }
+    return ws2_write( iosb, &result, sizeof( result ) ) ? (NTSTATUS)0xc0000005 /* STATUS_ACCESS_VIOLATION */ : 0;
+}

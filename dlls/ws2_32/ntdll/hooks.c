@@ -1,0 +1,209 @@
+/*
+ * Standing in at ntdll: how a system call's thunk is replaced, and the table of those that are.
+ *
+ * Programs close, read, duplicate and poll sockets by plain NT calls. Those end in ntdll's system call thunks, which are
+ * position-independent: a copy of one is the original, callable, and a jump over its first bytes leads here. All this
+ * happens once, at the first WSAStartup, while other threads may be running the very thunks. It is never undone.
+ */
+#include "base/ws2_32_private.h"
+#include "ntdll/hooks.h"
+
+/* The thunk of Wine 8.0 to 10.0, XX where the number of the call stands:
+ *   mov %rcx,%r10; mov $number,%eax; testb $1,0x7ffe0308; jne 1f; syscall; ret; 1: jmp 2f; ret; 2: call *0x7ffe1000; ret */
+#define THUNK_SIZE 32
+static const unsigned char thunk_shape[THUNK_SIZE] = {
+    0x4c, 0x8b, 0xd1, 0xb8, 0,    0,    0,    0,    0xf6, 0x04, 0x25, 0x08, 0x03, 0xfe, 0x7f, 0x01,
+    0x75, 0x03, 0x0f, 0x05, 0xc3, 0xeb, 0x01, 0xc3, 0xff, 0x14, 0x25, 0x00, 0x10, 0xfe, 0x7f, 0xc3,
+};
+#define THUNK_NUMBER 4 /* offset of the four bytes that differ */
+
+/* What is put near a thunk: the way to the stand-in, which may be further away than a short jump reaches, and the copy. */
+struct landing
+{
+    unsigned char jump[16]; /* jmp *0(%rip), address */
+    unsigned char copy[THUNK_SIZE];
+};
+#define LANDING_ALIGNMENT 0x10000 /* of VirtualAlloc */
+
+struct hooks_view hooks_view;
+
+#define X( name, parameters ) NTSTATUS( NTAPI *nt_##name ) parameters;
+HOOKS( X )
+#undef X
+
+static const struct hook
+{
+    const char *name;
+    void *stand_in;
+    void **original;
+} hooks[] = {
+#define X( name, parameters ) { #name, hook_##name, (void **)&nt_##name },
+    HOOKS( X )
+#undef X
+};
+#define HOOK_COUNT ( sizeof( hooks ) / sizeof( hooks[0] ) )
+
+static BOOL has_known_shape( const unsigned char *thunk )
+{
+    for ( unsigned int i = 0; i < THUNK_SIZE; i++ )
+        if ( ( i < THUNK_NUMBER || i >= THUNK_NUMBER + 4 ) && thunk[i] != thunk_shape[i] ) return FALSE;
+    return !( (UINT_PTR)thunk & 7 );
+}
+
+static struct landing *allocate( UINT_PTR address )
+{
+    return VirtualAlloc( (void *)address, sizeof( struct landing ), MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE );
+}
+
+/* A jump of five bytes covers the thunk's first instruction, of three, and two bytes of the next. A thread may just stand
+ * between the two. At one distance those two bytes of the jump are what they were, and that thread never notices. */
+static struct landing *allocate_exact( const unsigned char *thunk )
+{
+    INT32 distance = (INT32)( (UINT32)thunk[THUNK_NUMBER] << 24 | (UINT32)thunk[THUNK_NUMBER - 1] << 16 );
+    UINT_PTR address =
+        ( (UINT_PTR)thunk + 5 + distance + LANDING_ALIGNMENT - 1 ) & ~(UINT_PTR)( LANDING_ALIGNMENT - 1 );
+
+    return allocate( address );
+}
+
+/* Any place within reach, for when that one is taken. */
+static struct landing *allocate_near( const unsigned char *thunk )
+{
+    UINT_PTR here = (UINT_PTR)thunk & ~(UINT_PTR)( LANDING_ALIGNMENT - 1 );
+    struct landing *landing;
+
+    for ( UINT_PTR distance = 0x100000; distance < 0x70000000; distance += 0x100000 )
+    {
+        if ( ( landing = allocate( here + distance ) ) ) return landing;
+        if ( here > distance && ( landing = allocate( here - distance ) ) ) return landing;
+    }
+    return NULL;
+}
+
+/* The thunk is writable. */
+static BOOL install( const struct hook *hook, unsigned char *thunk )
+{
+    static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
+    struct landing *landing = allocate_exact( thunk );
+    union
+    {
+        unsigned char bytes[8];
+        UINT64 word;
+    } start;
+    DWORD ignored;
+    INT32 distance;
+
+    if ( !landing && !( landing = allocate_near( thunk ) ) ) return FALSE;
+    memcpy( landing->jump, jump_far, sizeof( jump_far ) );
+    memcpy( landing->jump + sizeof( jump_far ), &hook->stand_in, sizeof( hook->stand_in ) );
+    memcpy( landing->copy, thunk, THUNK_SIZE );
+    VirtualProtect( landing, sizeof( *landing ), PAGE_EXECUTE_READ, &ignored );
+    *hook->original = landing->copy;
+
+    memcpy( start.bytes, thunk, sizeof( start.bytes ) );
+    distance = (INT_PTR)landing->jump - ( (INT_PTR)thunk + 5 );
+    start.bytes[0] = 0xe9;
+    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* one store: no thread sees half a jump */
+    return TRUE;
+}
+
+static BOOL read_view( void )
+{
+    struct ws2_table_view_params view = { 0 };
+    struct hooks_view ready = { 0 };
+
+    if ( ws2host_call( ws2_call_table_view, &view ) ) return FALSE;
+    ready.chunks = (void *)(UINT_PTR)view.chunks;
+    ready.closing = (void *)(UINT_PTR)view.closing;
+    ready.waiters = (void *)(UINT_PTR)view.waiters;
+    ready.entries = view.entries;
+    ready.shift = __builtin_ctz( view.entries );
+    ready.handles = view.count * view.entries;
+    hooks_view = ready;
+    return TRUE;
+}
+
+/* What a hook is for, and whether it was installed when the DLL was loaded. */
+static BOOL is_early( const struct hook *hook )
+{
+    return hook->stand_in == hook_NtCreateFile || hook->stand_in == hook_NtOpenFile;
+}
+static BOOL early_installed;
+
+/* The thunks of those hooks that are early, or of those that are not and have not been; the name of one whose shape is
+ * unknown. */
+static const char *find_thunks( unsigned char *thunks[HOOK_COUNT], BOOL early )
+{
+    HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" );
+    const char *unknown = NULL;
+
+    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
+    {
+        thunks[i] = NULL;
+        if ( early ? !is_early( &hooks[i] ) : early_installed && is_early( &hooks[i] ) ) continue;
+        thunks[i] = (unsigned char *)(UINT_PTR)GetProcAddress( ntdll, hooks[i].name );
+        *hooks[i].original = thunks[i];
+        if ( thunks[i] && !unknown && !has_known_shape( thunks[i] ) ) unknown = hooks[i].name;
+    }
+    return unknown;
+}
+
+static void install_thunks( unsigned char *const thunks[HOOK_COUNT] )
+{
+    unsigned char *first = NULL, *last = NULL;
+    DWORD before, ignored;
+    HMODULE self;
+
+    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
+    {
+        if ( !thunks[i] ) continue;
+        if ( !first || thunks[i] < first ) first = thunks[i];
+        if ( thunks[i] > last ) last = thunks[i];
+    }
+    if ( !first ) return;
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install_thunks,
+                        &self );
+    /* the thunks of all system calls stand on two pages: opened and closed once */
+    if ( !VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ) )
+    {
+        ws2_log( "ntdll's code cannot be written: no standing in at its system calls" );
+        return;
+    }
+    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
+        if ( thunks[i] && !install( &hooks[i], thunks[i] ) )
+            ws2_log( "no memory within reach of ntdll for standing in at %s", hooks[i].name );
+    VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
+}
+
+static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context )
+{
+    unsigned char *thunks[HOOK_COUNT];
+    const char *unknown = find_thunks( thunks, FALSE );
+
+    (void)once, (void)parameter, (void)context;
+    /* every thunk has been looked at before any is touched: all or none */
+    if ( unknown )
+        ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
+                 "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
+                 unknown );
+    else if ( read_view() ) install_thunks( thunks );
+    return TRUE;
+}
+
+void hooks_install_early( void )
+{
+    unsigned char *thunks[HOOK_COUNT];
+
+    /* an unknown shape is told of when Winsock starts */
+    if ( find_thunks( thunks, TRUE ) ) return;
+    install_thunks( thunks );
+    early_installed = TRUE;
+}
+
+void hooks_install( void )
+{
+    static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+
+    InitOnceExecuteOnce( &once, install_all, NULL, NULL );
+}

@@ -1,0 +1,275 @@
+/*
+ * The ends of overlapped operations: status block, event, APC, completion packet.
+ *
+ * One thread at a time tells the program of what the host half's queues have ended, under a lock, so that packets come in
+ * the order in which the operations ended: the I/O thread, who waits at a completion port, or who closes and cancels, before
+ * its call returns.
+ */
+#include "overlapped/completion.h"
+#include "overlapped/file_wait.h"
+#include "ports/ports.h"
+#include "registered/registered_io.h"
+#include "base/thread_data.h"
+
+NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
+NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
+NTSTATUS NTAPI NtQueueApcThread( HANDLE thread, void *apc, ULONG_PTR arg1, ULONG_PTR arg2, ULONG_PTR arg3 );
+void NTAPI RtlWakeAddressAll( const void *address );
+
+#define NT_ERROR_( status ) ( (ULONG)( status ) >> 30 == 3 )
+
+static SRWLOCK telling = SRWLOCK_INIT;
+/* what is being set, from before the status can be seen: a program that sees it may use the event again at once */
+static HANDLE volatile telling_event;
+
+static HANDLE plain( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
+
+/* thread: for the APC. at_once: the call that started it returns the result too. */
+static void tell( const struct ws2_operation_target *target, const struct ws2_port *port, HANDLE thread,
+                  NTSTATUS status, ULONG_PTR information, UINT32 flags, BOOL at_once )
+{
+    IO_STATUS_BLOCK *iosb = (IO_STATUS_BLOCK *)(UINT_PTR)target->iosb;
+    HANDLE event = plain( (HANDLE)(UINT_PTR)target->event );
+    DWORD offset = flags;
+
+    if ( target->options & TARGET_STORE_FLAGS ) ws2_write( &( (OVERLAPPED *)iosb )->Offset, &offset, sizeof( offset ) );
+    if ( !ws2_write( &iosb->Information, &information, sizeof( information ) ) )
+        ws2_write( (void *)&iosb->Status, &status, sizeof( status ) );
+    if ( event ) NtSetEvent( event, NULL );
+    else if ( !at_once ) RtlWakeAddressAll( (void *)&iosb->Status );
+    if ( target->apc )
+        NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
+    else if ( target->apc_context && port->handle &&
+              !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ) )
+        port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
+}
+
+static void tell_completion( const struct ws2_completion *completion )
+{
+    BOOL ordered;
+
+    for ( UINT32 i = 0; i < completion->write_count; i++ )
+        ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
+                   completion->writes[i].size );
+    if ( completion->target.options & TARGET_REGISTERED )
+    {
+        registered_ended( completion );
+        InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+        return;
+    }
+    /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
+     * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
+    ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
+    if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+    InterlockedExchangePointer( (void *volatile *)&telling_event, plain( (HANDLE)(UINT_PTR)completion->target.event ) );
+    tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
+          completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
+          FALSE );
+    InterlockedExchangePointer( (void *volatile *)&telling_event, NULL );
+    if ( !completion->target.event ) file_signal( completion );
+    if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+}
+
+void completion_deliver( void )
+{
+    static struct ws2_operation_fetch_params params; /* under the lock */
+
+    AcquireSRWLockExclusive( &telling );
+    do {
+        if ( ws2_call( operation_fetch, &params ) ) break;
+        for ( UINT32 i = 0; i < params.count; i++ ) tell_completion( &params.completions[i] );
+    } while ( params.count ); /* the last one gives back what was told of */
+    ReleaseSRWLockExclusive( &telling );
+}
+
+/* For an operation that begins: what ended before it does not set its event afterwards. */
+static void reset_event( HANDLE event )
+{
+    while ( telling_event == event ) SwitchToThread();
+    NtResetEvent( event, NULL );
+}
+
+/* A real handle of the calling thread, kept for its life. */
+static HANDLE own_thread( void )
+{
+    struct thread_data *data = thread_data();
+
+    if ( !data ) return NULL;
+    if ( !data->thread )
+        DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &data->thread, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS );
+    return data->thread;
+}
+
+void completion_thread_ends( struct thread_data *data )
+{
+    if ( data->pended )
+    {
+        struct ws2_operation_cancel_params cancel = { .thread_id = GetCurrentThreadId(), .keep_ports = 1 };
+
+        if ( !ws2_call( operation_cancel, &cancel ) && cancel.count ) completion_deliver();
+    }
+    if ( data->thread ) CloseHandle( data->thread );
+}
+
+/* Handles that are not overlapped: the request is started with an event of ours, and waited for. */
+static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operation,
+                                const struct overlapped_request *request, UINT32 options )
+{
+    IO_STATUS_BLOCK iosb = { .Status = STATUS_PENDING };
+    struct overlapped_request private = { .event = CreateEventW( NULL, TRUE, FALSE, NULL ), .iosb = &iosb };
+    NTSTATUS status;
+
+    if ( !private.event ) return status_of_error( WSAENOBUFS );
+    status = completion_start( code, operation, &private, OVERLAPPED_NORMAL, options | TARGET_SYNCHRONOUS );
+    if ( status == STATUS_PENDING )
+    {
+        NtWaitForSingleObject( private.event, FALSE, NULL );
+        status = iosb.Status;
+    }
+    CloseHandle( private.event );
+    if ( !NT_ERROR_( status ) )
+        overlapped_finish( (HANDLE)(UINT_PTR)operation->handle, request, status, iosb.Information );
+    operation->information = iosb.Information;
+    return status;
+}
+
+NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
+                           enum overlapped_how how, UINT32 options )
+{
+    struct thread_data *data;
+    int error;
+
+    if ( request->apc )
+    {
+        struct ws2_port_params port = { .handle = operation->handle };
+
+        if ( ( error = ws2_call( port_query, &port ) ) ) return status_of_error( error );
+        if ( port.port.handle ) return STATUS_INVALID_PARAMETER;
+    }
+    if ( how == OVERLAPPED_WAIT ) return start_and_wait( code, operation, request, options & ~TARGET_STORE_FLAGS );
+
+    operation->target = ( struct ws2_operation_target ){ .iosb = ws2_pointer( request->iosb ),
+                                                         .event = ws2_pointer( plain( request->event ) ),
+                                                         .apc = ws2_pointer( request->apc ),
+                                                         .apc_context = ws2_pointer( request->apc_context ),
+                                                         .thread_id = GetCurrentThreadId(),
+                                                         .options = options };
+    if ( request->apc && !( operation->target.thread = ws2_pointer( own_thread() ) ) )
+        return status_of_error( WSAENOBUFS );
+    operation->how = how == OVERLAPPED_NO_WAIT  ? WS2_OPERATION_NO_WAIT
+                     : how == OVERLAPPED_ROUTES ? WS2_OPERATION_ROUTES
+                                                : 0;
+    if ( plain( request->event ) )
+    {
+        /* an operation that may end at once has its event reset only when it does not */
+        if ( code == ws2_call_operation_receive || code == ws2_call_operation_send )
+            operation->how |= WS2_OPERATION_TRY;
+        else reset_event( plain( request->event ) );
+    }
+    error = ws2_call_( code, operation );
+    if ( error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ) )
+    {
+        /* now it waits: the event is reset before anything can set it */
+        reset_event( plain( request->event ) );
+        operation->how &= ~WS2_OPERATION_TRY;
+        error = ws2_call_( code, operation );
+    }
+    if ( operation->held )
+    {
+        reset_event( plain( request->event ) );
+        ws2_call( operation_release, operation );
+    }
+    if ( operation->need_io_thread )
+    {
+        operation->need_io_thread = 0;
+        ws2_start_io_thread();
+    }
+    if ( error == WSA_IO_PENDING )
+    {
+        if ( ( data = thread_data() ) ) data->pended = TRUE;
+        return STATUS_PENDING;
+    }
+    if ( error && error != WSAEMSGSIZE ) return status_of_error( error );
+    /* a send that is too long is an error; a datagram cut short is a result */
+    if ( error && code != ws2_call_operation_receive ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
+    tell( &operation->target, &operation->port, GetCurrentThread(), status_of_error( error ), operation->information,
+          operation->flags, TRUE );
+    return status_of_error( error );
+}
+
+void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTSTATUS status, ULONG_PTR information )
+{
+    const struct ws2_operation_target target = { .iosb = ws2_pointer( request->iosb ),
+                                                 .event = ws2_pointer( request->event ),
+                                                 .apc = ws2_pointer( request->apc ),
+                                                 .apc_context = ws2_pointer( request->apc_context ) };
+    struct ws2_port_params port = { .handle = ws2_pointer( s ) };
+
+    if ( ws2host_call( ws2_call_port_query, &port ) ) port.port = ( struct ws2_port ){ 0 };
+    tell( &target, &port.port, GetCurrentThread(), status, information, 0, TRUE );
+}
+
+NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )
+{
+    struct ws2_operation_cancel_params params = { .handle = ws2_pointer( s ),
+                                                  .iosb = ws2_pointer( iosb ),
+                                                  .thread_id = only_this_thread ? GetCurrentThreadId() : 0,
+                                                  .spared = TARGET_REGISTERED };
+    int error;
+
+    if ( ( error = ws2_call( operation_cancel, &params ) ) ) return status_of_error( error );
+    if ( !params.count ) return (NTSTATUS)0xc0000225 /* STATUS_NOT_FOUND */;
+    completion_deliver();
+    return 0;
+}
+
+/* --- Winsock's terms ----------------------------------------------------------------------------------------------------*/
+
+static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
+{
+    ( (LPWSAOVERLAPPED_COMPLETION_ROUTINE)routine )( status_to_error( iosb->Status ), (DWORD)iosb->Information,
+                                                     (OVERLAPPED *)iosb, flags );
+}
+
+int completion_request( struct overlapped_request *request, OVERLAPPED *overlapped,
+                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    const ULONG_PTR pending = STATUS_PENDING;
+    HANDLE event;
+
+    if ( ws2_read( &event, &overlapped->hEvent, sizeof( event ) ) ||
+         ws2_write( &overlapped->Internal, &pending, sizeof( pending ) ) )
+        return WSAEFAULT;
+    request->iosb = (IO_STATUS_BLOCK *)overlapped;
+    /* the event is the program's own when there is a routine */
+    request->event = routine ? NULL : plain( event );
+    request->apc = routine ? (void *)call_routine : NULL;
+    request->apc_context = routine ? (void *)routine : (ULONG_PTR)event & 1 ? NULL : overlapped;
+    return 0;
+}
+
+int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
+                                BOOL routes )
+{
+    struct ws2_operation operation = { .handle = s };
+    struct overlapped_request request;
+    NTSTATUS status;
+    int error;
+
+    if ( ( error = completion_request( &request, overlapped, routine ) ) ) return error;
+    status = completion_start( ws2_call_operation_idle, &operation, &request,
+                               routes ? OVERLAPPED_ROUTES : OVERLAPPED_NORMAL, 0 );
+    if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
+    return operation.error ? operation.error : status_to_error( status );
+}
+
+int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
+                         DWORD size )
+{
+    struct overlapped_request request;
+    int error = completion_request( &request, overlapped, routine );
+
+    if ( !error ) overlapped_finish( (HANDLE)s, &request, status, size );
+    return error;
+}

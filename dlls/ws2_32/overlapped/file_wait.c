@@ -1,0 +1,117 @@
+/*
+ * Waiting for a SOCKET's own handle, as GetOverlappedResult does for an OVERLAPPED without an event.
+ *
+ * A file is not signalled from the start of an operation that has no event of its own to the end of any such. To the loader
+ * a socket is signalled always, so who would wait for one waits for an event of his own here. Whether there is something to
+ * wait for the host half knows; the list holds the threads that wait, and is read by who tells of ends only when
+ * there are any.
+ */
+#include "overlapped/file_wait.h"
+#include "ntdll/hooks.h"
+
+struct file_waiter
+{
+    struct file_waiter *next;
+    UINT64 handle;
+    HANDLE event;
+};
+
+static SRWLOCK lock = SRWLOCK_INIT;
+static struct file_waiter *waiters;
+
+static BOOL is_busy( UINT64 handle )
+{
+    struct ws2_port_params params = { .handle = handle, .wait = 1 };
+
+    return !ws2host_call( ws2_call_port_query, &params ) && !params.error && params.busy;
+}
+
+void file_signal( const struct ws2_completion *completion )
+{
+    UINT32 before = completion->busy_before;
+
+    /* an operation that began after this one's end has it busy still, and so has any where the program wants no signal */
+    if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
+         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->busy, &before, before & ~1u, 0, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST ) ||
+         !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
+        return;
+    AcquireSRWLockShared( &lock );
+    for ( struct file_waiter *waiter = waiters; waiter; waiter = waiter->next )
+        if ( waiter->handle == completion->handle ) SetEvent( waiter->event );
+    ReleaseSRWLockShared( &lock );
+}
+
+static void enlist( struct file_waiter *waiter )
+{
+    AcquireSRWLockExclusive( &lock );
+    waiter->next = waiters;
+    __atomic_store_n( &waiters, waiter, __ATOMIC_SEQ_CST );
+    ReleaseSRWLockExclusive( &lock );
+}
+
+static void delist( struct file_waiter *waiter )
+{
+    struct file_waiter **link = &waiters;
+
+    AcquireSRWLockExclusive( &lock );
+    while ( *link != waiter ) link = &( *link )->next;
+    *link = waiter->next;
+    ReleaseSRWLockExclusive( &lock );
+}
+
+/* The event that stands for a socket that is not signalled; FALSE when the handle itself may be waited for. */
+static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
+{
+    waiter->event = NULL;
+    if ( !hooks_is_socket( handle ) ) return FALSE;
+    waiter->handle = (UINT_PTR)handle & ~(UINT_PTR)3;
+    if ( !is_busy( waiter->handle ) || !( waiter->event = CreateEventW( NULL, TRUE, FALSE, NULL ) ) ) return FALSE;
+    enlist( waiter );
+    /* an end between the look and the entry in the list told nobody */
+    if ( !is_busy( waiter->handle ) ) SetEvent( waiter->event );
+    return TRUE;
+}
+
+static void end_wait( struct file_waiter *waiter )
+{
+    if ( !waiter->event ) return;
+    delist( waiter );
+    nt_NtClose( waiter->event );
+}
+
+NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout )
+{
+    struct file_waiter waiter;
+    NTSTATUS status;
+
+    if ( !hooks_is_socket( handle ) || !begin_wait( &waiter, handle ) )
+        return nt_NtWaitForSingleObject( handle, alertable, timeout );
+    status = nt_NtWaitForSingleObject( waiter.event, alertable, timeout );
+    end_wait( &waiter );
+    return status;
+}
+
+static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
+                               const LARGE_INTEGER *timeout )
+{
+    struct file_waiter waiters[MAXIMUM_WAIT_OBJECTS];
+    HANDLE replaced[MAXIMUM_WAIT_OBJECTS] = { 0 };
+    NTSTATUS status;
+
+    for ( ULONG i = 0; i < count; i++ )
+        replaced[i] = begin_wait( &waiters[i], handles[i] ) ? waiters[i].event : handles[i];
+    status = nt_NtWaitForMultipleObjects( count, replaced, any, alertable, timeout );
+    for ( ULONG i = 0; i < count; i++ ) end_wait( &waiters[i] );
+    return status;
+}
+
+/* Some loaders' WaitForSingleObject ends here. The array is the loader's own copy, or would fault in the original too. */
+NTSTATUS NTAPI hook_NtWaitForMultipleObjects( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
+                                              const LARGE_INTEGER *timeout )
+{
+    if ( count <= MAXIMUM_WAIT_OBJECTS && handles )
+        for ( ULONG i = 0; i < count; i++ )
+            if ( hooks_is_socket( handles[i] ) ) return wait_for_many( count, handles, any, alertable, timeout );
+    return nt_NtWaitForMultipleObjects( count, handles, any, alertable, timeout );
+}

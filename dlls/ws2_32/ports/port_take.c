@@ -1,0 +1,393 @@
+/*
+ * Taking packets from a completion port: GetQueuedCompletionStatus and its kin.
+ *
+ * A thread that finds no packet waits in the host half, in the port's epoll, and performs the operations whose sockets
+ * become ready; the packets of their ends it takes itself. The host wakes the thread that came last first, as Windows does.
+ *
+ * The concurrency value: as many threads may run that took a packet here. One counts until it comes back to a port, ends, or
+ * waits for something else, of which nobody tells: a thread that is held back looks after a moment, and then from time to
+ * time, whether the host has those that count asleep.
+ */
+#include "ports/port_queue_private.h"
+#include "overlapped/completion.h"
+#include "base/thread_data.h"
+
+#define PACKETS_AT_ONCE 64
+#define SOCKETS_AT_ONCE 16 /* of a thread that takes one packet and is alone */
+#define FIRST_CHECK 1      /* ms that a thread is held back before it looks, */
+#define NEXT_CHECK 10      /* and between two looks */
+#define UNSURE_SLICE 15    /* ms between two looks into wineserver's queue, where no courier does that */
+/* STATUS_ABANDONED_WAIT_0 is meant, of which Wine 8 makes another error: this becomes ERROR_ABANDONED_WAIT_0 everywhere */
+#define CLOSED_WHILE_WAITING NT_STATUS( 0x800702df )
+#define STATUS_OF_APC NT_STATUS( WS2_STATUS_ALERT )
+
+struct request
+{
+    HANDLE port;
+    ULONG_PTR *key, *value;
+    IO_STATUS_BLOCK *iosb;
+    struct port_packet *packets; /* NULL: one packet, by the three above */
+    ULONG count, *taken;
+    BOOLEAN alertable;
+};
+
+/* --- the program's memory -----------------------------------------------------------------------------------------------*/
+
+static NTSTATUS ask_server( const struct request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
+{
+    if ( !request->packets )
+        return nt_NtRemoveIoCompletion( request->port, request->key, request->value, request->iosb, timeout );
+    return nt_NtRemoveIoCompletionEx( request->port, request->packets, request->count, request->taken, timeout,
+                                      alertable );
+}
+
+static NTSTATUS give( const struct request *request, const struct port_packet *packets, ULONG count )
+{
+    int fault;
+
+    if ( request->packets )
+        fault = ws2_write( request->packets, packets, count * sizeof( *packets ) ) ||
+                ws2_write( request->taken, &count, sizeof( count ) );
+    else
+        fault = ws2_write( request->key, &packets->key, sizeof( packets->key ) ) ||
+                ws2_write( request->value, &packets->value, sizeof( packets->value ) ) ||
+                ws2_write( request->iosb, &packets->iosb, sizeof( packets->iosb ) );
+    return fault ? STATUS_ACCESS_VIOLATION : 0;
+}
+
+/* The end of a call without a packet; Windows counts one all the same. */
+static NTSTATUS give_none( const struct request *request, NTSTATUS status )
+{
+    const ULONG one = 1;
+
+    if ( request->packets && ws2_write( request->taken, &one, sizeof( one ) ) ) return STATUS_ACCESS_VIOLATION;
+    return status;
+}
+
+/* wineserver gave packets; orders among them are not the program's. FALSE: nothing else was. */
+static BOOL without_orders( struct port_queue *queue, const struct request *request )
+{
+    struct port_packet packet;
+    ULONG count, kept = 0;
+
+    if ( !request->packets )
+        return ws2_read( &packet.key, request->key, sizeof( packet.key ) ) ||
+               ws2_read( &packet.value, request->value, sizeof( packet.value ) ) ||
+               !port_queue_is_order( queue, packet.key, packet.value );
+    if ( ws2_read( &count, request->taken, sizeof( count ) ) ) return TRUE;
+    for ( ULONG i = 0; i < count && !ws2_read( &packet, &request->packets[i], sizeof( packet ) ); i++ )
+        if ( !port_queue_is_order( queue, packet.key, packet.value ) )
+            ws2_write( &request->packets[kept++], &packet, sizeof( packet ) );
+    ws2_write( request->taken, &kept, sizeof( kept ) );
+    return kept != 0;
+}
+
+/* --- threads that run ---------------------------------------------------------------------------------------------------*/
+
+/* Its queue's lock is held. */
+static void stop_counting( struct port_user *user )
+{
+    if ( !user->running ) return;
+    user->running = FALSE;
+    user->queue->running--;
+}
+
+static void leave( struct port_user *user )
+{
+    struct port_queue *queue = user->queue;
+    struct port_user **link;
+    BOOL wake;
+
+    if ( !queue ) return;
+    AcquireSRWLockExclusive( &queue->lock );
+    stop_counting( user );
+    for ( link = &queue->users; *link != user; ) link = &( *link )->next;
+    *link = user->next;
+    user->queue = NULL;
+    wake = port_queue_to_wake( queue );
+    ReleaseSRWLockExclusive( &queue->lock );
+    if ( wake ) port_queue_wake( queue );
+    port_queue_release( queue );
+}
+
+void port_user_ends( struct port_user *user ) { leave( user ); }
+
+/* The lock is held. */
+static void count_running( struct port_queue *queue, struct port_user *user )
+{
+    if ( !user ) return;
+    if ( !user->queue )
+    {
+        port_queue_hold( queue );
+        user->queue = queue;
+        user->next = queue->users;
+        queue->users = user;
+    }
+    user->running = TRUE;
+    queue->running++;
+}
+
+/* The calling thread, which takes packets from no other port any more. */
+static struct port_user *come( struct port_queue *queue )
+{
+    struct ws2_port_thread_params params = { 0 };
+    struct thread_data *data = thread_data();
+
+    if ( !data ) return NULL;
+    if ( data->port_user.queue && data->port_user.queue != queue ) leave( &data->port_user );
+    if ( !data->port_user.thread && !ws2host_call( ws2_call_port_thread, &params ) )
+        data->port_user.thread = params.thread;
+    return &data->port_user;
+}
+
+/* Those that the host has asleep do not count, nor those that were ended. The lock is held. */
+static void check_running( struct port_queue *queue )
+{
+    for ( struct port_user *user = queue->users; user; user = user->next )
+    {
+        struct ws2_port_thread_params params = { .thread = user->thread };
+
+        if ( user->running && !ws2host_call( ws2_call_port_thread, &params ) && !params.running ) stop_counting( user );
+    }
+    queue->checked = GetTickCount() | 1;
+}
+
+/* --- time ---------------------------------------------------------------------------------------------------------------*/
+
+static LONGLONG now_100ns( void )
+{
+    static LARGE_INTEGER frequency;
+    LARGE_INTEGER now;
+
+    if ( !frequency.QuadPart ) QueryPerformanceFrequency( &frequency );
+    QueryPerformanceCounter( &now );
+    return now.QuadPart / frequency.QuadPart * 10000000 +
+           now.QuadPart % frequency.QuadPart * 10000000 / frequency.QuadPart;
+}
+
+static LONGLONG deadline_of( const LARGE_INTEGER *timeout )
+{
+    LARGE_INTEGER date;
+
+    if ( timeout->QuadPart <= 0 ) return now_100ns() - timeout->QuadPart;
+    GetSystemTimeAsFileTime( (FILETIME *)&date );
+    return now_100ns() + max( timeout->QuadPart - date.QuadPart, 0 );
+}
+
+struct patience
+{
+    const LARGE_INTEGER *timeout; /* NULL: for ever */
+    LONGLONG deadline;            /* 0 before the first wait */
+    BOOL waited;                  /* the port has been looked at, for as long as there was time */
+};
+
+/* What is left, in ms, -1 for ever. */
+static int left_of( struct patience *patience )
+{
+    LONGLONG left;
+
+    if ( !patience->timeout ) return -1;
+    if ( !patience->timeout->QuadPart ) return 0;
+    if ( !patience->deadline ) patience->deadline = deadline_of( patience->timeout );
+    left = patience->deadline - now_100ns();
+    return left <= 0 ? 0 : (int)min( ( left + 9999 ) / 10000, MAXLONG );
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------------*/
+
+static BOOL apcs_ran( void )
+{
+    struct ws2_thread_params params = { .thread = GetCurrentThreadId() };
+
+    /* in this order: what is queued from now on wakes the wait that follows */
+    ws2host_call( ws2_call_wait_thread, &params );
+    return SleepEx( 0, TRUE ) == WAIT_IO_COMPLETION;
+}
+
+/* Waits and performs what is ready. The lock is held, and given back. TRUE: APCs ran. */
+static BOOL wait_here( struct port_queue *queue, const struct request *request, int timeout )
+{
+    struct ws2_port_wait_params params = { .port = queue->host, .timeout = timeout, .alertable = request->alertable };
+    int32_t status;
+
+    /* others that wait have their share */
+    params.most = request->packets ? request->count : queue->waiting > 0 ? 1 : SOCKETS_AT_ONCE;
+    if ( timeout ) InterlockedIncrement( &queue->waiting );
+    ReleaseSRWLockExclusive( &queue->lock );
+    status = ws2host_call( ws2_call_port_wait, &params );
+    if ( timeout ) InterlockedDecrement( &queue->waiting );
+    if ( params.ended )
+    {
+        queue->woken =
+            GetTickCount() | 1; /* this thread looks at the packets next: nobody else need be woken for them */
+        completion_deliver();
+    }
+    return status == WS2_STATUS_ALERT && apcs_ran();
+}
+
+/* A port that nobody uses for sockets yet, or that others wait at. The lock is held, and given back. FALSE: it is used now. */
+static BOOL wait_in_server( struct port_queue *queue, const struct request *request, struct patience *patience,
+                            NTSTATUS *status )
+{
+    int left = left_of( patience );
+    LARGE_INTEGER rest = { .QuadPart = -10000ll * left };
+
+    queue->in_server++;
+    ReleaseSRWLockExclusive( &queue->lock );
+    *status = ask_server( request, left < 0 ? NULL : &rest, request->alertable );
+    AcquireSRWLockExclusive( &queue->lock );
+    queue->in_server--;
+    if ( queue->closed ) *status = give_none( request, CLOSED_WHILE_WAITING );
+    ReleaseSRWLockExclusive( &queue->lock );
+    return *status || without_orders( queue, request );
+}
+
+/* What a courier would bring in a moment. The lock is held. */
+static UINT32 fetch( struct port_queue *queue )
+{
+    BOOL order;
+    UINT32 count = port_queue_fetch( queue, queue->handle, PACKETS_AT_ONCE, &order );
+
+    if ( order && queue->in_server ) port_queue_order( queue );
+    return count;
+}
+
+/* A packet in wineserver's queue shows that no thread sleeps there. The lock is held. TRUE: status is the call's. */
+static BOOL look_in_server( struct port_queue *queue, const struct request *request, NTSTATUS *status )
+{
+    LARGE_INTEGER none = { .QuadPart = 0 };
+
+    if ( ( *status = ask_server( request, &none, FALSE ) ) == STATUS_TIMEOUT ) return FALSE;
+    if ( !*status ) queue->unsure = FALSE;
+    return TRUE;
+}
+
+/* One who was held back looks no more: another is to, from now on. The lock is held. */
+static BOOL wakes_another( struct port_queue *queue, BOOL checking )
+{
+    if ( checking ) queue->checked = 0;
+    return port_queue_to_wake( queue );
+}
+
+/* The lock is held, and given back. */
+static NTSTATUS take_packets( struct port_queue *queue, const struct request *request, struct port_user *user,
+                              BOOL checking )
+{
+    struct port_packet packets[PACKETS_AT_ONCE];
+    ULONG count = min( queue->count, request->packets ? min( request->count, PACKETS_AT_ONCE ) : 1 );
+    BOOL wake;
+
+    for ( ULONG i = 0; i < count; i++ ) packets[i] = port_queue_first( queue );
+    count_running( queue, user );
+    wake = wakes_another( queue, checking );
+    ReleaseSRWLockExclusive( &queue->lock );
+    if ( wake ) port_queue_wake( queue );
+    return give( request, packets, count );
+}
+
+/* The end without a packet. The lock is held, and given back. */
+static NTSTATUS take_none( struct port_queue *queue, const struct request *request, NTSTATUS status, BOOL checking )
+{
+    BOOL wake = wakes_another( queue, checking );
+
+    ReleaseSRWLockExclusive( &queue->lock );
+    if ( wake ) port_queue_wake( queue );
+    return give_none( request, status );
+}
+
+static NTSTATUS take( struct port_queue *queue, const struct request *request, LARGE_INTEGER *timeout )
+{
+    struct port_user *user = come( queue );
+    struct patience patience = { .timeout = timeout };
+    unsigned int held = 0; /* times that it was */
+    BOOL checking = FALSE, apcs;
+    NTSTATUS status;
+    int slice, left;
+
+    AcquireSRWLockExclusive( &queue->lock );
+    if ( user && user->queue ) stop_counting( user );
+    for ( ;; )
+    {
+        if ( queue->closed ) return take_none( queue, request, CLOSED_WHILE_WAITING, checking );
+        if ( !queue->used )
+        {
+            BOOL wake = port_queue_to_wake( queue );
+
+            if ( wake ) port_queue_wake( queue );
+            if ( wait_in_server( queue, request, &patience, &status ) ) return status;
+            AcquireSRWLockExclusive( &queue->lock );
+            continue;
+        }
+        queue->visited = GetTickCount();
+        if ( queue->unsure && look_in_server( queue, request, &status ) )
+        {
+            ReleaseSRWLockExclusive( &queue->lock );
+            if ( !status ) port_courier_join( queue );
+            return status;
+        }
+        if ( queue->count && queue->running >= queue->limit && ( held++ || ( timeout && !timeout->QuadPart ) ) )
+            check_running( queue );
+        if ( queue->count && queue->running < queue->limit ) return take_packets( queue, request, user, checking );
+
+        left = left_of( &patience );
+        if ( !left && patience.waited )
+        {
+            /* files of the loader's end on their own: who only looks finds what has ended by now */
+            if ( !queue->foreign || !fetch( queue ) ) return take_none( queue, request, STATUS_TIMEOUT, checking );
+            continue;
+        }
+        patience.waited = !left;
+        slice = queue->unsure ? UNSURE_SLICE : -1;
+        if ( checking && !queue->count ) queue->checked = 0;
+        if ( ( checking = queue->count != 0 ) )
+        {
+            queue->checked = GetTickCount() | 1;
+            slice = held > 1 ? NEXT_CHECK : FIRST_CHECK;
+        }
+        if ( slice >= 0 && ( left < 0 || slice < left ) ) left = slice;
+        if ( request->alertable && !queue->count )
+        {
+            ReleaseSRWLockExclusive( &queue->lock );
+            apcs = apcs_ran();
+            AcquireSRWLockExclusive( &queue->lock );
+            if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
+            if ( queue->count || queue->closed || !queue->used ) continue;
+        }
+        apcs = wait_here( queue, request, left );
+        AcquireSRWLockExclusive( &queue->lock );
+        queue->woken = 0;
+        if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
+    }
+}
+
+NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb,
+                                          LARGE_INTEGER *timeout )
+{
+    const struct request request = { .port = port, .key = key, .value = value, .iosb = iosb };
+    struct port_queue *queue = port_queue_find( port );
+    const DWORD error = GetLastError();
+    NTSTATUS status;
+
+    if ( !queue ) return nt_NtRemoveIoCompletion( port, key, value, iosb, timeout );
+    status = take( queue, &request, timeout );
+    port_queue_release( queue );
+    SetLastError( error );
+    return status;
+}
+
+NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *packets, ULONG count, ULONG *taken,
+                                            LARGE_INTEGER *timeout, BOOLEAN alertable )
+{
+    const struct request request = {
+        .port = port, .packets = packets, .count = count, .taken = taken, .alertable = alertable
+    };
+    struct port_queue *queue = packets && count ? port_queue_find( port ) : NULL;
+    const DWORD error = GetLastError();
+    NTSTATUS status;
+
+    if ( !queue ) return nt_NtRemoveIoCompletionEx( port, packets, count, taken, timeout, alertable );
+    status = take( queue, &request, timeout );
+    port_queue_release( queue );
+    SetLastError( error );
+    return status;
+}

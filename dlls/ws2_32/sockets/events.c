@@ -1,0 +1,219 @@
+/*
+ * Event objects, WSAEventSelect and the I/O thread.
+ *
+ * What is registered and recorded belongs to the socket and stands in the shared table. The I/O thread, one a process and
+ * made on first need, sleeps in the host half and does here what only a Windows thread can: set an event object.
+ */
+#include "base/ws2_32_private.h"
+#include "overlapped/completion.h"
+#include "sockets/notifications.h"
+
+NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
+NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
+
+static BOOL( WINAPI *post_message )( HWND window, UINT message, WPARAM wparam, LPARAM lparam );
+static BOOL( WINAPI *is_window )( HWND window );
+
+/* user32 is loaded by the first program that asks for messages, and by no other. */
+static BOOL load_user32( void )
+{
+    HMODULE user32;
+
+    if ( post_message ) return TRUE;
+    if ( !( user32 = LoadLibraryW( L"user32.dll" ) ) ) return FALSE;
+    is_window = (void *)GetProcAddress( user32, "IsWindow" );
+    post_message = (void *)GetProcAddress( user32, "PostMessageW" );
+    return post_message && is_window;
+}
+
+/* Messages come in this order. */
+static const struct
+{
+    UINT32 event;
+    unsigned int bit;
+} message_order[] = {
+    { FD_CONNECT, FD_CONNECT_BIT },
+    { FD_ACCEPT, FD_ACCEPT_BIT },
+    { FD_OOB, FD_OOB_BIT },
+    { FD_READ, FD_READ_BIT },
+    { FD_WRITE, FD_WRITE_BIT },
+    { FD_CLOSE, FD_CLOSE_BIT },
+    { FD_ROUTING_INTERFACE_CHANGE, FD_ROUTING_INTERFACE_CHANGE_BIT },
+    { FD_ADDRESS_LIST_CHANGE, FD_ADDRESS_LIST_CHANGE_BIT },
+};
+
+static void tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
+{
+    if ( !message )
+    {
+        NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
+        return;
+    }
+    if ( !load_user32() ) return;
+    for ( unsigned int i = 0; i < sizeof( message_order ) / sizeof( message_order[0] ); i++ )
+        if ( events & message_order[i].event )
+            post_message( (HWND)(UINT_PTR)target, message, s,
+                          WSAMAKESELECTREPLY( message_order[i].event, codes[message_order[i].bit] ) );
+}
+
+static DWORD WINAPI io_thread( void *arg )
+{
+    static struct ws2_io_wait_params params; /* this thread's alone */
+
+    (void)arg;
+    for ( ;; )
+    {
+        if ( ws2host_call( ws2_call_io_wait, &params ) ) return 1;
+        for ( UINT32 i = 0; i < params.count; i++ )
+        {
+            const struct ws2_io_action *action = &params.actions[i];
+            tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
+        }
+        if ( params.completions ) completion_deliver();
+        if ( params.outstanding ) notifications_look();
+        else if ( params.notifications ) notifications_deliver();
+    }
+}
+
+BOOL ws2_start_io_thread( void )
+{
+    HMODULE self;
+    HANDLE thread;
+
+    /* the thread runs in this DLL until the process ends */
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)io_thread,
+                        &self );
+    if ( !( thread = CreateThread( NULL, 0, io_thread, NULL, 0, NULL ) ) ) return FALSE;
+    CloseHandle( thread );
+    return TRUE;
+}
+
+static int select_events( SOCKET s, const void *target, UINT32 message, LONG mask )
+{
+    struct ws2_event_select_params params = {
+        .handle = s, .target = ws2_pointer( target ), .message = message, .mask = mask
+    };
+    int error;
+
+    if ( ( error = ws2_call( event_select, &params ) ) ) return error;
+    if ( params.need_io_thread && !ws2_start_io_thread() ) return WSAENOBUFS;
+    if ( params.due && target ) tell( params.target, message, s, params.due, params.codes );
+    return 0;
+}
+
+int ws2_select_events( SOCKET s, HANDLE event, LONG mask ) { return select_events( s, event, 0, mask ); }
+
+/***********************************************************************
+ *      WSAEventSelect   (WS2_32.@)
+ */
+int WINAPI WSAEventSelect( SOCKET s, WSAEVENT event, LONG mask )
+{
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAEventSelect" );
+    error = mask && !event ? WSAEINVAL : select_events( s, event, 0, mask );
+    WS2_RETURN_STATUS( error, "s=%#zx, event=%p, mask=%#lx", s, event, mask );
+}
+
+/***********************************************************************
+ *      WSAAsyncSelect   (WS2_32.101)
+ */
+int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
+{
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAAsyncSelect" );
+    error = mask && ( !message || !load_user32() || !is_window( window ) ) ? WSAEINVAL
+                                                                           : select_events( s, window, message, mask );
+    WS2_RETURN_STATUS( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
+}
+
+void ws2_inherit_events( SOCKET listener, SOCKET accepted )
+{
+    struct ws2_event_inherit_params params = { .handle = accepted, .listener = listener };
+
+    if ( !ws2_call( event_inherit, &params ) && params.due )
+        tell( params.target, params.message, accepted, params.due, params.codes );
+}
+
+int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
+{
+    struct ws2_event_enum_params params = { .handle = s };
+    int error = ws2_call( event_enum, &params );
+
+    *events = params.events;
+    for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ ) codes[i] = params.codes[i];
+    return error;
+}
+
+static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
+{
+    struct ws2_socket_info_params info = { .handle = s };
+    WSANETWORKEVENTS result = { 0 };
+    int error;
+
+    /* the record is cleared by reading it: look at the pointer first */
+    if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
+    if ( ws2_write( events, &result, sizeof( result ) ) ) return WSAEFAULT;
+    if ( event ) NtResetEvent( event, NULL );
+    if ( ( error = ws2_take_events( s, &result.lNetworkEvents, result.iErrorCode ) ) ) return error;
+    for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )
+        if ( !( result.lNetworkEvents & 1l << i ) ) result.iErrorCode[i] = 0;
+    return ws2_write( events, &result, sizeof( result ) );
+}
+
+/***********************************************************************
+ *      WSAEnumNetworkEvents   (WS2_32.@)
+ */
+int WINAPI WSAEnumNetworkEvents( SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS events )
+{
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAEnumNetworkEvents" );
+    error = enum_events( s, event, events );
+    WS2_RETURN_STATUS( error, "s=%#zx, event=%p, events=%p (%#lx)", s, event, (void *)events,
+                       error ? 0 : events->lNetworkEvents );
+}
+
+/***********************************************************************
+ *      WSACreateEvent   (WS2_32.@)
+ */
+WSAEVENT WINAPI WSACreateEvent( void ) { return CreateEventW( NULL, TRUE, FALSE, NULL ); }
+
+/***********************************************************************
+ *      WSACloseEvent   (WS2_32.@)
+ */
+BOOL WINAPI WSACloseEvent( WSAEVENT event )
+{
+    BOOL done = CloseHandle( event );
+
+    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+}
+
+/***********************************************************************
+ *      WSASetEvent   (WS2_32.@)
+ */
+BOOL WINAPI WSASetEvent( WSAEVENT event )
+{
+    BOOL done = SetEvent( event );
+
+    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+}
+
+/***********************************************************************
+ *      WSAResetEvent   (WS2_32.@)
+ */
+BOOL WINAPI WSAResetEvent( WSAEVENT event )
+{
+    BOOL done = ResetEvent( event );
+
+    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+}
+
+/***********************************************************************
+ *      WSAWaitForMultipleEvents   (WS2_32.@)
+ */
+DWORD WINAPI WSAWaitForMultipleEvents( DWORD count, const WSAEVENT *events, BOOL all, DWORD timeout, BOOL alertable )
+{
+    return WaitForMultipleObjectsEx( count, events, all, timeout, alertable );
+}

@@ -1,0 +1,52 @@
+/*
+ * What is left of a socket when a descriptor of it is closed: polls of \Device\Afd end with AFD_POLL_CLOSE only with the
+ * last handle in the system.
+ *
+ * ws2host counts descriptors; a copy that DuplicateHandle made, or a child's that inherited it, is none before somebody uses
+ * it as a socket. The loader counts handles, and is asked only when a poll watches the socket. The latest copies that were
+ * made for this process are remembered by value: one that is of the same object becomes a descriptor, and the polls are its
+ * own from then on. Values are compared by the loader, so that a stale one does no harm.
+ */
+#include "sockets/handle_copies.h"
+#include "ntdll/hooks.h"
+#include "base/nt_codes.h"
+
+NTSTATUS NTAPI NtCompareObjects( HANDLE first, HANDLE second );
+
+#define REMEMBERED 64
+
+static HANDLE copies[REMEMBERED];
+static LONG copied;
+
+void handle_copied( HANDLE copy )
+{
+    __atomic_store_n( &copies[(ULONG)InterlockedIncrement( &copied ) % REMEMBERED], copy, __ATOMIC_RELAXED );
+}
+
+static BOOL becomes_heir( HANDLE copy, HANDLE socket )
+{
+    if ( !copy || copy == socket || NtCompareObjects( copy, socket ) ) return FALSE;
+    return hooks_is_socket( copy ) || ws2_adopt( (UINT_PTR)copy );
+}
+
+void handle_copies( struct ws2_handle_params *params )
+{
+    HANDLE socket = (HANDLE)(UINT_PTR)params->handle;
+    struct
+    {
+        ULONG attributes;
+        ACCESS_MASK access;
+        ULONG handles, pointers, reserved[10];
+    } basic;
+
+    if ( ws2host_call( ws2_call_afd_polled, params ) || params->error ) return;
+    if ( nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
+        return;
+    params->copies = 1;
+    for ( unsigned int i = 0; i < REMEMBERED && !params->heir; i++ )
+    {
+        const HANDLE copy = __atomic_load_n( &copies[i], __ATOMIC_RELAXED );
+
+        if ( becomes_heir( copy, socket ) ) params->heir = (UINT_PTR)copy;
+    }
+}

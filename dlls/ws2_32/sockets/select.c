@@ -1,0 +1,68 @@
+/* select, WSAPoll, and the function behind FD_ISSET. */
+#include "base/ws2_32_private.h"
+#include "base/header_types.h"
+
+/* Microseconds of a timeval, -1 for none; WSAEINVAL for a negative one. */
+static int read_timeout( const struct timeval *timeout, INT64 *microseconds )
+{
+    struct timeval copy;
+
+    *microseconds = -1;
+    if ( !timeout ) return 0;
+    if ( ws2_read( &copy, timeout, sizeof( copy ) ) ) return WSAEFAULT;
+    if ( copy.tv_sec < 0 || copy.tv_usec < 0 ) return WSAEINVAL;
+    *microseconds = copy.tv_sec * 1000000ll + copy.tv_usec;
+    return 0;
+}
+
+/***********************************************************************
+ *      select   (WS2_32.18)
+ */
+int WINAPI select( int ignored, fd_set *read, fd_set *write, fd_set *except, timeval_argument timeout )
+{
+    struct ws2_select_params params = { .read = ws2_pointer( read ),
+                                        .write = ws2_pointer( write ),
+                                        .except = ws2_pointer( except ) };
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "select" );
+    if ( !( error = read_timeout( timeout, &params.timeout ) ) ) error = ws2_call( select, &params );
+    WS2_RETURN( error ? SOCKET_ERROR : (int)params.ready, error, "%d, read=%p, write=%p, except=%p, timeout=%p",
+                ignored, (void *)read, (void *)write, (void *)except, (void *)timeout );
+}
+
+/***********************************************************************
+ *      WSAPoll   (WS2_32.@)
+ */
+int WINAPI WSAPoll( WSAPOLLFD *fds, ULONG count, int timeout )
+{
+    struct ws2_poll_params params = { .fds = ws2_pointer( fds ), .count = count, .timeout = timeout };
+    int32_t status = 0;
+    int error;
+
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAPoll" );
+    if ( !count ) error = WSAEINVAL;
+    else if ( !fds ) error = WSAEFAULT;
+    else
+    {
+        /* unlike elsewhere, a handle that is no socket is an answer: POLLNVAL */
+        while ( ( status = ws2host_call( ws2_call_poll, &params ) ) == WS2_STATUS_ALERT || status == WS2_STATUS_ADOPT )
+        {
+            if ( status == WS2_STATUS_ALERT ) ws2_alert();
+            else if ( !ws2_adopt( params.unknown ) ) params.wait.reserved = 1;
+        }
+        error = status ? WSAEFAULT : params.error;
+    }
+    WS2_RETURN( error ? SOCKET_ERROR : (int)params.ready, error, "fds=%p, count=%lu, timeout=%d", (void *)fds, count,
+                timeout );
+}
+
+/***********************************************************************
+ *      __WSAFDIsSet   (WS2_32.151)
+ */
+int WINAPI __WSAFDIsSet( SOCKET s, fd_set *set )
+{
+    for ( u_int i = 0; i < set->fd_count; i++ )
+        if ( set->fd_array[i] == s ) return TRUE;
+    return FALSE;
+}

@@ -1,0 +1,160 @@
+/*
+ * Sockets coming and going: creation, handles of other origin, closing.
+ *
+ * A SOCKET is a real handle of the loader, made of the host socket; the host half knows its descriptor by that value.
+ */
+#include "base/ws2_32_private.h"
+#include "catalogue/catalogue.h"
+#include "overlapped/completion.h"
+#include "sockets/duplicate.h"
+#include "sockets/handle_copies.h"
+#include "sockets/options.h"
+#include "registered/registered_io.h"
+#include "ws2host/table.h"
+
+#ifndef OBJ_INHERIT /* some headers have it */
+#define OBJ_INHERIT 0x2
+#endif
+
+NTSTATUS NTAPI NtClose( HANDLE handle );
+
+SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
+{
+    struct ws2_socket_install_params install = { .descriptor = descriptor };
+    void *handle = NULL;
+
+    if ( ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ) )
+    {
+        ws2_call( socket_discard, &install );
+        *error = WSAEMFILE;
+        return INVALID_SOCKET;
+    }
+    install.handle = ws2_pointer( handle );
+    if ( ( *error = ws2_call( socket_install, &install ) ) )
+    {
+        ws2_call( socket_discard, &install );
+        NtClose( handle );
+        return INVALID_SOCKET;
+    }
+    return (SOCKET)handle;
+}
+
+BOOL ws2_adopt( UINT64 handle )
+{
+    struct ws2_socket_adopt_params adopt = { .handle = handle };
+
+    if ( !handle || handle > 0x7fffffff ) return FALSE;
+    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) return FALSE;
+    if ( ws2_call( socket_adopt, &adopt ) ) return FALSE;
+    /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is
+     * another object's by now. Who closes it from here on finds the descriptor. */
+    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) adopt.fd = -1;
+    return !ws2_call( socket_adopted, &adopt );
+}
+
+/* slot_flags: of enum ws2_slot_flag, besides */
+static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
+{
+    struct ws2_socket_create_params create = {
+        .family = family, .type = type, .protocol = protocol, .flags = slot_flags
+    };
+
+    if ( flags & WSA_FLAG_OVERLAPPED ) create.flags |= WS2_FLAG_OVERLAPPED;
+    if ( flags & WSA_FLAG_REGISTERED_IO ) create.flags |= WS2_FLAG_REGISTERED_IO;
+    if ( ( *error = ws2_call( socket_create, &create ) ) ) return INVALID_SOCKET;
+    return ws2_install( create.fd, create.descriptor, flags, error );
+}
+
+static SOCKET create( int family, int type, int protocol, DWORD flags, int *error )
+{
+    return create_with( family, type, protocol, flags, 0, error );
+}
+
+SOCKET ws2_open_helper( BOOL inherited )
+{
+    int error;
+
+    return create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP,
+                        WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ), WS2_FLAG_HELPER, &error );
+}
+
+/* info: a copy of the program's, NULL for none */
+static SOCKET create_from( int family, int type, int protocol, const WSAPROTOCOL_INFOW *info, DWORD flags, int *error )
+{
+    const WSAPROTOCOL_INFOW *entry;
+
+    if ( info && info->dwProviderReserved ) return duplicate_open( info->dwProviderReserved, flags, error );
+    *error = info ? catalogue_resolve_info( family, type, protocol, info, &entry, &family, &type, &protocol )
+                  : catalogue_resolve( family, type, protocol, &entry, &family, &type, &protocol );
+    return *error ? INVALID_SOCKET : create( family, type, protocol, flags, error );
+}
+
+/***********************************************************************
+ *      socket   (WS2_32.23)
+ */
+SOCKET WINAPI socket( int family, int type, int protocol )
+{
+    int error;
+    SOCKET s;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "socket" );
+    s = create_from( family, type, protocol, NULL, options_opentype() ? 0 : WSA_FLAG_OVERLAPPED, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
+}
+
+/***********************************************************************
+ *      WSASocketW   (WS2_32.@)
+ */
+SOCKET WINAPI WSASocketW( int family, int type, int protocol, LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags )
+{
+    WSAPROTOCOL_INFOW copy;
+    SOCKET s = INVALID_SOCKET;
+    int error = 0;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketW" );
+    if ( info ) error = ws2_read( &copy, info, sizeof( copy ) );
+    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
+                (void *)info, group, flags );
+}
+
+/***********************************************************************
+ *      WSASocketA   (WS2_32.@)
+ */
+SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFOA info, GROUP group, DWORD flags )
+{
+    WSAPROTOCOL_INFOW copy;
+    SOCKET s = INVALID_SOCKET;
+    int error = 0;
+
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketA" );
+    /* the two forms differ in the name at the end only, and the name is nobody's input */
+    memset( &copy, 0, sizeof( copy ) );
+    if ( info ) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
+    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
+                (void *)info, group, flags );
+}
+
+int ws2_close( SOCKET s )
+{
+    struct ws2_handle_params params = { .handle = s };
+    int error;
+
+    handle_copies( &params );
+    if ( ( error = ws2_call( close_begin, &params ) ) ) return error;
+    registered_closing( s );
+    NtClose( (HANDLE)s );
+    ws2_call( close_end, &params );
+    if ( params.completions ) completion_deliver();
+    return 0;
+}
+
+/***********************************************************************
+ *      closesocket   (WS2_32.3)
+ */
+int WINAPI closesocket( SOCKET s )
+{
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "closesocket" );
+    WS2_RETURN_STATUS( ws2_close( s ), "s=%#zx", s );
+}

@@ -1,0 +1,159 @@
+/* Start-up, clean-up and the last error. */
+#include "base/ws2_32_private.h"
+#include "base/blocking.h"
+#include "ntdll/hooks.h"
+#include "ws2host/table.h"
+
+LONG ws2_started;
+WORD ws2_version;
+
+NTSTATUS NTAPI NtTestAlert( void );
+
+void ws2_alert( void )
+{
+    struct ws2_thread_params params = { .thread = GetCurrentThreadId() };
+
+    /* in this order: what is queued from now on wakes the wait that follows */
+    ws2host_call( ws2_call_wait_thread, &params );
+    NtTestAlert();
+}
+
+int ws2_call_( unsigned int code, void *params )
+{
+    int32_t status;
+
+    if ( blocking_turns && blocking_inside() ) return WSAEINPROGRESS;
+    while ( ( status = ws2host_call( code, params ) ) )
+    {
+        switch ( status )
+        {
+        case WS2_STATUS_ALERT:
+            ws2_alert();
+            if ( blocking_hooks ) blocking_turn();
+            break;
+        case WS2_STATUS_ADOPT:
+            if ( !ws2_adopt( ( (struct ws2_handle_params *)params )->handle ) ) return WSAENOTSOCK;
+            break;
+        case WS2_STATUS_CLOSED: return WSAENOTSOCK;
+        default: return WSAEFAULT;
+        }
+    }
+    return blocking_hooks ? blocking_error( *(int32_t *)params ) : *(int32_t *)params;
+}
+
+static int copy( const void *target, const void *source, size_t size )
+{
+    struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };
+
+    return ws2_call( copy, &params );
+}
+
+int ws2_read( void *target, const void *user, size_t size ) { return copy( target, user, size ); }
+int ws2_write( void *user, const void *source, size_t size ) { return copy( user, source, size ); }
+
+/***********************************************************************
+ *      WSAGetLastError   (WS2_32.111)
+ */
+int WINAPI WSAGetLastError( void ) { return GetLastError(); }
+
+/***********************************************************************
+ *      WSASetLastError   (WS2_32.112)
+ */
+void WINAPI WSASetLastError( int error ) { SetLastError( error ); }
+
+int ws2_attach( void )
+{
+    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
+    int error = ws2_call( attach, &attach );
+
+    if ( error ) return error;
+    ws2_tracing = attach.trace;
+    hooks_install();
+    return 0;
+}
+
+/***********************************************************************
+ *      WSAStartup   (WS2_32.115)
+ */
+int WINAPI WSAStartup( WORD version, LPWSADATA data )
+{
+    WSADATA result = { 0 };
+    int error;
+
+    /* the version that the caller asks for when it is one of ours, the highest otherwise; 0.x is none */
+    if ( !LOBYTE( version ) ) return WSAVERNOTSUPPORTED;
+    result.wHighVersion = MAKEWORD( 2, 2 );
+    result.wVersion = LOBYTE( version ) > 2 || ( LOBYTE( version ) == 2 && HIBYTE( version ) > 2 ) ? MAKEWORD( 2, 2 )
+                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1                            ? MAKEWORD( 1, 1 )
+                                                                                                   : version;
+    strcpy( result.szDescription, "WinSock 2.0" );
+    strcpy( result.szSystemStatus, "Running" );
+    if ( LOBYTE( result.wVersion ) == 1 ) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
+    if ( ( error = ws2_write( data, &result, sizeof( result ) ) ) ) return error;
+    if ( ws2_attach() ) return WSASYSNOTREADY;
+    if ( !ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version ) ) ws2_version = result.wVersion;
+    InterlockedIncrement( &ws2_started );
+    WS2_RETURN( 0, 0, "version=%#x", version );
+}
+
+/* The last clean-up closes every socket that the process still has; a handle of \Device\Afd is not Winsock's. */
+static void close_all( void )
+{
+    struct ws2_handle_params next = { 0 };
+
+    while ( !ws2_call( socket_next, &next ) && next.handle )
+    {
+        struct ws2_socket_info_params info = { .handle = next.handle };
+
+        if ( ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER ) ) ws2_close( (SOCKET)next.handle );
+    }
+}
+
+/***********************************************************************
+ *      WSACleanup   (WS2_32.116)
+ */
+int WINAPI WSACleanup( void )
+{
+    LONG count = ws2_started;
+
+    if ( blocking_turns && blocking_inside() ) WS2_RETURN_STATUS( WSAEINPROGRESS, "inside a blocking hook" );
+    do {
+        if ( !count ) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
+    } while ( !__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) );
+    if ( count == 1 ) close_all();
+    WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
+}
+
+NTSTATUS NTAPI NtClose( HANDLE handle );
+
+/* Who waits for the process to end finds its sockets closed, as on Windows. The loader's server would close the handles a
+ * moment after it has told the waiter, so those of a process with few sockets are closed first; one with thousands is not
+ * held up by that. */
+#define CLOSED_AT_EXIT 64
+
+static void process_ends( void )
+{
+    struct ws2_operation_flush_params flush = { .timeout = 5000 };
+    struct ws2_handle_params next = { 0 };
+
+    /* what a non-blocking send left to this process is not lost with it; the I/O thread is gone already */
+    ws2host_call( ws2_call_operation_flush, &flush );
+    for ( unsigned int i = 0; i < CLOSED_AT_EXIT && !ws2_call( socket_next, &next ) && next.handle; i++ )
+        NtClose( (HANDLE)(UINT_PTR)next.handle );
+    ws2host_call( ws2_call_process_end, &next );
+}
+
+BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
+{
+    switch ( reason )
+    {
+    case DLL_PROCESS_ATTACH:
+        DisableThreadLibraryCalls( instance );
+        hooks_install_early();
+        break;
+    case DLL_PROCESS_DETACH:
+        if ( reserved ) process_ends();
+        break;
+    }
+    return TRUE;
+}
