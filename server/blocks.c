@@ -16,7 +16,8 @@ static struct
 {
     uint32_t owner;  /* 1 + client index, NO_OWNER */
     uint32_t next;   /* in the queue of returned blocks, or in its owner's list */
-    uint32_t shared; /* slots that are shared */
+    uint32_t pins;   /* see block_pin */
+    uint64_t shared; /* a bit for each slot that is shared */
 } blocks[WS2_BLOCK_COUNT];
 
 static uint32_t owner_blocks[WS2_CLIENT_COUNT + 1]; /* 1 + first block of each owner */
@@ -57,7 +58,6 @@ static void give_block( uint32_t block, uint32_t owner )
     set_owner( block, owner + 1 );
     blocks[block].next = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK;
     owner_blocks[owner] = block + 1;
-    if ( client_at( owner ) ) client_at( owner )->process->blocks++;
 }
 
 int32_t block_lease( uint32_t owner, uint32_t *first )
@@ -124,12 +124,12 @@ uint32_t blocks_take_back( uint32_t owner )
             const uint32_t index = block * WS2_BLOCK_SLOTS + i;
             const uint64_t word = atomic_load( &ws2_table_slot( table_mapping(), index )->word );
 
-            if ( !share_of_slot( index ) && ws2_word_state( word ) != WS2_SLOT_FREE )
+            if ( !( blocks[block].shared >> i & 1 ) && ws2_word_state( word ) != WS2_SLOT_FREE )
                 block_free_slot( index, ws2_word_generation( word ) );
         }
         /* last, and in one step: a server that takes over looks into the blocks of the directory only */
-        atomic_store( ws2_table_blocks( table_mapping() ) + block, blocks[block].shared ? WS2_BLOCK_PINNED : NO_OWNER );
-        if ( !blocks[block].shared ) queue_block( block );
+        atomic_store( ws2_table_blocks( table_mapping() ) + block, blocks[block].pins ? WS2_BLOCK_PINNED : NO_OWNER );
+        if ( !blocks[block].pins ) queue_block( block );
     }
     return count;
 }
@@ -141,15 +141,25 @@ uint32_t block_owner( uint32_t slot )
     return owner == NO_OWNER ? WS2_NO_INDEX : owner - 1;
 }
 
-void block_pin( uint32_t slot ) { blocks[slot / WS2_BLOCK_SLOTS].shared++; }
+void block_pin( uint32_t block ) { blocks[block].pins++; }
 
-void block_unpin( uint32_t slot )
+void block_unpin( uint32_t block )
 {
-    const uint32_t block = slot / WS2_BLOCK_SLOTS;
-
-    if ( --blocks[block].shared || blocks[block].owner != NO_OWNER ) return;
+    if ( --blocks[block].pins || blocks[block].owner != NO_OWNER ) return;
     set_owner( block, NO_OWNER );
     queue_block( block );
+}
+
+void block_share_slot( uint32_t slot )
+{
+    blocks[slot / WS2_BLOCK_SLOTS].shared |= 1ull << slot % WS2_BLOCK_SLOTS;
+    block_pin( slot / WS2_BLOCK_SLOTS );
+}
+
+void block_unshare_slot( uint32_t slot )
+{
+    blocks[slot / WS2_BLOCK_SLOTS].shared &= ~( 1ull << slot % WS2_BLOCK_SLOTS );
+    block_unpin( slot / WS2_BLOCK_SLOTS );
 }
 
 uint32_t blocks_end( void ) { return used * WS2_BLOCK_SLOTS; }

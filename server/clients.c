@@ -1,5 +1,5 @@
 /*
- * Clients: one record per process, from HELLO until its connection closes, which is how the server learns that it died.
+ * Clients: the processes of the table, one record each.
  *
  * Their indexes are those of the client directory in the table. An observer (ws2ctl) has no index. A process that a
  * server before this one knew has a record without a connection until it comes back or its pidfd says that it ended.
@@ -17,25 +17,14 @@
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
-#define LISTEN_AGAIN 100 /* ms */
-#define TELL_AGAIN 50    /* ms, when a client is slow to read which tickets ended */
 #define PID_BUCKETS 1024u
-#define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
 LIST_HEAD( pid_list, client );
 static struct client *clients[WS2_CLIENT_COUNT];
 static struct pid_list by_windows_pid[PID_BUCKETS];
-TAILQ_HEAD( held_list, client );
 static TAILQ_HEAD(, client ) to_tell = TAILQ_HEAD_INITIALIZER( to_tell );
-static struct held_list held = TAILQ_HEAD_INITIALIZER( held );
 static unsigned int connections, next_index;
-static unsigned int absent; /* processes of the table that have not come back yet */
-static int spare_fd =
-    -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
-static int listener_fd = -1;
-static struct source *listener;
-static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
-static int retry_parked;
+static unsigned int absent;       /* processes of the table that have not come back yet */
 static int server_directory = -1; /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
@@ -53,12 +42,6 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->sharing, 0 );
     snprintf( name, sizeof( name ), WS2_POKE_SOCKET, index );
     unlinkat( server_directory, name, 0 );
-}
-
-void client_set_listener( int fd )
-{
-    listener_fd = fd;
-    spare_fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
 }
 
 struct client *client_at( uint32_t index ) { return index < WS2_CLIENT_COUNT ? clients[index] : NULL; }
@@ -92,9 +75,7 @@ uint64_t process_start_time( pid_t pid )
     return field ? strtoull( field + 1, NULL, 10 ) : 0;
 }
 
-static void client_ready( struct source *source, uint32_t events );
-
-static struct client *client_create( int fd, pid_t pid )
+struct client *client_create( int fd, pid_t pid )
 {
     struct client *client = calloc( 1, sizeof( *client ) );
 
@@ -105,56 +86,21 @@ static struct client *client_create( int fd, pid_t pid )
     }
     if ( !client ) return NULL;
     client->process->connections++;
-    client->source.ready = client_ready;
     client->fd = fd;
     client->pidfd = client->notice = -1;
     client->index = WS2_NO_INDEX;
     client->unix_pid = pid;
+    /* without an identity it is listed with the observers */
+    LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
     connections++;
     return client;
 }
 
-/* The last of a client's record. */
-static void client_free( struct client *client )
+void client_free( struct client *client )
 {
     client->process->connections--;
     process_put( client->process );
     free( client );
-}
-
-void client_accept( struct source *source, uint32_t events )
-{
-    struct ucred peer;
-    socklen_t size = sizeof( peer );
-    struct client *client;
-    int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
-
-    (void)events;
-    if ( fd < 0 )
-    {
-        if ( ( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0 )
-        {
-            close( spare_fd );
-            if ( ( fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC ) ) >= 0 ) close( fd );
-            spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
-        }
-        if ( spare_fd >= 0 || errno == EAGAIN ) return;
-        listener = source;
-        listen_at = loop_now() + LISTEN_AGAIN;
-        loop_change( source, listener_fd, 0 );
-        return;
-    }
-    if ( getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
-         !( client = client_create( fd, peer.pid ) ) )
-    {
-        close( fd );
-        return;
-    }
-    /* without an identity it is listed with the observers */
-    LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
-    if ( client->process->connections > PROCESS_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0 )
-        client_drop( client );
-    if ( client->dropped ) client_free( client );
 }
 
 static void set_record( struct client *client )
@@ -233,25 +179,34 @@ int32_t client_greet( struct client *client, uint32_t windows_pid )
     return 0;
 }
 
-static void death_ready( struct source *source, uint32_t events )
+void client_remove( struct client *client )
 {
-    struct client *client = (struct client *)( (char *)source - offsetof( struct client, death ) );
-
-    (void)events;
-    client_drop( client );
-    client_free( client );
+    connections--;
+    LIST_REMOVE( client, in_pids );
+    if ( client->fd < 0 ) absent--;
+    if ( client->notice >= 0 ) close( client->notice );
+    if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    client->ended_count = 0;
+    free( client->ended );
+    client->ended = NULL;
+    client->notice = -1;
+    if ( client->index == WS2_NO_INDEX ) return;
+    clients[client->index] = NULL;
+    client_clear_record( client->index );
 }
 
-struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time )
+struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time,
+                               void ( *death )( struct source *source, uint32_t events ) )
 {
     struct client *client = client_create( -1, unix_pid );
 
     if ( !client ) return NULL;
-    client->death.ready = death_ready;
+    client->death.ready = death;
     client->pidfd = syscall( SYS_pidfd_open, unix_pid, 0 );
     if ( client->pidfd < 0 || loop_add( &client->death, client->pidfd, EPOLLIN ) < 0 )
     {
         if ( client->pidfd >= 0 ) close( client->pidfd );
+        LIST_REMOVE( client, in_pids );
         connections--;
         client_free( client );
         return NULL;
@@ -261,145 +216,9 @@ struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_
     client->start_time = start_time;
     absent++;
     clients[index] = client;
+    LIST_REMOVE( client, in_pids );
     LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
     return client;
-}
-
-/* Ends a client: all it held is given up. The record itself is freed by the event that is being handled. */
-void client_drop( struct client *client )
-{
-    struct holder *holder;
-
-    if ( client->dropped ) return;
-    client->dropped = 1;
-    connections--;
-    LIST_REMOVE( client, in_pids );
-    if ( client->held_until ) TAILQ_REMOVE( &held, client, in_held );
-    if ( client->fd >= 0 )
-    {
-        loop_remove( client->fd );
-        close( client->fd );
-    }
-    else absent--;
-    if ( client->pidfd >= 0 )
-    {
-        loop_remove( client->pidfd );
-        close( client->pidfd );
-    }
-    if ( client->notice >= 0 ) close( client->notice );
-    if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
-    client->ended_count = 0;
-    free( client->ended );
-    client->ended = NULL;
-    client->notice = -1;
-    while ( ( holder = LIST_FIRST( &client->holders ) ) ) share_release( holder );
-    tickets_client_gone( client );
-    if ( client->index != WS2_NO_INDEX )
-    {
-        clients[client->index] = NULL;
-        client->process->blocks -= blocks_take_back( client->index );
-        client_clear_record( client->index );
-        takeover_client_done( client );
-    }
-}
-
-static void client_ready( struct source *source, uint32_t events )
-{
-    struct client *client = (struct client *)source;
-
-    if ( events & EPOLLIN ) request_receive( client );
-    else client_drop( client );
-    if ( client->dropped ) client_free( client );
-}
-
-/* The answer comes later, and nothing is read from the client until then: this is what slows guessing down. */
-void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay )
-{
-    client->held_reply = *reply;
-    client->held_until = loop_now() + delay;
-    TAILQ_INSERT_TAIL( &held, client, in_held );
-    loop_change( &client->source, client->fd, EPOLLRDHUP );
-}
-
-uint64_t clients_deadline( void )
-{
-    struct client *client;
-    uint64_t deadline = TAILQ_EMPTY( &to_tell ) ? 0 : loop_now() + TELL_AGAIN;
-
-    if ( listen_at && ( !deadline || listen_at < deadline ) ) deadline = listen_at;
-    TAILQ_FOREACH( client, &held, in_held )
-    if ( !deadline || client->held_until < deadline ) deadline = client->held_until;
-    return deadline;
-}
-
-void clients_retry_parked( void ) { retry_parked = 1; }
-
-static void client_resume_reading( struct client *client )
-{
-    client->held_until = 0;
-    loop_change( &client->source, client->fd, WAIT_EVENTS );
-}
-
-/* 0 when it was dropped and is gone. */
-static int retry( struct client *client )
-{
-    if ( request_retry( client ) ) return 1;
-    client_drop( client );
-    client_free( client );
-    return 0;
-}
-
-static void run_parked( void )
-{
-    struct held_list parked = TAILQ_HEAD_INITIALIZER( parked );
-    struct client *client, *next;
-
-    retry_parked = 0;
-    for ( client = TAILQ_FIRST( &held ); client; client = next )
-    {
-        next = TAILQ_NEXT( client, in_held );
-        if ( !client->parked ) continue;
-        TAILQ_REMOVE( &held, client, in_held );
-        TAILQ_INSERT_TAIL( &parked, client, in_held );
-    }
-    while ( ( client = TAILQ_FIRST( &parked ) ) )
-    {
-        const uint64_t deadline = client->held_until;
-
-        TAILQ_REMOVE( &parked, client, in_held );
-        client_resume_reading( client );
-        if ( retry( client ) && client->parked && !client->deferred ) client->held_until = deadline; /* parked again */
-    }
-}
-
-void clients_run_deadlines( void )
-{
-    struct client *client, *next;
-    uint64_t now;
-
-    if ( retry_parked ) run_parked();
-    if ( !listen_at && TAILQ_EMPTY( &held ) ) return;
-    now = loop_now();
-    if ( listen_at && now >= listen_at )
-    {
-        listen_at = 0;
-        if ( spare_fd < 0 ) spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
-        loop_change( listener, listener_fd, EPOLLIN );
-    }
-    for ( client = TAILQ_FIRST( &held ); client; client = next )
-    {
-        next = TAILQ_NEXT( client, in_held );
-        if ( client->held_until > now ) continue;
-        TAILQ_REMOVE( &held, client, in_held );
-        client_resume_reading( client );
-        if ( client->deferred )
-        {
-            retry( client );
-            continue;
-        }
-        client->parked = 0;
-        if ( !request_reply( client, &client->held_reply, sizeof( client->held_reply ), -1 ) ) client_free( client );
-    }
 }
 
 static void flush_ended( struct client *client )
@@ -423,6 +242,8 @@ void client_tell_ended( struct client *client, uint32_t ticket )
     if ( !client->ended_count ) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
     client->ended[client->ended_count++] = ticket;
 }
+
+int clients_to_tell( void ) { return !TAILQ_EMPTY( &to_tell ); }
 
 void clients_tell_ended( void )
 {

@@ -43,21 +43,18 @@ uint64_t loop_now( void )
     return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void loop_run( int listener, uint64_t linger )
+void loop_run( const struct loop_work *work, uint64_t linger )
 {
-    static struct source listener_source = { client_accept };
     /* the process that started the server gets its time to connect, however short the linger is */
     uint64_t idle_since = loop_now(), patience = linger > 2000 ? linger : 2000;
 
-    client_set_listener( listener );
-    if ( loop_add( &listener_source, listener, EPOLLIN ) < 0 ) return;
     for ( ;; )
     {
-        uint64_t now = loop_now(), deadline = clients_deadline();
+        uint64_t now = loop_now(), deadline = work->deadline();
         struct epoll_event event;
         int timeout = -1, count;
 
-        if ( clients_connected() || tickets_open() ) idle_since = 0;
+        if ( work->needed() ) idle_since = 0;
         else if ( !idle_since )
         {
             idle_since = now;
@@ -74,7 +71,6 @@ void loop_run( int listener, uint64_t linger )
         }
         else if ( count < 0 && errno != EINTR ) return;
         else if ( !count && idle_since && loop_now() >= idle_since + patience ) return;
-        clients_run_deadlines();
-        clients_tell_ended();
+        work->run();
     }
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -123,8 +124,18 @@ static uint64_t linger_time( void )
     return seconds * 1000;
 }
 
+static int is_needed( void ) { return clients_connected() || tickets_open(); }
+
+static void run( void )
+{
+    clients_run_deadlines();
+    clients_tell_ended();
+}
+
 static int serve( int directory, int ready, int foreground )
 {
+    static const struct loop_work work = { is_needed, clients_deadline, run };
+    static struct source source = { client_accept };
     struct stat st;
     char name[40];
     int locked = take_lock( directory ), listener, null;
@@ -134,6 +145,8 @@ static int serve( int directory, int ready, int foreground )
     snprintf( name, sizeof( name ), "%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino );
     table_set_name( name );
     client_set_directory( directory );
+    connections_begin( listener, ( struct connection_reader ){ request_receive, request_retry } );
+    if ( loop_add( &source, listener, EPOLLIN ) < 0 ) return fail( "epoll" ) < 0;
     raise_limits();
     if ( !foreground )
     {
@@ -146,7 +159,7 @@ static int serve( int directory, int ready, int foreground )
         if ( write( ready, "", 1 ) < 0 ) return 1;
         close( ready );
     }
-    loop_run( listener, linger_time() );
+    loop_run( &work, linger_time() );
     /* still under the lock: the next server's socket cannot be hit; a client that connected in the last moment finds its
      * connection closed and starts the next server */
     unlinkat( directory, WS2_SERVER_SOCKET, 0 );

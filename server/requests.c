@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "server.h"
-#include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
 #define REQUESTS_AT_ONCE 16    /* of one client before the others get their turn */
@@ -44,7 +43,7 @@ static int find_table( struct exchange *e )
     e->fd = -1;
     if ( ( fd >= 0 && !table_take_over_consume( fd ) ) || !table_find_orphan( table_name() ) )
     {
-        takeover_begin();
+        takeover_begin( client_death_ready );
         return 1;
     }
     return !table_create();
@@ -70,7 +69,9 @@ static int32_t request_hello( struct exchange *e )
 static int32_t request_lease( struct exchange *e )
 {
     if ( e->client->process->blocks >= PROCESS_BLOCKS ) return WSAEMFILE;
-    return block_lease( e->client->index, &e->reply.slot );
+    if ( block_lease( e->client->index, &e->reply.slot ) ) return WSAEMFILE;
+    e->client->process->blocks++;
+    return 0;
 }
 
 /* The share of a socket that the client says it has a descriptor of. */
@@ -107,14 +108,14 @@ static int32_t request_duplicate( struct exchange *e )
     if ( request->ticket )
     {
         /* published again, perhaps by a source that has closed its descriptor since */
-        share = e->client->resuming ? share_at( request->slot, request->generation ) : NULL;
+        share = e->client->resuming && takeover_running() ? share_at( request->slot, request->generation ) : NULL;
         if ( !share || !share_set_cookie( share, socket_cookie( e->fd ) ) ) return WSAEINVAL;
     }
     else if ( ( error = share_of_client( e, &share ) ) ) return error;
     if ( ( error = ticket_create( e->client, share, e->fd, request->windows_pid, request->ticket, &ticket ) ) )
         return error;
     e->fd = -1;
-    if ( request->ticket ) clients_retry_parked();
+    if ( request->ticket ) takeover_ticket_published();
     e->reply.ticket = ticket->number;
     return 0;
 }
@@ -232,7 +233,7 @@ static int32_t request_publish( struct exchange *e )
 
 static int32_t request_spent( struct exchange *e )
 {
-    if ( e->client->resuming ) ticket_spent( e->client, e->request->ticket );
+    if ( e->client->resuming && takeover_running() ) ticket_spent( e->client, e->request->ticket );
     return 0;
 }
 
@@ -348,14 +349,6 @@ static const struct
     [WS2_LIST] = { request_list, NO_FD, 0, 1 },
 };
 
-/* 0 when the client was dropped, because it does not read or is gone. */
-int request_reply( struct client *client, const void *message, size_t size, int fd )
-{
-    if ( message_send( client->fd, message, size, &fd, fd >= 0, MSG_DONTWAIT ) == (ssize_t)size ) return 1;
-    client_drop( client );
-    return 0;
-}
-
 /* The first descriptor of a message, -1 for none; any others are closed. */
 static int take_fd( struct msghdr *header )
 {
@@ -401,7 +394,7 @@ static int request_handle( struct client *client, const struct ws2_request *requ
 
             memcpy( message, &e.reply, sizeof( e.reply ) );
             memcpy( message + sizeof( e.reply ), e.rows, rows );
-            alive = request_reply( client, message, sizeof( e.reply ) + rows, e.send_fd );
+            alive = client_reply( client, message, sizeof( e.reply ) + rows, e.send_fd );
         }
     }
     if ( e.fd >= 0 ) close( e.fd );

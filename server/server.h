@@ -24,8 +24,15 @@ int loop_add( struct source *source, int fd, uint32_t events );
 void loop_change( struct source *source, int fd, uint32_t events );
 void loop_remove( int fd );
 uint64_t loop_now( void ); /* ms, monotonic */
+/* What the loop asks of who uses it. */
+struct loop_work
+{
+    int ( *needed )( void );        /* 0: the server may leave */
+    uint64_t ( *deadline )( void ); /* when run is due, 0 for never */
+    void ( *run )( void );          /* after each event, and when it is due */
+};
 /* Serves until nobody has needed the server for linger ms. */
-void loop_run( int listener, uint64_t linger );
+void loop_run( const struct loop_work *work, uint64_t linger );
 
 /* --- table.c: the memfd */
 int table_create( void );
@@ -45,8 +52,10 @@ void block_restore( uint32_t block, uint32_t owner );
 void block_restore_slot( uint32_t slot );    /* a FREE slot of the server's own blocks */
 uint32_t blocks_take_back( uint32_t owner ); /* how many they were */
 uint32_t block_owner( uint32_t slot );       /* client index of the slot's lessee, WS2_NO_INDEX for none */
-void block_pin( uint32_t slot ); /* a slot of the block is shared: the block stays when its lessee is gone */
-void block_unpin( uint32_t slot );
+void block_pin( uint32_t block );            /* the block stays when its lessee is gone */
+void block_unpin( uint32_t block );
+void block_share_slot( uint32_t slot ); /* pins its block */
+void block_unshare_slot( uint32_t slot );
 uint32_t blocks_end( void );      /* no slot from here on was ever leased */
 uint32_t block_take_slot( void ); /* a FREE slot of the server's own blocks, WS2_NO_INDEX when there is none */
 void block_free_slot( uint32_t slot, uint32_t generation ); /* any state -> FREE, one generation on */
@@ -96,6 +105,8 @@ void share_release( struct holder *holder );
 void share_count_ticket( struct share *share, int change );
 /* Frees the slot when nothing refers to it. */
 void share_check( struct share *share );
+/* None is freed from here on, until shares_check_all. */
+void shares_keep( void );
 void shares_check_all( void );
 
 /* --- tickets.c: tickets, and the watches that tell that a target ended */
@@ -154,7 +165,7 @@ uint64_t guess_wait( uint32_t windows_pid );
 /* One was wrong: ms until it is answered, which grow with each; a right one does not make up for it. */
 uint64_t guess_wrong( uint32_t windows_pid );
 
-/* --- clients.c: processes and their connections */
+/* --- clients.c: the processes of the table */
 #define CLIENT_HOLDERS 0x40000u      /* descriptors of shared sockets */
 #define CLIENT_ENDED PROCESS_TICKETS /* tickets that it has not been told of */
 #define CLIENT_SPENT 256u            /* what a client keeps, dlls/ws2host/client/tickets.c */
@@ -192,40 +203,57 @@ struct client
     unsigned char dropped;  /* to be freed when the current event is done */
 };
 
-void client_accept( struct source *listener, uint32_t events );
-void client_set_listener( int fd );
+/* One more connection of a process, or with fd -1 a process of the table. NULL without memory. */
+struct client *client_create( int fd, pid_t pid );
+void client_free( struct client *client );
+/* Takes it out of the directories and of the table. */
+void client_remove( struct client *client );
 /* The server directory's descriptor, which stays the caller's. */
 void client_set_directory( int directory );
 struct client *client_at( uint32_t index );
 struct client *client_of_windows_pid( uint32_t windows_pid );
 int32_t client_greet( struct client *client, uint32_t windows_pid );
-void client_drop( struct client *client );
 void client_clear_record( uint32_t index );
 void client_set_sharing( struct client *client );
-void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
-/* Parked requests are tried again: a source has published what it holds. */
-void clients_retry_parked( void );
 void client_tell_ended( struct client *client, uint32_t ticket );
+int clients_to_tell( void );
 void clients_tell_ended( void );
 unsigned int clients_connected( void );
-uint64_t clients_deadline( void ); /* when clients_run_deadlines is due, 0 for never */
-void clients_run_deadlines( void );
-struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time );
+/* A process of a table that is taken over; death is called when it ends. */
+struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time,
+                               void ( *death )( struct source *source, uint32_t events ) );
 uint64_t process_start_time( pid_t pid ); /* 0 when there is no such process */
 
-/* --- requests.c: the messages */
-void request_receive( struct client *client );
-/* The parked request again; 0 when the client is to be dropped. */
-int request_retry( struct client *client );
-int request_reply( struct client *client, const void *message, size_t size, int fd );
-
 /* --- takeover.c: the table of a server that died */
-void takeover_begin( void );
+void takeover_begin( void ( *death )( struct source *source, uint32_t events ) );
 int takeover_running( void );
 void takeover_client_done( struct client *client ); /* it has published what it holds, or it is gone */
+void takeover_ticket_published( void );
+unsigned int takeover_progress( void ); /* another number when a parked request may have its answer */
 
 /* --- endpoints.c: Windows' bind rules */
 /* 0, WSAEACCES or WSAEADDRINUSE; on success how many endpoints share the port with it. */
 int32_t endpoint_check( uint32_t slot, uint32_t *neighbours );
+
+/* --- connections.c: the clients' messages on their way */
+struct connection_reader
+{
+    void ( *receive )( struct client *client ); /* there is something to read */
+    int ( *retry )( struct client *client );    /* the parked request again; 0 when the client is to be dropped */
+};
+void connections_begin( int listener, struct connection_reader reader );
+void client_accept( struct source *listener, uint32_t events );
+void client_drop( struct client *client );
+void client_death_ready( struct source *source, uint32_t events );
+/* 0 when the client was dropped, because it does not read or is gone. */
+int client_reply( struct client *client, const void *message, size_t size, int fd );
+/* The answer comes later, and nothing is read from the client until then. */
+void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
+uint64_t clients_deadline( void ); /* when clients_run_deadlines is due, 0 for never */
+void clients_run_deadlines( void );
+
+/* --- requests.c: the messages */
+void request_receive( struct client *client );
+int request_retry( struct client *client );
 
 #endif

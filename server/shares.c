@@ -17,6 +17,7 @@
 LIST_HEAD( cookie_list, share );
 static struct cookie_list by_cookie[COOKIE_BUCKETS];
 static struct share *by_slot[WS2_SLOT_COUNT];
+static int kept; /* a take-over is going on */
 
 static struct cookie_list *cookie_bucket( uint64_t cookie )
 {
@@ -51,7 +52,7 @@ static struct share *share_create( uint32_t slot, uint32_t generation, uint64_t 
     share->cookie = cookie;
     LIST_INSERT_HEAD( cookie_bucket( cookie ), share, in_cookies );
     by_slot[slot] = share;
-    block_pin( slot );
+    block_share_slot( slot );
     return share;
 }
 
@@ -102,7 +103,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
         }
         LIST_REMOVE( share, in_cookies );
         by_slot[slot] = NULL;
-        block_unpin( slot );
+        block_unshare_slot( slot );
         free( share );
     }
     return NULL;
@@ -301,16 +302,19 @@ void share_count_ticket( struct share *share, int change )
 void share_check( struct share *share )
 {
     /* until every process has published, one that has not may hold it */
-    if ( share->count || takeover_running() ) return;
+    if ( share->count || kept ) return;
     by_slot[share->slot] = NULL;
     LIST_REMOVE( share, in_cookies );
     block_free_slot( share->slot, share->generation );
-    block_unpin( share->slot );
+    block_unshare_slot( share->slot );
     free( share );
 }
 
+void shares_keep( void ) { kept = 1; }
+
 void shares_check_all( void )
 {
+    kept = 0;
     for ( uint32_t i = 0; i < blocks_end(); i++ )
         if ( by_slot[i] ) share_check( by_slot[i] );
 }

@@ -13,19 +13,22 @@
 
 static unsigned int missing; /* processes that have not yet published all they hold */
 static int running;
+static unsigned int progress;
 
 int takeover_running( void ) { return running; }
+unsigned int takeover_progress( void ) { return progress; }
+void takeover_ticket_published( void ) { progress++; }
 
 static void takeover_check_end( void )
 {
     if ( !running || missing ) return;
     running = 0;
-    clients_retry_parked();
+    progress++;
     tickets_forget_spent();
     shares_check_all();
 }
 
-static void restore_clients( void )
+static void restore_clients( void ( *death )( struct source *source, uint32_t events ) )
 {
     for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
     {
@@ -36,7 +39,7 @@ static void restore_clients( void )
 
         if ( !pid ) continue;
         if ( (int32_t)pid > 0 && start_time && process_start_time( pid ) == start_time &&
-             ( client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time ) ) )
+             ( client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time, death ) ) )
         {
             /* a process that shared nothing has nothing to publish, and may be idle for ever */
             client->missing = atomic_load( &record->sharing ) != 0;
@@ -61,10 +64,11 @@ static void restore_slots( uint32_t block, uint32_t owner )
     }
 }
 
-void takeover_begin( void )
+void takeover_begin( void ( *death )( struct source *source, uint32_t events ) )
 {
     running = 1;
-    restore_clients();
+    shares_keep();
+    restore_clients( death );
     for ( uint32_t block = 0; block < WS2_BLOCK_COUNT; block++ )
     {
         const uint32_t entry = atomic_load( ws2_table_blocks( table_mapping() ) + block );
@@ -73,9 +77,10 @@ void takeover_begin( void )
         if ( !entry ) continue;
         if ( owner != WS2_SERVER_INDEX && !client_at( owner ) ) owner = WS2_NO_INDEX;
         block_restore( block, owner );
-        block_pin( block * WS2_BLOCK_SLOTS );
+        if ( client_at( owner ) ) client_at( owner )->process->blocks++;
+        block_pin( block );
         restore_slots( block, owner );
-        block_unpin( block * WS2_BLOCK_SLOTS );
+        block_unpin( block );
     }
     takeover_check_end();
 }

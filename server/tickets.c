@@ -92,8 +92,7 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     unsigned int room;
 
     if ( !watch && !client_of_windows_pid( target ) ) return WSAEINVAL;
-    if ( number && ( find_number( number ) || !takeover_running() ) ) return WSAEINVAL;
-    if ( number && is_spent( number, target ) ) return WSAEINVAL;
+    if ( number && ( find_number( number ) || is_spent( number, target ) ) ) return WSAEINVAL;
     /* among the tickets published again may be some that have ended without their source knowing yet */
     room = number ? 2 : 1;
     if ( issuer->process->tickets >= room * QUARTER( TICKET_PART, PROCESS_TICKETS ) ||
@@ -260,7 +259,7 @@ void ticket_spent( struct client *target, uint32_t number )
     struct spent *entry;
 
     if ( ticket ) ticket_end( ticket );
-    else if ( takeover_running() && target->spent_count < CLIENT_SPENT && ( entry = malloc( sizeof( *entry ) ) ) )
+    else if ( target->spent_count < CLIENT_SPENT && ( entry = malloc( sizeof( *entry ) ) ) )
     {
         entry->number = number;
         entry->target = target->windows_pid;

@@ -74,7 +74,7 @@ static void begin( void )
     if ( bind( listener, (struct sockaddr *)&address, sizeof( sa_family_t ) ) || listen( listener, 16 ) ||
          getsockname( listener, (struct sockaddr *)&address, &address_size ) )
         abort();
-    client_set_listener( listener );
+    connections_begin( listener, ( struct connection_reader ){ request_receive, request_retry } );
     client_set_directory( open( "/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC ) );
     for ( int i = 0; i < CLIENTS; i++ ) ends[i] = -1;
 }
