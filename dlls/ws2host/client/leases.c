@@ -39,7 +39,7 @@ static void put( uint32_t slot )
 static int32_t lease_block( void )
 {
     struct ws2_request request = { .type = WS2_LEASE };
-    struct ws2_reply reply;
+    struct ws2_reply reply = { .slot = WS2_SLOT_COUNT };
     uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof( *queue ) ), *more_blocks;
     int32_t error;
 
