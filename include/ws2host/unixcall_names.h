@@ -18,8 +18,7 @@ struct ws2_hostname_params
  * none. */
 enum ws2_etc_file
 {
-    WS2_ETC_SERVICES,
-    WS2_ETC_PROTOCOLS
+    WS2_ETC_SERVICES
 };
 struct ws2_etc_file_params
 {

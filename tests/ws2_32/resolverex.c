@@ -112,17 +112,25 @@ static void test_overlapped( void )
         memset( &completion, 0, sizeof( completion ) );
         completion.event = event;
         if ( !with_routine ) overlapped.hEvent = event;
+        overlapped.Internal = 0xdeadbeef;
+        list = (ADDRINFOEXW *)0xdeadbeef;
         result = get( rows[i / 2].name, L"80", NS_DNS, NULL, NULL, &list, NULL, &overlapped,
                       with_routine ? complete : NULL, &handle );
-        ok( result == WSA_IO_PENDING, "returned %d\n", result );
+        ok( result == WSA_IO_PENDING && WSAGetLastError() == WSA_IO_PENDING, "returned %d\n", result );
+        ok( list != (ADDRINFOEXW *)0xdeadbeef, "the list was left alone\n" );
+        ok( overlapped.Internal == WSAEINPROGRESS || overlapped.Internal == (ULONG)expected, "Internal %#lx\n",
+            (ULONG)overlapped.Internal );
+        ok( overlapped.Pointer == &list, "Pointer %p\n", overlapped.Pointer );
         ok( WaitForSingleObject( event, 20000 ) == WAIT_OBJECT_0, "no completion\n" );
         ok( overlapped_result( &overlapped ) == expected, "result %d\n", overlapped_result( &overlapped ) );
         ok( !list == !!expected, "list %p\n", list );
+        ok( overlapped.Internal == (ULONG)expected, "Internal %#lx\n", (ULONG)overlapped.Internal );
         if ( with_routine )
         {
             ok( completion.error == (DWORD)expected && completion.overlapped == &overlapped && completion.calls == 1,
                 "error %lu, overlapped %p, %ld calls\n", completion.error, completion.overlapped, completion.calls );
             ok( completion.thread != GetCurrentThreadId(), "on this thread\n" );
+            ok( !completion.bytes && !overlapped.hEvent, "%lu bytes, event %p\n", completion.bytes, overlapped.hEvent );
         }
         if ( list )
         {
@@ -132,6 +140,44 @@ static void test_overlapped( void )
             FreeAddrInfoExW( list );
         }
         ok( cancel( &handle ) == WSA_INVALID_HANDLE, "a request that has ended can be cancelled\n" );
+        CloseHandle( event );
+        winetest_pop_context();
+    }
+}
+
+/* A question that cannot be asked is refused at once, OVERLAPPED or not: neither event nor routine tells of it. */
+static void test_refused_at_once( void )
+{
+    ADDRINFOEXW family = { .ai_family = 999 }, type = { .ai_socktype = 999 }, canonical = { .ai_flags = AI_CANONNAME };
+    const struct
+    {
+        const WCHAR *node, *service;
+        ADDRINFOEXW *hints;
+        int error;
+    } rows[] = {
+        { NULL, NULL, NULL, WSAHOST_NOT_FOUND },
+        { L"localhost", NULL, &family, WSAEAFNOSUPPORT },
+        { L"localhost", NULL, &type, WSAESOCKTNOSUPPORT },
+        { NULL, L"80", &canonical, WSAEINVAL },
+    };
+
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ) * 3; i++ )
+    {
+        const unsigned int row = i / 3, form = i % 3; /* plain, with an event, with a routine */
+        HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+        ADDRINFOEXW *list = (ADDRINFOEXW *)0xdeadbeef;
+        OVERLAPPED overlapped = { 0 };
+        HANDLE handle = NULL;
+
+        winetest_push_context( "row %u, form %u", row, form );
+        memset( &completion, 0, sizeof( completion ) );
+        completion.event = event;
+        if ( form == 1 ) overlapped.hEvent = event;
+        check_error( get( rows[row].node, rows[row].service, NS_DNS, NULL, rows[row].hints, &list, NULL,
+                          form ? &overlapped : NULL, form == 2 ? complete : NULL, form ? &handle : NULL ),
+                     rows[row].error, rows[row].error );
+        ok( !list, "list %p\n", list );
+        ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT && !completion.calls, "an end is told\n" );
         CloseHandle( event );
         winetest_pop_context();
     }
@@ -211,6 +257,7 @@ START_TEST( resolverex )
     test_plain();
     test_extended();
     test_overlapped();
+    test_refused_at_once();
     test_arguments();
     test_cancel();
     test_set();

@@ -59,8 +59,24 @@ static void test_protocols( void )
             struct protoent *found = getprotobynumber( rows[i].number );
 
             ok( found && !strcmp( found->p_name, rows[i].name ), "%d not found\n", rows[i].number );
+            ok( found && found->p_aliases[0] && !strcmp( found->p_aliases[0], rows[i].alias ), "%d has another alias\n",
+                rows[i].number );
         }
     }
+    /* these and no others, whatever the host knows */
+    for ( int number = -1; number <= 256; number++ )
+    {
+        struct protoent *found;
+        unsigned int i;
+
+        for ( i = 0; i < ARRAY_SIZE( rows ) && rows[i].number != number; i++ ) continue;
+        WSASetLastError( ERROR_UNTOUCHED );
+        found = getprotobynumber( number );
+        if ( i < ARRAY_SIZE( rows ) ) ok( found && found->p_proto == number, "%d not found\n", number );
+        else ok( !found && WSAGetLastError() == WSANO_DATA, "%d found: %s\n", number, found ? found->p_name : "" );
+    }
+    check_error( (ULONG_PTR)getprotobyname( "sctp" ), 0, WSANO_DATA );
+    check_error( (ULONG_PTR)getprotobyname( "igmp" ), 0, WSANO_DATA );
     check_error( (ULONG_PTR)getprotobyname( "nosuchprotocol" ), 0, WSANO_DATA );
     check_error( (ULONG_PTR)getprotobynumber( 0xdead ), 0, WSANO_DATA );
 }

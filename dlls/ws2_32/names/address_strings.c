@@ -1,6 +1,7 @@
 /* Socket addresses as text, port and scope included: WSAAddressToString and WSAStringToAddress. No state. */
 #include "base/ws2_32_private.h"
 #include "names/ip_strings.h"
+#include "names/ip_text.h"
 #include "names/loader_dlls.h"
 #include "base/strings.h"
 
@@ -73,12 +74,15 @@ INT WINAPI WSAAddressToStringW( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_IN
     WS2_RETURN_STATUS( error, "address=%p size=%lu info=%p", address, size, info );
 }
 
+/* Text that is no address leaves what was understood of it, in a structure without family. */
 static int string_to_address( const WCHAR *text, int family, void *address, int *length )
 {
-    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-    struct sockaddr_in in = { .sin_family = AF_INET };
+    struct sockaddr_in6 in6 = { 0 };
+    struct sockaddr_in in = { 0 };
+    struct ip_text_endpoint endpoint;
     int room, needed, error;
     const void *result;
+    BOOL good;
 
     if ( !text ) return WSAEINVAL;
     if ( !address ) return WSAEFAULT;
@@ -91,11 +95,22 @@ static int string_to_address( const WCHAR *text, int family, void *address, int 
         if ( ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
         return WSAEFAULT;
     }
-    if ( family == AF_INET ? RtlIpv4StringToAddressExW( text, FALSE, &in.sin_addr, &in.sin_port )
-                           : RtlIpv6StringToAddressExW( text, &in6.sin6_addr, &in6.sin6_scope_id, &in6.sin6_port ) )
-        return WSAEINVAL;
-    if ( ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
-    return ws2_write( address, result, needed );
+    if ( family == AF_INET )
+    {
+        good = ip_text_endpoint4( text, &endpoint );
+        memcpy( &in.sin_addr, endpoint.address, sizeof( in.sin_addr ) );
+        if ( good ) in.sin_family = AF_INET, in.sin_port = htons( endpoint.port );
+    }
+    else
+    {
+        good = ip_text_endpoint6( text, &endpoint );
+        memcpy( &in6.sin6_addr, endpoint.address, sizeof( in6.sin6_addr ) );
+        if ( good ) in6.sin6_family = AF_INET6, in6.sin6_port = htons( endpoint.port );
+        if ( good ) in6.sin6_scope_id = endpoint.scope;
+    }
+    if ( good && ( error = ws2_write( length, &needed, sizeof( needed ) ) ) ) return error;
+    if ( ( error = ws2_write( address, result, needed ) ) ) return error;
+    return good ? 0 : WSAEINVAL;
 }
 
 /***********************************************************************

@@ -1,58 +1,14 @@
 /* Addresses as text, without ports: the inet_ functions. The only state is each thread's inet_ntoa string. */
 #include "base/ws2_32_private.h"
 #include "names/ip_strings.h"
+#include "names/ip_text.h"
 #include "base/strings.h"
 #include "base/thread_data.h"
 
 /* Windows leaves this NTSTATUS unmapped in the last error. */
 #define BAD_PARAMETER ( (int)0xc000000d )
 
-static BOOL is_space( char c ) { return c == ' ' || ( c >= 9 && c <= 13 ); }
-
-static int digit_value( char c )
-{
-    if ( c >= '0' && c <= '9' ) return c - '0';
-    if ( c >= 'a' && c <= 'f' ) return c - 'a' + 10;
-    if ( c >= 'A' && c <= 'F' ) return c - 'A' + 10;
-    return 99;
-}
-
-/* One part: decimal, 0x hexadecimal or octal with a leading 0; moves *text behind it. */
-static BOOL parse_part( const char **text, ULONG *value )
-{
-    const char *p = *text, *digits;
-    ULONG64 result = 0;
-    int base = 10;
-
-    if ( p[0] == '0' && ( p[1] == 'x' || p[1] == 'X' ) ) base = 16, p += 2;
-    else if ( p[0] == '0' ) base = 8;
-    for ( digits = p; digit_value( *p ) < base; p++ )
-        if ( ( result = result * base + digit_value( *p ) ) > 0xffffffff ) return FALSE;
-    if ( p == digits ) return FALSE;
-    *text = p;
-    *value = result;
-    return TRUE;
-}
-
-/* 1 to 4 parts, the last of which fills the low bytes that are left; space behind a digit ends the text. */
-static ULONG parse_ipv4( const char *text )
-{
-    ULONG address = 0, part;
-
-    if ( !strcmp( text, " " ) ) return 0; /* no rule, but Windows */
-    for ( int count = 0; count < 4; count++ )
-    {
-        if ( !parse_part( &text, &part ) ) return INADDR_NONE;
-        if ( !*text || is_space( *text ) )
-        {
-            if ( (ULONG64)part >> ( 32 - 8 * count ) ) return INADDR_NONE;
-            return htonl( address | part );
-        }
-        if ( *text++ != '.' || part > 255 ) return INADDR_NONE;
-        address |= part << ( 24 - 8 * count );
-    }
-    return INADDR_NONE;
-}
+static BOOL is_space( WCHAR c ) { return c == ' ' || ( c >= 9 && c <= 13 ); }
 
 /***********************************************************************
  *      inet_addr   (WS2_32.11)
@@ -63,11 +19,19 @@ unsigned long WINAPI inet_addr( const char *text )
 {
     DWORD last_error = GetLastError();
     ULONG result = INADDR_NONE;
-    char *copy;
-    int error = string_read( text, &copy );
+    IN_ADDR address;
+    const WCHAR *end;
+    WCHAR *copy;
+    int error = string_read_ansi( text, &copy );
 
     if ( !error && !text ) error = WSAEFAULT;
-    if ( !error ) result = parse_ipv4( copy );
+    if ( !error )
+    {
+        /* space behind a digit ends the text */
+        end = ip_text_parts( copy, FALSE, (BYTE *)&address );
+        if ( end && ( !*end || is_space( *end ) ) ) result = address.S_un.S_addr;
+        else if ( !wcscmp( copy, L" " ) ) result = 0; /* no rule, but Windows */
+    }
     free( copy );
     WS2_RETURN( result, error ? error : (int)last_error, "text=%p", text );
 }
@@ -137,52 +101,56 @@ PCWSTR WINAPI InetNtopW( INT family, const void *address, PWSTR buffer, size_t s
     WS2_RETURN( (PCWSTR)( error ? NULL : buffer ), error, "family=%d buffer=%p size=%zu", family, buffer, size );
 }
 
-/* 1 and the address, 0 for text that is none, -1 with an error. */
+/* 1 for an address, 0 for text that is none, -1 with an error. What was understood is written in either case. */
 static int parse( int family, const WCHAR *text, void *buffer, int *error )
 {
-    IN6_ADDR in6;
-    IN_ADDR in;
-    WCHAR *end;
+    BYTE address[16];
+    unsigned int written;
+    const WCHAR *end;
 
-    if ( !text || !buffer ) *error = WSAEFAULT;
-    else if ( family == AF_INET )
+    if ( family == AF_INET )
     {
-        if ( RtlIpv4StringToAddressW( text, TRUE, &end, &in ) || *end ) return *error = WSAEINVAL, 0;
-        *error = ws2_write( buffer, &in, sizeof( in ) );
+        end = ip_text_dotted( text, address );
+        written = end ? 4 : 0;
     }
-    else if ( family == AF_INET6 )
+    else if ( family == AF_INET6 ) end = ip_text_ipv6( text, address, &written );
+    else
     {
-        if ( RtlIpv6StringToAddressW( text, &end, &in6 ) || *end ) return *error = WSAEINVAL, 0;
-        *error = ws2_write( buffer, &in6, sizeof( in6 ) );
+        *error = WSAEAFNOSUPPORT;
+        return -1;
     }
-    else *error = WSAEAFNOSUPPORT;
-    return *error ? -1 : 1;
+    if ( written && ( *error = ws2_write( buffer, address, written ) ) ) return -1;
+    return end && !*end;
 }
 
 /***********************************************************************
  *      inet_pton   (WS2_32.@)
+ *
+ * Leaves the last error alone unless it returns -1.
  */
 INT WINAPI inet_pton( INT family, PCSTR text, void *buffer )
 {
+    DWORD last_error = GetLastError();
     WCHAR *wide = NULL;
-    int result = -1,
-        error = family == AF_INET || family == AF_INET6 ? string_read_ansi( text, &wide ) : WSAEAFNOSUPPORT;
+    int result = -1, error = text && buffer ? string_read_ansi( text, &wide ) : WSAEFAULT;
 
     if ( !error ) result = parse( family, wide, buffer, &error );
     free( wide );
-    WS2_RETURN( result, error, "family=%d text=%p", family, text );
+    WS2_RETURN( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
 }
 
 /***********************************************************************
  *      InetPtonW   (WS2_32.@)
+ *
+ * Leaves the last error alone when it returns 1.
  */
 INT WINAPI InetPtonW( INT family, PCWSTR text, void *buffer )
 {
+    DWORD last_error = GetLastError();
     WCHAR *wide = NULL;
-    int result = -1,
-        error = family == AF_INET || family == AF_INET6 ? string_read_wide( text, &wide ) : WSAEAFNOSUPPORT;
+    int result = -1, error = text && buffer ? string_read_wide( text, &wide ) : WSAEFAULT;
 
-    if ( !error ) result = parse( family, wide, buffer, &error );
+    if ( !error && !( result = parse( family, wide, buffer, &error ) ) ) error = WSAEINVAL;
     free( wide );
-    WS2_RETURN( result, error, "family=%d text=%p", family, text );
+    WS2_RETURN( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
 }

@@ -65,7 +65,7 @@ int addrinfo_read_hints( const void *user, enum addrinfo_form form, struct addri
     return 0;
 }
 
-static int check_hints( const WCHAR *node, const WCHAR *service, const struct addrinfo_hints *hints )
+int addrinfo_check( const WCHAR *node, const WCHAR *service, const struct addrinfo_hints *hints )
 {
     if ( !node && !service ) return WSAHOST_NOT_FOUND;
     if ( hints->flags & AI_CANONNAME && !node ) return WSAEINVAL;
@@ -174,7 +174,7 @@ int addrinfo_query( const WCHAR *node, const WCHAR *service, const struct addrin
     int error;
 
     memset( answer, 0, sizeof( *answer ) );
-    if ( ( error = check_hints( node, service, hints ) ) ) return error;
+    if ( ( error = addrinfo_check( node, service, hints ) ) ) return error;
     if ( ( error = find_port( service, hints, &answer->port ) ) ) return error;
     is_literal = node && resolver_parse_literal( node, &literal );
     if ( !node ) error = query_nothing( hints, &answer->resolver );

@@ -29,6 +29,9 @@ enum addrinfo_form
 /* Reads the program's hints, NULL too. WSAEFAULT, or WSANO_RECOVERY when fields that must be zero are not. */
 int addrinfo_read_hints( const void *user, enum addrinfo_form form, struct addrinfo_hints *hints );
 
+/* What is wrong with a question before anything is looked up, 0 or a Winsock error. */
+int addrinfo_check( const WCHAR *node, const WCHAR *service, const struct addrinfo_hints *hints );
+
 /* May block for long. The answer is empty on failure. */
 int addrinfo_query( const WCHAR *node, const WCHAR *service, const struct addrinfo_hints *hints,
                     struct addrinfo_answer *answer );

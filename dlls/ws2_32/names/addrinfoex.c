@@ -190,6 +190,8 @@ static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_
     else if ( !overlapped && ( routine || handle ) ) error = WSAEINVAL;
     else error = addrinfo_read_hints( user_hints, form, &request->hints );
     if ( !error ) error = read_limit( timeout, &request->limit );
+    /* a question that cannot be asked never pends */
+    if ( !error ) error = addrinfo_check( node, service, &request->hints );
     if ( !error && ( overlapped || timeout ) )
     {
         request->events[0] = CreateEventW( NULL, TRUE, FALSE, NULL );

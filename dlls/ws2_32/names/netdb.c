@@ -17,11 +17,11 @@ static const struct
 {
     const WCHAR *file; /* in drivers\etc */
     const char *stock;
-    int host_file; /* enum ws2_etc_file */
+    int host_file; /* enum ws2_etc_file, or -1: the host's is not asked */
 } bases[] = {
     [HOSTS] = { L"hosts", "", -1 },
     [SERVICES] = { L"services", stock_services, WS2_ETC_SERVICES },
-    [PROTOCOLS] = { L"protocol", stock_protocols, WS2_ETC_PROTOCOLS },
+    [PROTOCOLS] = { L"protocol", stock_protocols, -1 },
 };
 
 #define LARGEST_FILE 0x1000000

@@ -3,7 +3,7 @@
  * hosts file), the rest by the host's resolver. No state; any thread.
  */
 #include "base/ws2_32_private.h"
-#include "names/ip_strings.h"
+#include "names/ip_text.h"
 #include "names/netdb.h"
 #include "names/resolver.h"
 #include "base/strings.h"
@@ -325,24 +325,21 @@ int resolver_encode( const WCHAR *name, BOOL idn, char **encoded )
 
 BOOL resolver_parse_literal( const WCHAR *text, struct ws2_address *address )
 {
-    USHORT port;
-    ULONG scope;
-    IN6_ADDR in6;
-    IN_ADDR in;
-    WCHAR *end;
+    struct ip_text_endpoint endpoint;
+    const WCHAR *end;
 
     memset( address, 0, sizeof( *address ) );
-    if ( !RtlIpv4StringToAddressW( text, FALSE, &end, &in ) && !*end )
+    if ( ( end = ip_text_parts( text, TRUE, address->bytes ) ) && !*end )
     {
         address->family = AF_INET;
-        memcpy( address->bytes, &in, sizeof( in ) );
         return TRUE;
     }
-    if ( !RtlIpv6StringToAddressExW( text, &in6, &scope, &port ) )
+    memset( address, 0, sizeof( *address ) );
+    if ( ip_text_endpoint6( text, &endpoint ) )
     {
         address->family = AF_INET6;
-        address->scope = scope;
-        memcpy( address->bytes, &in6, sizeof( in6 ) );
+        address->scope = endpoint.scope;
+        memcpy( address->bytes, endpoint.address, sizeof( endpoint.address ) );
         return TRUE;
     }
     return FALSE;

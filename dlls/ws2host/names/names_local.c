@@ -1,5 +1,5 @@
 /*
- * What the host says of itself: the addresses of its adapters, and its service and protocol data bases. No state of
+ * What the host says of itself: the addresses of its adapters, and its data base of services. No state of
  * their own, any thread. Every pointer in the parameters is ws2_32's own memory, not the program's.
  */
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 NTSTATUS unix_etc_file( void *args )
 {
-    static const char *const paths[] = { [WS2_ETC_SERVICES] = "/etc/services", [WS2_ETC_PROTOCOLS] = "/etc/protocols" };
+    static const char *const paths[] = { [WS2_ETC_SERVICES] = "/etc/services" };
     struct ws2_etc_file_params *params = args;
     struct stat st;
     ssize_t got;

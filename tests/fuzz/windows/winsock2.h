@@ -19,8 +19,8 @@
 typedef int BOOL, INT, *LPINT;
 typedef char CHAR;
 typedef wchar_t WCHAR;
-typedef unsigned char UCHAR;
-typedef uint16_t WORD;
+typedef unsigned char UCHAR, BYTE;
+typedef uint16_t WORD, USHORT;
 typedef int32_t LONG, NTSTATUS;
 typedef uint32_t UINT, UINT32, DWORD, ULONG, *LPDWORD;
 typedef uint64_t UINT64;
