@@ -121,7 +121,10 @@ static void test_refused( void )
     check_wsc( WSCUpdateProvider( &unknown, L"none.dll", &entry, 1, &error ), WSAEINVAL );
     check_wsc( WSCUpdateProvider( &tcpip, L"none.dll", &entry, 1, &error ), WSANO_RECOVERY );
     check_wsc( WSCSetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, 1, &previous, &error ), WSANO_RECOVERY );
-    check_wsc( WSCGetApplicationCategory( NULL, 11, NULL, 0, &categories, &error ), WSAEFAULT );
+    check_wsc( WSCGetApplicationCategory( NULL, 0, NULL, 0, NULL, &error ), WSAEINVAL );
+    check_wsc( WSCGetApplicationCategory( NULL, 0, L"", 0, &categories, &error ), WSAEINVAL );
+    check_wsc( WSCGetApplicationCategory( L"", 0, NULL, 0, NULL, &error ), WSAEINVAL );
+    check_wsc( WSCGetApplicationCategory( L"", 0, L"", 0, &categories, &error ), WSAEINVAL );
     error = 0;
     ok( !WSCGetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, &categories, &error ) && !categories,
         "error %d, categories %#lx\n", error, categories );
@@ -133,8 +136,16 @@ static void test_refused( void )
         ok( !WSCGetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ) &&
                 !categories,
             "error %d, categories %#lx\n", error, categories );
+        /* the provider is looked for first, and nothing else is looked at when there is none */
         check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
-                   WSAEINVAL );
+                   WSANO_RECOVERY );
+        check_wsc( WSCGetProviderInfo( &unknown, -1, (BYTE *)&categories, &size, 0, &error ), WSANO_RECOVERY );
+        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, NULL, &size, 0, &error ), WSANO_RECOVERY );
+        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, NULL, 0, &error ),
+                   WSANO_RECOVERY );
+        check_wsc( WSCGetProviderInfo( NULL, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
+                   WSAEFAULT );
+        ok( guarded( WSCGetProviderInfo( NULL, -1, NULL, NULL, 0, NULL ) ) == SOCKET_ERROR, "it succeeded\n" );
         check_wsc( WSCSetProviderInfo( &tcpip, ProviderInfoLspCategories, (BYTE *)&categories, sizeof( categories ), 0,
                                        &error ),
                    WSANO_RECOVERY );
@@ -293,14 +304,30 @@ static void test_other_width( void )
 /* The catalogue does not change, so the notification does not come; to ask for it is no error. */
 static void test_change( void )
 {
-    OVERLAPPED overlapped = { 0 };
-    HANDLE handle = NULL;
+    OVERLAPPED overlapped = { 0 }, *ended;
+    HANDLE handle = NULL, other = NULL, port;
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    ULONG_PTR key;
+    DWORD size;
 
     check_fails( WSAProviderConfigChange( NULL, NULL, NULL ), WSAEFAULT );
     check_ok( WSAProviderConfigChange( &handle, NULL, NULL ) );
     ok( handle != NULL, "no handle\n" );
+    /* it is a file: one for a completion port, beside sockets */
+    port = CreateIoCompletionPort( (HANDLE)s, NULL, 1, 0 );
+    ok( port != NULL, "no port, error %lu\n", GetLastError() );
+    ok( CreateIoCompletionPort( handle, port, 2, 0 ) == port, "refused, error %lu\n", GetLastError() );
     check_fails( WSAProviderConfigChange( &handle, &overlapped, NULL ), WSA_IO_PENDING );
-    CloseHandle( handle );
+    ok( !GetQueuedCompletionStatus( port, &size, &key, &ended, 50 ) && !ended, "it has ended\n" );
+    check_ok( WSAProviderConfigChange( &other, NULL, NULL ) );
+    ok( other && other != handle, "one handle for both\n" );
+    ok( CreateIoCompletionPort( other, NULL, 0, 0 ) != NULL, "refused, error %lu\n", GetLastError() );
+    ok( CloseHandle( other ), "error %lu\n", GetLastError() );
+    ok( CloseHandle( handle ), "error %lu\n", GetLastError() );
+    ok( !GetQueuedCompletionStatus( port, &size, &key, &ended, 5000 ) && ended == &overlapped && key == 2,
+        "key %p, overlapped %p\n", (void *)key, (void *)ended );
+    closesocket( s );
+    CloseHandle( port );
 }
 
 struct context

@@ -22,31 +22,48 @@ static void test_versions( void )
         int result;
         WORD given;
     } rows[] = {
-        { MAKEWORD( 0, 0 ), WSAVERNOTSUPPORTED, 0 }, { MAKEWORD( 0, 1 ), WSAVERNOTSUPPORTED, 0 },
-        { MAKEWORD( 1, 0 ), 0, MAKEWORD( 1, 0 ) },   { MAKEWORD( 1, 1 ), 0, MAKEWORD( 1, 1 ) },
-        { MAKEWORD( 2, 0 ), 0, MAKEWORD( 2, 0 ) },   { MAKEWORD( 2, 1 ), 0, MAKEWORD( 2, 1 ) },
-        { MAKEWORD( 2, 2 ), 0, MAKEWORD( 2, 2 ) },   { MAKEWORD( 2, 3 ), 0, MAKEWORD( 2, 2 ) },
+        /* the structure is filled in for those that are refused, too */
+        { MAKEWORD( 0, 0 ), WSAVERNOTSUPPORTED, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 0, 1 ), WSAVERNOTSUPPORTED, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 0, 255 ), WSAVERNOTSUPPORTED, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 1, 0 ), 0, MAKEWORD( 1, 0 ) },
+        { MAKEWORD( 1, 1 ), 0, MAKEWORD( 1, 1 ) },
+        { MAKEWORD( 1, 2 ), 0, MAKEWORD( 1, 1 ) },
+        { MAKEWORD( 1, 255 ), 0, MAKEWORD( 1, 1 ) },
+        { MAKEWORD( 2, 0 ), 0, MAKEWORD( 2, 0 ) },
+        { MAKEWORD( 2, 1 ), 0, MAKEWORD( 2, 1 ) },
+        { MAKEWORD( 2, 2 ), 0, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 2, 3 ), 0, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 2, 255 ), 0, MAKEWORD( 2, 2 ) },
         { MAKEWORD( 3, 0 ), 0, MAKEWORD( 2, 2 ) },
+        { MAKEWORD( 255, 0 ), 0, MAKEWORD( 2, 2 ) },
     };
     unsigned int i;
 
     for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        WSADATA data = { 0 };
-        int result = WSAStartup( rows[i].asked, &data );
+        const BOOL first = LOBYTE( rows[i].given ) == 1;
+        WSADATA data;
+        int result;
 
+        memset( &data, 0xcc, sizeof( data ) );
+        data.lpVendorInfo = (char *)0xdeadbeef;
+        result = WSAStartup( rows[i].asked, &data );
         winetest_push_context( "version %#x", rows[i].asked );
         ok( result == rows[i].result, "got %d\n", result );
-        if ( !rows[i].result )
-        {
-            ok( data.wVersion == rows[i].given, "got version %#x\n", data.wVersion );
-            ok( data.wHighVersion == MAKEWORD( 2, 2 ), "got high version %#x\n", data.wHighVersion );
-            ok( !strcmp( data.szDescription, "WinSock 2.0" ), "got description %s\n", data.szDescription );
-            ok( !strcmp( data.szSystemStatus, "Running" ), "got status %s\n", data.szSystemStatus );
-            check_ok( WSACleanup() );
-        }
+        ok( data.wVersion == rows[i].given, "got version %#x\n", data.wVersion );
+        ok( data.wHighVersion == MAKEWORD( 2, 2 ), "got high version %#x\n", data.wHighVersion );
+        ok( !strcmp( data.szDescription, "WinSock 2.0" ), "got description %s\n", data.szDescription );
+        ok( !strcmp( data.szSystemStatus, "Running" ), "got status %s\n", data.szSystemStatus );
+        ok( data.iMaxSockets == ( first ? 32767 : 0 ), "got %u sockets\n", data.iMaxSockets );
+        ok( data.iMaxUdpDg == ( first ? 65467 : 0 ), "got %u bytes\n", data.iMaxUdpDg );
+        ok( data.lpVendorInfo == (char *)0xdeadbeef, "got vendor info %p\n", data.lpVendorInfo );
+        if ( !result ) check_clears( WSACleanup(), 0 );
+        check_fails( WSACleanup(), WSANOTINITIALISED );
         winetest_pop_context();
     }
+    ok( WSAStartup( MAKEWORD( 0, 1 ), NULL ) == WSAVERNOTSUPPORTED, "version 0.1 accepted\n" );
+    ok( WSAStartup( MAKEWORD( 1, 1 ), NULL ) == WSAEFAULT, "NULL data accepted\n" );
     ok( WSAStartup( MAKEWORD( 2, 2 ), NULL ) == WSAEFAULT, "NULL data accepted\n" );
     check_fails( WSACleanup(), WSANOTINITIALISED );
 }

@@ -91,10 +91,9 @@ static int get_info( const GUID *id, int type, void *info, size_t *size )
     size_t room, needed = sizeof( categories );
     int error;
 
-    if ( !id || !size ) return WSAEFAULT;
-    if ( ( error = ws2_read( &room, size, sizeof( room ) ) ) ) return error;
+    if ( ( error = check_transport( id ) ) ) return error == WSAEINVAL ? WSANO_RECOVERY : error;
     if ( type ) return WSAEINVAL;
-    if ( ( error = check_transport( id ) ) ) return error;
+    if ( ( error = ws2_read( &room, size, sizeof( room ) ) ) ) return error;
     if ( ( error = ws2_write( size, &needed, sizeof( needed ) ) ) ) return error;
     return !info || room < needed ? WSAEFAULT : ws2_write( info, &categories, sizeof( categories ) );
 }
@@ -119,6 +118,7 @@ static int set_info( const GUID *id, int type, const void *info, size_t size )
 {
     int error = check_transport( id );
 
+    if ( error == WSAEINVAL ) error = WSANO_RECOVERY;
     if ( !error && !info ) error = WSAEFAULT;
     if ( !error && ( type || size != sizeof( DWORD ) ) ) error = WSAEINVAL;
     return denied( error, TRANSPORT_DENIED );
@@ -449,8 +449,7 @@ static int get_category( const WCHAR *path, DWORD length, DWORD *categories )
     WCHAR first;
     int error;
 
-    if ( !path ) return WSAEFAULT;
-    if ( !length ) return WSAEINVAL;
+    if ( !path || !length ) return WSAEINVAL;
     if ( ( error = ws2_read( &first, path, sizeof( first ) ) ) ) return error;
     return ws2_write( categories, &none, sizeof( none ) );
 }

@@ -3,8 +3,12 @@
  * provider works: tables of handle contexts, threads that take APCs. What serves handles that are no true file
  * handles is refused: its support is off, as it is on every system unless an administrator enables it.
  */
-#include "base/ws2_32_private.h"
+#include "overlapped/completion.h"
+#include <wchar.h>
 #include <ws2spi.h>
+#include "base/nt_codes.h"
+
+#define FSCTL_PIPE_LISTEN 0x110008
 
 /* --- tables of contexts by handle: the caller's structures, each beginning so --------------------------------------*/
 
@@ -272,13 +276,21 @@ DWORD WINAPI WahDisableNonIFSHandleSupport( void )
 
 /* --- changes of the catalogue: it is constant, so a notification never comes ---------------------------------------*/
 
-/* A notification handle is an event of our own that nobody sets. */
+/* A notification handle is a file, so that a completion port takes it: the listening end of a pipe of the name that it
+ * has on Windows, to which nobody connects. */
 static int open_notification( HANDLE *handle )
 {
-    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
-    int error = event ? ws2_write( handle, &event, sizeof( event ) ) : WSA_NOT_ENOUGH_MEMORY;
+    static LONG count;
+    WCHAR name[64];
+    HANDLE pipe;
+    int error;
 
-    if ( error && event ) CloseHandle( event );
+    _snwprintf( name, ARRAYSIZE( name ), L"\\\\.\\pipe\\Winsock2\\CatalogChangeListener-%lx-%lx", GetCurrentProcessId(),
+                InterlockedIncrement( &count ) );
+    pipe = CreateNamedPipeW( name, PIPE_ACCESS_INBOUND | FILE_FLAG_OVERLAPPED | FILE_FLAG_FIRST_PIPE_INSTANCE,
+                             PIPE_REJECT_REMOTE_CLIENTS, 1, 0, 0, 0, NULL );
+    if ( pipe == INVALID_HANDLE_VALUE ) return WSA_NOT_ENOUGH_MEMORY;
+    if ( ( error = ws2_write( handle, &pipe, sizeof( pipe ) ) ) ) CloseHandle( pipe );
     return error;
 }
 
@@ -323,21 +335,34 @@ DWORD WINAPI WahNotifyAllProcesses( HANDLE helper )
 }
 
 /* Without OVERLAPPED the caller means to wait, and waits. */
-static int wait_notification( HANDLE handle, const OVERLAPPED *user )
+static int wait_notification( HANDLE handle, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    OVERLAPPED overlapped;
+    OVERLAPPED private = { .hEvent = overlapped ? NULL : CreateEventW( NULL, TRUE, FALSE, NULL ) };
+    struct overlapped_request request;
+    NTSTATUS status;
+    int error;
 
-    if ( user ) return ws2_read( &overlapped, user, sizeof( overlapped ) ) ? WSAEFAULT : WSA_IO_PENDING;
-    while ( WaitForSingleObjectEx( handle, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
-    return WSA_INVALID_HANDLE; /* closed meanwhile, or never one */
+    if ( ( error = completion_request( &request, overlapped ? overlapped : &private, overlapped ? routine : NULL ) ) )
+        return error;
+    status = NtFsControlFile( handle, request.event, request.apc, request.apc_context, request.iosb, FSCTL_PIPE_LISTEN,
+                              NULL, 0, NULL, 0 );
+    if ( !overlapped )
+    {
+        if ( status == STATUS_PENDING )
+            while ( WaitForSingleObjectEx( private.hEvent, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
+        CloseHandle( private.hEvent );
+    }
+    /* it has ended, with its handle, or never begun */
+    return status == STATUS_PENDING && overlapped ? WSA_IO_PENDING : WSA_INVALID_HANDLE;
 }
 
 /***********************************************************************
  *      WahWaitForNotification   (WS2_32.@)
  */
-DWORD WINAPI WahWaitForNotification( HANDLE helper, HANDLE handle, OVERLAPPED *overlapped, void *routine )
+DWORD WINAPI WahWaitForNotification( HANDLE helper, HANDLE handle, OVERLAPPED *overlapped,
+                                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    DWORD error = helper && handle ? wait_notification( handle, overlapped ) : ERROR_INVALID_PARAMETER;
+    DWORD error = helper && handle ? wait_notification( handle, overlapped, routine ) : ERROR_INVALID_PARAMETER;
 
     WS2_RETURN( error, error, "helper=%p handle=%p routine=%p", helper, handle, routine );
 }
@@ -354,7 +379,7 @@ INT WINAPI WSAProviderConfigChange( LPHANDLE handle, LPWSAOVERLAPPED overlapped,
     HANDLE event;
 
     if ( !error ) error = ws2_read( &event, handle, sizeof( event ) );
-    if ( !error ) error = event ? wait_notification( event, overlapped ) : open_notification( handle );
+    if ( !error ) error = event ? wait_notification( event, overlapped, routine ) : open_notification( handle );
     WS2_RETURN_STATUS( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
 }
 

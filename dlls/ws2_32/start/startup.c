@@ -1,4 +1,5 @@
 /* Start-up, clean-up and the last error. */
+#include <stddef.h>
 #include "base/ws2_32_private.h"
 #include "base/blocking.h"
 #include "ntdll/hooks.h"
@@ -72,6 +73,17 @@ int ws2_attach( void )
     return 0;
 }
 
+/* lpVendorInfo keeps what the caller has in it; it is the last member for 32 bits, and in the middle for 64. */
+static int write_data( WSADATA *data, const WSADATA *source )
+{
+    const size_t vendor = offsetof( WSADATA, lpVendorInfo ), behind = vendor + sizeof( data->lpVendorInfo );
+    int error = ws2_write( data, source, vendor );
+
+    if ( !error && behind < sizeof( *data ) )
+        error = ws2_write( (char *)data + behind, (const char *)source + behind, sizeof( *data ) - behind );
+    return error;
+}
+
 /***********************************************************************
  *      WSAStartup   (WS2_32.115)
  */
@@ -80,16 +92,18 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     WSADATA result = { 0 };
     int error;
 
-    /* the version that the caller asks for when it is one of ours, the highest otherwise; 0.x is none */
-    if ( !LOBYTE( version ) ) return WSAVERNOTSUPPORTED;
+    /* the version that the caller asks for when it is one of ours, the highest otherwise; 0.x is none, and is told ours */
     result.wHighVersion = MAKEWORD( 2, 2 );
-    result.wVersion = LOBYTE( version ) > 2 || ( LOBYTE( version ) == 2 && HIBYTE( version ) > 2 ) ? MAKEWORD( 2, 2 )
-                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1                            ? MAKEWORD( 1, 1 )
-                                                                                                   : version;
+    result.wVersion = !LOBYTE( version ) || LOBYTE( version ) > 2 || ( LOBYTE( version ) == 2 && HIBYTE( version ) > 2 )
+                          ? MAKEWORD( 2, 2 )
+                      : LOBYTE( version ) == 1 && HIBYTE( version ) > 1 ? MAKEWORD( 1, 1 )
+                                                                        : version;
     strcpy( result.szDescription, "WinSock 2.0" );
     strcpy( result.szSystemStatus, "Running" );
     if ( LOBYTE( result.wVersion ) == 1 ) result.iMaxSockets = 32767, result.iMaxUdpDg = 65467;
-    if ( ( error = ws2_write( data, &result, sizeof( result ) ) ) ) return error;
+    error = write_data( data, &result );
+    if ( !LOBYTE( version ) ) return WSAVERNOTSUPPORTED;
+    if ( error ) return error;
     if ( ws2_attach() ) return WSASYSNOTREADY;
     if ( !ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version ) ) ws2_version = result.wVersion;
     InterlockedIncrement( &ws2_started );
