@@ -119,7 +119,7 @@ struct ws2_slot
     _Atomic uint32_t flags;            /*  24: enum ws2_slot_flag */
     _Atomic uint32_t descriptors;      /*  28: descriptors in all processes while SHARED, for readers */
     _Atomic uint32_t error;            /*  32: WSA* code that SO_ERROR reads */
-    _Atomic uint32_t connect_time;     /*  36: seconds on CLOCK_MONOTONIC when it was connected, 0 if it is not */
+    _Atomic uint32_t connect_time;     /*  36: when it was connected, 1/64 s on CLOCK_MONOTONIC; 0 if it is not */
     _Atomic uint32_t receive_timeout;  /* 40: ms, 0 = none */
     _Atomic uint32_t send_timeout;     /*  44: ms, 0 = none */
     _Atomic uint32_t receive_buffer;   /* 48: bytes, as set */

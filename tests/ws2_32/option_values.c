@@ -291,6 +291,49 @@ static void test_keepalive( void )
     closesocket( s );
 }
 
+/* The three of them, of four bytes and no fewer; a count is a byte's worth. */
+static void test_keepalive_lengths( void )
+{
+    static const int names[] = { 3 /* TCP_KEEPALIVE */, 16 /* TCP_KEEPCNT */, 17 /* TCP_KEEPINTVL */ };
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    DWORD values[2], value;
+
+    for ( unsigned int i = 0; i < ARRAY_SIZE( names ); i++ )
+    {
+        winetest_push_context( "option %d", names[i] );
+        set_number( s, IPPROTO_TCP, names[i], 5 );
+        ok( get_number( s, IPPROTO_TCP, names[i] ) == 5, "another value\n" );
+        for ( int length = 0; length <= 2; length++ )
+        {
+            value = 7;
+            check_fails( setsockopt( s, IPPROTO_TCP, names[i], (char *)&value, length ), WSAEFAULT );
+            if ( !length ) continue;
+            value = 0xdeadbeef;
+            int given = length;
+            check_fails( getsockopt( s, IPPROTO_TCP, names[i], (char *)&value, &given ), WSAEFAULT );
+            ok( !given && value == 0xdeadbeef, "length %d, value %#lx\n", given, value );
+        }
+        check_fails( setsockopt( s, IPPROTO_TCP, names[i], (char *)&value, -1 ), WSAENOBUFS );
+        ok( get_number( s, IPPROTO_TCP, names[i] ) == 5, "a failure has set it\n" );
+        values[0] = 6;
+        values[1] = ~0u;
+        check_ok( setsockopt( s, IPPROTO_TCP, names[i], (char *)values, sizeof( values ) ) );
+        int given = sizeof( values );
+        check_ok( getsockopt( s, IPPROTO_TCP, names[i], (char *)values, &given ) );
+        ok( given == 4 && values[0] == 6, "length %d, value %lu\n", given, values[0] );
+        value = 256;
+        if ( names[i] == 16 )
+            check_fails( setsockopt( s, IPPROTO_TCP, names[i], (char *)&value, sizeof( value ) ), WSAEINVAL );
+        else
+        {
+            set_number( s, IPPROTO_TCP, names[i], 256 );
+            ok( get_number( s, IPPROTO_TCP, names[i] ) == 256, "another value\n" );
+        }
+        winetest_pop_context();
+    }
+    closesocket( s );
+}
+
 /* What is set before there is a connection holds for it. */
 static void test_keepalive_before_connect( void )
 {
@@ -326,6 +369,7 @@ static void test_states( void )
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), client, server;
     union address address;
     DWORD seconds;
+    ULONGLONG begin;
 
     ok( get_number( s, SOL_SOCKET, SO_CONNECT_TIME ) == ~0u, "a fresh socket is connected\n" );
     check_ok( bind( s, &address.any, address_loopback( &address, AF_INET, 0 ) ) );
@@ -335,13 +379,25 @@ static void test_states( void )
     check_fails( setsockopt( s, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 ), WSAENOTCONN );
     closesocket( s );
 
+    /* whole seconds since then, wherever the clock's second begins */
+    begin = GetTickCount64();
     tcp_pair( &client, &server );
-    seconds = get_number( client, SOL_SOCKET, SO_CONNECT_TIME );
-    ok( seconds < 10, "connected for %lu s\n", seconds );
-    seconds = get_number( server, SOL_SOCKET, SO_CONNECT_TIME );
-    ok( seconds < 10, "accepted for %lu s\n", seconds );
+    do {
+        seconds = get_number( client, SOL_SOCKET, SO_CONNECT_TIME );
+        ok( seconds <= ( GetTickCount64() - begin + 50 ) / 1000, "connected for %lu s\n", seconds );
+        seconds = get_number( server, SOL_SOCKET, SO_CONNECT_TIME );
+        ok( seconds <= ( GetTickCount64() - begin + 50 ) / 1000, "accepted for %lu s\n", seconds );
+        Sleep( 45 );
+    } while ( GetTickCount64() - begin < 900 );
     closesocket( client );
     closesocket( server );
+
+    /* datagrams have no time of connecting */
+    s = udp_bound( AF_INET, &address );
+    ok( get_number( s, SOL_SOCKET, SO_CONNECT_TIME ) == ~0u, "a bound datagram socket is connected\n" );
+    check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
+    ok( get_number( s, SOL_SOCKET, SO_CONNECT_TIME ) == ~0u, "a datagram socket is connected since then\n" );
+    closesocket( s );
 }
 
 static void test_protection( void )
@@ -506,6 +562,7 @@ START_TEST( option_values )
     test_dontfragment();
     test_v6only();
     test_keepalive();
+    test_keepalive_lengths();
     test_keepalive_before_connect();
     test_states();
     test_protection();

@@ -264,6 +264,13 @@ int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPE
     return operation.error ? operation.error : status_to_error( status );
 }
 
+int overlapped_pending( OVERLAPPED *overlapped )
+{
+    const ULONG_PTR pending = STATUS_PENDING;
+
+    return ws2_write( &overlapped->Internal, &pending, sizeof( pending ) );
+}
+
 int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,
                          DWORD size )
 {

@@ -78,6 +78,8 @@ int overlapped_receive_message( SOCKET s, WSAMSG *message, DWORD *received, DWOR
 /* SIO_ADDRESS_LIST_CHANGE, SIO_ROUTING_INTERFACE_CHANGE */
 int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
                                 BOOL routes );
+/* Marks it as pending; WSAEFAULT when it is none. */
+int overlapped_pending( OVERLAPPED *overlapped );
 /* A call that Winsock serves itself and that was given an OVERLAPPED: completes it with that status and size. WSAEFAULT
  * when it is none. */
 int overlapped_complete( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine, NTSTATUS status,

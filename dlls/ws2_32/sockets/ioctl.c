@@ -22,7 +22,8 @@ static BOOL gets_functions( DWORD code )
 static BOOL handled_in_dll( DWORD code )
 {
     return code == (DWORD)FIONBIO || gets_functions( code ) || code == SIO_ROUTING_INTERFACE_QUERY ||
-           code == SIO_ADDRESS_LIST_QUERY;
+           code == SIO_ADDRESS_LIST_QUERY || code == (DWORD)FIONREAD || code == (DWORD)SIOCATMARK ||
+           code == (DWORD)SIO_KEEPALIVE_VALS;
 }
 
 static int get_functions( struct ws2_ioctl_params *params )
@@ -79,8 +80,13 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
 
     if ( handled_in_dll( params->code ) )
     {
-        if ( ( error = run( params ) ) ) return error;
-        return overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
+        /* this one has been made a request by the time it is looked at, and its size is told by the request alone */
+        const BOOL request = params->code == (DWORD)SIO_KEEPALIVE_VALS && params->has_count;
+
+        if ( request && ( error = overlapped_pending( overlapped ) ) ) return error;
+        error = run( params );
+        if ( request && ( error || !routine ) ) params->store_count = 0;
+        return error ? error : overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
     }
     if ( params->code == SIO_ADDRESS_LIST_CHANGE || params->code == SIO_ROUTING_INTERFACE_CHANGE )
         return params->has_count ? overlapped_wait_for_change( (SOCKET)params->handle, overlapped, routine,

@@ -60,21 +60,31 @@ NTSTATUS unix_listen( void *args )
     return 0;
 }
 
-static uint32_t monotonic_seconds( void )
+static uint32_t connect_clock( void )
 {
     struct timespec now;
+    uint32_t time;
 
     clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-    return now.tv_sec ? now.tv_sec : 1;
+    time = now.tv_sec * CONNECT_CLOCK + now.tv_nsec / ( 1000000000 / CONNECT_CLOCK );
+    return time ? time : 1;
 }
 
-void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, monotonic_seconds() ); }
+void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, connect_clock() ); }
+
+int endpoint_connected_ms( const struct descriptor *d, uint64_t *ms )
+{
+    const uint32_t since = atomic_load( &d->slot->connect_time );
+
+    if ( since ) *ms = ( connect_clock() - since ) * 1000ull / CONNECT_CLOCK;
+    return since != 0;
+}
 
 void connect_done( struct descriptor *d )
 {
     atomic_store( &d->slot->error, 0 );
     atomic_store( &d->slot->connect_error, 0 );
-    atomic_store( &d->slot->connect_time, monotonic_seconds() );
+    atomic_store( &d->slot->connect_time, connect_clock() );
     endpoint_remember( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTED );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
@@ -290,7 +300,7 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
     to->linger_seconds = atomic_load( &from->linger_seconds );
     to->option_set = atomic_load( &from->option_set );
     to->option_bits = atomic_load( &from->option_bits );
-    to->connect_time = monotonic_seconds();
+    to->connect_time = connect_clock();
     for ( unsigned int i = 0; i < sizeof( to->local_address ) / sizeof( to->local_address[0] ); i++ )
         to->local_address[i] = atomic_load( &from->local_address[i] );
     to->local_port = atomic_load( &from->local_port );

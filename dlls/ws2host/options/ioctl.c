@@ -99,7 +99,7 @@ static int32_t udp_netreset( struct descriptor *d, struct ioctl_request *request
     return set_flag( d, WS2_FLAG_NETRESET, ioctl_in_number( request ) );
 }
 
-/* The host's loopback has no other path. */
+/* The host's loopback has no other path, and its queues of datagrams no other order of dropping. */
 static int32_t accept_any( struct descriptor *d, struct ioctl_request *request )
 {
     (void)d, (void)request;
@@ -191,8 +191,8 @@ static const struct ioctl_code
     ioctl_function *function;
 } codes[] = {
     { 0x8004667e /* FIONBIO */, TYPE_ANY, 0, 4, 0, set_nonblocking },
-    { 0x4004667f /* FIONREAD */, TYPE_ANY, 0, 0, 4, readable_bytes },
-    { 0x40047307 /* SIOCATMARK */, TYPE_STREAM, 0, 0, 4, at_mark },
+    { 0x4004667f /* FIONREAD */, TYPE_ANY, 1, 0, 4, readable_bytes },
+    { 0x40047307 /* SIOCATMARK */, TYPE_STREAM, 1, 0, 4, at_mark },
     { 0x58000100 /* SIO_AF_UNIX_GETPEERPID */, TYPE_STREAM, 0, 0, 4, local_peer },
     { 0x98000004 /* SIO_KEEPALIVE_VALS */, TYPE_ANY, 0, 12, 0, keepalive_values },
     { 0x48000022 /* SIO_BASE_HANDLE */, TYPE_ANY, 0, 0, 0, base_handle },
@@ -207,6 +207,7 @@ static const struct ioctl_code
     { 0x88000015 /* SIO_ROUTING_INTERFACE_CHANGE */, TYPE_ANY, 0, 16, 0, routing_change },
     { 0x9800000c /* SIO_UDP_CONNRESET */, TYPE_DGRAM, 0, 1, 0, udp_connreset },
     { 0x9800000f /* SIO_UDP_NETRESET */, TYPE_DGRAM, 0, 1, 0, udp_netreset },
+    { 0x28000002 /* SIO_ENABLE_CIRCULAR_QUEUEING */, TYPE_DGRAM, 0, 0, 0, accept_any },
     { 0x98000010 /* SIO_LOOPBACK_FAST_PATH */, TYPE_STREAM, 0, 4, 0, accept_any },
     { 0x98000011 /* SIO_TCP_INITIAL_RTO */, TYPE_STREAM, 0, 3, 0, initial_rto },
     { 0xd8000027 /* SIO_TCP_INFO */, TYPE_STREAM, 0, 4, 0, ioctl_tcp_info },

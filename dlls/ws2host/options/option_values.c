@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "sockets/connect.h"
 #include "options/option.h"
 
@@ -203,16 +202,17 @@ OPTION_GETTER( option_get_type )
     return 0;
 }
 
+/* Whole seconds. Datagram sockets have no such time. */
 OPTION_GETTER( option_get_connect_time )
 {
-    struct timespec now;
+    uint64_t ms;
 
     (void)option;
     if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
     value->number = UINT32_MAX;
-    if ( !( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) ) return 0;
-    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-    value->number = (uint32_t)now.tv_sec - atomic_load( &descriptor->slot->connect_time );
+    if ( option_type( descriptor ) == TYPE_STREAM && ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) &&
+         endpoint_connected_ms( descriptor, &ms ) )
+        value->number = ms / 1000;
     return 0;
 }
 
@@ -255,6 +255,7 @@ OPTION_SETTER( option_set_connect_context )
 /* --- TCP */
 
 #define KEEP_MAX 32767 /* seconds, of the host */
+#define KEEP_COUNT_MAX 127
 #define KEEP_INTERVAL_INITIAL 1
 #define KEEP_COUNT_INITIAL 10
 
@@ -289,9 +290,12 @@ OPTION_GETTER( option_get_keep )
 }
 OPTION_SETTER( option_set_keep )
 {
-    uint32_t limit = keep_bit( option ) == BIT_KEEP_COUNT ? 127 : KEEP_MAX;
-    int32_t error = option_kernel_set( descriptor, option->where, value->number > limit ? limit : value->number );
+    const int count = keep_bit( option ) == BIT_KEEP_COUNT;
+    uint32_t limit = count ? KEEP_COUNT_MAX : KEEP_MAX;
+    int32_t error;
 
+    if ( count && value->number > 255 ) return WSAEINVAL;
+    error = option_kernel_set( descriptor, option->where, value->number > limit ? limit : value->number );
     if ( !error ) option_set_bit( descriptor->slot, keep_bit( option ), 1 );
     return error;
 }

@@ -3,7 +3,7 @@
 #include <linux/tcp.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
+#include "sockets/connect.h"
 #include "options/ioctl.h"
 
 struct windows_tcp_info
@@ -50,19 +50,14 @@ int32_t ioctl_tcp_info( struct descriptor *d, struct ioctl_request *request )
     struct windows_tcp_info info = { 0 };
     struct tcp_info host = { 0 };
     socklen_t host_size = sizeof( host );
-    struct timespec now;
-    uint32_t since;
+    uint64_t since;
 
     if ( version > 1 ) return WSAEINVAL;
     if ( request->out_size < size ) return WSAEFAULT;
     if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &host, &host_size ) ) return winsock_error( errno );
     info.state = host.tcpi_state < sizeof( states ) ? states[host.tcpi_state] : 0;
     info.mss = host.tcpi_snd_mss;
-    if ( ( since = atomic_load( &d->slot->connect_time ) ) )
-    {
-        clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-        info.connection_time_ms = ( now.tv_sec - since ) * 1000ull;
-    }
+    if ( endpoint_connected_ms( d, &since ) ) info.connection_time_ms = since;
     info.timestamps = ( host.tcpi_options & TCPI_OPT_TIMESTAMPS ) != 0;
     info.rtt_us = host.tcpi_rtt;
     info.min_rtt_us = host.tcpi_min_rtt;
