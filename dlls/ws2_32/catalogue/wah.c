@@ -3,8 +3,9 @@
  * provider works: tables of handle contexts, threads that take APCs. What serves handles that are no true file
  * handles is refused: its support is off, as it is on every system unless an administrator enables it.
  */
-#include "overlapped/completion.h"
+#include "base/ws2_32_private.h"
 #include <wchar.h>
+#include <winternl.h>
 #include <ws2spi.h>
 #include "base/nt_codes.h"
 
@@ -334,26 +335,33 @@ DWORD WINAPI WahNotifyAllProcesses( HANDLE helper )
     WS2_RETURN( error, error, "helper=%p", helper );
 }
 
-/* Without OVERLAPPED the caller means to wait, and waits. */
-static int wait_notification( HANDLE handle, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
 {
-    OVERLAPPED private = { .hEvent = overlapped ? NULL : CreateEventW( NULL, TRUE, FALSE, NULL ) };
-    struct overlapped_request request;
-    NTSTATUS status;
-    int error;
+    ( (LPWSAOVERLAPPED_COMPLETION_ROUTINE)routine )( WSA_OPERATION_ABORTED, 0, (OVERLAPPED *)iosb, flags );
+}
 
-    if ( ( error = completion_request( &request, overlapped ? overlapped : &private, overlapped ? routine : NULL ) ) )
-        return error;
-    status = NtFsControlFile( handle, request.event, request.apc, request.apc_context, request.iosb, FSCTL_PIPE_LISTEN,
-                              NULL, 0, NULL, 0 );
-    if ( !overlapped )
-    {
-        if ( status == STATUS_PENDING )
-            while ( WaitForSingleObjectEx( private.hEvent, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
-        CloseHandle( private.hEvent );
-    }
-    /* it has ended, with its handle, or never begun */
-    return status == STATUS_PENDING && overlapped ? WSA_IO_PENDING : WSA_INVALID_HANDLE;
+/* Without OVERLAPPED the caller means to wait, and waits. It ends with its handle, as nothing else ever does. */
+static int wait_notification( HANDLE handle, OVERLAPPED *user, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
+{
+    OVERLAPPED own = { 0 }, *overlapped = user ? user : &own;
+    HANDLE event;
+    NTSTATUS status;
+
+    if ( user ? ws2_read( &event, &user->hEvent, sizeof( event ) )
+              : !( event = CreateEventW( NULL, TRUE, FALSE, NULL ) ) )
+        return user ? WSAEFAULT : WSA_NOT_ENOUGH_MEMORY;
+    if ( !user ) routine = NULL;
+    status = NtFsControlFile( handle, routine ? NULL : (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)1 ),
+                              routine ? (PIO_APC_ROUTINE)(void *)call_routine : NULL,
+                              routine                ? (void *)routine
+                              : (ULONG_PTR)event & 1 ? NULL
+                                                     : overlapped,
+                              (IO_STATUS_BLOCK *)overlapped, FSCTL_PIPE_LISTEN, NULL, 0, NULL, 0 );
+    if ( user ) return status == STATUS_PENDING ? WSA_IO_PENDING : WSA_INVALID_HANDLE;
+    if ( status == STATUS_PENDING )
+        while ( WaitForSingleObjectEx( event, INFINITE, TRUE ) == WAIT_IO_COMPLETION ) continue;
+    CloseHandle( event );
+    return WSA_INVALID_HANDLE;
 }
 
 /***********************************************************************

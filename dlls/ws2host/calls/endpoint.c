@@ -60,25 +60,7 @@ NTSTATUS unix_listen( void *args )
     return 0;
 }
 
-static uint32_t connect_clock( void )
-{
-    struct timespec now;
-    uint32_t time;
-
-    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-    time = now.tv_sec * CONNECT_CLOCK + now.tv_nsec / ( 1000000000 / CONNECT_CLOCK );
-    return time ? time : 1;
-}
-
 void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, connect_clock() ); }
-
-int endpoint_connected_ms( const struct descriptor *d, uint64_t *ms )
-{
-    const uint32_t since = atomic_load( &d->slot->connect_time );
-
-    if ( since ) *ms = ( connect_clock() - since ) * 1000ull / CONNECT_CLOCK;
-    return since != 0;
-}
 
 void connect_done( struct descriptor *d )
 {

@@ -211,7 +211,7 @@ OPTION_GETTER( option_get_connect_time )
     if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
     value->number = UINT32_MAX;
     if ( option_type( descriptor ) == TYPE_STREAM && ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) &&
-         endpoint_connected_ms( descriptor, &ms ) )
+         connect_age( descriptor, &ms ) )
         value->number = ms / 1000;
     return 0;
 }

@@ -57,7 +57,7 @@ int32_t ioctl_tcp_info( struct descriptor *d, struct ioctl_request *request )
     if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &host, &host_size ) ) return winsock_error( errno );
     info.state = host.tcpi_state < sizeof( states ) ? states[host.tcpi_state] : 0;
     info.mss = host.tcpi_snd_mss;
-    if ( endpoint_connected_ms( d, &since ) ) info.connection_time_ms = since;
+    if ( connect_age( d, &since ) ) info.connection_time_ms = since;
     info.timestamps = ( host.tcpi_options & TCPI_OPT_TIMESTAMPS ) != 0;
     info.rtt_us = host.tcpi_rtt;
     info.min_rtt_us = host.tcpi_min_rtt;

@@ -2,7 +2,29 @@
 #ifndef WS2HOST_CONNECT_H
 #define WS2HOST_CONNECT_H
 
+#include <time.h>
 #include "sockets/socket.h"
+
+/* The slot's connect_time: ticks of which 64 are a second, never 0. */
+#define CONNECT_CLOCK 64
+static inline uint32_t connect_clock( void )
+{
+    struct timespec now;
+    uint32_t ticks;
+
+    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
+    ticks = now.tv_sec * CONNECT_CLOCK + now.tv_nsec / ( 1000000000 / CONNECT_CLOCK );
+    return ticks ? ticks : 1;
+}
+
+/* How long it has been connected, in ms; 0 when it has not been. */
+static inline int connect_age( const struct descriptor *descriptor, uint64_t *ms )
+{
+    const uint32_t since = atomic_load( &descriptor->slot->connect_time );
+
+    if ( since ) *ms = ( connect_clock() - since ) * 1000ull / CONNECT_CLOCK;
+    return since != 0;
+}
 
 enum connect_state
 {
@@ -17,9 +39,6 @@ int32_t connect_begin( struct descriptor *descriptor, const union host_address *
 enum connect_state connect_check( struct descriptor *descriptor );
 /* The time of a connection that was accepted. */
 void endpoint_connected_now( struct descriptor *descriptor );
-/* How long it has been connected; 0 when it has not been. */
-#define CONNECT_CLOCK 64 /* ticks a second of the slot's connect_time */
-int endpoint_connected_ms( const struct descriptor *descriptor, uint64_t *ms );
 /* A connection that the program's condition function put off, or NULL. */
 struct descriptor *endpoint_take_deferred( struct descriptor *listener );
 /* Takes down that the socket is connected. */
