@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -187,15 +188,17 @@ static int connect_server( int directory )
     return -1;
 }
 
-/* WS2SERVER, or ws2server in the directory above ws2host.so's. */
+/* WS2SERVER, or ws2server in the folder above that of ws2host.so; a loader's own library folder may hold a link to that. */
 static int server_path( char *path, size_t size )
 {
     const char *given = getenv( "WS2SERVER" ), *slash;
+    char library[PATH_MAX];
     Dl_info info;
 
     if ( given && *given ) return snprintf( path, size, "%s", given ) < (int)size;
-    if ( !dladdr( (void *)server_path, &info ) || !( slash = strrchr( info.dli_fname, '/' ) ) ) return 0;
-    return snprintf( path, size, "%.*s/../ws2server", (int)( slash - info.dli_fname ), info.dli_fname ) < (int)size;
+    if ( !dladdr( (void *)server_path, &info ) || !realpath( info.dli_fname, library ) ) return 0;
+    if ( !( slash = strrchr( library, '/' ) ) ) return 0;
+    return snprintf( path, size, "%.*s/../ws2server", (int)( slash - library ), library ) < (int)size;
 }
 
 /* Runs the server's start-up process, which ends when the server listens. */

@@ -1,0 +1,106 @@
+/* ws2host into a prefix and out of it again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "ws2ctl.h"
+
+/* Holds the order of loading that the prefix had, while it is enabled. */
+#define STATE ".ws2host-before"
+
+static int load_state( const char *prefix, char *value, size_t size )
+{
+    char path[PATH_MAX];
+    FILE *file;
+
+    *value = 0;
+    snprintf( path, sizeof( path ), "%s/" STATE, prefix );
+    if ( !( file = fopen( path, "re" ) ) ) return 0;
+    if ( fgets( value, size, file ) ) value[strcspn( value, "\n" )] = 0;
+    fclose( file );
+    return 1;
+}
+
+static int save_state( const char *prefix, const char *value )
+{
+    char path[PATH_MAX];
+    FILE *file;
+    int failed;
+
+    snprintf( path, sizeof( path ), "%s/" STATE, prefix );
+    if ( !( file = fopen( path, "we" ) ) ) return fail( "%s: %s.", path, strerror( errno ) );
+    failed = fprintf( file, "%s\n", value ) < 0;
+    if ( fclose( file ) || failed ) return fail( "%s: %s.", path, strerror( errno ) );
+    return 0;
+}
+
+static int find( char *prefix, size_t size ) { return prefix_find( prefix, size ) || prefix_check( prefix ); }
+
+/* The server's directory, where ws2host's programs meet: better told now than by each of them. */
+static int check_directory( void )
+{
+    char path[4096] = "";
+    const int fd = directory_open( 1, path, sizeof( path ) );
+
+    if ( fd >= 0 )
+    {
+        close( fd );
+        return 0;
+    }
+    if ( errno == EPERM )
+        return fail( "%s is not this user's alone: remove it, chmod 700 it if it is yours, or name another folder in "
+                     "WS2HOST_DIR.",
+                     *path ? path : "The server's directory" );
+    return fail( "%s: %s; make room for it, or name another folder in WS2HOST_DIR.",
+                 *path ? path : "The server's directory", strerror( errno ) );
+}
+
+int command_place( const struct options *options )
+{
+    char prefix[PATH_MAX];
+
+    return find( prefix, sizeof( prefix ) ) || prefix_place( prefix, options->copy ) || check_directory();
+}
+
+int command_enable( const struct options *options )
+{
+    char prefix[PATH_MAX], now[64], before[64];
+
+    if ( find( prefix, sizeof( prefix ) ) || prefix_place( prefix, options->copy ) || check_directory() ) return 1;
+    registry_read( prefix, now, sizeof( now ) );
+    if ( !load_state( prefix, before, sizeof( before ) ) &&
+         save_state( prefix, strcmp( now, REGISTRY_ORDER ) ? now : "" ) )
+        return 1;
+    if ( ( strcmp( now, REGISTRY_ORDER ) || registry_in_use( prefix ) ) && registry_write( prefix, REGISTRY_ORDER ) )
+        return 1;
+    if ( !options->quiet )
+    {
+        printf( "ws2host is enabled in %s.\n", prefix );
+        loader_advise();
+    }
+    return 0;
+}
+
+int command_disable( const struct options *options )
+{
+    char prefix[PATH_MAX], path[PATH_MAX], now[64], before[64];
+    int known, error = 0;
+
+    if ( find( prefix, sizeof( prefix ) ) ) return 1;
+    registry_read( prefix, now, sizeof( now ) );
+    known = load_state( prefix, before, sizeof( before ) );
+    /* the user's own order, of a prefix that was never enabled, stays */
+    if ( known && strcmp( now, before ) ) error = registry_write( prefix, before );
+    else if ( !known && !strcmp( now, REGISTRY_ORDER ) && prefix_state( prefix ) != PREFIX_NONE )
+        error = registry_write( prefix, "" ); /* enabled by a version that kept nothing */
+    if ( prefix_restore( prefix ) ) error = 1;
+    if ( !error )
+    {
+        snprintf( path, sizeof( path ), "%s/" STATE, prefix );
+        unlink( path );
+        if ( !options->quiet ) printf( "ws2host is disabled in %s.\n", prefix );
+    }
+    return error;
+}

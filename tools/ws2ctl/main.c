@@ -1,0 +1,80 @@
+/*
+ * ws2ctl: shows what ws2host does in a prefix, puts it into a prefix and into a loader, and takes it out again.
+ *
+ * A table of commands; each stands in the file of its concept.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "ws2ctl.h"
+
+int fail( const char *format, ... )
+{
+    va_list args;
+
+    fprintf( stderr, "ws2ctl: " );
+    va_start( args, format );
+    vfprintf( stderr, format, args );
+    va_end( args );
+    fputc( '\n', stderr );
+    return 1;
+}
+
+static const struct command
+{
+    const char *name;
+    int ( *run )( const struct options *options );
+    int most; /* arguments */
+    const char *help;
+} commands[] = {
+    { "list", command_list, 0, "list [--json]                the sockets of the prefix" },
+    { "watch", command_watch, 1, "watch [SECONDS] [--json]     the same, again and again" },
+    { "enable", command_enable, 0, "enable [--copy]              ws2host into the prefix, for plain `wine`" },
+    { "disable", command_disable, 0, "disable                      out of it again; what was there before comes back" },
+    { "install-loader", command_install_loader, 1,
+      "install-loader [WINE]        the bridge into a loader's own folder: no WINEDLLPATH is needed" },
+    { "remove-loader", command_remove_loader, 1, "remove-loader [WINE]         out of it again" },
+    { "place", command_place, 0, "place [--copy]               the DLLs into the prefix and no more, as ws2run does" },
+};
+
+#define COMMAND_COUNT ( sizeof( commands ) / sizeof( commands[0] ) )
+
+static void usage( FILE *file )
+{
+    for ( unsigned int i = 0; i < COMMAND_COUNT; i++ )
+        fprintf( file, "%s ws2ctl %s\n", i ? "      " : "Usage:", commands[i].help );
+    fputs( "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
+           "--copy makes copies where links to the installation would be made. --version tells the version.\n",
+           file );
+}
+
+int main( int argc, char **argv )
+{
+    static const struct option long_options[] = {
+        { "json", no_argument, NULL, 'j' }, { "copy", no_argument, NULL, 'c' },    { "quiet", no_argument, NULL, 'q' },
+        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { 0 }
+    };
+    struct options options = { 0 };
+    int option;
+
+    while ( ( option = getopt_long( argc, argv, "jh", long_options, NULL ) ) != -1 ) switch ( option )
+        {
+        case 'j': options.as_json = 1; break;
+        case 'c': options.copy = 1; break;
+        case 'q': options.quiet = 1; break;
+        case 'h': usage( stdout ); return 0;
+        case 'v': puts( "ws2ctl (ws2host) " WS2_VERSION ); return 0;
+        default: usage( stderr ); return 2;
+        }
+    for ( unsigned int i = 0; optind < argc && i < COMMAND_COUNT; i++ )
+    {
+        if ( strcmp( commands[i].name, argv[optind] ) ) continue;
+        options.arguments = argv + optind + 1;
+        if ( argc - optind - 1 <= commands[i].most ) return commands[i].run( &options );
+        fprintf( stderr, "ws2ctl: %s takes no \"%s\"\n", argv[optind], argv[optind + 1 + commands[i].most] );
+        break;
+    }
+    usage( stderr );
+    return 2;
+}

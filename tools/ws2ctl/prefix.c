@@ -1,0 +1,225 @@
+/*
+ * A prefix, and ws2host's DLLs in its system folders.
+ *
+ * What lay there before is kept beside it under another name, and comes back when they are taken out; a copy of ws2host's,
+ * by whichever build, is never kept. An installation's ws2_32.dll is linked to: it is then always of one build with the
+ * bridge, and when the installation goes the link leads nowhere, which the loader takes for no file and uses its own.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "ws2ctl.h"
+
+#define SAVED ".before-ws2host"
+#define BRIDGE "ws2host.dll"
+
+static const char *const dlls[] = { "ws2_32.dll", BRIDGE };
+
+int prefix_find( char *path, size_t size )
+{
+    const char *prefix = getenv( "WINEPREFIX" ), *home = getenv( "HOME" );
+    const struct passwd *user;
+    char here[PATH_MAX];
+
+    if ( prefix && *prefix )
+    {
+        if ( *prefix == '/' ) snprintf( path, size, "%s", prefix );
+        else if ( getcwd( here, sizeof( here ) ) ) snprintf( path, size, "%s/%s", here, prefix );
+        else return fail( "The folder that %s is in cannot be named: %s.", prefix, strerror( errno ) );
+        return 0;
+    }
+    if ( !home || !*home ) home = ( user = getpwuid( geteuid() ) ) ? user->pw_dir : NULL;
+    if ( !home || !*home )
+        return fail( "There is no home of user %u to look for .wine in: name the prefix in WINEPREFIX.", geteuid() );
+    snprintf( path, size, "%s/.wine", home );
+    return 0;
+}
+
+int prefix_check( const char *prefix )
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if ( stat( prefix, &st ) < 0 )
+        return fail( "%s: %s; make the prefix first (ws2run --prepare).", prefix, strerror( errno ) );
+    if ( st.st_uid != geteuid() )
+        return fail( "%s belongs to user %u, not to you: run this as that user, or name another prefix in WINEPREFIX.",
+                     prefix, st.st_uid );
+    snprintf( path, sizeof( path ), "%s/user.reg", prefix );
+    if ( stat( path, &st ) < 0 )
+        return fail( "%s: %s; make the prefix first (ws2run --prepare).", path, strerror( errno ) );
+    return 0;
+}
+
+int prefix_is_32_bit( const char *prefix )
+{
+    char path[PATH_MAX], line[200];
+    int result = 0;
+    FILE *file;
+
+    snprintf( path, sizeof( path ), "%s/system.reg", prefix );
+    if ( !( file = fopen( path, "re" ) ) ) return 0;
+    for ( int i = 0; i < 8 && fgets( line, sizeof( line ), file ); i++ )
+        if ( !strncmp( line, "#arch=win32", 11 ) ) result = 1;
+    fclose( file );
+    return result;
+}
+
+/* The system folders of a prefix, and the builds that belong there. */
+struct place
+{
+    const char *folder, *build;
+};
+
+static const struct place *places( const char *prefix )
+{
+    static const struct place of_64_bit[] = { { "system32", "x86_64-windows" },
+                                              { "syswow64", "i386-windows" },
+                                              { NULL, NULL } },
+                              of_32_bit[] = { { "system32", "i386-windows" }, { NULL, NULL } };
+
+    return prefix_is_32_bit( prefix ) ? of_32_bit : of_64_bit;
+}
+
+static int contains( const char *path, const char *text )
+{
+    int fd = open( path, O_RDONLY | O_CLOEXEC ), result = 0;
+    struct stat st;
+    void *content;
+
+    if ( fd < 0 ) return 0;
+    if ( !fstat( fd, &st ) && S_ISREG( st.st_mode ) && st.st_size &&
+         ( content = mmap( NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0 ) ) != MAP_FAILED )
+    {
+        result = memmem( content, st.st_size, text, strlen( text ) + 1 ) != NULL;
+        munmap( content, st.st_size );
+    }
+    close( fd );
+    return result;
+}
+
+/* A file, or a link that leads nowhere, which some build of ws2host put there. */
+static int is_ours( const char *path, const char *dll )
+{
+    char target[PATH_MAX];
+    ssize_t length;
+
+    if ( !strcmp( dll, BRIDGE ) ) return 1;
+    if ( ( length = readlink( path, target, sizeof( target ) - 1 ) ) > 0 )
+    {
+        target[length] = 0;
+        if ( strstr( target, "/ws2host/" ) ) return 1;
+    }
+    return contains( path, BRIDGE ); /* it imports the bridge */
+}
+
+static int is_link_to( const char *path, const char *target )
+{
+    char text[PATH_MAX];
+    ssize_t length = readlink( path, text, sizeof( text ) );
+
+    return length == (ssize_t)strlen( target ) && !memcmp( text, target, length );
+}
+
+static int place_file( const char *from, const char *to, const char *dll, int as_link )
+{
+    char saved[PATH_MAX];
+    struct stat st;
+
+    if ( as_link ? is_link_to( to, from ) : !lstat( to, &st ) && S_ISREG( st.st_mode ) && library_same( from, to ) )
+        return 0;
+    snprintf( saved, sizeof( saved ), "%s" SAVED, to );
+    if ( !lstat( to, &st ) && !is_ours( to, dll ) )
+    {
+        /* newer than what may have been kept before */
+        unlink( saved );
+        if ( link( to, saved ) < 0 ) return fail( "%s: %s.", saved, strerror( errno ) );
+    }
+    if ( ( as_link ? library_link( from, to ) : library_copy( from, to ) ) < 0 )
+        return fail( "%s -> %s: %s.", from, to, strerror( errno ) );
+    return 0;
+}
+
+int prefix_place( const char *prefix, int copy )
+{
+    const char *library = library_directory();
+    char from[PATH_MAX], to[PATH_MAX];
+    int placed = 0;
+    struct stat st;
+
+    for ( const struct place *place = places( prefix ); place->folder; place++ )
+    {
+        snprintf( from, sizeof( from ), "%s/%s/ws2_32.dll", library, place->build );
+        snprintf( to, sizeof( to ), "%s/drive_c/windows/%s", prefix, place->folder );
+        if ( stat( from, &st ) < 0 || stat( to, &st ) < 0 ) continue;
+        for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
+        {
+            snprintf( from, sizeof( from ), "%s/%s/%s", library, place->build, dlls[i] );
+            snprintf( to, sizeof( to ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
+            /* the bridge's is a mark that the loader looks for, and writes to when it updates a prefix: never a link */
+            if ( place_file( from, to, dlls[i], !i && !copy && library_is_installed() ) ) return 1;
+            placed = 1;
+        }
+    }
+    if ( !placed )
+        return fail( "%s holds no DLL for %s, which is of %d bits: install ws2host for that width.", library, prefix,
+                     prefix_is_32_bit( prefix ) ? 32 : 64 );
+    return 0;
+}
+
+int prefix_restore( const char *prefix )
+{
+    static const char *const folders[] = { "system32", "syswow64" };
+    char path[PATH_MAX], saved[PATH_MAX + 40];
+    struct stat st;
+    int result = 0;
+
+    for ( unsigned int i = 0; i < 2 * sizeof( dlls ) / sizeof( dlls[0] ); i++ )
+    {
+        const char *dll = dlls[i / 2];
+
+        snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, folders[i % 2], dll );
+        snprintf( saved, sizeof( saved ), "%s" SAVED, path );
+        if ( !lstat( path, &st ) && !is_ours( path, dll ) ) unlink( saved ); /* somebody put a newer one there */
+        else if ( !lstat( saved, &st ) && !is_ours( saved, dll ) )
+        {
+            if ( rename( saved, path ) < 0 ) result = fail( "%s -> %s: %s.", saved, path, strerror( errno ) );
+        }
+        else
+        {
+            /* nothing was there; or, by a build that kept ws2host's own, nobody knows what: the loader needs no file */
+            unlink( saved );
+            if ( unlink( path ) < 0 && errno != ENOENT && errno != ENOTDIR )
+                result = fail( "%s: %s.", path, strerror( errno ) );
+        }
+    }
+    return result;
+}
+
+enum prefix_files prefix_state( const char *prefix )
+{
+    const char *library = library_directory();
+    unsigned int ours = 0, current = 0, wanted = 0;
+    char path[PATH_MAX], source[PATH_MAX];
+    struct stat st;
+
+    for ( const struct place *place = places( prefix ); place->folder; place++ )
+        for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
+        {
+            snprintf( path, sizeof( path ), "%s/drive_c/windows/%s", prefix, place->folder );
+            snprintf( source, sizeof( source ), "%s/%s/%s", library, place->build, dlls[i] );
+            if ( stat( path, &st ) < 0 || stat( source, &st ) < 0 ) continue;
+            wanted++;
+            snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
+            if ( lstat( path, &st ) < 0 || !is_ours( path, dlls[i] ) ) continue;
+            ours++;
+            current += library_same( source, path );
+        }
+    return !ours ? PREFIX_NONE : ours < wanted ? PREFIX_SOME : current < wanted ? PREFIX_OLD : PREFIX_ALL;
+}

@@ -1,0 +1,128 @@
+/*
+ * ws2ctl inside: what its commands share. Each command is one function that returns the exit status: 0, 1 when something
+ * is not as asked (a sentence has been written), 2 for a wrong command line. One thread; what the program reads it keeps.
+ */
+#ifndef WS2CTL_H
+#define WS2CTL_H
+
+#include <limits.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "client/connection.h"
+
+#ifndef PKGLIBDIR
+#define PKGLIBDIR "/usr/local/lib/ws2host"
+#endif
+#ifndef WS2_WINE
+#define WS2_WINE "wine"
+#endif
+#ifndef WS2_VERSION
+#define WS2_VERSION "unknown"
+#endif
+
+/* Writes "ws2ctl: " and a sentence to stderr; 1. */
+int fail( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
+
+/* --- main.c: the command line */
+struct options
+{
+    int as_json;
+    int copy;         /* copies instead of links */
+    int quiet;        /* only what goes wrong */
+    char **arguments; /* behind the command, NULL at the end */
+};
+
+/* --- kernel.c: the addresses and states of the host's sockets, by cookie */
+#define FAMILY_INET6 23 /* as Windows numbers it */
+#define ADDRESS_SIZE ( INET6_ADDRSTRLEN + 10 )
+
+struct kernel_socket
+{
+    uint64_t cookie;
+    char local[ADDRESS_SIZE], peer[ADDRESS_SIZE];
+    unsigned char state;
+};
+
+void kernel_load( void );
+const struct kernel_socket *kernel_find( uint64_t cookie );
+/* "address:port", "-" for none of both when none_if_empty. family is the host's, port in host order. */
+void kernel_format_address( char *text, int family, const void *address, unsigned int port, int none_if_empty );
+
+/* --- server.c: the server of the prefix, looked at and never started */
+struct server
+{
+    int fd;
+    void *table;          /* read only */
+    char directory[4096]; /* where it is, or would be */
+};
+extern struct server server;
+
+int server_connect( void );
+
+extern struct ws2_row *rows;
+extern size_t row_count;
+int server_load_rows( void );
+
+/* --- library.c: what was built or installed */
+/* The folder with x86_64-windows and ws2server in it. */
+const char *library_directory( void );
+/* It is an installation, whose files outlast a build: links to them are made. */
+int library_is_installed( void );
+/* A copy of a file, whole or not at all; -1 and errno. */
+int library_copy( const char *from, const char *to );
+int library_link( const char *target, const char *path );
+int library_same( const char *a, const char *b );
+
+/* --- prefix.c: a prefix and the DLLs in it */
+/* Its absolute path: WINEPREFIX, or .wine in the user's home. 0, or 1 after a sentence. */
+int prefix_find( char *path, size_t size );
+/* 0 when it exists and is this user's. */
+int prefix_check( const char *prefix );
+int prefix_is_32_bit( const char *prefix );
+
+enum prefix_files
+{
+    PREFIX_NONE, /* not ws2host's */
+    PREFIX_SOME,
+    PREFIX_OLD, /* another build's */
+    PREFIX_ALL
+};
+enum prefix_files prefix_state( const char *prefix );
+int prefix_place( const char *prefix, int copy );
+int prefix_restore( const char *prefix );
+
+/* --- registry.c: the prefix's order of loading for ws2_32 */
+#define REGISTRY_ORDER "native,builtin"
+/* The value on disk; "" for none. */
+void registry_read( const char *prefix, char *value, size_t size );
+/* A loader's server runs for the prefix. */
+int registry_in_use( const char *prefix );
+/* Returns when it is on disk. "" removes the value. */
+int registry_write( const char *prefix, const char *value );
+
+/* --- loader.c: a loader's own library folder */
+const char *loader_default( void );
+/* folder holds PATH_MAX. wine: a loader, by name or path, or the top of its tree; 0 when it has no such folder. */
+int loader_folder( const char *wine, char *folder );
+
+enum loader_state
+{
+    LOADER_NONE, /* the bridge is not there */
+    LOADER_OLD,  /* not all of it, or another build's */
+    LOADER_ALL
+};
+enum loader_state loader_state( const char *folder );
+/* Says what plain `wine` needs to use an enabled prefix. */
+void loader_advise( void );
+
+/* --- commands */
+int command_list( const struct options *options );
+int command_watch( const struct options *options );
+int command_enable( const struct options *options );
+int command_disable( const struct options *options );
+int command_place( const struct options *options );
+int command_install_loader( const struct options *options );
+int command_remove_loader( const struct options *options );
+
+#endif
