@@ -197,9 +197,14 @@ int main( int argc, char **argv )
     signal( SIGPIPE, SIG_IGN );
     syscall( SYS_close_range, 3, ~0u, 0 );
     umask( 077 );
-    if ( argc != 2 + foreground )
+    if ( argc == 2 && !strcmp( argv[1], "--version" ) )
     {
-        fprintf( stderr, "Usage: ws2server [--foreground] DIRECTORY\n"
+        puts( "ws2server (ws2host) " WS2_VERSION );
+        return 0;
+    }
+    if ( argc != 2 + foreground || ( argc == 2 && argv[1][0] == '-' ) )
+    {
+        fprintf( stderr, "Usage: ws2server [--foreground] DIRECTORY | --version\n"
                          "The server of ws2host's socket table; Windows programs start it by themselves.\n" );
         return 2;
     }

@@ -49,3 +49,33 @@ room_end()
     done
     rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 }
+
+# loader_copy FOLDER: a tree with the loader that is installed here, as people keep one in a folder of their own: programs
+# and what they find their folder by are copies, the rest links. Prints the loader's path.
+loader_copy()
+{
+    local library loader
+    loader=$(readlink -f "$(command -v "${WINELOADER:-wine}")") || return 1
+    # Debian's is a script
+    for library in /usr/lib/wine/wine /usr/lib/wine/wine64; do
+        case $loader in /usr/bin/*) [ ! -x $library ] || loader=$library ;; esac
+    done
+    mkdir -p "$1/lib" "$1/share"
+    cp -as "$(readlink -f "${loader%/*}/../share/wine" || readlink -f "${loader%/*}/../../share/wine")" "$1/share/"
+    case $loader in
+        /usr/lib/wine/*)
+            mkdir -p "$1/lib/x86_64-linux-gnu"
+            cp -a /usr/lib/wine "$1/lib/"
+            cp -as /usr/lib/x86_64-linux-gnu/wine "$1/lib/x86_64-linux-gnu/"
+            library=$1/lib/x86_64-linux-gnu/wine
+            loader=$1/lib/wine/${loader##*/} ;;
+        *)
+            cp -a "${loader%/*}" "$1/bin"
+            cp -as "${loader%/*}/../lib/wine" "$1/lib/"
+            library=$1/lib/wine
+            loader=$1/bin/${loader##*/} ;;
+    esac
+    find "$library" -name 'ws2host*' -delete
+    find "$library" -name ntdll.so | while read -r file; do cp --remove-destination "$(readlink -f "$file")" "$file"; done
+    echo "$loader"
+}

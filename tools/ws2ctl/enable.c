@@ -61,14 +61,15 @@ int command_place( const struct options *options )
 {
     char prefix[PATH_MAX];
 
-    return find( prefix, sizeof( prefix ) ) || prefix_place( prefix, options->copy ) || check_directory();
+    (void)options;
+    return find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory();
 }
 
 int command_enable( const struct options *options )
 {
     char prefix[PATH_MAX], now[64], before[64];
 
-    if ( find( prefix, sizeof( prefix ) ) || prefix_place( prefix, options->copy ) || check_directory() ) return 1;
+    if ( find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory() ) return 1;
     registry_read( prefix, now, sizeof( now ) );
     if ( !load_state( prefix, before, sizeof( before ) ) &&
          save_state( prefix, strcmp( now, REGISTRY_ORDER ) ? now : "" ) )

@@ -44,8 +44,6 @@ const char *library_directory( void )
     return found;
 }
 
-int library_is_installed( void ) { return !strcmp( strrchr( library_directory(), '/' ), "/ws2host" ); }
-
 int library_copy( const char *from, const char *to )
 {
     char temporary[PATH_MAX], buffer[0x10000];

@@ -30,12 +30,12 @@ static const struct command
 } commands[] = {
     { "list", command_list, 0, "list [--json]                the sockets of the prefix" },
     { "watch", command_watch, 1, "watch [SECONDS] [--json]     the same, again and again" },
-    { "enable", command_enable, 0, "enable [--copy]              ws2host into the prefix, for plain `wine`" },
+    { "enable", command_enable, 0, "enable                       ws2host into the prefix, for plain `wine`" },
     { "disable", command_disable, 0, "disable                      out of it again; what was there before comes back" },
     { "install-loader", command_install_loader, 1,
-      "install-loader [WINE]        the bridge into a loader's own folder: no WINEDLLPATH is needed" },
+      "install-loader [WINE] [--copy]  the bridge into a loader's own folder: no WINEDLLPATH is needed" },
     { "remove-loader", command_remove_loader, 1, "remove-loader [WINE]         out of it again" },
-    { "place", command_place, 0, "place [--copy]               the DLLs into the prefix and no more, as ws2run does" },
+    { "place", command_place, 0, "place                        the DLLs into the prefix and no more, as ws2run does" },
 };
 
 #define COMMAND_COUNT ( sizeof( commands ) / sizeof( commands[0] ) )
@@ -45,7 +45,7 @@ static void usage( FILE *file )
     for ( unsigned int i = 0; i < COMMAND_COUNT; i++ )
         fprintf( file, "%s ws2ctl %s\n", i ? "      " : "Usage:", commands[i].help );
     fputs( "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
-           "--copy makes copies where links to the installation would be made. --version tells the version.\n",
+           "--copy makes copies, for a loader that does not see the installation. --version tells the version.\n",
            file );
 }
 

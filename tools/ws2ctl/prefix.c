@@ -2,8 +2,8 @@
  * A prefix, and ws2host's DLLs in its system folders.
  *
  * What lay there before is kept beside it under another name, and comes back when they are taken out; a copy of ws2host's,
- * by whichever build, is never kept. An installation's ws2_32.dll is linked to: it is then always of one build with the
- * bridge, and when the installation goes the link leads nowhere, which the loader takes for no file and uses its own.
+ * by whichever build, is never kept. They are copies always: a link whose target goes would leave programs without any
+ * ws2_32, while a copy finds its bridge, or another build's, or the loader's own (dlls/ws2_32/start/fallback.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -104,49 +104,29 @@ static int contains( const char *path, const char *text )
     return result;
 }
 
-/* A file, or a link that leads nowhere, which some build of ws2host put there. */
-static int is_ours( const char *path, const char *dll )
-{
-    char target[PATH_MAX];
-    ssize_t length;
+/* Of whichever build: ws2_32.dll imports the bridge. */
+static int is_ours( const char *path, const char *dll ) { return !strcmp( dll, BRIDGE ) || contains( path, BRIDGE ); }
 
-    if ( !strcmp( dll, BRIDGE ) ) return 1;
-    if ( ( length = readlink( path, target, sizeof( target ) - 1 ) ) > 0 )
-    {
-        target[length] = 0;
-        if ( strstr( target, "/ws2host/" ) ) return 1;
-    }
-    return contains( path, BRIDGE ); /* it imports the bridge */
-}
-
-static int is_link_to( const char *path, const char *target )
-{
-    char text[PATH_MAX];
-    ssize_t length = readlink( path, text, sizeof( text ) );
-
-    return length == (ssize_t)strlen( target ) && !memcmp( text, target, length );
-}
-
-static int place_file( const char *from, const char *to, const char *dll, int as_link )
+static int place_file( const char *from, const char *to, const char *dll )
 {
     char saved[PATH_MAX];
     struct stat st;
+    int there;
 
-    if ( as_link ? is_link_to( to, from ) : !lstat( to, &st ) && S_ISREG( st.st_mode ) && library_same( from, to ) )
-        return 0;
+    there = !lstat( to, &st );
+    if ( there && S_ISREG( st.st_mode ) && library_same( from, to ) ) return 0;
     snprintf( saved, sizeof( saved ), "%s" SAVED, to );
-    if ( !lstat( to, &st ) && !is_ours( to, dll ) )
+    if ( there && !is_ours( to, dll ) )
     {
         /* newer than what may have been kept before */
         unlink( saved );
         if ( link( to, saved ) < 0 ) return fail( "%s: %s.", saved, strerror( errno ) );
     }
-    if ( ( as_link ? library_link( from, to ) : library_copy( from, to ) ) < 0 )
-        return fail( "%s -> %s: %s.", from, to, strerror( errno ) );
+    if ( library_copy( from, to ) < 0 ) return fail( "%s -> %s: %s.", from, to, strerror( errno ) );
     return 0;
 }
 
-int prefix_place( const char *prefix, int copy )
+int prefix_place( const char *prefix )
 {
     const char *library = library_directory();
     char from[PATH_MAX], to[PATH_MAX];
@@ -162,8 +142,7 @@ int prefix_place( const char *prefix, int copy )
         {
             snprintf( from, sizeof( from ), "%s/%s/%s", library, place->build, dlls[i] );
             snprintf( to, sizeof( to ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
-            /* the bridge's is a mark that the loader looks for, and writes to when it updates a prefix: never a link */
-            if ( place_file( from, to, dlls[i], !i && !copy && library_is_installed() ) ) return 1;
+            if ( place_file( from, to, dlls[i] ) ) return 1;
             placed = 1;
         }
     }
@@ -173,32 +152,45 @@ int prefix_place( const char *prefix, int copy )
     return 0;
 }
 
+/* The loader needs a file of each DLL of its own: of one that no build kept, its library folder has another copy. */
+static int restore_lost( const char *path, const char *dll, const char *build )
+{
+    char folder[PATH_MAX], from[2 * PATH_MAX];
+
+    if ( !strcmp( dll, BRIDGE ) )
+        return unlink( path ) < 0 && errno != ENOENT ? fail( "%s: %s.", path, strerror( errno ) ) : 0;
+    if ( loader_folder( loader_default(), folder ) )
+    {
+        snprintf( from, sizeof( from ), "%s/%s/%s", folder, build, dll );
+        if ( !library_copy( from, path ) ) return 0;
+    }
+    return fail( "%s: what was there before is not known: remove it and run \"wineboot -u\".", path );
+}
+
 int prefix_restore( const char *prefix )
 {
-    static const char *const folders[] = { "system32", "syswow64" };
     char path[PATH_MAX], saved[PATH_MAX + 40];
     struct stat st;
     int result = 0;
 
-    for ( unsigned int i = 0; i < 2 * sizeof( dlls ) / sizeof( dlls[0] ); i++ )
-    {
-        const char *dll = dlls[i / 2];
-
-        snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, folders[i % 2], dll );
-        snprintf( saved, sizeof( saved ), "%s" SAVED, path );
-        if ( !lstat( path, &st ) && !is_ours( path, dll ) ) unlink( saved ); /* somebody put a newer one there */
-        else if ( !lstat( saved, &st ) && !is_ours( saved, dll ) )
+    for ( const struct place *place = places( prefix ); place->folder; place++ )
+        for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
         {
-            if ( rename( saved, path ) < 0 ) result = fail( "%s -> %s: %s.", saved, path, strerror( errno ) );
+            snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
+            snprintf( saved, sizeof( saved ), "%s" SAVED, path );
+            if ( lstat( path, &st ) < 0 && lstat( saved, &st ) < 0 ) continue;
+            if ( !lstat( path, &st ) && !is_ours( path, dlls[i] ) )
+                unlink( saved ); /* somebody put a newer one there */
+            else if ( !lstat( saved, &st ) && !is_ours( saved, dlls[i] ) )
+            {
+                if ( rename( saved, path ) < 0 ) result = fail( "%s -> %s: %s.", saved, path, strerror( errno ) );
+            }
+            else
+            {
+                unlink( saved );
+                if ( restore_lost( path, dlls[i], place->build ) ) result = 1;
+            }
         }
-        else
-        {
-            /* nothing was there; or, by a build that kept ws2host's own, nobody knows what: the loader needs no file */
-            unlink( saved );
-            if ( unlink( path ) < 0 && errno != ENOENT && errno != ENOTDIR )
-                result = fail( "%s: %s.", path, strerror( errno ) );
-        }
-    }
     return result;
 }
 

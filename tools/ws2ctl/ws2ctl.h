@@ -67,9 +67,7 @@ int server_load_rows( void );
 /* --- library.c: what was built or installed */
 /* The folder with x86_64-windows and ws2server in it. */
 const char *library_directory( void );
-/* It is an installation, whose files outlast a build: links to them are made. */
-int library_is_installed( void );
-/* A copy of a file, whole or not at all; -1 and errno. */
+/* A copy of a file, or a link to it, whole or not at all; -1 and errno. */
 int library_copy( const char *from, const char *to );
 int library_link( const char *target, const char *path );
 int library_same( const char *a, const char *b );
@@ -89,7 +87,7 @@ enum prefix_files
     PREFIX_ALL
 };
 enum prefix_files prefix_state( const char *prefix );
-int prefix_place( const char *prefix, int copy );
+int prefix_place( const char *prefix );
 int prefix_restore( const char *prefix );
 
 /* --- registry.c: the prefix's order of loading for ws2_32 */
