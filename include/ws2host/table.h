@@ -64,9 +64,10 @@ enum ws2_slot_flag
     WS2_FLAG_SHUT_RECEIVE = 0x00000040,
     WS2_FLAG_SHUT_SEND = 0x00000080,
     WS2_FLAG_OVERLAPPED = 0x00000100,
-    WS2_FLAG_REUSEADDR = 0x00000200, /* SO_REUSEADDR as the program set it */
-    WS2_FLAG_EXCLUSIVE = 0x00000400, /* SO_EXCLUSIVEADDRUSE */
-    WS2_FLAG_RESET = 0x00000800,     /* the peer reset the connection and that was reported */
+    WS2_FLAG_REUSEADDR = 0x00000200,      /* SO_REUSEADDR as the program set it */
+    WS2_FLAG_EXCLUSIVE = 0x00000400,      /* SO_EXCLUSIVEADDRUSE */
+    WS2_FLAG_RESET = 0x00000800,          /* the peer reset the connection and that was reported */
+    WS2_FLAG_DATAGRAM_ERROR = 0x00000800, /* of SOCK_DGRAM: the next receive tells of close_error */
     WS2_FLAG_CONDITIONAL_ACCEPT = 0x00001000,
     WS2_FLAG_NEEDS_ACCEPT_CONTEXT = 0x00002000,  /* accepted by AcceptEx, SO_UPDATE_ACCEPT_CONTEXT not yet set */
     WS2_FLAG_NEEDS_CONNECT_CONTEXT = 0x00004000, /* connected by ConnectEx, SO_UPDATE_CONNECT_CONTEXT not yet set */
@@ -76,8 +77,8 @@ enum ws2_slot_flag
     WS2_FLAG_PORT_SCALABLE = 0x00040000,
     WS2_FLAG_DEBUG = 0x00080000, /* SO_DEBUG, stored only */
     WS2_FLAG_DONTROUTE = 0x00100000,
-    WS2_FLAG_CONNRESET = 0x00200000, /* SIO_UDP_CONNRESET: report ICMP port unreachable */
-    WS2_FLAG_NETRESET = 0x00400000,
+    WS2_FLAG_CONNRESET = 0x00200000,    /* SIO_UDP_CONNRESET: report ICMP port unreachable */
+    WS2_FLAG_NETRESET = 0x00400000,     /* SIO_UDP_NETRESET: report host unreachable and time exceeded */
     WS2_FLAG_HAS_PORT = 0x00800000,     /* associated with a completion port */
     WS2_FLAG_SEND_BLOCKED = 0x01000000, /* a send met WSAEWOULDBLOCK: FD_WRITE is due when there is room */
     WS2_FLAG_HELPER = 0x02000000,       /* stands for \Device\Afd and is no socket to anybody */
@@ -129,7 +130,7 @@ struct ws2_slot
     _Atomic uint32_t event_target;     /*  68: its event handle, or its window for WSAAsyncSelect */
     _Atomic uint32_t event_message;    /*  72: WSAAsyncSelect's message, 0 for WSAEventSelect */
     _Atomic uint16_t connect_error;    /*  76: iErrorCode of FD_CONNECT */
-    _Atomic uint16_t close_error;      /*  78: iErrorCode of FD_CLOSE */
+    _Atomic uint16_t close_error;      /*  78: iErrorCode of FD_CLOSE; WS2_FLAG_DATAGRAM_ERROR's */
     _Atomic uint64_t port_key;         /*  80: completion key */
     _Atomic uint32_t port_owner;       /*  88: client index of the process that associated a completion port */
     _Atomic uint32_t port_handle;      /*  92: the port's handle there */

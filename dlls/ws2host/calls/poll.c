@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "sockets/connect.h"
+#include "sockets/datagram_errors.h"
 #include "operations/operation.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
@@ -40,7 +41,8 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     flags = descriptor_flags( d );
     if ( d->slot->type != SOCK_STREAM )
     {
-        if ( revents & ( POLLIN | POLLERR ) ) conditions |= POLL_READ;
+        if ( ( revents & POLLERR ) && d->slot->type == SOCK_DGRAM ) datagram_errors_look( d ), revents &= ~POLLERR;
+        if ( ( revents & ( POLLIN | POLLERR ) ) || datagram_error_known( d ) ) conditions |= POLL_READ;
         if ( revents & POLLOUT ) conditions |= POLL_WRITE;
         return conditions;
     }

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include "sockets/connect.h"
 #include "events/events.h"
+#include "sockets/datagram_errors.h"
 #include "operations/operation.h"
 #include "sockets/transfer.h"
 #include "sockets/urgent.h"
@@ -33,6 +34,7 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
         if ( state & WS2_FLAG_RESET ) return WSAECONNRESET;
     }
     else if ( !( state & WS2_FLAG_BOUND ) ) return WSAEINVAL;
+    else if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
     return 0;
 }
 
@@ -78,12 +80,6 @@ int transfer_send_flags( uint32_t flags )
            ( flags & WS_MSG_DONTROUTE ? MSG_DONTROUTE : 0 );
 }
 
-/* Receiving tells of an ICMP port unreachable that an earlier datagram met, unless SIO_UDP_CONNRESET has turned it off. */
-int transfer_ignores( const struct descriptor *d, int error )
-{
-    return error == ECONNREFUSED && d->slot->type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_CONNRESET );
-}
-
 void transfer_urgent_inline( struct descriptor *d )
 {
     int at_mark = 0;
@@ -119,13 +115,16 @@ enum operation_queue transfer_receive_queue( uint32_t flags )
 int transfer_receive_blocked( struct descriptor *d, uint32_t flags, uint32_t done, struct ws2_wait *wait,
                               int32_t *error, NTSTATUS *status )
 {
+    const int reason = errno;
     enum wait_result result;
 
-    if ( errno == EINTR || transfer_ignores( d, errno ) ) return 1;
+    if ( errno == EINTR ) return 1;
     if ( errno != EAGAIN )
     {
-        *error = transfer_error( d, errno );
-        return 0;
+        *error = datagram_error_received( d, reason );
+        if ( *error < 0 ) *error = transfer_error( d, reason );
+        else if ( *error ) events_reenable( d, WS2_FD_READ );
+        return !*error;
     }
     events_reenable( d, WS2_FD_READ );
     if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
@@ -145,14 +144,14 @@ int transfer_receive_blocked( struct descriptor *d, uint32_t flags, uint32_t don
 int transfer_send_blocked( struct descriptor *d, uint32_t flags, int addressed, uint32_t done, struct ws2_wait *wait,
                            int *refused, int *rest, int32_t *error, NTSTATUS *status )
 {
+    const int reason = errno;
     enum wait_result result;
 
     if ( errno == EINTR ) return 1;
-    /* an earlier datagram was answered by ICMP port unreachable: sending does not report that */
-    if ( errno == ECONNREFUSED && d->slot->type != SOCK_STREAM && !( *refused )++ ) return 1;
     if ( errno != EAGAIN )
     {
-        *error = transfer_error( d, errno );
+        if ( datagram_error_sent( d, reason, refused ) ) return 1;
+        *error = transfer_error( d, reason );
         return 0;
     }
     if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "sockets/control.h"
 #include "events/events.h"
+#include "sockets/datagram_errors.h"
 #include "operations/operation.h"
 #include "sockets/transfer.h"
 #include "sockets/vectors.h"
@@ -175,6 +176,9 @@ static void end_detour( struct transfer *t )
     }
 }
 
+/* A port that nobody has is another status than a connection that was reset, though the same error of Winsock's. */
+static int32_t end_by_icmp( int32_t error ) { return error == WSAECONNRESET ? WS2_ERROR_PORT_UNREACHABLE : error; }
+
 static enum operation_result receive( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
@@ -182,6 +186,8 @@ static enum operation_result receive( struct operation *operation )
     const int stream = d->slot->type == SOCK_STREAM;
     const int flags = transfer_receive_flags( t->flags );
 
+    if ( !stream && datagram_error_known( d ) && ( operation->error = end_by_icmp( datagram_error_take( d ) ) ) )
+        return OPERATION_DONE;
     for ( ;; )
     {
         struct iovec left[STACK_VECTORS], *vectors = left;
@@ -214,12 +220,15 @@ static enum operation_result receive( struct operation *operation )
             }
             n = vectors_recvmsg( d->fd, &header, flags );
         }
-        if ( n < 0 && ( errno == EINTR || transfer_ignores( d, errno ) ) ) continue;
+        if ( n < 0 && errno == EINTR ) continue;
         if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
         if ( n < 0 && errno == EFAULT && !t->detour && make_detour( t ) ) continue;
         if ( n < 0 )
         {
-            operation->error = transfer_error( d, errno );
+            const int reason = errno;
+
+            if ( !( operation->error = datagram_error_received( d, reason ) ) ) continue;
+            operation->error = operation->error < 0 ? transfer_error( d, reason ) : end_by_icmp( operation->error );
             if ( operation->information ) operation->error = 0; /* what came is told first */
             if ( t->detour ) end_detour( t );
             return OPERATION_DONE;
@@ -273,13 +282,14 @@ static enum operation_result transmit( struct operation *operation )
         }
         n = vectors_sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
         if ( n < 0 && errno == EINTR ) continue;
-        /* an earlier datagram was answered by ICMP port unreachable: sending does not report that */
-        if ( n < 0 && errno == ECONNREFUSED && !stream && !refused++ ) continue;
         if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
         if ( n < 0 )
         {
+            const int reason = errno;
+
+            if ( !stream && datagram_error_sent( d, reason, &refused ) ) continue;
             /* the rest of an earlier send is sent after its descriptor is gone, and with it the slot */
-            operation->error = operation->internal ? WSAECONNRESET : transfer_error( d, errno );
+            operation->error = operation->internal ? WSAECONNRESET : transfer_error( d, reason );
             return OPERATION_DONE;
         }
         advance( t, n );
@@ -395,6 +405,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
         t.operation.perform = sending ? transmit : receive;
         operation_start( d, &t.operation, &params->operation, clone );
+        if ( params->operation.error == WS2_ERROR_PORT_UNREACHABLE ) params->operation.error = WSAECONNRESET;
         if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
             if ( !sending ) transfer_receive_ends( d, params->flags );

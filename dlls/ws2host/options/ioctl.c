@@ -14,6 +14,7 @@
 #include "sockets/connect.h"
 #include "client/connection.h"
 #include "options/ioctl.h"
+#include "sockets/datagram_errors.h"
 #include "options/option.h"
 #include "sockets/urgent.h"
 #include "descriptors/wait.h"
@@ -91,12 +92,16 @@ static int32_t set_flag( struct descriptor *d, uint32_t flag, uint32_t value )
 
 static int32_t udp_connreset( struct descriptor *d, struct ioctl_request *request )
 {
-    return set_flag( d, WS2_FLAG_CONNRESET, ioctl_in_number( request ) );
+    set_flag( d, WS2_FLAG_CONNRESET, ioctl_in_number( request ) );
+    datagram_errors_forget( d );
+    return 0;
 }
 
 static int32_t udp_netreset( struct descriptor *d, struct ioctl_request *request )
 {
-    return set_flag( d, WS2_FLAG_NETRESET, ioctl_in_number( request ) );
+    set_flag( d, WS2_FLAG_NETRESET, ioctl_in_number( request ) );
+    datagram_errors_forget( d );
+    return 0;
 }
 
 /* The host's loopback has no other path, and its queues of datagrams no other order of dropping. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "sockets/control.h"
+#include "sockets/datagram_errors.h"
 #include "sockets/local.h"
 #include "sockets/socket.h"
 
@@ -28,7 +29,8 @@ static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t 
     slot->family = family;
     slot->type = type;
     slot->protocol = protocol;
-    if ( type == SOCK_DGRAM ) flags |= WS2_FLAG_CONNRESET; /* until SIO_UDP_CONNRESET turns it off */
+    /* until SIO_UDP_CONNRESET and SIO_UDP_NETRESET turn them off */
+    if ( type == SOCK_DGRAM ) flags |= WS2_FLAG_CONNRESET | WS2_FLAG_NETRESET;
     atomic_store( &slot->flags, flags );
     atomic_store( &slot->cookie, socket_cookie( fd ) );
 }
@@ -67,6 +69,7 @@ int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
 
     /* Windows' default */
     if ( fd >= 0 && family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof( on ) );
+    if ( fd >= 0 && host_type == SOCK_DGRAM ) datagram_errors_enable( fd, family );
     return fd;
 }
 

@@ -33,8 +33,6 @@ int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags, int 
 int32_t transfer_error( struct descriptor *descriptor, int error );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
-/* An error of the host's that a receive does not report. */
-int transfer_ignores( const struct descriptor *descriptor, int error );
 /* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */
 int transfer_queued_before( struct descriptor *descriptor, enum operation_queue queue );
 enum operation_queue transfer_receive_queue( uint32_t flags );
