@@ -111,6 +111,12 @@ int ws2_call_( unsigned int code, void *args )
     abort();
 }
 
+int32_t ws2host_call( unsigned int code, void *args )
+{
+    *(int32_t *)args = ws2_call_( code, args );
+    return 0;
+}
+
 /* A block of exactly that size, holding what the input has of it. */
 static void *block( const uint8_t *data, size_t size, size_t wanted )
 {

@@ -24,10 +24,9 @@ u_short WINAPI ntohs( u_short value ) { return __builtin_bswap16( value ); }
 /* Every protocol of the catalogue is big-endian, so the socket need only be one. */
 static int check( SOCKET s )
 {
-    int type, length = sizeof( type );
+    struct ws2_socket_info_params info = { .handle = s };
 
-    if ( !ws2_started ) return WSANOTINITIALISED;
-    return getsockopt( s, SOL_SOCKET, SO_TYPE, (char *)&type, &length ) ? (int)GetLastError() : 0;
+    return ws2_started ? ws2_call( socket_info, &info ) : WSANOTINITIALISED;
 }
 
 static int convert32( SOCKET s, u_long value, u_long *result )

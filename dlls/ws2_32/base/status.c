@@ -1,6 +1,6 @@
 /* NT statuses and Winsock errors. Winsock's table is on the exact value: other forms of a status are WSAEINVAL. */
 #include "base/ws2_32_private.h"
-#include "overlapped/overlapped.h"
+#include "base/status.h"
 
 /* For an error with several statuses, the first one is what an operation ends with. */
 static const struct

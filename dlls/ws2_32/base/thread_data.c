@@ -4,6 +4,7 @@
  */
 #include "base/ws2_32_private.h"
 #include "base/thread_data.h"
+#include "base/upcalls.h"
 
 static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
 static DWORD slot = FLS_OUT_OF_INDEXES;
@@ -13,8 +14,7 @@ static void WINAPI release( void *value )
     struct thread_data *data = value;
 
     if ( !data ) return;
-    completion_thread_ends( data );
-    port_user_ends( &data->port_user );
+    ws2_upcalls.thread_ends( data );
     free( data->host.memory );
     free( data->service.memory );
     free( data->protocol.memory );

@@ -4,12 +4,21 @@
 #define THREAD_DATA_H
 
 #include <windows.h>
-#include "ports/port_queue.h"
 
 struct thread_buffer
 {
     void *memory;
     size_t size;
+};
+
+/* A thread that takes packets from completion ports (ports/port_take.c). It counts as running for its port until it comes
+ * back to one, waits, or ends. */
+struct port_user
+{
+    struct port_user *next;   /* of its queue */
+    struct port_queue *queue; /* the last that it took a packet from, counted */
+    UINT32 thread;            /* the host's number */
+    BOOL running;
 };
 
 struct thread_data
@@ -26,9 +35,6 @@ struct thread_data
 
 /* The calling thread's own; NULL without memory. Freed when the thread ends. */
 struct thread_data *thread_data( void );
-
-/* completion.c: what a thread has pending ends with it. */
-void completion_thread_ends( struct thread_data *data );
 
 /* At least size bytes, the same as before while they suffice; NULL without memory. */
 void *thread_buffer( struct thread_buffer *buffer, size_t size );

@@ -1,6 +1,7 @@
 /* Threads of ours in the program's process. Each owns its start block and a reference to this DLL. */
 #include "base/ws2_32_private.h"
 #include "base/worker.h"
+#include "base/upcalls.h"
 
 struct start
 {
@@ -34,4 +35,17 @@ BOOL worker_start( void ( *run )( void *argument ), void *argument )
     }
     if ( !thread ) free( start );
     return thread != NULL;
+}
+
+BOOL ws2_start_io_thread( void )
+{
+    HMODULE self;
+    HANDLE thread;
+
+    /* the thread runs in this DLL until the process ends */
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                        (WCHAR *)ws2_start_io_thread, &self );
+    if ( !( thread = CreateThread( NULL, 0, ws2_upcalls.io_thread, NULL, 0, NULL ) ) ) return FALSE;
+    CloseHandle( thread );
+    return TRUE;
 }

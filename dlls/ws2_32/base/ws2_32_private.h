@@ -41,7 +41,7 @@ void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 
         WS2_RETURN( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
     } while ( 0 )
 
-/* --- startup.c */
+/* --- call.c */
 extern LONG ws2_started; /* WSAStartup calls not yet undone */
 extern WORD ws2_version; /* the lowest version that was negotiated since the first of them */
 
@@ -49,10 +49,6 @@ extern WORD ws2_version; /* the lowest version that was negotiated since the fir
  * adopted. The Winsock code of the result. */
 int ws2_call_( unsigned int code, void *params );
 #define ws2_call( name, params ) ws2_call_( ws2_call_##name, params )
-
-/* Connects the process to its server and installs the stand-ins, once: WSAStartup's part for the process, which may be
- * wanted before it. */
-int ws2_attach( void );
 
 /* User APCs of the thread run now. */
 void ws2_alert( void );
@@ -69,23 +65,14 @@ static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)point
 int ws2_read( void *target, const void *user, size_t size );
 int ws2_write( void *user, const void *source, size_t size );
 
-/* --- socket.c */
+/* --- socket_handles.c */
 /* Makes a SOCKET of a handle that the process has not seen (inherited, DuplicateHandle'd), if it is one. */
 BOOL ws2_adopt( UINT64 handle );
-/* closesocket without its last error and trace. */
-int ws2_close( SOCKET s );
-/* A handle that stands for \Device\Afd. */
-SOCKET ws2_open_helper( BOOL inherited );
 /* The handle of a descriptor made by the host half, installed; *error is set on failure. */
 SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error );
 
-/* --- events.c */
-/* The I/O thread; for whom the host half says that the process has none yet. */
+/* --- worker.c */
+/* The I/O thread; for callers that the host half tells that the process has none yet. */
 BOOL ws2_start_io_thread( void );
-/* WSAEventSelect and WSAEnumNetworkEvents without last error and trace. codes: Winsock's, of every event that has one. */
-int ws2_select_events( SOCKET s, HANDLE event, LONG mask );
-int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] );
-/* An accepted socket takes over its listener's registration. */
-void ws2_inherit_events( SOCKET listener, SOCKET accepted );
 
 #endif

@@ -6,6 +6,8 @@
  * leaves the iosb alone, unless a row says otherwise.
  */
 #include "base/ws2_32_private.h"
+#include "sockets/events.h"
+#include "base/status.h"
 #include "hooks/afd.h"
 #include "overlapped/completion.h"
 #include "ntdll/hooks.h"
@@ -225,8 +227,7 @@ static NTSTATUS serve_event_select( const struct afd_call *call )
     }
     for ( unsigned int i = 0; i < EVENT_COUNT; i++ )
         if ( input.mask & event_flags[i].flags ) mask |= event_flags[i].event;
-    return ( error = ws2_select_events( call->s, input.event, mask ) ) ? status_of_error( error )
-                                                                       : finish( call, 0, 0 );
+    return ( error = events_select( call->s, input.event, mask ) ) ? status_of_error( error ) : finish( call, 0, 0 );
 }
 
 static NTSTATUS serve_get_events( const struct afd_call *call )
@@ -243,7 +244,7 @@ static NTSTATUS serve_get_events( const struct afd_call *call )
     if ( ws2_write( call->out, &output, sizeof( output ) ) ) return STATUS_ACCESS_VIOLATION;
     /* the pointer to the input is the event to reset */
     if ( call->in && !call->in_size ) ResetEvent( call->in );
-    if ( ( error = ws2_take_events( call->s, &events, codes ) ) ) return status_of_error( error );
+    if ( ( error = events_take( call->s, &events, codes ) ) ) return status_of_error( error );
     for ( unsigned int i = 0; i < EVENT_COUNT; i++ )
         if ( events & event_flags[i].event ) output.flags |= event_flags[i].flags;
     if ( codes[FD_CONNECT_BIT] )

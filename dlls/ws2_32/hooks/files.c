@@ -6,6 +6,8 @@
  * so that completion ports, cancelling and closing know it without further ado.
  */
 #include "base/ws2_32_private.h"
+#include "ports/ports.h"
+#include "sockets/socket.h"
 #include "ntdll/hooks.h"
 #include "overlapped/overlapped.h"
 #include "ports/port_queue.h"
@@ -77,13 +79,13 @@ static NTSTATUS set_information( HANDLE handle, IO_STATUS_BLOCK *iosb, void *inf
     {
         if ( size < sizeof( completion ) ) return STATUS_INFO_LENGTH_MISMATCH;
         if ( ws2_read( &completion, information, sizeof( completion ) ) ) return STATUS_ACCESS_VIOLATION;
-        result.Status = overlapped_associate( handle, completion.port, completion.key );
+        result.Status = port_associate( handle, completion.port, completion.key );
     }
     else
     {
         if ( size < sizeof( modes ) ) return STATUS_INFO_LENGTH_MISMATCH;
         if ( ws2_read( &modes, information, sizeof( modes ) ) ) return STATUS_ACCESS_VIOLATION;
-        result.Status = modes & ~FILE_SKIP_FLAGS ? STATUS_INVALID_PARAMETER : overlapped_set_modes( handle, modes );
+        result.Status = modes & ~FILE_SKIP_FLAGS ? STATUS_INVALID_PARAMETER : port_set_modes( handle, modes );
     }
     if ( ws2_write( iosb, &result, sizeof( result ) ) ) return STATUS_ACCESS_VIOLATION;
     return result.Status;
@@ -177,11 +179,11 @@ static BOOL serves_afd( const OBJECT_ATTRIBUTES *attributes )
 static NTSTATUS open_afd( HANDLE *handle, ULONG attributes, IO_STATUS_BLOCK *iosb )
 {
     IO_STATUS_BLOCK result = { { 0 }, FILE_OPENED };
-    SOCKET helper = ws2_open_helper( attributes & OBJ_INHERIT );
+    SOCKET helper = socket_open_helper( attributes & OBJ_INHERIT );
 
     if ( helper == INVALID_SOCKET ) return STATUS_INSUFFICIENT_RESOURCES;
     if ( !ws2_write( handle, &helper, sizeof( helper ) ) && !ws2_write( iosb, &result, sizeof( result ) ) ) return 0;
-    ws2_close( helper );
+    socket_close( helper );
     return STATUS_ACCESS_VIOLATION;
 }
 

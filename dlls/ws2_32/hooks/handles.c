@@ -1,5 +1,7 @@
 /* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "base/ws2_32_private.h"
+#include "ports/ports.h"
+#include "sockets/socket.h"
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
 #include "ntdll/hooks.h"
@@ -32,11 +34,11 @@ NTSTATUS NTAPI hook_NtClose( HANDLE handle )
     NTSTATUS status;
 
     /* closesocket itself comes here with the descriptor marked as being closed */
-    if ( hooks_is_socket( handle ) && !ws2_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
+    if ( hooks_is_socket( handle ) && !socket_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
     port_queue_closing( handle );
-    if ( !overlapped_port_closing( handle ) ) return nt_NtClose( handle );
+    if ( !port_closing( handle ) ) return nt_NtClose( handle );
     status = nt_NtClose( handle );
-    overlapped_port_closed();
+    port_closed();
     return status;
 }
 
@@ -51,7 +53,7 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
     if ( made_anew )
     {
         status = replacement_duplicate( made_anew, source, target_process, target, access, attributes, options );
-        if ( options & DUPLICATE_CLOSE_SOURCE ) ws2_close( params.handle );
+        if ( options & DUPLICATE_CLOSE_SOURCE ) socket_close( params.handle );
         return status;
     }
     if ( !( options & DUPLICATE_CLOSE_SOURCE ) )

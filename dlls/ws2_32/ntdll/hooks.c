@@ -1,5 +1,5 @@
 /*
- * Standing in at ntdll: how a system call's thunk is replaced, and the table of those that are.
+ * Standing in at ntdll: how a system call's thunk is replaced. Which ones are, and by what, is the top floor's table.
  *
  * Programs close, read, duplicate and poll sockets by plain NT calls. Those end in ntdll's system call thunks, which are
  * position-independent: a copy of one is the original, callable, and a jump over its first bytes leads here. All this
@@ -31,17 +31,7 @@ struct hooks_view hooks_view;
 HOOKS( X )
 #undef X
 
-static const struct hook
-{
-    const char *name;
-    void *stand_in;
-    void **original;
-} hooks[] = {
-#define X( name, parameters ) { #name, hook_##name, (void **)&nt_##name },
-    HOOKS( X )
-#undef X
-};
-#define HOOK_COUNT ( sizeof( hooks ) / sizeof( hooks[0] ) )
+static const struct hook *hooks; /* HOOK_COUNT */
 
 static BOOL has_known_shape( const unsigned char *thunk )
 {
@@ -127,7 +117,7 @@ static BOOL read_view( void )
 /* What a hook is for, and whether it was installed when the DLL was loaded. */
 static BOOL is_early( const struct hook *hook )
 {
-    return hook->stand_in == hook_NtCreateFile || hook->stand_in == hook_NtOpenFile;
+    return hook->original == (void **)&nt_NtCreateFile || hook->original == (void **)&nt_NtOpenFile;
 }
 static BOOL early_installed;
 
@@ -191,10 +181,11 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
     return TRUE;
 }
 
-void hooks_install_early( void )
+void hooks_install_early( const struct hook table[HOOK_COUNT] )
 {
     unsigned char *thunks[HOOK_COUNT];
 
+    hooks = table;
     /* an unknown shape is told of when Winsock starts */
     if ( find_thunks( thunks, TRUE ) ) return;
     install_thunks( thunks );

@@ -1,5 +1,5 @@
 /*
- * Standing in at ntdll (hooks.c): one table of the system calls that reach sockets without Winsock's knowledge.
+ * Standing in at ntdll (hooks.c): the system calls that reach sockets without Winsock's knowledge.
  *
  * Every stand-in gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
  * after hooks_socket has said so, which costs two reads of memory and no call.
@@ -10,12 +10,6 @@
 #include <winsock2.h>
 #include <windows.h>
 #include <winternl.h>
-
-/* Installs the stand-ins, once; they stay until the process ends. A loader whose ntdll they do not know goes without
- * them, with one line of the log. */
-void hooks_install( void );
-/* When the DLL is loaded: only those through which \Device\Afd is opened, which a program may do before WSAStartup. */
-void hooks_install_early( void );
 
 /* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without stand-ins it is empty. */
 struct hooks_view
@@ -90,6 +84,14 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtQueueApcThreadEx2, \
        ( HANDLE thread, HANDLE reserve, ULONG flags, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) )
 
+enum
+{
+#define X( name, parameters ) HOOK_OF_##name,
+    HOOKS( X )
+#undef X
+        HOOK_COUNT
+};
+
 #define X( name, parameters ) extern NTSTATUS( NTAPI *nt_##name ) parameters;
 HOOKS( X )
 #undef X
@@ -98,5 +100,23 @@ HOOKS( X )
 #define X( name, parameters ) NTSTATUS NTAPI hook_##name parameters;
 HOOKS( X )
 #undef X
+
+struct hook
+{
+    const char *name;
+    void *stand_in;
+    void **original;
+};
+
+/* When the DLL is loaded: hands over the table (start/hook_table.c), and installs only those through which \Device\Afd is
+ * opened, which a program may do before WSAStartup. */
+void hooks_install_early( const struct hook table[HOOK_COUNT] );
+/* Installs the others, once; they stay until the process ends. A loader whose ntdll they do not know goes without them,
+ * with one line of the log. */
+void hooks_install( void );
+
+/* Connects the process to its server and installs the stand-ins, once: WSAStartup's part for the process, which may be
+ * wanted before it (attach.c). */
+int ws2_attach( void );
 
 #endif

@@ -6,6 +6,7 @@
  * its call returns.
  */
 #include "overlapped/completion.h"
+#include "base/status.h"
 #include "overlapped/file_wait.h"
 #include "ports/ports.h"
 #include "registered/registered_io.h"

@@ -1,5 +1,6 @@
 /* AcceptEx, GetAcceptExSockaddrs, ConnectEx, DisconnectEx. Their checks and queues are the host half's. */
 #include "overlapped/completion.h"
+#include "base/status.h"
 #include "overlapped/connection_ex.h"
 #include "base/local_addresses.h"
 

@@ -1,5 +1,6 @@
 /* Overlapped receives and sends, and their results. */
 #include "overlapped/completion.h"
+#include "base/status.h"
 
 LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
 

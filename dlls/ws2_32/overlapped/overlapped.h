@@ -47,24 +47,9 @@ NTSTATUS overlapped_start_send( HANDLE s, const struct overlapped_request *reque
  * STATUS_CANCELLED (event, APC, packet) when this returns, and its buffers are the caller's again. */
 NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread );
 
-/* FileCompletionInformation. The association is the socket's, not the handle's: STATUS_INVALID_PARAMETER when the socket
- * has one already, made through whichever descriptor. */
-NTSTATUS overlapped_associate( HANDLE s, HANDLE port, ULONG_PTR key );
-/* FileIoCompletionNotificationInformation: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, FILE_SKIP_SET_EVENT_ON_HANDLE */
-NTSTATUS overlapped_set_modes( HANDLE s, ULONG modes );
-ULONG overlapped_get_modes( HANDLE s );
-/* Around the closing of any handle, which may be a port's: before it (cheap, no lock, for all others), and after it when the
- * first said so. */
-BOOL overlapped_port_closing( HANDLE handle );
-void overlapped_port_closed( void );
-
 /* Ends a request that needed no queue, the Windows way (event, APC, packet); iosb is written. For requests that the caller
  * serves itself, and Winsock's ioctls. s may be a handle that is no socket: then no port is looked for. */
 void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTSTATUS status, ULONG_PTR information );
-
-/* One status as the other side's error (status.c). */
-NTSTATUS status_of_error( int winsock_error );
-int status_to_error( NTSTATUS status );
 
 /* --- Winsock's functions: argument checks, then 0, WSA_IO_PENDING or the error */
 int overlapped_send( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD flags, const struct sockaddr *to,

@@ -3,6 +3,7 @@
  * file's bytes; it gets a host descriptor of each file, which is its own from then on.
  */
 #include "overlapped/completion.h"
+#include "base/status.h"
 #include "overlapped/connection_ex.h"
 #include "ws2host/table.h"
 

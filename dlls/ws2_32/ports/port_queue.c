@@ -1,11 +1,10 @@
 /*
- * Packets of completion ports in the process.
+ * Packets of completion ports in the process: the queues themselves.
  *
- * A port that this process makes has a queue here, known by the handle's value. It is used from the first socket on, and
- * until others may wait at the port who do not look here: then all goes through wineserver. While it is used, everything
- * comes to the one queue: what ends on our sockets, what the program posts, and, brought by the courier, what the loader's
- * own files and other processes post. Threads wait for it in the host half (port_take.c), where they also perform what
- * the port's sockets have pending.
+ * A port that this process makes has a queue here, known by the handle's value. While it is used, everything comes to the
+ * one queue: what ends on our sockets, what the program posts (port_routes.c), and what the loader's own files and other
+ * processes post (port_forwarder.c). Threads wait for it in the host half (port_take.c), where they also perform what the
+ * port's sockets have pending.
  */
 #include "ports/port_queue_private.h"
 
@@ -49,8 +48,9 @@ void port_queue_release( struct port_queue *queue )
     free( queue );
 }
 
-/* Takes it out; the reference is the caller's. */
-static struct port_queue *forget( HANDLE port )
+BOOL port_queue_may_be( HANDLE port ) { return *bucket_of( port ) != NULL; }
+
+struct port_queue *port_queue_forget( HANDLE port )
 {
     struct port_queue *volatile *link = bucket_of( port );
     struct port_queue *queue;
@@ -186,90 +186,6 @@ void port_queue_order( struct port_queue *queue )
     nt_NtSetIoCompletion( queue->handle, (ULONG_PTR)queue, ~(ULONG_PTR)queue, 0, 0 );
 }
 
-/* --- posting ------------------------------------------------------------------------------------------------------------*/
-
-BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, ULONG_PTR information )
-{
-    const struct port_packet packet = { key, value, { { status }, information } };
-    BOOL taken, wake = FALSE, look = FALSE;
-
-    AcquireSRWLockExclusive( &queue->lock );
-    if ( queue->closed ) taken = TRUE; /* nobody can want it */
-    else if ( !queue->used || ( queue->unsure && queue->waiting <= 0 ) ) taken = FALSE;
-    else if ( ( taken = port_queue_append( queue, &packet ) ) )
-    {
-        wake = port_queue_to_wake( queue );
-        /* nobody is there or on the way: it may be another process's to take, which the courier sees when it is left lying */
-        if ( queue->waiting <= 0 && !queue->woken && !queue->asked ) look = queue->asked = TRUE;
-    }
-    ReleaseSRWLockExclusive( &queue->lock );
-    if ( wake ) port_queue_wake( queue );
-    if ( look ) port_courier_look( queue );
-    return taken;
-}
-
-NTSTATUS NTAPI hook_NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status,
-                                       SIZE_T information )
-{
-    struct port_queue *queue = port_queue_find( port );
-    BOOL taken = queue && port_queue_post( queue, key, value, status, information );
-
-    port_queue_release( queue );
-    return taken ? 0 : nt_NtSetIoCompletion( port, key, value, status, information );
-}
-
-/* How many packets there are; the courier may just have one in its hands. */
-NTSTATUS NTAPI hook_NtQueryIoCompletion( HANDLE port, ULONG class, void *information, ULONG size, ULONG *needed )
-{
-    NTSTATUS status = nt_NtQueryIoCompletion( port, class, information, size, needed );
-    struct port_queue *queue = status || class ? NULL : port_queue_find( port );
-    LONG depth;
-
-    if ( !queue ) return status;
-    if ( !ws2_read( &depth, information, sizeof( depth ) ) )
-    {
-        depth += queue->count;
-        ws2_write( information, &depth, sizeof( depth ) );
-    }
-    port_queue_release( queue );
-    return status;
-}
-
-/* --- what becomes of the port -------------------------------------------------------------------------------------------*/
-
-UINT64 port_queue_begin( struct port_queue *queue )
-{
-    struct ws2_port_open_params params = { 0 };
-    BOOL join = FALSE, order;
-    UINT64 host = 0;
-
-    AcquireSRWLockExclusive( &queue->lock );
-    if ( !queue->used && !queue->shared && !queue->closed && !ws2host_call( ws2_call_port_open, &params ) &&
-         !params.error )
-    {
-        queue->host = params.port;
-        queue->used = TRUE;
-        queue->visited = GetTickCount();
-        /* what was posted before comes first; and where packets lay nobody slept */
-        if ( port_queue_fetch( queue, queue->handle, MAXLONG, &order ) ) queue->unsure = FALSE;
-        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_order( queue );
-        join = !queue->unsure;
-    }
-    if ( queue->used ) host = queue->host;
-    ReleaseSRWLockExclusive( &queue->lock );
-    if ( join ) port_courier_join( queue );
-    if ( params.need_io_thread ) ws2_start_io_thread();
-    return host;
-}
-
-void port_queue_foreign( HANDLE port )
-{
-    struct port_queue *queue = port_queue_find( port );
-
-    if ( queue ) queue->foreign = TRUE;
-    port_queue_release( queue );
-}
-
 void port_queue_give_up( struct port_queue *queue )
 {
     BOOL wake;
@@ -286,51 +202,4 @@ void port_queue_give_up( struct port_queue *queue )
     wake = port_queue_to_wake( queue );
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
-}
-
-void port_queue_share( struct port_queue *queue )
-{
-    port_courier_part( queue );
-    port_queue_give_up( queue );
-}
-
-void port_queue_duplicating( HANDLE process, HANDLE handle, BOOL moved )
-{
-    struct port_queue *queue;
-
-    if ( !*bucket_of( handle ) ||
-         ( process != GetCurrentProcess() && GetProcessId( process ) != GetCurrentProcessId() ) )
-        return;
-    if ( !( queue = moved ? forget( handle ) : port_queue_find( handle ) ) ) return;
-    port_queue_share( queue );
-    port_queue_release( queue );
-}
-
-void port_queue_inheriting( HANDLE handle )
-{
-    struct port_queue *queue = port_queue_find( handle );
-
-    if ( !queue ) return;
-    port_queue_share( queue );
-    port_queue_release( queue );
-}
-
-void port_queue_closing( HANDLE handle )
-{
-    struct port_queue *queue = forget( handle );
-    BOOL wake = FALSE;
-
-    if ( !queue ) return;
-    AcquireSRWLockExclusive( &queue->lock );
-    if ( !queue->shared )
-    {
-        queue->closed = TRUE;
-        wake = port_queue_to_wake( queue );
-        /* the loader may let those sleep on: each is woken by a packet, which it does not pass on */
-        for ( UINT32 i = 0; i < queue->in_server; i++ ) nt_NtSetIoCompletion( handle, 0, 0, 0, 0 );
-    }
-    ReleaseSRWLockExclusive( &queue->lock );
-    if ( wake ) port_queue_wake( queue );
-    if ( queue->carried ) port_courier_leave( queue );
-    port_queue_release( queue );
 }

@@ -32,14 +32,8 @@ void port_queue_closing( HANDLE handle );
 void port_queue_duplicating( HANDLE process, HANDLE handle, BOOL moved );
 void port_queue_inheriting( HANDLE handle );
 
-/* A thread that took a packet counts as running for its port until it comes back to one, waits, or ends (port_take.c). */
-struct port_user
-{
-    struct port_user *next;   /* of its queue */
-    struct port_queue *queue; /* the last that it took a packet from, counted */
-    UINT32 thread;            /* the host's number */
-    BOOL running;
-};
+/* The calling thread ends (port_take.c). */
+struct port_user;
 void port_user_ends( struct port_user *user );
 
 #endif

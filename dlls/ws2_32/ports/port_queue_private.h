@@ -1,4 +1,4 @@
-/* A port's queue, to the three files that are about it: port_queue.c, port_take.c, port_courier.c. */
+/* A port's queue, to the files that are about it: port_queue.c, port_forwarder.c, port_routes.c, port_take.c. */
 #ifndef PORT_QUEUE_PRIVATE_H
 #define PORT_QUEUE_PRIVATE_H
 
@@ -43,6 +43,11 @@ static inline BOOL port_queue_is_order( const struct port_queue *queue, ULONG_PT
     return key == (ULONG_PTR)queue && value == ~key;
 }
 
+/* Whether the handle can be a port with a queue: cheap, for what looks at every handle. */
+BOOL port_queue_may_be( HANDLE port );
+/* Takes the port's queue out, so that nobody finds it again; the reference is the caller's. */
+struct port_queue *port_queue_forget( HANDLE port );
+
 /* With the lock held. */
 BOOL port_queue_append( struct port_queue *queue, const struct port_packet *packet );
 struct port_packet port_queue_first( struct port_queue *queue );
@@ -53,11 +58,11 @@ UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOO
 BOOL port_queue_to_wake( struct port_queue *queue );
 void port_queue_wake( struct port_queue *queue );
 
-/* port_courier.c; no lock is held */
-void port_courier_join( struct port_queue *queue );
-void port_courier_leave( struct port_queue *queue );
-void port_courier_part( struct port_queue *queue ); /* the same, and returns when it has */
-void port_courier_look( struct port_queue *queue ); /* asked has been set */
+/* port_forwarder.c; no lock is held */
+void port_forwarder_join( struct port_queue *queue );
+void port_forwarder_leave( struct port_queue *queue );
+void port_forwarder_part( struct port_queue *queue ); /* the same, and returns when it has */
+void port_forwarder_look( struct port_queue *queue ); /* asked has been set */
 
 /* Packets go to wineserver from now on; no courier has the port any more. */
 void port_queue_give_up( struct port_queue *queue );

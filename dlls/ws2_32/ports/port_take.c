@@ -9,7 +9,7 @@
  * time, whether the host has those that count asleep.
  */
 #include "ports/port_queue_private.h"
-#include "overlapped/completion.h"
+#include "base/upcalls.h"
 #include "base/thread_data.h"
 
 #define PACKETS_AT_ONCE 64
@@ -220,7 +220,7 @@ static BOOL wait_here( struct port_queue *queue, const struct request *request, 
     {
         queue->woken =
             GetTickCount() | 1; /* this thread looks at the packets next: nobody else need be woken for them */
-        completion_deliver();
+        ws2_upcalls.operations_ended();
     }
     return status == WS2_STATUS_ALERT && apcs_ran();
 }
@@ -322,7 +322,7 @@ static NTSTATUS take( struct port_queue *queue, const struct request *request, L
         if ( queue->unsure && look_in_server( queue, request, &status ) )
         {
             ReleaseSRWLockExclusive( &queue->lock );
-            if ( !status ) port_courier_join( queue );
+            if ( !status ) port_forwarder_join( queue );
             return status;
         }
         if ( queue->count && queue->running >= queue->limit && ( held++ || ( timeout && !timeout->QuadPart ) ) )

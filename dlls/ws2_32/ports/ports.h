@@ -3,6 +3,18 @@
 #define PORTS_H
 
 #include "base/ws2_32_private.h"
+#include <winternl.h>
+
+/* FileCompletionInformation. The association is the socket's, not the handle's: STATUS_INVALID_PARAMETER when the socket
+ * has one already, made through whichever descriptor. */
+NTSTATUS port_associate( HANDLE s, HANDLE port, ULONG_PTR key );
+/* FileIoCompletionNotificationInformation: FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, FILE_SKIP_SET_EVENT_ON_HANDLE */
+NTSTATUS port_set_modes( HANDLE s, ULONG modes );
+
+/* Around the closing of any handle, which may be a port's: before it (cheap, no lock, for all others), and after it when the
+ * first said so. */
+BOOL port_closing( HANDLE handle );
+void port_closed( void );
 
 /* Queues a packet to a socket's port, whichever process's handle it is. */
 void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information );

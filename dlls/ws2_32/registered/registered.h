@@ -71,6 +71,7 @@ struct registered_request
 {
     struct registered_request *next; /* in the one list where it is: free, deferred, ended */
     struct request_queue *queue;
+    void ( *free )( struct registered_request *request ); /* once the program has taken its end */
     RIORESULT result;
     DWORD flags; /* RIO_MSG_* */
     BOOL sending;
@@ -80,8 +81,6 @@ struct registered_request
     char *flags_user;                 /* where the flags of the end go; NULL for none */
     struct registered_extras *extras; /* NULL for most */
 };
-
-void registered_request_free( struct registered_request *request );
 
 /* The functions of the table. */
 BOOL WINAPI registered_receive( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD flags, PVOID context );

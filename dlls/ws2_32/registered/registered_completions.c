@@ -150,7 +150,7 @@ static void free_requests( struct registered_request *request )
     for ( ; request; request = next )
     {
         next = request->next;
-        registered_request_free( request );
+        request->free( request );
     }
 }
 
@@ -249,7 +249,7 @@ void registered_push( struct completion_queue *queue, struct registered_request 
         if ( queue->armed && !( request->flags & RIO_MSG_DONT_NOTIFY ) ) notify( queue );
     }
     ReleaseSRWLockExclusive( &queue->lock );
-    if ( !taken ) registered_request_free( request );
+    if ( !taken ) request->free( request );
 }
 
 #define RESULTS_AT_ONCE 64

@@ -8,7 +8,7 @@
  * Requests of a direction begin in the order in which they were given; those with RIO_MSG_DEFER stay here until one without
  * it, or RIO_MSG_COMMIT_ONLY, follows.
  */
-#include "overlapped/completion.h"
+#include "base/operation_options.h"
 #include "registered/registered.h"
 #include "registered/registered_io.h"
 #include "ws2host/table.h"
@@ -60,6 +60,33 @@ static struct request_queue *volatile *place_of( SOCKET s ) { return &sockets[s 
 
 /* --- requests ------------------------------------------------------------------------------------------------------*/
 
+static void dispose( struct request_queue *queue )
+{
+    for ( enum direction direction = 0; direction < DIRECTIONS; direction++ )
+        registered_unreserve( queue->ends[direction], queue->limit[direction] );
+    registered_free( REGISTERED_REQUESTS, queue );
+}
+
+static BOOL is_idle( const struct request_queue *queue )
+{
+    return !queue->outstanding[RECEIVING] && !queue->outstanding[SENDING];
+}
+
+static void free_request( struct registered_request *request )
+{
+    struct request_queue *queue = request->queue;
+    BOOL last;
+
+    free( request->extras );
+    AcquireSRWLockExclusive( &queue->lock );
+    request->next = queue->free;
+    queue->free = request;
+    queue->outstanding[request->sending]--;
+    last = queue->gone && is_idle( queue );
+    ReleaseSRWLockExclusive( &queue->lock );
+    if ( last ) dispose( queue );
+}
+
 static struct registered_request *new_request( struct request_queue *queue, enum direction direction )
 {
     struct registered_request *request = NULL;
@@ -75,36 +102,10 @@ static struct registered_request *new_request( struct request_queue *queue, enum
     if ( !request ) return NULL;
     memset( request, 0, sizeof( *request ) );
     request->queue = queue;
+    request->free = free_request;
     request->sending = direction == SENDING;
     request->result.SocketContext = queue->context;
     return request;
-}
-
-static void dispose( struct request_queue *queue )
-{
-    for ( enum direction direction = 0; direction < DIRECTIONS; direction++ )
-        registered_unreserve( queue->ends[direction], queue->limit[direction] );
-    registered_free( REGISTERED_REQUESTS, queue );
-}
-
-static BOOL is_idle( const struct request_queue *queue )
-{
-    return !queue->outstanding[RECEIVING] && !queue->outstanding[SENDING];
-}
-
-void registered_request_free( struct registered_request *request )
-{
-    struct request_queue *queue = request->queue;
-    BOOL last;
-
-    free( request->extras );
-    AcquireSRWLockExclusive( &queue->lock );
-    request->next = queue->free;
-    queue->free = request;
-    queue->outstanding[request->sending]--;
-    last = queue->gone && is_idle( queue );
-    ReleaseSRWLockExclusive( &queue->lock );
-    if ( last ) dispose( queue );
 }
 
 /* Tells whom it concerns, and nobody may touch the program's buffers afterwards. */
@@ -327,7 +328,7 @@ static int add_request( struct request_queue *queue, enum direction direction, c
     if ( !( request = new_request( queue, direction ) ) ) return WSAENOBUFS;
     if ( ( error = fill_request( queue, request, wish ) ) )
     {
-        registered_request_free( request );
+        free_request( request );
         return error;
     }
     if ( wish->flags & RIO_MSG_DEFER ) defer( queue, direction, request );

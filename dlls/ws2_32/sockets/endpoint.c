@@ -1,5 +1,7 @@
 /* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
 #include "base/ws2_32_private.h"
+#include "sockets/events.h"
+#include "sockets/socket.h"
 #include "base/local_addresses.h"
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
@@ -73,7 +75,7 @@ static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error
 
     if ( ( *error = ws2_call( accept, &params ) ) ) return INVALID_SOCKET;
     accepted = ws2_install( params.fd, params.descriptor, 0, error );
-    if ( accepted != INVALID_SOCKET && params.inherited_events ) ws2_inherit_events( s, accepted );
+    if ( accepted != INVALID_SOCKET && params.inherited_events ) events_inherit( s, accepted );
     return accepted;
 }
 
@@ -131,7 +133,7 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
         {
             struct linger reset = { 1, 0 };
             setsockopt( accepted, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
-            ws2_close( accepted );
+            socket_close( accepted );
             error = WSAECONNREFUSED;
         }
         if ( error ) accepted = INVALID_SOCKET;

@@ -1,12 +1,10 @@
 /*
- * Event objects, WSAEventSelect and the I/O thread.
+ * Network events: WSAEventSelect, WSAAsyncSelect, and event objects.
  *
- * What is registered and recorded belongs to the socket and stands in the shared table. The I/O thread, one a process and
- * made on first need, sleeps in the host half and does here what only a Windows thread can: set an event object.
+ * What is registered and recorded belongs to the socket and stands in the shared table. What happens later the I/O thread
+ * tells the program of; what is due already is told of here.
  */
-#include "base/ws2_32_private.h"
-#include "overlapped/completion.h"
-#include "sockets/notifications.h"
+#include "sockets/events.h"
 
 NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
 NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
@@ -42,7 +40,7 @@ static const struct
     { FD_ADDRESS_LIST_CHANGE, FD_ADDRESS_LIST_CHANGE_BIT },
 };
 
-static void tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
+void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
 {
     if ( !message )
     {
@@ -56,38 +54,6 @@ static void tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const 
                           WSAMAKESELECTREPLY( message_order[i].event, codes[message_order[i].bit] ) );
 }
 
-static DWORD WINAPI io_thread( void *arg )
-{
-    static struct ws2_io_wait_params params; /* this thread's alone */
-
-    (void)arg;
-    for ( ;; )
-    {
-        if ( ws2host_call( ws2_call_io_wait, &params ) ) return 1;
-        for ( UINT32 i = 0; i < params.count; i++ )
-        {
-            const struct ws2_io_action *action = &params.actions[i];
-            tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
-        }
-        if ( params.completions ) completion_deliver();
-        if ( params.outstanding ) notifications_look();
-        else if ( params.notifications ) notifications_deliver();
-    }
-}
-
-BOOL ws2_start_io_thread( void )
-{
-    HMODULE self;
-    HANDLE thread;
-
-    /* the thread runs in this DLL until the process ends */
-    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)io_thread,
-                        &self );
-    if ( !( thread = CreateThread( NULL, 0, io_thread, NULL, 0, NULL ) ) ) return FALSE;
-    CloseHandle( thread );
-    return TRUE;
-}
-
 static int select_events( SOCKET s, const void *target, UINT32 message, LONG mask )
 {
     struct ws2_event_select_params params = {
@@ -97,11 +63,11 @@ static int select_events( SOCKET s, const void *target, UINT32 message, LONG mas
 
     if ( ( error = ws2_call( event_select, &params ) ) ) return error;
     if ( params.need_io_thread && !ws2_start_io_thread() ) return WSAENOBUFS;
-    if ( params.due && target ) tell( params.target, message, s, params.due, params.codes );
+    if ( params.due && target ) events_tell( params.target, message, s, params.due, params.codes );
     return 0;
 }
 
-int ws2_select_events( SOCKET s, HANDLE event, LONG mask ) { return select_events( s, event, 0, mask ); }
+int events_select( SOCKET s, HANDLE event, LONG mask ) { return select_events( s, event, 0, mask ); }
 
 /***********************************************************************
  *      WSAEventSelect   (WS2_32.@)
@@ -128,15 +94,15 @@ int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
     WS2_RETURN_STATUS( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
 }
 
-void ws2_inherit_events( SOCKET listener, SOCKET accepted )
+void events_inherit( SOCKET listener, SOCKET accepted )
 {
     struct ws2_event_inherit_params params = { .handle = accepted, .listener = listener };
 
     if ( !ws2_call( event_inherit, &params ) && params.due )
-        tell( params.target, params.message, accepted, params.due, params.codes );
+        events_tell( params.target, params.message, accepted, params.due, params.codes );
 }
 
-int ws2_take_events( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
+int events_take( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
 {
     struct ws2_event_enum_params params = { .handle = s };
     int error = ws2_call( event_enum, &params );
@@ -156,7 +122,7 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
     if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
     if ( ws2_write( events, &result, sizeof( result ) ) ) return WSAEFAULT;
     if ( event ) NtResetEvent( event, NULL );
-    if ( ( error = ws2_take_events( s, &result.lNetworkEvents, result.iErrorCode ) ) ) return error;
+    if ( ( error = events_take( s, &result.lNetworkEvents, result.iErrorCode ) ) ) return error;
     for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )
         if ( !( result.lNetworkEvents & 1l << i ) ) result.iErrorCode[i] = 0;
     return ws2_write( events, &result, sizeof( result ) );

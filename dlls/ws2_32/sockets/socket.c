@@ -1,9 +1,6 @@
-/*
- * Sockets coming and going: creation, handles of other origin, closing.
- *
- * A SOCKET is a real handle of the loader, made of the host socket; the host half knows its descriptor by that value.
- */
+/* Sockets coming and going: creation and closing. */
 #include "base/ws2_32_private.h"
+#include "sockets/socket.h"
 #include "catalogue/catalogue.h"
 #include "overlapped/completion.h"
 #include "sockets/duplicate.h"
@@ -12,45 +9,7 @@
 #include "registered/registered_io.h"
 #include "ws2host/table.h"
 
-#ifndef OBJ_INHERIT /* some headers have it */
-#define OBJ_INHERIT 0x2
-#endif
-
 NTSTATUS NTAPI NtClose( HANDLE handle );
-
-SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
-{
-    struct ws2_socket_install_params install = { .descriptor = descriptor };
-    void *handle = NULL;
-
-    if ( ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ) )
-    {
-        ws2_call( socket_discard, &install );
-        *error = WSAEMFILE;
-        return INVALID_SOCKET;
-    }
-    install.handle = ws2_pointer( handle );
-    if ( ( *error = ws2_call( socket_install, &install ) ) )
-    {
-        ws2_call( socket_discard, &install );
-        NtClose( handle );
-        return INVALID_SOCKET;
-    }
-    return (SOCKET)handle;
-}
-
-BOOL ws2_adopt( UINT64 handle )
-{
-    struct ws2_socket_adopt_params adopt = { .handle = handle };
-
-    if ( !handle || handle > 0x7fffffff ) return FALSE;
-    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) return FALSE;
-    if ( ws2_call( socket_adopt, &adopt ) ) return FALSE;
-    /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is
-     * another object's by now. Who closes it from here on finds the descriptor. */
-    if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) adopt.fd = -1;
-    return !ws2_call( socket_adopted, &adopt );
-}
 
 /* slot_flags: of enum ws2_slot_flag, besides */
 static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
@@ -70,7 +29,7 @@ static SOCKET create( int family, int type, int protocol, DWORD flags, int *erro
     return create_with( family, type, protocol, flags, 0, error );
 }
 
-SOCKET ws2_open_helper( BOOL inherited )
+SOCKET socket_open_helper( BOOL inherited )
 {
     int error;
 
@@ -136,7 +95,7 @@ SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFO
                 (void *)info, group, flags );
 }
 
-int ws2_close( SOCKET s )
+int socket_close( SOCKET s )
 {
     struct ws2_handle_params params = { .handle = s };
     int error;
@@ -156,5 +115,5 @@ int ws2_close( SOCKET s )
 int WINAPI closesocket( SOCKET s )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR, "closesocket" );
-    WS2_RETURN_STATUS( ws2_close( s ), "s=%#zx", s );
+    WS2_RETURN_STATUS( socket_close( s ), "s=%#zx", s );
 }

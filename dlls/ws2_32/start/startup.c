@@ -1,56 +1,15 @@
-/* Start-up, clean-up and the last error. */
+/* Start-up, clean-up and the last error; the loading of the DLL, which makes the floors known to each other. */
 #include <stddef.h>
 #include "base/ws2_32_private.h"
 #include "base/blocking.h"
-#include "ntdll/hooks.h"
+#include "base/thread_data.h"
+#include "base/upcalls.h"
+#include "overlapped/completion.h"
+#include "ports/port_queue.h"
+#include "sockets/socket.h"
+#include "start/hook_table.h"
+#include "start/io_thread.h"
 #include "ws2host/table.h"
-
-LONG ws2_started;
-WORD ws2_version;
-
-NTSTATUS NTAPI NtTestAlert( void );
-
-void ws2_alert( void )
-{
-    struct ws2_thread_params params = { .thread = GetCurrentThreadId() };
-
-    /* in this order: what is queued from now on wakes the wait that follows */
-    ws2host_call( ws2_call_wait_thread, &params );
-    NtTestAlert();
-}
-
-int ws2_call_( unsigned int code, void *params )
-{
-    int32_t status;
-
-    if ( blocking_turns && blocking_inside() ) return WSAEINPROGRESS;
-    while ( ( status = ws2host_call( code, params ) ) )
-    {
-        switch ( status )
-        {
-        case WS2_STATUS_ALERT:
-            ws2_alert();
-            if ( blocking_hooks ) blocking_turn();
-            break;
-        case WS2_STATUS_ADOPT:
-            if ( !ws2_adopt( ( (struct ws2_handle_params *)params )->handle ) ) return WSAENOTSOCK;
-            break;
-        case WS2_STATUS_CLOSED: return WSAENOTSOCK;
-        default: return WSAEFAULT;
-        }
-    }
-    return blocking_hooks ? blocking_error( *(int32_t *)params ) : *(int32_t *)params;
-}
-
-static int copy( const void *target, const void *source, size_t size )
-{
-    struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };
-
-    return ws2_call( copy, &params );
-}
-
-int ws2_read( void *target, const void *user, size_t size ) { return copy( target, user, size ); }
-int ws2_write( void *user, const void *source, size_t size ) { return copy( user, source, size ); }
 
 /***********************************************************************
  *      WSAGetLastError   (WS2_32.111)
@@ -61,17 +20,6 @@ int WINAPI WSAGetLastError( void ) { return GetLastError(); }
  *      WSASetLastError   (WS2_32.112)
  */
 void WINAPI WSASetLastError( int error ) { SetLastError( error ); }
-
-int ws2_attach( void )
-{
-    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
-    int error = ws2_call( attach, &attach );
-
-    if ( error ) return error;
-    ws2_tracing = attach.trace;
-    hooks_install();
-    return 0;
-}
 
 /* lpVendorInfo keeps what the caller has in it; it is the last member for 32 bits, and in the middle for 64. */
 static int write_data( WSADATA *data, const WSADATA *source )
@@ -119,7 +67,7 @@ static void close_all( void )
     {
         struct ws2_socket_info_params info = { .handle = next.handle };
 
-        if ( ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER ) ) ws2_close( (SOCKET)next.handle );
+        if ( ws2_call( socket_info, &info ) || !( info.flags & WS2_FLAG_HELPER ) ) socket_close( (SOCKET)next.handle );
     }
 }
 
@@ -157,13 +105,22 @@ static void process_ends( void )
     ws2host_call( ws2_call_process_end, &next );
 }
 
+static void thread_ends( struct thread_data *data )
+{
+    completion_thread_ends( data );
+    port_user_ends( &data->port_user );
+}
+
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
     switch ( reason )
     {
     case DLL_PROCESS_ATTACH:
         DisableThreadLibraryCalls( instance );
-        hooks_install_early();
+        ws2_upcalls = ( struct ws2_upcalls ){ .io_thread = io_thread,
+                                              .thread_ends = thread_ends,
+                                              .operations_ended = completion_deliver };
+        hooks_install_early( hook_table );
         break;
     case DLL_PROCESS_DETACH:
         if ( reserved ) process_ends();

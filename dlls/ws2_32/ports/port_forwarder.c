@@ -8,7 +8,7 @@
  * whether there are more handles than ours, and gives the port up to wineserver if so.
  */
 #include "ports/port_queue_private.h"
-#include "overlapped/overlapped.h"
+#include "ports/ports.h"
 #include "base/worker.h"
 
 #define LOOK_MS 100       /* between two looks, while packets lie */
@@ -103,7 +103,7 @@ static BOOL collect( struct courier *courier, HANDLE *handles, struct port_queue
         RtlWakeAddressAll( &left[i]->carried );
         port_queue_release( left[i] );
     }
-    if ( leaving ) overlapped_port_closed(); /* that handle may have been the last but one */
+    if ( leaving ) port_closed(); /* that handle may have been the last but one */
     return asked;
 }
 
@@ -128,7 +128,7 @@ static void carry( void *argument )
 
             if ( !queue->asked || !is_of_others( queue ) ) continue;
             port_queue_hold( queue );
-            port_courier_leave( queue );
+            port_forwarder_leave( queue );
             collect( courier, handles, queues, &count );
             port_queue_give_up( queue );
             port_queue_release( queue );
@@ -156,7 +156,7 @@ static struct courier *find_room( BOOL *made )
     return couriers = courier;
 }
 
-void port_courier_join( struct port_queue *queue )
+void port_forwarder_join( struct port_queue *queue )
 {
     struct courier *courier;
     BOOL made = FALSE;
@@ -177,14 +177,14 @@ void port_courier_join( struct port_queue *queue )
     }
     ReleaseSRWLockExclusive( &lock );
     /* the port may have been closed, or given up, meanwhile */
-    if ( courier && ( queue->closed || queue->shared ) ) port_courier_leave( queue );
+    if ( courier && ( queue->closed || queue->shared ) ) port_forwarder_leave( queue );
     if ( !courier ) nt_NtClose( port );
     /* no lock is held: the loader's, which a new thread takes, is held where threads end and take ours */
     else if ( made ) worker_start( carry, courier );
     else notify( courier );
 }
 
-void port_courier_leave( struct port_queue *queue )
+void port_forwarder_leave( struct port_queue *queue )
 {
     struct courier *of = NULL;
 
@@ -200,7 +200,7 @@ void port_courier_leave( struct port_queue *queue )
     if ( of ) notify( of );
 }
 
-void port_courier_look( struct port_queue *queue )
+void port_forwarder_look( struct port_queue *queue )
 {
     AcquireSRWLockShared( &lock );
     for ( struct courier *courier = couriers; courier; courier = courier->next )
@@ -209,13 +209,13 @@ void port_courier_look( struct port_queue *queue )
     ReleaseSRWLockShared( &lock );
 }
 
-void port_courier_part( struct port_queue *queue )
+void port_forwarder_part( struct port_queue *queue )
 {
     const LONG carried = TRUE;
     const LARGE_INTEGER second = { .QuadPart = -10000000 };
 
     if ( !queue->carried ) return;
-    port_courier_leave( queue );
+    port_forwarder_leave( queue );
     for ( unsigned int i = 0; i < 3 && queue->carried; i++ )
         RtlWaitOnAddress( &queue->carried, &carried, sizeof( carried ), &second );
 }

@@ -1,0 +1,23 @@
+/*
+ * The only ways up: what happens on the ground floor and is the affair of a higher one. The top floor fills the table in
+ * before anything can happen (start/startup.c); whoever has something new to be told of adds a line here and there.
+ */
+#ifndef UPCALLS_H
+#define UPCALLS_H
+
+#include <windows.h>
+
+struct thread_data;
+
+struct ws2_upcalls
+{
+    /* What the I/O thread runs until the process ends (start/io_thread.c). */
+    DWORD( WINAPI *io_thread )( void *unused );
+    /* The calling thread ends; its data is freed afterwards. */
+    void ( *thread_ends )( struct thread_data *data );
+    /* Operations have ended in the host half: the program is to be told (overlapped/completion.c). */
+    void ( *operations_ended )( void );
+};
+extern struct ws2_upcalls ws2_upcalls;
+
+#endif

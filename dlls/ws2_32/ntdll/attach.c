@@ -1,0 +1,14 @@
+/* The process comes to its server. */
+#include "base/ws2_32_private.h"
+#include "ntdll/hooks.h"
+
+int ws2_attach( void )
+{
+    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
+    int error = ws2_call( attach, &attach );
+
+    if ( error ) return error;
+    ws2_tracing = attach.trace;
+    hooks_install();
+    return 0;
+}

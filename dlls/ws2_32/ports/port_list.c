@@ -1,0 +1,129 @@
+/*
+ * Our own handles of completion ports.
+ *
+ * An association is of the socket and outlives the program's handle of the port, as the reference does that Windows keeps:
+ * the process that associates keeps a handle of its own for each port, until no other is left anywhere. A process that
+ * completes an operation on a socket whose port is another process's gets itself a handle from there, once.
+ */
+#include "ports/port_list.h"
+#include "ntdll/hooks.h"
+
+SRWLOCK port_list_lock = SRWLOCK_INIT;
+static struct port *ports;
+static UINT64 owned;   /* a hash of the handles `theirs` of this process: what is not in it is no port of ours */
+static UINT32 orphans; /* ports without such a handle, to be let go */
+
+static UINT64 hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
+
+/* Under the lock, whenever the list has changed. */
+static void count_ports( void )
+{
+    UINT64 hashes = 0;
+    UINT32 count = 0;
+
+    for ( struct port *port = ports; port; port = port->next )
+        if ( !port->theirs ) count += !port->kept;
+        else if ( !port->owner ) hashes |= hash( port->theirs );
+    owned = hashes;
+    orphans = count;
+}
+
+static struct port *find( HANDLE theirs, DWORD owner )
+{
+    struct port *port = ports;
+
+    while ( port && ( port->theirs != theirs || port->owner != owner ) ) port = port->next;
+    return port;
+}
+
+static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
+{
+    struct port *port = calloc( 1, sizeof( *port ) );
+
+    if ( !port ) return NULL;
+    /* the call itself: its stand-in would take the port for one that others use */
+    if ( nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ) )
+    {
+        free( port );
+        return NULL;
+    }
+    port->theirs = theirs;
+    port->owner = owner;
+    if ( !owner && !( port->queue = port_queue_find( theirs ) ) ) port->queue = port_queue_adopt( theirs );
+    port->next = ports;
+    ports = port;
+    count_ports();
+    return port;
+}
+
+struct port *port_list_find_or_add( HANDLE theirs )
+{
+    struct port *port = find( theirs, 0 );
+
+    return port ? port : add( theirs, 0, GetCurrentProcess() );
+}
+
+BOOL port_closing( HANDLE theirs )
+{
+    struct port *port;
+
+    if ( !( owned & hash( theirs ) ) ) return orphans != 0;
+    AcquireSRWLockExclusive( &port_list_lock );
+    if ( ( port = find( theirs, 0 ) ) ) port->theirs = NULL;
+    count_ports();
+    ReleaseSRWLockExclusive( &port_list_lock );
+    return orphans != 0;
+}
+
+void port_closed( void )
+{
+    PUBLIC_OBJECT_BASIC_INFORMATION info;
+    struct port **link, *port;
+
+    AcquireSRWLockExclusive( &port_list_lock );
+    for ( link = &ports; ( port = *link ); )
+    {
+        /* a handle of another process, or a second one of this, may keep the port in use */
+        if ( !port->theirs && !port->kept &&
+             !NtQueryObject( port->ours, ObjectBasicInformation, &info, sizeof( info ), NULL ) &&
+             info.HandleCount <= 1 )
+        {
+            *link = port->next;
+            nt_NtClose( port->ours ); /* the stand-in would come back here */
+            port_queue_release( port->queue );
+            free( port );
+        }
+        else link = &port->next;
+    }
+    count_ports();
+    ReleaseSRWLockExclusive( &port_list_lock );
+}
+
+HANDLE port_list_foreign( DWORD owner, HANDLE handle )
+{
+    struct port *port;
+    HANDLE process, ours;
+
+    AcquireSRWLockExclusive( &port_list_lock );
+    port = find( handle, owner );
+    if ( !port && ( process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner ) ) )
+    {
+        port = add( handle, owner, process );
+        nt_NtClose( process );
+    }
+    ours = port ? port->ours : NULL;
+    ReleaseSRWLockExclusive( &port_list_lock );
+    return ours;
+}
+
+struct port_queue *port_list_queue_of( HANDLE ours )
+{
+    struct port_queue *queue;
+    struct port *port;
+
+    AcquireSRWLockShared( &port_list_lock );
+    for ( port = ports; port && ( port->ours != ours || port->owner ); ) port = port->next;
+    if ( ( queue = port ? port->queue : NULL ) ) port_queue_hold( queue );
+    ReleaseSRWLockShared( &port_list_lock );
+    return queue;
+}

@@ -1,0 +1,28 @@
+/* Our own handles of completion ports (port_list.c), to the files of this folder. */
+#ifndef PORT_LIST_H
+#define PORT_LIST_H
+
+#include "ports/port_queue.h"
+#include "ports/ports.h"
+
+struct port
+{
+    struct port *next;
+    HANDLE theirs; /* the program's handle; NULL once that is closed */
+    DWORD owner;   /* 0, or the Windows process in which `theirs` is */
+    HANDLE ours;
+    BOOL kept;                /* registrations of notifications name it */
+    struct port_queue *queue; /* counted; NULL: its packets go through wineserver */
+};
+
+/* While it is held a port that was found stays. */
+extern SRWLOCK port_list_lock;
+/* The lock is held; NULL without memory, or when the handle is none that can be duplicated. */
+struct port *port_list_find_or_add( HANDLE theirs );
+
+/* Our handle of a port by another process's; NULL when there is none to be had. */
+HANDLE port_list_foreign( DWORD owner, HANDLE handle );
+/* The queue of one of this process's ports, by our handle; counted. */
+struct port_queue *port_list_queue_of( HANDLE ours );
+
+#endif

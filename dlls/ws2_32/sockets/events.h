@@ -1,0 +1,16 @@
+/* Network events (events.c). */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include "base/ws2_32_private.h"
+
+/* WSAEventSelect and WSAEnumNetworkEvents without last error and trace. codes: Winsock's, of every event that has one. */
+int events_select( SOCKET s, HANDLE event, LONG mask );
+int events_take( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] );
+/* An accepted socket takes over its listener's registration. */
+void events_inherit( SOCKET listener, SOCKET accepted );
+/* Sets the event object, or posts a message for each event to the window when there is a message. codes: one for each bit
+ * of events. */
+void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes );
+
+#endif

@@ -1,0 +1,9 @@
+/* The I/O thread (io_thread.c), for start-up, which hands it to the ground floor. */
+#ifndef IO_THREAD_H
+#define IO_THREAD_H
+
+#include <windows.h>
+
+DWORD WINAPI io_thread( void *unused );
+
+#endif
