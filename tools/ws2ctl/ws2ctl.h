@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "client/connection.h"
+#include "client/directory.h"
 
 #ifndef PKGLIBDIR
 #define PKGLIBDIR "/usr/local/lib/ws2host"

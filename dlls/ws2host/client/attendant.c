@@ -14,15 +14,13 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "client/connection.h"
+#include "client/client_private.h"
 
 #define STACK_SIZE 0x40000
 #define LONGEST_PAUSE 8000 /* ms between attempts to find a server */
 
 /* Set once, under connection's mutex, before the thread starts. */
 static int wake = -1, notice[2] = { -1, -1 };
-
-int attendant_notice( void ) { return notice[1]; }
 
 void attendant_wake( void )
 {
@@ -67,7 +65,7 @@ int attendant_start( void )
     pthread_t thread;
     int error;
 
-    if ( wake >= 0 ) return 0;
+    if ( wake >= 0 ) return notice[1];
     if ( socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, notice ) < 0 ) return -1;
     if ( ( wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0 && !pthread_attr_init( &attributes ) )
     {
@@ -75,7 +73,7 @@ int attendant_start( void )
         pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
         error = pthread_create( &thread, &attributes, attend, NULL ); /* inherits the blocked signals */
         pthread_attr_destroy( &attributes );
-        if ( !error ) return 0;
+        if ( !error ) return notice[1];
     }
     if ( wake >= 0 ) close( wake );
     close( notice[0] );

@@ -4,14 +4,10 @@
  * All state is guarded by one mutex, which is held with all signals blocked: the loader ends threads by signals, and a
  * mutex that dies locked would hang the process.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +15,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include "client/connection.h"
+#include "client/client_private.h"
+#include "client/directory.h"
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
-extern char **environ;
-
-#define ATTACH_PATIENCE 10000 /* ms to find or start a server */
-#define REPLY_PATIENCE 20     /* s for one message; a guess that is slowed down waits about one */
+#define REPLY_PATIENCE 20 /* s for one message; a guess that is slowed down waits about one */
 
 void ( *connection_enumerate_shared )( connection_publish_function publish );
 
@@ -44,9 +36,10 @@ static struct
     uint32_t windows_pid; /* 0 before connection_attach */
     _Atomic uint32_t index;
     int lost; /* another table is in use than the one we hold: no server can be had any more */
-    int complained;
     int publish_error;
-} connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX };
+    int notice; /* the socket that servers write ended tickets to, -1 without a thread that reads it */
+    const struct connection_parts *parts;
+} connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX, .notice = -1 };
 
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
@@ -71,58 +64,6 @@ void connection_unlock( const sigset_t *before )
 {
     pthread_mutex_unlock( &connection.mutex );
     connection_restore_signals( before );
-}
-
-/* One line a process: what is wrong and what to do. */
-static void complain( const char *format, ... )
-{
-    char line[1024];
-    va_list args;
-    int length;
-
-    if ( connection.complained ) return;
-    connection.complained = 1;
-    va_start( args, format );
-    length = snprintf( line, sizeof( line ), "ws2host: " );
-    length += vsnprintf( line + length, sizeof( line ) - length - 1, format, args );
-    va_end( args );
-    if ( length > (int)sizeof( line ) - 2 ) length = sizeof( line ) - 2;
-    line[length++] = '\n';
-    while ( write( 2, line, length ) < 0 && errno == EINTR ) continue;
-}
-
-/* What a person can do about it. */
-static const char *advice( int error )
-{
-    switch ( error )
-    {
-    case EMFILE:
-    case ENFILE: return "raise the limit of open files (ulimit -n) or end some programs";
-    case ENOMEM: return "raise the memory limit (ulimit -v) or end some programs";
-    case ENOSPC:
-    case EDQUOT: return "make room there or set WS2HOST_DIR";
-    default: return "set WS2HOST_DIR to a directory of this user's";
-    }
-}
-
-void connection_out_of_descriptors( void )
-{
-    complain( "this program has as many open files as it may have, and gets no more sockets; %s", advice( EMFILE ) );
-}
-
-static uint64_t now_ms( void )
-{
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void sleep_ms( unsigned int ms )
-{
-    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep( &time, NULL );
 }
 
 /* --- messages -------------------------------------------------------------------------------------------------------*/
@@ -188,74 +129,6 @@ static int connect_server( int directory )
     return -1;
 }
 
-/* WS2SERVER, or ws2server in the folder above that of ws2host.so; a loader's own library folder may hold a link to that. */
-static int server_path( char *path, size_t size )
-{
-    const char *given = getenv( "WS2SERVER" ), *slash;
-    char library[PATH_MAX];
-    Dl_info info;
-
-    if ( given && *given ) return snprintf( path, size, "%s", given ) < (int)size;
-    if ( !dladdr( (void *)server_path, &info ) || !realpath( info.dli_fname, library ) ) return 0;
-    if ( !( slash = strrchr( library, '/' ) ) ) return 0;
-    return snprintf( path, size, "%.*s/../ws2server", (int)( slash - library ), library ) < (int)size;
-}
-
-/* Runs the server's start-up process, which ends when the server listens. */
-static int start_server( const char *directory )
-{
-    char path[4096];
-    char *arguments[] = { path, (char *)directory, NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int error, status = 0;
-    pid_t pid;
-
-    if ( !server_path( path, sizeof( path ) ) )
-    {
-        complain( "ws2server is not beside ws2host.so; name it in WS2SERVER" );
-        return -1;
-    }
-    sigemptyset( &none );
-    sigfillset( &all );
-    posix_spawn_file_actions_init( &actions );
-    posix_spawn_file_actions_addopen( &actions, 0, "/dev/null", O_RDONLY, 0 );
-    posix_spawn_file_actions_adddup2( &actions, 2, 1 );
-    posix_spawnattr_init( &attributes );
-    posix_spawnattr_setflags( &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF );
-    posix_spawnattr_setsigmask( &attributes, &none );
-    posix_spawnattr_setsigdefault( &attributes, &all );
-    error = posix_spawn( &pid, path, &actions, &attributes, arguments, environ );
-    posix_spawnattr_destroy( &attributes );
-    posix_spawn_file_actions_destroy( &actions );
-    if ( error )
-    {
-        complain( "cannot start %s: %s; install it there or name it in WS2SERVER", path, strerror( error ) );
-        return -1;
-    }
-    for ( uint64_t deadline = now_ms() + ATTACH_PATIENCE;; )
-    {
-        const pid_t done = waitpid( pid, &status, WNOHANG );
-
-        if ( done == pid ) break;
-        /* the process may have its children reaped by itself */
-        if ( done < 0 && errno != EINTR ) return 0;
-        if ( now_ms() > deadline )
-        {
-            complain( "%s does not start up in %s; end it and try again", path, directory );
-            return -1;
-        }
-        sleep_ms( 1 );
-    }
-    /* killed while starting up is no reason to give up: the next attempt starts another */
-    if ( WIFSIGNALED( status ) || ( WIFEXITED( status ) && WEXITSTATUS( status ) == WS2_SERVER_KILLED ) ) return 0;
-    if ( WIFEXITED( status ) && !WEXITSTATUS( status ) ) return 0;
-    complain( "%s failed in %s: see above, or run it there by hand (ws2server --foreground DIRECTORY)", path,
-              directory );
-    return -1;
-}
-
 static int map_table( int memfd, uint64_t instance )
 {
     const int seals = fcntl( memfd, F_GET_SEALS );
@@ -296,22 +169,24 @@ static enum greeting greet( int fd, const char *directory )
 
     if ( exchange( fd, &request, connection.memfd, &reply, &memfd ) ) return GONE;
     if ( reply.detail == WS2_DETAIL_VERSION )
-        complain(
+        complaint_say(
             "this program's ws2host.so has version %u, the server of %s has version %llu; end all Windows programs "
             "that use it and start again",
             WS2_LAYOUT_VERSION, directory, (unsigned long long)reply.instance );
     else if ( reply.error )
-        complain( "the server of %s takes no more processes (%u); end some Windows programs", directory, reply.error );
+        complaint_say( "the server of %s takes no more processes (%u); end some Windows programs", directory,
+                       reply.error );
     else if ( connection.table && ( reply.instance != connection.instance || reply.index != connection.index ) )
     {
         connection.lost = 1;
-        complain( "the server of %s has forgotten this process; its sockets go on, but cannot be shared: start the "
-                  "program again",
-                  directory );
+        complaint_say(
+            "the server of %s has forgotten this process; its sockets go on, but cannot be shared: start the "
+            "program again",
+            directory );
     }
     else if ( !connection.table && ( memfd < 0 || map_table( memfd, reply.instance ) < 0 ) )
-        complain( "the server of %s did not hand over its table: %s; %s", directory, strerror( errno ),
-                  errno == ENOMEM ? advice( errno ) : "end it and try again" );
+        complaint_say( "the server of %s did not hand over its table: %s; %s", directory, strerror( errno ),
+                       errno == ENOMEM ? complaint_advice( errno ) : "end it and try again" );
     else
     {
         if ( connection.memfd < 0 ) connection.memfd = memfd;
@@ -356,7 +231,7 @@ static void send_notice_socket( void )
     struct ws2_request request = { .type = WS2_NOTICE };
     struct ws2_reply reply;
 
-    if ( attendant_notice() >= 0 ) connection_publish_request( &request, attendant_notice(), &reply );
+    if ( connection.notice >= 0 ) connection_publish_request( &request, connection.notice, &reply );
 }
 
 static int publish_all( void )
@@ -369,7 +244,7 @@ static int publish_all( void )
     if ( connection_enumerate_shared ) connection_enumerate_shared( publish );
     unsettled_publish( publish );
     send_notice_socket();
-    tickets_publish();
+    connection.parts->publish();
     connection_publish_request( &resumed, -1, &reply );
     return connection.publish_error ? -1 : 0;
 }
@@ -386,7 +261,7 @@ static void hang_up( void )
 /* Mutex held. */
 static int32_t establish( void )
 {
-    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
+    const uint64_t deadline = client_now_ms() + SERVER_PATIENCE;
     const int again = connection.table != NULL;
     char path[4096] = "the server directory";
     int directory, started = 0, error = WSAENETDOWN;
@@ -395,11 +270,13 @@ static int32_t establish( void )
     if ( connection.lost ) return WSAENETDOWN;
     if ( ( directory = directory_open( 1, path, sizeof( path ) ) ) < 0 )
     {
-        if ( errno == EPERM ) complain( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
-        else complain( "cannot make the server directory %s: %s; %s", path, strerror( errno ), advice( errno ) );
+        if ( errno == EPERM ) complaint_say( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
+        else
+            complaint_say( "cannot make the server directory %s: %s; %s", path, strerror( errno ),
+                           complaint_advice( errno ) );
         return WSAENETDOWN;
     }
-    while ( now_ms() < deadline )
+    while ( client_now_ms() < deadline )
     {
         enum greeting greeting = GONE;
         const int fd = connect_server( directory );
@@ -408,11 +285,12 @@ static int32_t establish( void )
         {
             if ( errno != ECONNREFUSED && errno != ENOENT )
             {
-                complain( "cannot connect to the server in %s: %s; %s", path, strerror( errno ), advice( errno ) );
+                complaint_say( "cannot connect to the server in %s: %s; %s", path, strerror( errno ),
+                               complaint_advice( errno ) );
                 break;
             }
-            if ( start_server( path ) < 0 ) break;
-            if ( started++ ) sleep_ms( 20 );
+            if ( server_start( path ) < 0 ) break;
+            if ( started++ ) client_sleep_ms( 20 );
             continue;
         }
         connection.fd = fd;
@@ -424,25 +302,26 @@ static int32_t establish( void )
         }
         hang_up();
         if ( greeting == REFUSED ) break;
-        sleep_ms( 2 );
+        client_sleep_ms( 2 );
     }
-    if ( error ) complain( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
+    if ( error ) complaint_say( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
     else
     {
-        connection.complained = 0;
-        attendant_wake();
+        complaint_forget();
+        connection.parts->established();
     }
     close( directory );
     return error;
 }
 
-int32_t connection_attach( uint32_t windows_pid )
+int32_t connection_open( const struct connection_parts *parts, uint32_t windows_pid )
 {
     sigset_t before;
     int32_t error;
 
     if ( connection.table ) return 0;
     connection_lock( &before );
+    connection.parts = parts;
     connection.windows_pid = windows_pid;
     error = establish();
     connection_unlock( &before );
@@ -464,8 +343,11 @@ static void share_begins( void )
     if ( tried ) return;
     tried = 1;
     connection.publish_error = 0;
-    if ( !attendant_start() ) send_notice_socket();
+    connection.notice = connection.parts->share_begins();
+    send_notice_socket();
 }
+
+int connection_notice( void ) { return connection.notice; }
 
 int connection_fd( uint64_t *serial )
 {
@@ -496,27 +378,28 @@ void connection_mend( uint64_t serial )
 static void complain_of_limit( uint32_t type, uint32_t error )
 {
     if ( error == WSAEMFILE && ( type == WS2_LEASE || type == WS2_ADOPT ) )
-        complain(
+        complaint_say(
             "there is no room for more sockets: all programs have %u together, one of them a quarter of that; end some "
             "Windows programs",
             WS2_SLOT_COUNT );
     if ( error == WSAENOBUFS && type == WS2_DUPLICATE )
-        complain( "there is no room for more infos of WSADuplicateSocket that nobody has opened (or for the server's "
-                  "open files: "
-                  "ulimit -n); end some Windows programs" );
+        complaint_say(
+            "there is no room for more infos of WSADuplicateSocket that nobody has opened (or for the server's "
+            "open files: "
+            "ulimit -n); end some Windows programs" );
 }
 
 /* Mutex held. A request whose reply was lost is sent again: to a server that takes over, it is as if it had not been sent,
  * for what the first one did is only what we publish. */
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
-    const uint64_t deadline = now_ms() + ATTACH_PATIENCE;
+    const uint64_t deadline = client_now_ms() + SERVER_PATIENCE;
     int received;
 
     /* servers that die one after the other are no reason to fail; one that hangs up each time is */
-    for ( int tries = 0; tries < 5 || now_ms() < deadline; tries++ )
+    for ( int tries = 0; tries < 5 || client_now_ms() < deadline; tries++ )
     {
-        if ( tries >= 5 ) sleep_ms( 5 );
+        if ( tries >= 5 ) client_sleep_ms( 5 );
         if ( establish() ) break;
         if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT )
             share_begins();
@@ -578,7 +461,7 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     {
         error = request_locked( request, send_fd, reply, received_fd );
         follow( request, reply );
-        tickets_follow( request, reply, send_fd );
+        connection.parts->follow( request, reply, send_fd );
     }
     connection_unlock( &before );
     return error;

@@ -15,7 +15,7 @@
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
 
-/* Connects, starting a server if there is none, and maps the table. Does nothing when attached already. */
+/* Connects, starting a server if there is none, and maps the table. Does nothing when attached already (attach.c). */
 int32_t connection_attach( uint32_t windows_pid );
 
 /* Tells a person, once. */
@@ -63,34 +63,8 @@ void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
 /* Returns when the server has seen to what this process has told it. */
 void connection_settle( void );
 
-/* --- between the rooms of the connection */
-
-/* The server directory, its path in path; -1 and errno, EPERM when it is not this user's alone (directory.c). */
-int directory_open( int create, char *path, size_t size );
 /* Around every section that holds a mutex: the loader ends threads by signals, and a mutex must not die locked. */
 void connection_block_signals( sigset_t *before );
 void connection_restore_signals( const sigset_t *before );
-/* One message while publishing, connection's mutex held; -1 when the server is gone again. */
-int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
-void connection_lock( sigset_t *before );
-void connection_unlock( const sigset_t *before );
-/* unsettled.c's part in a take-over and around each request, connection's mutex held. */
-void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_publish_begin( void );
-void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_publish( connection_publish_function publish );
-/* tickets.c's part in a take-over and after each request, connection's mutex held. */
-void tickets_publish( void );
-void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
-void tickets_ended( uint32_t number );
-/* The attendant (attendant.c): started with connection's mutex held; -1 when there can be none. */
-int attendant_start( void );
-void attendant_wake( void );
-int attendant_notice( void ); /* the socket that the server writes ended tickets to, -1 without an attendant */
-/* The attendant's part of connection.c: what to watch, and making the connection again unless that has been done since. */
-int connection_fd( uint64_t *serial );
-void connection_mend( uint64_t serial );
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "client/connection.h"
+#include "client/directory.h"
 
 static int prefix_name( char *name, size_t size )
 {

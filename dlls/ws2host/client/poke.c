@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "client/connection.h"
+#include "client/directory.h"
 #include "client/poke.h"
 
 /* Through /proc/self/fd, because the directory's own path may be longer than a socket address. -1: no directory. */

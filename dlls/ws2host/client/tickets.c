@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <unistd.h>
-#include "client/connection.h"
+#include "client/client_private.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPENT_KEPT 256
@@ -160,7 +160,7 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
     case WS2_WATCH: keep_watch( request->windows_pid, fd ); break;
     /* without an attendant nobody would learn when it ends */
     case WS2_DUPLICATE:
-        if ( attendant_notice() >= 0 ) keep_ticket( request, reply->ticket, fd );
+        if ( connection_notice() >= 0 ) keep_ticket( request, reply->ticket, fd );
         break;
     case WS2_REDEEM:
         spent[next_spent] = request->ticket;

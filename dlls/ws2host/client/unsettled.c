@@ -5,7 +5,7 @@
  * Guarded by connection's mutex, like everything here. An entry stays until its descriptor is closed or newer ones need the
  * room; one that the table has shown is not published a second time.
  */
-#include "client/connection.h"
+#include "client/client_private.h"
 
 #define KEPT 64u
 

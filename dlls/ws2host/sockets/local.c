@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "sockets/connect.h"
 #include "client/connection.h"
+#include "client/directory.h"
 #include "sockets/local.h"
 #include "sockets/transfer.h"
 

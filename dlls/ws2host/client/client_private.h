@@ -1,0 +1,91 @@
+/*
+ * What the files of the client floor share; no other floor includes it.
+ *
+ * connection.c is the ground: it knows the others only by the functions of struct connection_parts, which attach.c gives it.
+ * "Mutex held" is connection's mutex, with all signals blocked.
+ */
+#ifndef WS2HOST_CLIENT_PRIVATE_H
+#define WS2HOST_CLIENT_PRIVATE_H
+
+#include <time.h>
+#include "client/connection.h"
+
+#define SERVER_PATIENCE 10000 /* ms to find or start a server */
+
+static inline uint64_t client_now_ms( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline void client_sleep_ms( unsigned int ms )
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep( &time, NULL );
+}
+
+/* --- complaint.c */
+
+/* One line a process, as printf: what is wrong and what to do. */
+void complaint_say( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
+/* What a person can do about an errno value. */
+const char *complaint_advice( int error );
+/* All is well again: the next one is said. */
+void complaint_forget( void );
+
+/* --- server_start.c */
+
+/* Runs the server's start-up process, which ends when the server listens in the directory of that path. -1: it has failed
+ * and a person has been told. */
+int server_start( const char *directory );
+
+/* --- connection.c */
+
+/* What is built on the connection; all called with the mutex held. */
+struct connection_parts
+{
+    /* The first sharing operation: the socket that servers are to write ended tickets to, or -1. */
+    int ( *share_begins )( void );
+    /* A server has been found, or found again. */
+    void ( *established )( void );
+    /* A request has been answered; fd went with it. */
+    void ( *follow )( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
+    /* Publishes to a server that has taken over, by connection_publish_request. */
+    void ( *publish )( void );
+};
+
+/* connection_attach, given the parts. */
+int32_t connection_open( const struct connection_parts *parts, uint32_t windows_pid );
+void connection_lock( sigset_t *before );
+void connection_unlock( const sigset_t *before );
+/* One message while publishing, mutex held; fd is borrowed. -1 when the server is gone again. */
+int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
+/* The socket that share_begins gave, -1 for none. Mutex held. */
+int connection_notice( void );
+/* The connection to watch, -1 when there is none, and which one it is; borrowed. */
+int connection_fd( uint64_t *serial );
+/* Makes the connection again unless that has been done since. */
+void connection_mend( uint64_t serial );
+
+/* --- unsettled.c: its part in a take-over and around each request, mutex held */
+void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_publish_begin( void );
+void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle );
+void unsettled_publish( connection_publish_function publish );
+
+/* --- tickets.c: its part in a take-over and after each request, mutex held */
+void tickets_publish( void );
+void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
+/* A ticket has ended; no mutex held. */
+void tickets_ended( uint32_t number );
+
+/* --- attendant.c: struct connection_parts' share_begins and established */
+int attendant_start( void );
+void attendant_wake( void );
+
+#endif
