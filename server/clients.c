@@ -30,7 +30,7 @@ static int server_directory = -1; /* borrowed */
 void client_set_directory( int directory ) { server_directory = directory; }
 
 /* What is left of a process outside this server's memory: its record, and the socket on which it was poked
- * (dlls/ws2host/client/poke.h) if it had one. */
+ * (dlls/ws2host/client/event_kick.h) if it had one. */
 void client_clear_record( uint32_t index )
 {
     struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;

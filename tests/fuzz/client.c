@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "attempts/transfer.h"
 
 #define HANDLES 12
 #define BLOCKS 16u /* that the server leases in all */

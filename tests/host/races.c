@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include "harness.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "attempts/transfer.h"
 
 #define PID 0x20
 #define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */

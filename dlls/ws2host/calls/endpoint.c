@@ -3,23 +3,16 @@
 #include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include "operations/afd_poll.h"
-#include "client/connection.h"
+#include "attempts/attempt.h"
+#include "descriptors/deferred.h"
 #include "sockets/connect.h"
 #include "events/events.h"
-#include "sockets/local.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "sockets/endpoint.h"
+#include "operations/afd_poll.h"
 #include "sockets/socket.h"
 #include "descriptors/wait.h"
-
-static int is_any( const union host_address *address )
-{
-    if ( address->any.sa_family == AF_INET ) return !address->in.sin_addr.s_addr;
-    return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
-}
 
 /* Of several sockets listening at one endpoint the host would choose by turns; on Windows the earliest gets everything. */
 static void prefer_earliest( struct descriptor *d )
@@ -60,80 +53,6 @@ NTSTATUS unix_listen( void *args )
     return 0;
 }
 
-void endpoint_connected_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, connect_clock() ); }
-
-void connect_done( struct descriptor *d )
-{
-    atomic_store( &d->slot->error, 0 );
-    atomic_store( &d->slot->connect_error, 0 );
-    atomic_store( &d->slot->connect_time, connect_clock() );
-    endpoint_remember( d );
-    descriptor_set_flags( d, WS2_FLAG_CONNECTED );
-    descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
-}
-
-/* On Windows a socket whose connect failed is as it was before: bound where it was, free to listen or to connect
- * elsewhere. The host needs to be told, and gives up a port that it chose itself. */
-static void connect_reset( struct descriptor *d )
-{
-    const struct sockaddr none = { .sa_family = AF_UNSPEC };
-    union host_address address = { 0 };
-    uint16_t port = htons( atomic_load( &d->slot->local_port ) );
-
-    connect( d->fd, &none, sizeof( none ) );
-    if ( !port ) return;
-    if ( d->slot->family == WS_AF_INET6 )
-    {
-        address.in6.sin6_family = AF_INET6;
-        address.in6.sin6_port = port;
-        ws2_slot_address( d->slot, &address.in6.sin6_addr, 16 );
-        bind( d->fd, &address.any, sizeof( address.in6 ) );
-    }
-    else
-    {
-        address.in.sin_family = AF_INET;
-        address.in.sin_port = port;
-        ws2_slot_address( d->slot, &address.in.sin_addr, 4 );
-        bind( d->fd, &address.any, sizeof( address.in ) );
-    }
-}
-
-/* Takes down that a connection has failed: in SO_ERROR too, unless the caller is told directly. */
-static void connect_failed( struct descriptor *d, int32_t error, int told )
-{
-    if ( !told ) atomic_store( &d->slot->error, error );
-    atomic_store( &d->slot->connect_error, error );
-    connect_reset( d );
-    descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
-    descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
-    events_look_again( d );
-}
-
-/* Several may come here for one socket, and before connect has reached the host. A socket that is neither connected nor
- * has an error is still at its beginning, or the one who was told the error, as the host tells it once, is about to take
- * it down. */
-enum connect_state connect_check( struct descriptor *d )
-{
-    union host_address peer;
-    int error = 0;
-    socklen_t size = sizeof( error );
-    struct pollfd poll_fd = { .fd = d->fd, .events = POLLOUT };
-
-    if ( !( descriptor_flags( d ) & WS2_FLAG_CONNECTING ) )
-        return descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ? CONNECT_FAILED : CONNECT_DONE;
-    if ( poll( &poll_fd, 1, 0 ) <= 0 ) return CONNECT_PENDING;
-    getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
-    size = sizeof( peer );
-    if ( !error && !getpeername( d->fd, &peer.any, &size ) )
-    {
-        connect_done( d );
-        return CONNECT_DONE;
-    }
-    if ( !error ) return CONNECT_PENDING;
-    connect_failed( d, winsock_error( error ), 0 );
-    return CONNECT_FAILED;
-}
-
 static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
 {
     if ( connect( d->fd, &address->any, size ) < 0 ) return winsock_error( errno );
@@ -146,59 +65,7 @@ static int32_t datagram_connect( struct descriptor *d, union host_address *addre
     endpoint_remember( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTED );
     events_look_again( d ); /* nothing has arrived that the host would tell of */
-    afd_poll_look( d );
     return 0;
-}
-
-/* Begins a stream connection: 0, WSAEWOULDBLOCK (under way), or the error. */
-int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size )
-{
-    uint32_t flags = descriptor_flags( d );
-    int result;
-
-    if ( ( flags & WS2_FLAG_LISTENING ) || atomic_load( &d->queues.accepting ) ) return WSAEINVAL;
-    if ( flags & WS2_FLAG_CONNECTED ) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
-    if ( flags & WS2_FLAG_CONNECTING ) return WSAEALREADY;
-    if ( ( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ) )
-        return WSAEADDRNOTAVAIL;
-    if ( ( address->any.sa_family == AF_INET && !address->in.sin_port ) ||
-         ( address->any.sa_family == AF_INET6 && !address->in6.sin6_port ) )
-        return WSAEADDRNOTAVAIL;
-    events_connect_begins( d );
-    descriptor_set_flags( d, WS2_FLAG_CONNECTING );
-    descriptor_clear_flags( d, WS2_FLAG_CONNECT_FAILED );
-    /* the host ends a failed attempt, already told of, with the next connect, and begins anew with the one after it */
-    if ( size == LOCAL_NOBODY ) result = -1, errno = ECONNREFUSED;
-    else if ( ( result = connect( d->fd, &address->any, size ) ) < 0 && errno == ECONNABORTED )
-        result = connect( d->fd, &address->any, size );
-    if ( !result )
-    {
-        connect_done( d );
-        events_look_again( d ); /* of a connection that is made at once the host tells nobody */
-        afd_poll_look( d );
-        return 0;
-    }
-    if ( errno == EINPROGRESS )
-    {
-        endpoint_remember( d );
-        return WSAEWOULDBLOCK;
-    }
-    result = errno;
-    /* no such file, and no room in the listener's queue: nobody is there */
-    if ( address->any.sa_family == AF_UNIX && ( result == ENOENT || result == EAGAIN ) ) result = ECONNREFUSED;
-    if ( result == ECONNREFUSED && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
-    {
-        /* the host knows at once; Windows always tells it later */
-        connect_failed( d, WSAECONNREFUSED, 0 );
-        return WSAEWOULDBLOCK;
-    }
-    if ( result == ECONNREFUSED ) connect_failed( d, WSAECONNREFUSED, 1 );
-    else
-    {
-        connect_reset( d );
-        descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
-    }
-    return winsock_error( result );
 }
 
 /* A blocking connect keeps its failure out of SO_ERROR; select's except set shows it all the same. */
@@ -238,6 +105,7 @@ NTSTATUS unix_connect( void *args )
 
     params->error =
         type == SOCK_STREAM ? connect_begin( d, &address, size ) : datagram_connect( d, &address, size, disconnect );
+    if ( !params->error ) afd_poll_look( d ); /* nothing that the host would tell of */
     if ( params->error != WSAEWOULDBLOCK || ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
     {
         if ( !params->error && type == SOCK_STREAM && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
@@ -282,7 +150,7 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
     to->linger_seconds = atomic_load( &from->linger_seconds );
     to->option_set = atomic_load( &from->option_set );
     to->option_bits = atomic_load( &from->option_bits );
-    to->connect_time = connect_clock();
+    connect_time_now( accepted );
     for ( unsigned int i = 0; i < sizeof( to->local_address ) / sizeof( to->local_address[0] ); i++ )
         to->local_address[i] = atomic_load( &from->local_address[i] );
     to->local_port = atomic_load( &from->local_port );
@@ -292,20 +160,6 @@ static void inherit( struct descriptor *listener, struct descriptor *accepted )
     ( WS2_FLAG_NONBLOCKING | WS2_FLAG_OVERLAPPED | WS2_FLAG_SNDBUF_SET | WS2_FLAG_RCVBUF_SET | WS2_FLAG_REUSEADDR | \
       WS2_FLAG_EXCLUSIVE | WS2_FLAG_DEBUG | WS2_FLAG_DONTROUTE | WS2_FLAG_REGISTERED_IO )
 
-/* One of the connections put off: the list is taken as a whole, and what is left of it goes back. */
-struct descriptor *endpoint_take_deferred( struct descriptor *listener )
-{
-    struct descriptor *first, *rest, *last;
-
-    if ( !atomic_load_explicit( &listener->deferred, memory_order_relaxed ) ) return NULL;
-    if ( !( first = atomic_exchange( &listener->deferred, NULL ) ) ) return NULL;
-    if ( !( rest = first->next_deferred ) ) return first;
-    for ( last = rest; last->next_deferred; ) last = last->next_deferred;
-    last->next_deferred = atomic_load( &listener->deferred );
-    while ( !atomic_compare_exchange_weak( &listener->deferred, &last->next_deferred, rest ) ) continue;
-    return first;
-}
-
 NTSTATUS unix_accept_defer( void *args )
 {
     struct ws2_accept_defer_params *params = args;
@@ -313,14 +167,13 @@ NTSTATUS unix_accept_defer( void *args )
     struct descriptor *listener = descriptor_acquire( params->handle, &status ), *d;
 
     if ( !listener ) return status;
-    if ( !( d = descriptor_remove( params->accepted ) ) ) params->error = WSAENOTSOCK;
+    if ( !( d = descriptor_remove( params->accepted, &status ) ) ) params->error = WSAENOTSOCK;
     else
     {
         events_forget( d );
-        d->next_deferred = atomic_load( &listener->deferred );
-        while ( !atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d ) ) continue;
+        deferred_put( listener, d );
         params->error = 0;
-        if ( operation_queued( listener, QUEUE_RECEIVE ) ) operation_serve( listener );
+        if ( descriptor_queued( listener, QUEUE_RECEIVE ) ) operation_serve( listener );
         wait_wake( listener );
     }
     descriptor_release( listener );
@@ -359,7 +212,7 @@ NTSTATUS unix_accept( void *args )
         }
         if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     }
-    if ( ( accepted = endpoint_take_deferred( d ) ) )
+    if ( ( accepted = deferred_take( d ) ) )
     {
         size = sizeof( address );
         getpeername( accepted->fd, &address.any, &size );
@@ -373,9 +226,9 @@ NTSTATUS unix_accept( void *args )
 
         size = sizeof( address );
         /* AcceptEx comes first */
-        if ( operation_queued( d, QUEUE_RECEIVE ) ) operation_serve( d );
+        if ( descriptor_queued( d, QUEUE_RECEIVE ) ) operation_serve( d );
         errno = EAGAIN;
-        if ( !operation_queued( d, QUEUE_RECEIVE ) &&
+        if ( !descriptor_queued( d, QUEUE_RECEIVE ) &&
              ( fd = accept4( d->fd, &address.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC ) ) >= 0 )
             break;
         if ( errno == EINTR || errno == ECONNABORTED ) continue;

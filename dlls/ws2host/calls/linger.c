@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include "calls/linger.h"
-#include "operations/operation.h"
 
 #define LONGEST_NAP 20000000 /* ns */
 
@@ -17,7 +16,7 @@ static int data_left( struct descriptor *d )
 {
     int bytes = 0;
 
-    return operation_queued( d, QUEUE_SEND ) || ( !ioctl( d->fd, SIOCOUTQ, &bytes ) && bytes > 0 );
+    return descriptor_queued( d, QUEUE_SEND ) || ( !ioctl( d->fd, SIOCOUTQ, &bytes ) && bytes > 0 );
 }
 
 static int is_last( const struct descriptor *d )

@@ -6,27 +6,13 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "calls/blocking.h"
 #include "sockets/control.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "sockets/endpoint.h"
 #include "sockets/vectors.h"
 #include "sockets/urgent.h"
 #include "descriptors/wait.h"
-
-int32_t message_buffers( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total )
-{
-    const struct windows_buffer *buffers = (const struct windows_buffer *)(uintptr_t)user;
-    uint64_t sum = 0;
-
-    for ( uint32_t i = 0; i < count; i++ )
-    {
-        vectors[i].iov_base = (void *)(uintptr_t)buffers[i].pointer;
-        vectors[i].iov_len = buffers[i].size;
-        sum += buffers[i].size;
-    }
-    *total = sum > UINT32_MAX ? UINT32_MAX : sum;
-    return 0;
-}
 
 #define STACK_VECTORS 16
 
@@ -83,7 +69,7 @@ NTSTATUS unix_sendmsg( void *args )
         params->error = WSAENOBUFS;
         return 0;
     }
-    message_buffers( params->buffers, params->count, vectors, &total );
+    vectors_read( params->buffers, params->count, vectors, &total );
     first = vectors;
     left = params->count;
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
@@ -104,8 +90,8 @@ NTSTATUS unix_sendmsg( void *args )
             skip_vectors( &first, &left, n );
             continue;
         }
-        if ( !transfer_send_blocked( d, params->flags, params->address && params->size, params->done, &params->wait,
-                                     &refused, &rest, &params->error, &status ) )
+        if ( !blocking_send( d, params->flags, params->address && params->size, params->done, &params->wait, &refused,
+                             &rest, &params->error, &status ) )
             break;
     }
     /* sending binds an unbound datagram socket */
@@ -140,7 +126,7 @@ NTSTATUS unix_recvmsg( void *args )
         params->error = WSAENOBUFS;
         return 0;
     }
-    message_buffers( params->buffers, params->count, vectors, &total );
+    vectors_read( params->buffers, params->count, vectors, &total );
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     if ( d->slot->type != SOCK_STREAM && !params->wait.deadline )
     {
@@ -207,13 +193,12 @@ again:
         if ( errno == EFAULT && !touched++ )
         {
             descriptor_release( d );
-            message_buffers( params->buffers, params->count, vectors, &total ); /* whole again */
+            vectors_read( params->buffers, params->count, vectors, &total ); /* whole again */
             transfer_touch( vectors, params->count, total );
             if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
             goto again;
         }
-        if ( !transfer_receive_blocked( d, params->flags, params->done, &params->wait, &params->error, &status ) )
-            break;
+        if ( !blocking_receive( d, params->flags, params->done, &params->wait, &params->error, &status ) ) break;
     }
 done:
     descriptor_release( d );

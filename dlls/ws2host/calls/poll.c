@@ -8,83 +8,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "sockets/connect.h"
-#include "sockets/datagram_errors.h"
-#include "operations/operation.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
-
-short poll_host_events( struct descriptor *d, uint32_t wanted )
-{
-    uint32_t flags = descriptor_flags( d );
-    short events = 0;
-
-    if ( d->slot->type == SOCK_STREAM )
-    {
-        if ( flags & WS2_FLAG_CONNECTING ) events |= POLLOUT; /* the outcome, whatever is wanted of it */
-        /* the host calls a stream socket that was never connected writable and hung up */
-        if ( !( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING ) ) ) return 0;
-        if ( flags & WS2_FLAG_LISTENING ) return wanted & ( POLL_READ | POLL_ACCEPT ) ? POLLIN : 0;
-    }
-    if ( wanted & ( POLL_READ | POLL_HANGUP ) ) events |= POLLIN | POLLRDHUP;
-    if ( wanted & POLL_OOB ) events |= POLLPRI;
-    if ( wanted & ( POLL_WRITE | POLL_CONNECT ) ) events |= POLLOUT;
-    return events;
-}
-
-uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
-{
-    uint32_t flags, conditions = 0;
-
-    /* what overlapped operations take is not there for others */
-    if ( operation_any( d ) ) revents = operation_filter( d, revents );
-    flags = descriptor_flags( d );
-    if ( d->slot->type != SOCK_STREAM )
-    {
-        if ( ( revents & POLLERR ) && d->slot->type == SOCK_DGRAM ) datagram_errors_look( d ), revents &= ~POLLERR;
-        if ( ( revents & ( POLLIN | POLLERR ) ) || datagram_error_known( d ) ) conditions |= POLL_READ;
-        if ( revents & POLLOUT ) conditions |= POLL_WRITE;
-        return conditions;
-    }
-    if ( flags & WS2_FLAG_LISTENING )
-        return ( ( revents & POLLIN ) || atomic_load( &d->deferred ) ? POLL_ACCEPT : 0 ) |
-               ( flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0 );
-    if ( ( flags & WS2_FLAG_CONNECTING ) && revents )
-    {
-        switch ( connect_check( d ) )
-        {
-        case CONNECT_PENDING: return 0;
-        case CONNECT_FAILED: return POLL_CONNECT_ERROR;
-        case CONNECT_DONE: flags = descriptor_flags( d ); break;
-        }
-    }
-    if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
-
-    conditions = POLL_CONNECT;
-    /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
-    if ( ( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ) )
-        return conditions | POLL_RESET | POLL_WRITE;
-    if ( revents & POLLIN ) conditions |= POLL_READ;
-    if ( revents & POLLOUT ) conditions |= POLL_WRITE;
-    if ( revents & POLLPRI )
-    {
-        int inlined = 0;
-        socklen_t size = sizeof( inlined );
-
-        getsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &inlined, &size );
-        if ( !inlined ) conditions |= POLL_OOB;
-    }
-    if ( revents & ( POLLRDHUP | POLLHUP ) ) conditions |= POLL_HANGUP;
-    return conditions;
-}
-
-uint32_t poll_data( struct descriptor *d, uint32_t conditions )
-{
-    char byte;
-
-    if ( ( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP ) ) return conditions;
-    return recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0 ? conditions & ~POLL_READ : conditions;
-}
 
 static void prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {

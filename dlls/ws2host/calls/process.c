@@ -8,7 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "client/connection.h"
-#include "base/unix_private.h"
+#include "calls/closing.h"
+#include "events/changes.h"
+#include "events/events.h"
+#include "events/notify.h"
+#include "operations/afd_poll.h"
+#include "operations/operation.h"
+#include "operations/port.h"
 #include "ws2host/winsock_codes.h"
 
 static int log_fd = 2;
@@ -62,13 +68,28 @@ static void open_log( void )
     else if ( file && *file ) log_fails( "open" );
 }
 
+/* The higher floors fill in what the lower ones call of them. */
+static void start( void )
+{
+    open_log();
+    descriptor_init();
+    changes_init();
+    events_init();
+    event_kicks_init();
+    notify_init();
+    operation_init();
+    port_init();
+    afd_poll_init();
+    closing_init();
+}
+
 NTSTATUS unix_attach( void *args )
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ws2_attach_params *params = args;
     const char *debug = getenv( "WS2DEBUG" );
 
-    pthread_once( &once, open_log );
+    pthread_once( &once, start );
     params->error = WSAVERNOTSUPPORTED;
     if ( params->build != WS2_INTERFACE )
     {

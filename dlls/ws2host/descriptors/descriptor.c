@@ -13,13 +13,8 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "descriptors/descriptor.h"
-#include "events/events.h"
-#include "calls/linger.h"
-#include "events/notify.h"
-#include "operations/operation.h"
 #include "base/owner_lock.h"
-#include "sockets/socket.h"
-#include "operations/port.h"
+#include "descriptors/upcalls.h"
 #include "descriptors/wait.h"
 
 #define DESCRIPTOR_FREE 0x80000000u
@@ -138,8 +133,7 @@ void descriptor_release( struct descriptor *d )
     if ( atomic_fetch_sub( &d->users, 1 ) != 1 ) return;
     /* of several that count it down to nothing, one destroys it */
     if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
-    operation_forget( d );
-    port_release( d->queues.port );
+    upcalls.unwatch( d );
     close( d->fd );
     d->fd = -1;
     if ( publishing )
@@ -179,17 +173,6 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     return NULL;
 }
 
-/* A descriptor whose handle is gone, out of the table already. */
-static void end_lost( struct descriptor *d )
-{
-    atomic_store( &d->closing, 1 );
-    events_forget( d );
-    notify_forget( d );
-    if ( operation_close( d, NULL, 0 ) ) operation_wake_io();
-    wait_wake( d );
-    descriptor_release( d );
-}
-
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 {
     entry *entry = find_entry( handle, 1 );
@@ -202,7 +185,8 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
         connection_name( d->slot_index, d->generation, handle );
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
-    if ( old && old != CLOSING ) end_lost( old ); /* closed behind our back, and the loader has used the value again */
+    if ( old && old != CLOSING )
+        upcalls.lost( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
 }
 
@@ -223,6 +207,15 @@ int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
     return old == CLOSING ? WSAENOTSOCK : 0;
 }
 
+uint64_t descriptor_cookie( int fd )
+{
+    uint64_t cookie = 0;
+    socklen_t size = sizeof( cookie );
+
+    getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
+    return cookie;
+}
+
 int32_t descriptor_confirm( uint64_t handle, int fd )
 {
     entry *entry = find_entry( handle, 0 );
@@ -231,10 +224,10 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
     int32_t error = 0;
 
     if ( !d ) return WSAENOTSOCK;
-    if ( fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ) )
+    if ( fd < 0 || descriptor_cookie( fd ) != descriptor_cookie( d->fd ) )
     {
         error = WSAENOTSOCK;
-        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) ) end_lost( d );
+        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) ) upcalls.lost( d );
     }
     descriptor_release( d );
     return error;
@@ -242,78 +235,37 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
 
 void descriptor_discard( struct descriptor *d ) { descriptor_release( d ); }
 
-/* The entry becomes CLOSING; NULL, or CLOSING itself, when there is nothing to take. */
-static struct descriptor *take_out( uint64_t handle )
+struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 {
     entry *entry = find_entry( handle, 0 );
     struct descriptor *d = entry ? atomic_load( entry ) : NULL;
 
+    *status = 0;
     do
-        if ( !d || d == CLOSING ) return d;
+        if ( !d || d == CLOSING )
+        {
+            *status = d ? WS2_STATUS_CLOSED : WS2_STATUS_ADOPT;
+            return NULL;
+        }
     while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
     return d;
 }
 
-struct descriptor *descriptor_remove( uint64_t handle )
+void descriptor_end_closing( uint64_t handle )
 {
-    struct descriptor *d = take_out( handle );
-
-    return d == CLOSING ? NULL : d;
-}
-
-static void discard_deferred( struct descriptor *listener )
-{
-    struct descriptor *d = atomic_exchange( &listener->deferred, NULL ), *next;
-
-    for ( ; d; d = next )
-    {
-        next = d->next_deferred;
-        descriptor_discard( d );
-    }
-}
-
-NTSTATUS unix_close_begin( void *args )
-{
-    struct ws2_handle_params *params = args;
-    struct descriptor *d = take_out( params->handle ), *heir;
-    NTSTATUS status;
-
-    if ( !d ) return WS2_STATUS_ADOPT;
-    if ( d == CLOSING ) return WS2_STATUS_CLOSED;
-    heir = params->heir ? descriptor_acquire( params->heir, &status ) : NULL;
-
-    atomic_store( &d->closing, 1 );
-    events_forget( d );
-    notify_forget( d );
-    discard_deferred( d );
-    params->completions = operation_close( d, heir, params->copies );
-    if ( heir ) descriptor_release( heir );
-    if ( atomic_load( &d->users ) > 1 ) wait_wake( d );
-    linger_close( d );
-    descriptor_release( d );
-    params->error = 0;
-    return 0;
-}
-
-NTSTATUS unix_close_end( void *args )
-{
-    struct ws2_handle_params *params = args;
-    entry *entry = find_entry( params->handle, 0 );
+    entry *entry = find_entry( handle, 0 );
     struct descriptor *mark = CLOSING;
 
     if ( entry ) atomic_compare_exchange_strong( entry, &mark, NULL );
-    params->error = 0;
-    return 0;
 }
 
-NTSTATUS unix_socket_next( void *args )
+/* The next handle of the table after that one, 0 for the first or none. */
+static uint64_t next_handle( uint64_t handle )
 {
-    struct ws2_handle_params *params = args;
-    uint64_t index = params->handle ? ( params->handle >> 2 ) + 1 : 0;
+    uint64_t index = handle ? ( handle >> 2 ) + 1 : 0;
     uint64_t end = ( (uint64_t)atomic_load( &highest_chunk ) + 1 ) * CHUNK_ENTRIES;
 
-    params->error = 0;
-    for ( params->handle = 0; index < end; index++ )
+    for ( ; index < end; index++ )
     {
         entry *entry = find_entry( index << 2, 0 );
         struct descriptor *d;
@@ -323,24 +275,26 @@ NTSTATUS unix_socket_next( void *args )
             index |= CHUNK_ENTRIES - 1;
             continue;
         }
-        if ( !( d = atomic_load( entry ) ) || d == CLOSING ) continue;
-        params->handle = index << 2;
-        break;
+        if ( ( d = atomic_load( entry ) ) && d != CLOSING ) return index << 2;
     }
     return 0;
 }
 
-/* The process ends: whoever waits for that finds its sockets closed, though the host process lives a moment longer. */
-NTSTATUS unix_process_end( void *args )
+struct descriptor *descriptor_next( uint64_t *handle )
 {
-    struct ws2_handle_params *params = args, next = { 0 };
+    struct descriptor *d;
+    NTSTATUS status;
 
-    while ( unix_socket_next( &next ), next.handle )
-    {
-        struct descriptor *d = atomic_load( find_entry( next.handle, 0 ) );
-        if ( d && d != CLOSING ) close( d->fd );
-    }
-    connection_end();
+    while ( ( *handle = next_handle( *handle ) ) )
+        if ( ( d = descriptor_acquire( *handle, &status ) ) ) return d;
+    return NULL;
+}
+
+NTSTATUS unix_socket_next( void *args )
+{
+    struct ws2_handle_params *params = args;
+
+    params->handle = next_handle( params->handle );
     params->error = 0;
     return 0;
 }
@@ -348,17 +302,12 @@ NTSTATUS unix_process_end( void *args )
 /* Runs while the connection publishes anew: no lock of this file is held across publish. */
 static void enumerate_shared( connection_publish_function publish )
 {
-    struct ws2_handle_params next = { 0 };
+    struct descriptor *d;
+    uint64_t handle = 0;
 
     publishing = 1;
-    for ( ;; )
+    while ( ( d = descriptor_next( &handle ) ) )
     {
-        struct descriptor *d;
-        NTSTATUS status;
-
-        unix_socket_next( &next );
-        if ( !next.handle ) break;
-        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
         if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
             publish( d->slot_index, d->generation, d->handle, d->fd );
         descriptor_release( d );
@@ -366,10 +315,7 @@ static void enumerate_shared( connection_publish_function publish )
     publishing = 0;
 }
 
-__attribute__( ( constructor ) ) static void offer_enumeration( void )
-{
-    connection_enumerate_shared = enumerate_shared;
-}
+void descriptor_init( void ) { connection_enumerate_shared = enumerate_shared; }
 
 NTSTATUS unix_table_view( void *args )
 {

@@ -92,8 +92,17 @@ int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
 int32_t descriptor_install_found( struct descriptor *descriptor, uint64_t handle );
 /* Is fd (-1: none) a descriptor of the socket under that handle? If not, what stands there goes. */
 int32_t descriptor_confirm( uint64_t handle, int fd );
-/* Takes a live descriptor out of the table without ending it; its user is the caller's from now on. NULL: not there. */
-struct descriptor *descriptor_remove( uint64_t handle );
+/* Takes a live descriptor out of the table without ending it; its user is the caller's from now on, and calls find the
+ * handle being closed until descriptor_end_closing. NULL and *status: not there, or being closed already. */
+struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status );
+void descriptor_end_closing( uint64_t handle );
+/* Walks over the table: the next descriptor after *handle (0: the first), with one more user, and its handle there. NULL at
+ * the end. Sockets that come and go meanwhile may be missed. */
+struct descriptor *descriptor_next( uint64_t *handle );
+/* The kernel's number of the socket behind a host descriptor, equal through every descriptor of it. */
+uint64_t descriptor_cookie( int fd );
+/* From now on a server that takes over is told of what stands in the table. At start. */
+void descriptor_init( void );
 /* The end of a descriptor that was never installed. */
 void descriptor_discard( struct descriptor *descriptor );
 
@@ -109,6 +118,22 @@ static inline void descriptor_set_flags( struct descriptor *d, uint32_t flags )
 static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags )
 {
     atomic_fetch_and( &d->slot->flags, ~flags );
+}
+
+/* Whether overlapped operations wait in a queue, and in one of the two that a poll shows. */
+static inline int descriptor_queued( const struct descriptor *d, enum operation_queue queue )
+{
+    return atomic_load( &d->queues.first[queue] ) != NULL;
+}
+static inline int descriptor_has_operations( const struct descriptor *d )
+{
+    return descriptor_queued( d, QUEUE_RECEIVE ) || descriptor_queued( d, QUEUE_SEND );
+}
+
+/* The server counts its descriptors: other processes may have it, or this one twice. */
+static inline int descriptor_is_shared( const struct descriptor *d )
+{
+    return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
 }
 
 #endif

@@ -6,13 +6,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/io_loop.h"
 #include "events/changes.h"
 #include "client/connection.h"
 #include "events/events.h"
-#include "operations/operation.h"
-#include "options/option.h"
+#include "descriptors/upcalls.h"
+#include "sockets/option_bits.h"
 #include "base/owner_lock.h"
-#include "client/poke.h"
+#include "client/event_kick.h"
 
 static const uint32_t groups[] = { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE };
 #define KINDS ( sizeof( groups ) / sizeof( groups[0] ) )
@@ -57,19 +58,19 @@ static void settle( uint32_t kind )
 
     for ( int i = 0; i < 2000 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &untold ) & 1u << kind ) ); i++ )
     {
-        operation_wake_io();
+        io_loop_wake();
         usleep( 500 );
     }
 }
 
 int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = OPERATION_KEY_CHANGES + kind };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = io_key( IO_CHANGES, kind << 3 ) };
     int32_t error = 0;
     sigset_t before;
     int fd, epoll;
 
-    if ( ( error = operation_epoll( need_io_thread, &epoll ) ) ) return error;
+    if ( ( error = io_loop_open( need_io_thread, &epoll ) ) ) return error;
     if ( atomic_load( &fds[kind] ) )
     {
         settle( kind );
@@ -107,7 +108,7 @@ int32_t changes_arm( struct descriptor *d, int routes, uint32_t *need_io_thread 
     events_reenable( d, rows[routes].event );
     option_set_bit( d->slot, rows[routes].armed, 1 );
     if ( another_is_told( d, rows[routes].event ) )
-        poke_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
+        event_kick_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
     return 0;
 }
 
@@ -120,10 +121,11 @@ void changes_registered( struct descriptor *d )
             changes_watch( changes_kind( d, routes ), &made ); /* registrations have their I/O thread already */
 }
 
-void changes_seen( uint64_t key )
+static void changes_seen( uint64_t value )
 {
-    const uint32_t kind = key - OPERATION_KEY_CHANGES;
-    struct ws2_handle_params next = { 0 };
+    const uint32_t kind = value >> 3;
+    struct descriptor *d;
+    uint64_t handle = 0;
     char messages[4096];
 
     atomic_fetch_or( &untold, 1u << kind ); /* before the socket is quiet: settle */
@@ -131,13 +133,9 @@ void changes_seen( uint64_t key )
     while ( recv( atomic_load( &fds[kind] ), messages, sizeof( messages ), MSG_DONTWAIT ) >= 0 || errno == ENOBUFS )
         continue;
     atomic_fetch_add( &counts[kind], 1 );
-    while ( unix_socket_next( &next ), next.handle )
+    while ( ( d = descriptor_next( &handle ) ) )
     {
-        NTSTATUS status;
-        struct descriptor *d = descriptor_acquire( next.handle, &status );
-
-        if ( !d ) continue;
-        if ( operation_queued( d, QUEUE_IDLE ) ) operation_serve( d );
+        if ( descriptor_queued( d, QUEUE_IDLE ) ) upcalls.serve( d );
         descriptor_release( d );
     }
 }
@@ -153,26 +151,31 @@ static uint32_t due( struct descriptor *d )
     return events;
 }
 
-void changes_tell( struct ws2_io_wait_params *params )
+static void changes_tell( struct io_turn *turn )
 {
-    struct ws2_handle_params next = { 0 };
+    struct ws2_io_wait_params *params = turn->params;
+    uint64_t handle = 0;
 
     if ( !atomic_load( &untold ) ) return;
     /* a socket that has been told is not armed any more, so that a second turn begins where the first ended */
     while ( params->count < WS2_IO_ACTIONS )
     {
-        NTSTATUS status;
-        struct descriptor *d;
+        struct descriptor *d = descriptor_next( &handle );
         uint32_t events;
 
-        unix_socket_next( &next );
-        if ( !next.handle )
+        if ( !d )
         {
             atomic_store( &untold, 0 );
             break;
         }
-        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
         if ( ( events = due( d ) ) ) params->count += events_arrived( d, events, &params->actions[params->count] );
         descriptor_release( d );
     }
+}
+
+void changes_init( void )
+{
+    static const struct io_source source = { .ready = changes_seen, .turn = changes_tell };
+
+    io_loop_register( IO_CHANGES, &source );
 }

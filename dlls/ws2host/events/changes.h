@@ -11,8 +11,6 @@
 
 #include "descriptors/descriptor.h"
 
-struct ws2_io_wait_params;
-
 /* What a socket's requests are about: addresses or routes, of its family. */
 uint32_t changes_kind( const struct descriptor *descriptor, int routes );
 /* A host descriptor that becomes readable when there is a change. */
@@ -27,8 +25,7 @@ int32_t changes_arm( struct descriptor *descriptor, int routes, uint32_t *need_i
 /* An event registration of this process's has been made, or another process has armed the socket. */
 void changes_registered( struct descriptor *descriptor );
 
-/* The I/O thread's part: one of its keys has come up; what is to be told, as far as there is room. */
-void changes_seen( uint64_t key );
-void changes_tell( struct ws2_io_wait_params *params );
+/* Registers with the I/O loop. At start. */
+void changes_init( void );
 
 #endif

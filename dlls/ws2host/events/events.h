@@ -44,6 +44,25 @@ int events_arrived( struct descriptor *descriptor, uint32_t events, struct ws2_i
 /* A connection has been begun: what was recorded of an earlier one does not count. */
 void events_connect_begins( struct descriptor *descriptor );
 
+/* --- for the files of the events */
+
+/* The epoll of the network events, made on first need; *made as in io_loop_open. Winsock codes. */
+int32_t events_open( uint32_t *made );
+/* Puts the socket into the process's epoll, or gives its entry there the new generation. */
+int32_t events_watch( struct descriptor *descriptor, uint32_t generation );
+/* Records what holds, of an arrival or not; what to tell the program in action, 0 when it is nothing. */
+int events_look( struct descriptor *descriptor, uint32_t revents, uint32_t arrivals, struct ws2_io_action *action );
+
+/* Kicks of other processes come to this one's I/O loop from now on, which is there. Without it only their re-enabling calls
+ * go unnoticed. */
+void events_receive_kicks( void );
+
+/* --- for everybody */
+
+/* Registers with the I/O loop, fills in the upcalls. At start. */
+void events_init( void );
+void event_kicks_init( void );
+
 /* The descriptor is going away (its users may still run): no more events through it. */
 int events_forget( struct descriptor *descriptor ); /* 0: nothing was watched */
 /* The host socket under a descriptor that was watched has been replaced. */

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "client/connection.h"
+#include "base/io_loop.h"
 #include "events/notify.h"
-#include "operations/operation.h"
 #include "sockets/conditions.h"
 
 /* numbers of SOCK_NOTIFY_REGISTRATION */
@@ -51,9 +51,6 @@ static struct notification_list taken = TAILQ_HEAD_INITIALIZER( taken ); /* the 
 static struct notification_list due = TAILQ_HEAD_INITIALIZER( due );
 static _Atomic uint32_t outstanding_count, due_count;
 
-int notify_due( void ) { return atomic_load( &due_count ) != 0; }
-int notify_outstanding( void ) { return atomic_load( &outstanding_count ) != 0; }
-
 static void lock( sigset_t *before )
 {
     connection_block_signals( before );
@@ -81,12 +78,12 @@ static void move_to( struct notification *n, struct notification_list *list )
 
 static int32_t make_epoll( uint32_t *need_io_thread )
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = NOTIFY_KEY };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = io_key( IO_NOTIFICATIONS, 0 ) };
     int32_t error;
     int outer, inner;
 
     if ( notify_epoll >= 0 ) return 0;
-    if ( ( error = operation_epoll( need_io_thread, &outer ) ) ) return error;
+    if ( ( error = io_loop_open( need_io_thread, &outer ) ) ) return error;
     if ( ( inner = epoll_create1( EPOLL_CLOEXEC ) ) >= 0 && !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ) )
     {
         notify_epoll = inner;
@@ -338,7 +335,7 @@ void notify_forget( struct descriptor *d )
     lock( &before );
     if ( ( n = atomic_load( &d->notification ) ) ) remove_notification( d, n );
     unlock( &before );
-    if ( n ) operation_wake_io();
+    if ( n ) io_loop_wake();
 }
 
 void notify_unwatch( struct descriptor *d )
@@ -355,4 +352,24 @@ void notify_watch_again( struct descriptor *d )
     lock( &before );
     if ( ( n = atomic_load( &d->notification ) ) ) watch( d, n, EPOLL_CTL_ADD );
     unlock( &before );
+}
+
+/* --- the I/O loop -------------------------------------------------------------------------------------------------------*/
+
+/* How soon it is noticed that a program takes packets without calling ProcessSocketNotifications: only the ports show it. */
+#define OUTSTANDING_MS 10
+
+static int timeout( void ) { return atomic_load( &outstanding_count ) ? OUTSTANDING_MS : -1; }
+
+static void turn( struct io_turn *turn )
+{
+    if ( ( turn->ready & 1u << IO_NOTIFICATIONS ) || atomic_load( &due_count ) ) turn->params->notifications = 1;
+    if ( !turn->count && atomic_load( &outstanding_count ) ) turn->params->outstanding = 1;
+}
+
+void notify_init( void )
+{
+    static const struct io_source source = { .turn = turn, .timeout = timeout };
+
+    io_loop_register( IO_NOTIFICATIONS, &source );
 }

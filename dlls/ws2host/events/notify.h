@@ -11,17 +11,13 @@
 
 #include "descriptors/descriptor.h"
 
-#define NOTIFY_KEY 7 /* in the I/O thread's epoll; no descriptor has it */
-
 /* The descriptor is going away. */
 void notify_forget( struct descriptor *d );
 /* Its host socket is about to be replaced, and has been. */
 void notify_unwatch( struct descriptor *d );
 void notify_watch_again( struct descriptor *d );
-/* Packets are due that no epoll tells of; notify_fetch has them. */
-int notify_due( void );
-/* Packets are outstanding whose taking only the ports show. */
-int notify_outstanding( void );
+/* Registers with the I/O loop. At start. */
+void notify_init( void );
 
 /* A send met WSAEWOULDBLOCK: that there is room will be news. */
 static inline void notify_send_blocked( struct descriptor *d )

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include "operations/afd_poll.h"
 #include "client/connection.h"
+#include "base/io_loop.h"
 #include "operations/operation.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
@@ -104,7 +105,7 @@ static uint64_t deadline_of( int64_t timeout )
 
 static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
 {
-    uint32_t conditions = poll_conditions( d, operation_any( d ) ? operation_filter( d, revents ) : revents );
+    uint32_t conditions = poll_conditions( d, revents );
 
     if ( d->slot->type != SOCK_STREAM )
         return conditions | ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ? POLL_CONNECT : 0 );
@@ -250,7 +251,7 @@ static uint32_t look( struct descriptor *d )
 
 void afd_poll_look_slow( struct descriptor *d )
 {
-    if ( look( d ) ) operation_wake_io();
+    if ( look( d ) ) io_loop_wake();
 }
 
 void afd_poll_forget( struct descriptor *d )
@@ -425,14 +426,23 @@ static void end_late( void )
 
 /* --- the I/O thread ---------------------------------------------------------------------------------------------------*/
 
-void afd_poll_serve( void )
+static void serve( struct io_turn *turn )
 {
     struct epoll_event events[64];
-    int count = epoll_wait( poll_epoll, events, 64, 0 );
+    int count;
 
+    if ( !( turn->ready & 1u << IO_AFD_POLLS ) ) return;
+    count = epoll_wait( poll_epoll, events, 64, 0 );
     for ( int i = 0; i < count; i++ )
         if ( events[i].data.ptr ) look( events[i].data.ptr );
         else end_late();
+}
+
+void afd_poll_init( void )
+{
+    static const struct io_source source = { .turn = serve };
+
+    io_loop_register( IO_AFD_POLLS, &source );
 }
 
 /* The mutex is held. */
@@ -443,12 +453,12 @@ static int32_t make_epoll( uint32_t *need_io_thread )
     int32_t error;
 
     if ( poll_epoll >= 0 ) return 0;
-    if ( ( error = operation_epoll( need_io_thread, &outer ) ) ) return error;
+    if ( ( error = io_loop_open( need_io_thread, &outer ) ) ) return error;
     inner = epoll_create1( EPOLL_CLOEXEC );
     clock = inner < 0 ? -1 : timerfd_create( CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK );
     if ( clock >= 0 && !epoll_ctl( inner, EPOLL_CTL_ADD, clock, &event ) )
     {
-        event.data.u64 = OPERATION_KEY_POLLS;
+        event.data.u64 = io_key( IO_AFD_POLLS, 0 );
         if ( !epoll_ctl( outer, EPOLL_CTL_ADD, inner, &event ) )
         {
             timer = clock;
@@ -632,7 +642,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     }
     serial = request->serial;
     unlock( &before );
-    if ( tell_ended( ended ) ) operation_wake_io();
+    if ( tell_ended( ended ) ) io_loop_wake();
     if ( error )
     {
         discard( request );

@@ -29,7 +29,7 @@ uint32_t afd_poll_close( struct descriptor *descriptor, struct descriptor *heir,
  * port is told of. Returns how many. */
 uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thread_id, uint32_t keep_ports );
 
-/* The I/O thread: the epoll of the requests, which is in that of the operations, has something. */
-void afd_poll_serve( void );
+/* Registers with the I/O loop. At start. */
+void afd_poll_init( void );
 
 #endif

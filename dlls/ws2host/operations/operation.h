@@ -73,19 +73,8 @@ void operation_discard( struct operation *operation );
 /* Leave in the operation what the PE side is to copy to the caller. */
 void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size );
 
-/* The I/O thread's part (events.c): its epoll holds the network events' within it. */
-int32_t operation_epoll( uint32_t *made, int *epoll ); /* made: the PE side is to start the thread */
-#define OPERATION_KEY_EVENTS 1                         /* keys that no descriptor has */
-#define OPERATION_KEY_WAKE 2
-#define OPERATION_KEY_POLLS 3
-#define OPERATION_KEY_CHANGES 8 /* and the three behind it (changes.c) */
-#define OPERATION_KEY_LAST 15
-void operation_edge( uint64_t key );
-void operation_tick( void );
-int operation_patience( void ); /* ms to the next tick, -1 for none */
 /* Operations have ended that nobody was told of. */
 int operation_ended( void );
-void operation_wake_io( void );
 
 /* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. heir, copies: as in
  * afd_poll_close. */
@@ -94,21 +83,18 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_
 int operation_shut_send( struct descriptor *d );
 /* Ends the AcceptEx that waits for a connection with this acceptor. */
 uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor *acceptor );
-/* Its last user has gone: out of the epoll. */
-void operation_forget( struct descriptor *d );
+/* The socket's operations that wait are served at the port from now on, by its waiters. port is of the PE side, which holds
+ * it. */
+struct port;
+void operation_attach_port( struct descriptor *descriptor, struct port *port );
+/* By the I/O thread again: somebody waits for their end elsewhere. */
+void operation_detach_port( struct descriptor *descriptor );
+/* Registers with the I/O loop, fills in the upcalls. At start. */
+void operation_init( void );
 /* Serves the queues, if another thread is not at it. */
 void operation_serve( struct descriptor *d );
 /* What a poll of the host showed, less what the queues take. */
 uint32_t operation_filter( struct descriptor *d, uint32_t revents );
-
-static inline int operation_queued( const struct descriptor *d, enum operation_queue queue )
-{
-    return atomic_load( &d->queues.first[queue] ) != NULL;
-}
-static inline int operation_any( const struct descriptor *d )
-{
-    return operation_queued( d, QUEUE_RECEIVE ) || operation_queued( d, QUEUE_SEND );
-}
 
 /* A non-blocking send that the host took in part: the rest is copied (may fault) and follows by itself. */
 int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
@@ -118,10 +104,6 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );
 
-/* Sets on one host socket what the program has set on the other (option_carry.c). */
-void option_carry( const struct descriptor *d, int from, int to );
-/* Puts what is queued into the epoll once more; the queues' lock is held. */
-void operation_watch_again( struct descriptor *d );
 /* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
 void operation_replace_socket( struct descriptor *d, int fd );
 

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "descriptors/deferred.h"
 #include "sockets/connect.h"
+#include "sockets/endpoint.h"
 #include "events/events.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "attempts/transfer.h"
 
 /* An address as GetAcceptExSockaddrs finds it in the program's buffer. */
 struct stored_address
@@ -113,7 +115,7 @@ static enum operation_result take_connection( struct operation *operation )
         operation->error = WSA_INSUFFICIENT_BUFFER;
         return OPERATION_DONE;
     }
-    if ( ( deferred = endpoint_take_deferred( listener ) ) )
+    if ( ( deferred = deferred_take( listener ) ) )
     {
         fd = fcntl( deferred->fd, F_DUPFD_CLOEXEC, 0 );
         descriptor_discard( deferred );
@@ -133,7 +135,7 @@ static enum operation_result take_connection( struct operation *operation )
     size = sizeof( address );
     if ( !getsockname( fd, &address.any, &size ) ) store_address( &accept->local, &address, size );
     operation_replace_socket( acceptor, fd );
-    endpoint_connected_now( acceptor );
+    connect_time_now( acceptor );
     accept->has_connection = 1;
     if ( !accept->receive_size ) return finish( accept, acceptor );
     operation->perform = first_data;

@@ -26,7 +26,7 @@ NTSTATUS unix_port_associate( void *args )
                                                ( params->port.handle & ~3u ) | ( before & 3 ) ) )
             continue;
         params->error = 0;
-        if ( params->queue ) port_attach( d, (struct port *)(uintptr_t)params->queue );
+        if ( params->queue ) operation_attach_port( d, (struct port *)(uintptr_t)params->queue );
     }
     descriptor_release( d );
     return 0;
@@ -53,7 +53,7 @@ NTSTATUS unix_port_query( void *args )
 
     if ( !d ) return status;
     params->port = port_of( d );
-    if ( params->wait ) port_detach( d );
+    if ( params->wait ) operation_detach_port( d );
     params->busy = atomic_load( &d->busy ) & 1;
     descriptor_release( d );
     params->error = 0;

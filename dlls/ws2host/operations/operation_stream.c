@@ -6,11 +6,13 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "attempts/attempt.h"
+#include "operations/afd_poll.h"
 #include "sockets/connect.h"
 #include "events/events.h"
 #include "sockets/local.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "attempts/transfer.h"
 
 /* --- ConnectEx ----------------------------------------------------------------------------------------------------------*/
 
@@ -31,7 +33,7 @@ static int32_t begin_or_look( struct connecting *c, struct descriptor *d )
     if ( !c->begun )
     {
         c->begun = 1;
-        error = connect_begin( d, &c->address, c->address_size );
+        if ( !( error = connect_begin( d, &c->address, c->address_size ) ) ) afd_poll_look( d );
         /* a non-blocking socket's refusal may be known already, and no edge will tell of it */
         if ( error == WSAEWOULDBLOCK && ( descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ) )
             error = atomic_load( &d->slot->connect_error );

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/io_loop.h"
 #include "sockets/control.h"
+#include "sockets/endpoint.h"
 #include "events/events.h"
 #include "sockets/datagram_errors.h"
 #include "operations/operation.h"
-#include "sockets/transfer.h"
+#include "attempts/transfer.h"
 #include "sockets/vectors.h"
 
 #define STACK_VECTORS 16
@@ -398,7 +400,7 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
         params->operation.error = WSAENOBUFS;
         return 0;
     }
-    message_buffers( params->buffers, t.count, t.vectors, &t.total );
+    vectors_read( params->buffers, t.count, t.vectors, &t.total );
     if ( !sending ) transfer_touch( t.vectors, t.count, TOUCH_OPERATION );
     if ( ( d = descriptor_acquire( params->operation.handle, &status ) ) )
     {
@@ -457,7 +459,7 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
     t->operation.perform = transmit;
     t->operation.queue = QUEUE_SEND;
     t->operation.internal = 1;
-    if ( ( error = operation_epoll( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )
+    if ( ( error = io_loop_open( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )
     {
         free( t );
         return error ? error : WSAENOTSOCK;

@@ -1,82 +1,35 @@
-/*
- * Waiting at a completion port in epoll: the waiter itself performs the operations whose sockets are ready.
- *
- * Each port has an epoll for its sockets. It is its visitors' while they come ("attended"): the host wakes the last of them
- * first, and nobody else looks. Operations go on though nobody is at the port, so the I/O thread looks with each tick
- * whether somebody was there since the one before. If not, it serves the port and takes its epoll into its own, until the
- * next visitor takes it out again. While threads wait and nothing happens the ticks are far between: they only find
- * threads that were ended in their wait.
- *
- * Signals by which the loader ends threads wait while events are in a thread's hands: they are shown once only.
- */
+/* Completion ports as the host half has them: an epoll each, counted (port.h). A lock that knows its holder guards the list. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-#include "operations/operation.h"
 #include "base/owner_lock.h"
-#include "operations/port.h"
-#include "descriptors/wait.h"
-
-#define TICK 10         /* ms that operations may wait when threads stop coming to their port */
-#define QUIET_TICK 1000 /* the same while all wait */
-#define WAITERS 64      /* more are not known here, and need not be */
-#define WAKE_KEY 1      /* of a port's eventfd, in its epoll */
-#define EVENTS 64
-
-struct port
-{
-    struct port *next; /* of all */
-    _Atomic uint32_t references;
-    int epoll;
-    int wake;                          /* edge-triggered and never read */
-    _Atomic uint32_t visits;           /* counts up as threads come and go */
-    _Atomic uint32_t attended;         /* it is not in the I/O thread's epoll */
-    _Atomic uint32_t quiet;            /* who comes or goes is to wake the I/O thread, for its tick */
-    _Atomic uint32_t waiters[WAITERS]; /* the host's numbers of threads that wait, of those ended in it too; 0: free */
-    uint32_t seen;                     /* visits at the last tick; the I/O thread's */
-};
+#include "operations/port_private.h"
 
 static _Atomic uint32_t list_lock;
 static struct port *all;
-static _Atomic uint32_t changed; /* a port is attended that was not, or no longer quiet */
-static int patience = -1;        /* the I/O thread's, as the next */
-static uint64_t last_tick;
 
 int port_epoll( const struct port *port ) { return port->epoll; }
 
-static uint64_t now_ms( void )
+int port_arm( struct port *port )
 {
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* In the I/O thread's epoll, which is there as soon as there is a port. */
-static int arm( struct port *port )
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uintptr_t)port | 1 };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = io_key( IO_PORTS, (uintptr_t)port ) };
     uint32_t made = 0;
     int io;
 
-    return operation_epoll( &made, &io ) || epoll_ctl( io, EPOLL_CTL_ADD, port->epoll, &event ) < 0 ? -1 : 0;
+    return io_loop_open( &made, &io ) || epoll_ctl( io, EPOLL_CTL_ADD, port->epoll, &event ) < 0 ? -1 : 0;
 }
 
-static void disarm( struct port *port )
+void port_disarm( struct port *port )
 {
     uint32_t made = 0;
     int io;
 
-    if ( !operation_epoll( &made, &io ) ) epoll_ctl( io, EPOLL_CTL_DEL, port->epoll, NULL );
+    if ( !io_loop_open( &made, &io ) ) epoll_ctl( io, EPOLL_CTL_DEL, port->epoll, NULL );
 }
+
+void port_hold( struct port *port ) { atomic_fetch_add( &port->references, 1 ); }
 
 void port_release( struct port *port )
 {
@@ -98,7 +51,7 @@ void port_release( struct port *port )
 }
 
 /* The next one after that, counted, the one before given back. */
-static struct port *next_port( struct port *before )
+struct port *port_next( struct port *before )
 {
     struct port *port;
 
@@ -112,7 +65,7 @@ static struct port *next_port( struct port *before )
 NTSTATUS unix_port_open( void *args )
 {
     struct ws2_port_open_params *params = args;
-    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = WAKE_KEY };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = PORT_WAKE_KEY };
     struct port *port = calloc( 1, sizeof( *port ) );
     int io;
 
@@ -122,13 +75,13 @@ NTSTATUS unix_port_open( void *args )
     port->epoll = epoll_create1( EPOLL_CLOEXEC );
     port->wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK );
     if ( port->epoll >= 0 && port->wake >= 0 && !epoll_ctl( port->epoll, EPOLL_CTL_ADD, port->wake, &event ) &&
-         !( params->error = operation_epoll( &params->need_io_thread, &io ) ) )
+         !( params->error = io_loop_open( &params->need_io_thread, &io ) ) )
     {
         owner_lock_take( &list_lock );
         port->next = all;
         all = port;
         owner_lock_give( &list_lock );
-        if ( !arm( port ) )
+        if ( !port_arm( port ) )
         {
             params->port = (uintptr_t)port;
             return 0;
@@ -151,272 +104,5 @@ NTSTATUS unix_port_close( void *args )
     params->error = 0;
     if ( !port ) return 0;
     port_release( port );
-    return 0;
-}
-
-/* --- sockets ------------------------------------------------------------------------------------------------------------*/
-
-void port_attach( struct descriptor *d, struct port *port )
-{
-    owner_lock_take( &d->queues.lock );
-    if ( !d->queues.port )
-    {
-        atomic_fetch_add( &port->references, 1 );
-        d->queues.port = port;
-        operation_watch_again( d );
-    }
-    owner_lock_give( &d->queues.lock );
-}
-
-void port_detach( struct descriptor *d )
-{
-    struct port *port;
-
-    owner_lock_take( &d->queues.lock );
-    if ( ( port = d->queues.port ) )
-    {
-        operation_forget( d );
-        d->queues.port = NULL;
-        operation_watch_again( d );
-    }
-    owner_lock_give( &d->queues.lock );
-    port_release( port );
-}
-
-/* --- waiting ------------------------------------------------------------------------------------------------------------*/
-
-static void raise_wake( struct port *port )
-{
-    const uint64_t one = 1;
-
-    while ( write( port->wake, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
-}
-
-NTSTATUS unix_port_wake( void *args )
-{
-    struct ws2_port_open_params *params = args;
-
-    raise_wake( (struct port *)(uintptr_t)params->port );
-    params->error = 0;
-    return 0;
-}
-
-static void wake_tick( void )
-{
-    atomic_store( &changed, 1 );
-    operation_wake_io();
-}
-
-/* A thread comes or goes. */
-static void visit( struct port *port )
-{
-    atomic_fetch_add( &port->visits, 1 );
-    if ( !atomic_load( &port->attended ) && !atomic_exchange( &port->attended, 1 ) )
-    {
-        disarm( port );
-        wake_tick();
-    }
-    else if ( atomic_load( &port->quiet ) && atomic_exchange( &port->quiet, 0 ) ) wake_tick();
-}
-
-static _Atomic uint32_t *enter( struct port *port )
-{
-    const uint32_t self = owner_lock_self();
-
-    for ( uint32_t i = 0; i < WAITERS; i++ )
-    {
-        _Atomic uint32_t *place = &port->waiters[( self + i ) % WAITERS];
-        uint32_t nobody = 0;
-
-        if ( atomic_compare_exchange_strong( place, &nobody, self ) ) return place;
-    }
-    return NULL;
-}
-
-/* Those that were ended are struck out. */
-static int has_waiters( struct port *port )
-{
-    int any = 0;
-
-    for ( uint32_t i = 0; i < WAITERS; i++ )
-    {
-        uint32_t thread = atomic_load( &port->waiters[i] );
-
-        if ( !thread ) continue;
-        if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH )
-            atomic_compare_exchange_strong( &port->waiters[i], &thread, 0 );
-        else any = 1;
-    }
-    return any;
-}
-
-/* A wait that an APC ends, too, is a poll of the epoll and of what wakes the thread. */
-static NTSTATUS wait_alertable( struct port *port, struct ws2_port_wait_params *params )
-{
-    static struct descriptor nothing = { .handle = 4 };
-    struct descriptor *descriptors = &nothing;
-    struct pollfd fds[2] = { { .fd = port->epoll, .events = POLLIN } };
-    uint64_t timeout = params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull;
-
-    return wait_status( wait_many( &descriptors, fds, 1, timeout, &params->wait ), &params->error );
-}
-
-/* Whether the loader is about to end the calling thread, which has that signal blocked. */
-static int is_ended( void )
-{
-    sigset_t pending;
-
-    return !sigpending( &pending ) && sigismember( &pending, SIGQUIT );
-}
-
-NTSTATUS unix_port_wait( void *args )
-{
-    struct ws2_port_wait_params *params = args;
-    struct port *port = (struct port *)(uintptr_t)params->port;
-    struct epoll_event events[EVENTS];
-    const uint32_t most = params->most < EVENTS ? params->most : EVENTS;
-    _Atomic uint32_t *place = NULL;
-    sigset_t all_but_faults, before;
-    NTSTATUS status = 0;
-    int count, timeout = params->timeout;
-
-    params->error = 0;
-    params->ended = 0;
-    if ( timeout ) place = enter( port );
-    visit( port );
-    if ( timeout && params->alertable )
-    {
-        status = wait_alertable( port, params );
-        timeout = 0;
-        params->error = 0; /* whether its time is up the caller knows */
-    }
-    sigfillset( &all_but_faults );
-    sigdelset( &all_but_faults, SIGSEGV );
-    sigdelset( &all_but_faults, SIGBUS );
-    sigdelset( &all_but_faults, SIGILL );
-    sigdelset( &all_but_faults, SIGFPE );
-    sigdelset( &all_but_faults, SIGTRAP );
-    pthread_sigmask( SIG_BLOCK, &all_but_faults, &before );
-    count = epoll_pwait( port->epoll, events, most, timeout, &before );
-    if ( place ) atomic_store( place, 0 );
-    for ( int i = 0; i < count; i++ )
-        if ( events[i].data.u64 != WAKE_KEY ) operation_edge( events[i].data.u64 );
-    if ( count > 0 && is_ended() )
-    {
-        /* this thread goes no further: what it was woken for, and is to tell, is others' now */
-        raise_wake( port );
-        if ( operation_ended() ) operation_wake_io();
-    }
-    pthread_sigmask( SIG_SETMASK, &before, NULL );
-    params->ended = operation_ended();
-    visit( port );
-    return status;
-}
-
-/* --- the I/O thread -----------------------------------------------------------------------------------------------------*/
-
-static void serve( struct port *port )
-{
-    struct epoll_event events[EVENTS];
-    int count, woken = 0;
-
-    do {
-        count = epoll_wait( port->epoll, events, EVENTS, 0 );
-        for ( int i = 0; i < count; i++ )
-        {
-            if ( events[i].data.u64 == WAKE_KEY ) woken = 1;
-            else operation_edge( events[i].data.u64 );
-        }
-    } while ( count == EVENTS );
-    /* that was meant for a waiter */
-    if ( woken && has_waiters( port ) ) raise_wake( port );
-}
-
-void port_fired( uint64_t key )
-{
-    struct port *port = NULL, *fired = (struct port *)(uintptr_t)( key & ~1ull );
-
-    /* it may have gone meanwhile */
-    while ( ( port = next_port( port ) ) && port != fired ) continue;
-    if ( !port ) return;
-    /* a visitor who came while it was being put back has left it there */
-    if ( has_waiters( port ) ) visit( port );
-    else serve( port );
-    port_release( port );
-}
-
-int port_patience( void ) { return patience; }
-
-static void tick_port( struct port *port )
-{
-    const uint32_t visits = atomic_load( &port->visits );
-
-    if ( !atomic_load( &port->attended ) ) return;
-    if ( visits != port->seen )
-    {
-        port->seen = visits;
-        patience = TICK;
-    }
-    else if ( has_waiters( port ) )
-    {
-        atomic_store( &port->quiet, 1 );
-        if ( patience < 0 ) patience = QUIET_TICK;
-        /* who came or went just now has not seen it */
-        if ( atomic_load( &port->visits ) != visits && atomic_exchange( &port->quiet, 0 ) ) patience = TICK;
-    }
-    else
-    {
-        serve( port );
-        atomic_store( &port->quiet, 0 );
-        if ( !arm( port ) ) atomic_store( &port->attended, 0 );
-    }
-}
-
-void port_tick( void )
-{
-    uint64_t now;
-
-    if ( atomic_exchange( &changed, 0 ) && ( patience < 0 || patience > TICK ) )
-    {
-        patience = TICK;
-        last_tick = now_ms();
-    }
-    if ( patience < 0 || ( now = now_ms() ) - last_tick < (uint64_t)patience ) return;
-    last_tick = now;
-    patience = -1;
-    for ( struct port *port = next_port( NULL ); port; port = next_port( port ) ) tick_port( port );
-}
-
-void port_serve_all( void )
-{
-    for ( struct port *port = next_port( NULL ); port; port = next_port( port ) ) serve( port );
-}
-
-/* --- threads that took packets ------------------------------------------------------------------------------------------*/
-
-/* Whether the host runs a thread of this process now: one that waits for anything does not, nor one that is gone. */
-static int is_running( uint32_t thread )
-{
-    char path[64], text[512], *state;
-    ssize_t size;
-    int fd;
-
-    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
-    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
-    size = read( fd, text, sizeof( text ) - 1 );
-    close( fd );
-    if ( size <= 0 ) return 0;
-    text[size] = 0;
-    /* number (name) state */
-    return ( state = strrchr( text, ')' ) ) && state[1] == ' ' && state[2] == 'R';
-}
-
-NTSTATUS unix_port_thread( void *args )
-{
-    struct ws2_port_thread_params *params = args;
-
-    params->error = 0;
-    if ( !params->thread ) params->thread = owner_lock_self();
-    else params->running = is_running( params->thread );
     return 0;
 }

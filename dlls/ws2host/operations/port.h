@@ -11,20 +11,12 @@
 
 struct port;
 
+void port_hold( struct port *port );
 void port_release( struct port *port ); /* NULL is none */
 int port_epoll( const struct port *port );
 
-/* The socket's operations that wait are served at the port from now on, by its waiters. port is of the PE side, which holds
- * it. */
-void port_attach( struct descriptor *descriptor, struct port *port );
-/* By the I/O thread again: somebody waits for their end elsewhere. */
-void port_detach( struct descriptor *descriptor );
-
-/* The I/O thread, whose epoll holds those of ports that nobody attends. */
-static inline int port_is_key( uint64_t key ) { return key & 1 && key > 15 /* OPERATION_KEY_LAST */; }
-void port_fired( uint64_t key );
-int port_patience( void ); /* ms to the next tick, -1 for none */
-void port_tick( void );
+/* Registers with the I/O loop, whose epoll holds those of ports that nobody attends. At start. */
+void port_init( void );
 /* Serves what is ready, of all ports. */
 void port_serve_all( void );
 

@@ -11,7 +11,8 @@
 #include "operations/afd_poll.h"
 #include "events/events.h"
 #include "events/notify.h"
-#include "operations/operation.h"
+#include "operations/operation_private.h"
+#include "options/option.h"
 #include "base/owner_lock.h"
 
 void operation_replace_socket( struct descriptor *d, int fd )
@@ -27,7 +28,7 @@ void operation_replace_socket( struct descriptor *d, int fd )
     option_carry( d, d->fd, fd );
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
-    atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
+    atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     atomic_fetch_or( &d->local, LOCAL_REPLACED );
     if ( watched ) events_watch_again( d );
     afd_poll_watch_again( d );
@@ -38,13 +39,10 @@ void operation_replace_socket( struct descriptor *d, int fd )
 
 static struct descriptor *find_next( struct ws2_socket_replaced_params *params )
 {
-    struct ws2_handle_params next = { .handle = params->handle };
     struct descriptor *d;
-    NTSTATUS status;
 
-    while ( unix_socket_next( &next ), ( params->handle = next.handle ) )
+    while ( ( d = descriptor_next( &params->handle ) ) )
     {
-        if ( !( d = descriptor_acquire( next.handle, &status ) ) ) continue;
         if ( atomic_load( &d->local ) & LOCAL_REPLACED ) return d;
         descriptor_release( d );
     }

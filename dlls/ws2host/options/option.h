@@ -9,6 +9,7 @@
 #define WS2HOST_OPTION_H
 
 #include <stdint.h>
+#include "sockets/option_bits.h"
 #include "sockets/socket.h"
 
 enum option_class
@@ -34,48 +35,6 @@ enum option_place
     PLACE_OWN,     /* functions get and set */
 };
 
-/* Options that only the slot knows: bits of option_bits, and from 32 on of option_set. */
-enum option_bit
-{
-    BIT_PKTINFO,
-    BIT_TTL,
-    BIT_TOS,
-    BIT_RECVIF,
-    BIT_RECVDSTADDR,
-    BIT_RECVRTHDR,
-    BIT_ARRIVAL_IF,
-    BIT_ECN,
-    BIT_PKTINFO_EX,
-    BIT_BROADCAST,
-    BIT_REDIRECT_RECORDS,
-    BIT_REDIRECT_CONTEXT,
-    BIT_IFLIST,
-    BIT_RECVERR,
-    BIT_V6ONLY,
-    BIT_DONTFRAGMENT,
-    BIT_MTU_DISCOVER, /* two bits */
-    BIT_MTU_DISCOVER_HIGH,
-    BIT_EXPEDITED,
-    BIT_STDURG,
-    BIT_TIMESTAMPS,
-    BIT_FASTOPEN,
-    BIT_DELAY_FIN_ACK,
-    BIT_NO_SYN_RETRIES,
-    BIT_ICMP_FAILS_CONNECT,
-    BIT_KEEP_INTERVAL,
-    BIT_KEEP_COUNT,
-    BIT_OFFLOAD, /* two bits */
-    BIT_OFFLOAD_HIGH,
-    BIT_SEGMENT,
-    BIT_USELOOPBACK = 32,
-    BIT_PAUSE_ACCEPT,
-    BIT_REUSE_UNICASTPORT,
-    BIT_REUSE_MULTICASTPORT,
-    BIT_ADDRESS_CHANGE_ARMED, /* SIO_ADDRESS_LIST_CHANGE was asked for and FD_ADDRESS_LIST_CHANGE is due */
-    BIT_ROUTING_CHANGE_ARMED,
-    BIT_MULTICAST_IF, /* IP_MULTICAST_IF was given as an interface index */
-};
-
 enum option_types
 {
     TYPE_NONE = 0,
@@ -85,6 +44,11 @@ enum option_types
     TYPE_MESSAGE = TYPE_DGRAM | TYPE_RAW,
     TYPE_ANY = 7,
 };
+
+static inline enum option_types option_type( const struct descriptor *d )
+{
+    return d->slot->type == SOCK_STREAM ? TYPE_STREAM : d->slot->type == SOCK_DGRAM ? TYPE_DGRAM : TYPE_RAW;
+}
 
 enum option_access
 {
@@ -119,7 +83,6 @@ struct option
     int32_t ( *set )( struct descriptor *descriptor, const struct option *option, const struct option_value *value );
 };
 
-#define HOST( level, name ) ( (uint32_t)( level ) << 16 | ( name ) )
 #define WS_SOL_SOCKET 0xffff
 
 struct option_level
@@ -134,14 +97,6 @@ struct option_level
 
 extern const struct option_level option_levels[];
 extern const uint32_t option_level_count;
-
-/* --- options.c */
-uint32_t option_type( const struct descriptor *descriptor ); /* enum option_types */
-int option_bit( const struct ws2_slot *slot, enum option_bit bit );
-int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value ); /* what it was */
-/* An option of the kernel with an int for a value. Winsock codes. */
-int32_t option_kernel_get( struct descriptor *descriptor, uint32_t where, uint32_t *value );
-int32_t option_kernel_set( struct descriptor *descriptor, uint32_t where, uint32_t value );
 
 /* --- option_values.c: the get and set functions of single options */
 #define OPTION_GETTER( name ) \
@@ -201,5 +156,8 @@ OPTION_SETTER( multicast_membership6 );
 OPTION_SETTER( multicast_source );
 OPTION_SETTER( multicast_group );
 OPTION_SETTER( multicast_group_source );
+
+/* --- option_carry.c: sets on one host socket what the program has set on the other */
+void option_carry( const struct descriptor *d, int from, int to );
 
 #endif

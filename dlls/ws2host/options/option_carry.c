@@ -7,7 +7,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "operations/operation.h"
+#include "options/option.h"
 
 #define ANY_FAMILY 0
 

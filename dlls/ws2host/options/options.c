@@ -8,7 +8,7 @@
 #include <string.h>
 #include "sockets/control.h"
 #include "options/option.h"
-#include "sockets/transfer.h"
+#include "sockets/urgent.h"
 
 enum short_read
 {
@@ -39,45 +39,6 @@ static const struct
     [CLASS_PD] = { 4, 4, 0, SHORT_NO_LENGTH, WSAENOBUFS },
     [CLASS_BYTES] = { 0, 0, 0, SHORT_KEPT, WSAENOBUFS },
 };
-
-uint32_t option_type( const struct descriptor *d )
-{
-    return d->slot->type == SOCK_STREAM ? TYPE_STREAM : d->slot->type == SOCK_DGRAM ? TYPE_DGRAM : TYPE_RAW;
-}
-
-int option_bit( const struct ws2_slot *slot, enum option_bit bit )
-{
-    if ( bit < 32 ) return atomic_load_explicit( &slot->option_bits, memory_order_relaxed ) >> bit & 1;
-    return atomic_load_explicit( &slot->option_set, memory_order_relaxed ) >> ( bit - 32 ) & 1;
-}
-
-int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value )
-{
-    const uint32_t one = 1u << bit % 32;
-
-    if ( bit < 32 )
-        return !!( one & ( value ? atomic_fetch_or( &slot->option_bits, one )
-                                 : atomic_fetch_and( &slot->option_bits, ~one ) ) );
-    return !!( one &
-               ( value ? atomic_fetch_or( &slot->option_set, one ) : atomic_fetch_and( &slot->option_set, ~one ) ) );
-}
-
-int32_t option_kernel_get( struct descriptor *d, uint32_t where, uint32_t *value )
-{
-    int number = 0;
-    socklen_t size = sizeof( number );
-
-    if ( getsockopt( d->fd, where >> 16, where & 0xffff, &number, &size ) ) return winsock_error( errno );
-    *value = number;
-    return 0;
-}
-
-int32_t option_kernel_set( struct descriptor *d, uint32_t where, uint32_t value )
-{
-    int number = value;
-
-    return setsockopt( d->fd, where >> 16, where & 0xffff, &number, sizeof( number ) ) ? winsock_error( errno ) : 0;
-}
 
 /* Whether the socket has the option, and may have it read or written. */
 static int32_t find_option( const struct descriptor *d, int32_t level, int32_t name, uint32_t access,
@@ -247,7 +208,7 @@ NTSTATUS unix_setsockopt( void *args )
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     params->error = write_value( d, option, &value );
-    if ( !params->error && option->where == HOST( SOL_SOCKET, SO_OOBINLINE ) ) transfer_urgent_inline( d );
+    if ( !params->error && option->where == HOST( SOL_SOCKET, SO_OOBINLINE ) ) urgent_inlined( d );
     descriptor_release( d );
     return 0;
 }

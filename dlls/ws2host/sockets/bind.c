@@ -1,5 +1,5 @@
 /*
- * Binding to internet addresses (local.c has those of AF_UNIX), and the slot's copy of the local endpoint.
+ * Binding to internet addresses (local.c has those of AF_UNIX).
  *
  * Who may bind what is decided by Windows' rules, which the server applies to every endpoint of the prefix (WS2_BIND). The
  * host is then told to let the sockets of one prefix coexist, which takes options that Windows does not have: SO_REUSEADDR
@@ -11,40 +11,9 @@
 #include <net/if.h>
 #include <string.h>
 #include "client/connection.h"
+#include "sockets/endpoint.h"
 #include "sockets/local.h"
 #include "sockets/socket.h"
-#include "sockets/transfer.h"
-
-/* The slot's copy of what the socket is bound to, for the bind rules and for people who look at the table. */
-static void remember_local( struct descriptor *d, const union host_address *address )
-{
-    if ( address->any.sa_family == AF_INET6 )
-    {
-        ws2_slot_set_address( d->slot, &address->in6.sin6_addr, 16 );
-        atomic_store( &d->slot->local_port, ntohs( address->in6.sin6_port ) );
-    }
-    else if ( address->any.sa_family == AF_INET )
-    {
-        ws2_slot_set_address( d->slot, &address->in.sin_addr, 4 );
-        atomic_store( &d->slot->local_port, ntohs( address->in.sin_port ) );
-    }
-}
-
-void endpoint_remember( struct descriptor *d )
-{
-    union host_address address;
-    socklen_t size = sizeof( address );
-
-    if ( !getsockname( d->fd, &address.any, &size ) ) remember_local( d, &address );
-    descriptor_set_flags( d, WS2_FLAG_BOUND );
-}
-
-static void forget_local( struct descriptor *d )
-{
-    descriptor_clear_flags( d, WS2_FLAG_ENDPOINT );
-    ws2_slot_set_address( d->slot, &in6addr_any, 16 );
-    atomic_store( &d->slot->local_port, 0 );
-}
 
 static void turn_on( struct descriptor *d, int option )
 {
@@ -60,11 +29,11 @@ static int32_t ask( struct descriptor *d, const union host_address *address )
     struct ws2_reply reply;
     int32_t error;
 
-    remember_local( d, address );
+    endpoint_copy( d, address );
     descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
     if ( ( error = connection_request( &request, -1, &reply, NULL ) ) )
     {
-        forget_local( d );
+        endpoint_forget( d );
         return error;
     }
     if ( d->slot->type == SOCK_STREAM ) turn_on( d, SO_REUSEADDR );
@@ -121,7 +90,7 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
     if ( bind( d->fd, &address->any, size ) < 0 )
     {
         error = winsock_error( errno );
-        forget_local( d );
+        endpoint_forget( d );
         return error;
     }
     descriptor_set_flags( d, WS2_FLAG_ENDPOINT );

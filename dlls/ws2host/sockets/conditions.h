@@ -1,4 +1,4 @@
-/* What a host poll result means on Windows: shared by select, WSAPoll and the network events (poll.c). */
+/* What a host poll result means on Windows: shared by select, WSAPoll and the network events. */
 #ifndef WS2HOST_CONDITIONS_H
 #define WS2HOST_CONDITIONS_H
 

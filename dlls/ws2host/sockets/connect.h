@@ -1,4 +1,4 @@
-/* The state of a stream connection being made (endpoint.c): shared by connect, select, the options and the events. */
+/* The state of a stream connection being made: shared by connect, select, the options and the events. */
 #ifndef WS2HOST_CONNECT_H
 #define WS2HOST_CONNECT_H
 
@@ -33,15 +33,16 @@ enum connect_state
     CONNECT_FAILED
 };
 
-int32_t connect_begin( struct descriptor *descriptor, const union host_address *address, socklen_t size );
 /* Looks whether a connection under way is made or has failed, and takes the outcome down in the slot. Costs nothing when
  * none is under way. */
 enum connect_state connect_check( struct descriptor *descriptor );
-/* The time of a connection that was accepted. */
-void endpoint_connected_now( struct descriptor *descriptor );
-/* A connection that the program's condition function put off, or NULL. */
-struct descriptor *endpoint_take_deferred( struct descriptor *listener );
-/* Takes down that the socket is connected. */
+/* Takes down that the socket is connected; that its connection has failed (a Winsock code), in SO_ERROR too unless the caller
+ * is told directly. */
 void connect_done( struct descriptor *descriptor );
+void connect_failed( struct descriptor *descriptor, int32_t error, int told );
+/* On Windows a socket whose connect failed is as it was before: bound where it was, free to listen or to connect elsewhere. */
+void connect_reset( struct descriptor *descriptor );
+/* SO_CONNECT_TIME counts from now on. */
+void connect_time_now( struct descriptor *descriptor );
 
 #endif

@@ -4,7 +4,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 #include "sockets/control.h"
-#include "options/option.h"
+#include "sockets/option_bits.h"
 
 /* cmsg_type of Windows, at IPPROTO_IP and IPPROTO_IPV6 alike unless said otherwise */
 enum

@@ -9,11 +9,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "sockets/connect.h"
-#include "client/connection.h"
+#include "sockets/endpoint.h"
 #include "client/directory.h"
 #include "sockets/local.h"
-#include "sockets/transfer.h"
 
 #define NODE_PREFIX "local-"
 #define NODE_SIZE ( sizeof( NODE_PREFIX ) - 1 + 16 )

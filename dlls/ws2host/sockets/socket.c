@@ -14,15 +14,6 @@
 #include "sockets/local.h"
 #include "sockets/socket.h"
 
-uint64_t socket_cookie( int fd )
-{
-    uint64_t cookie = 0;
-    socklen_t size = sizeof( cookie );
-
-    getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
-    return cookie;
-}
-
 static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t type, uint32_t protocol,
                        uint32_t flags )
 {
@@ -32,7 +23,7 @@ static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t 
     /* until SIO_UDP_CONNRESET and SIO_UDP_NETRESET turn them off */
     if ( type == SOCK_DGRAM ) flags |= WS2_FLAG_CONNRESET | WS2_FLAG_NETRESET;
     atomic_store( &slot->flags, flags );
-    atomic_store( &slot->cookie, socket_cookie( fd ) );
+    atomic_store( &slot->cookie, descriptor_cookie( fd ) );
 }
 
 int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
@@ -188,7 +179,7 @@ NTSTATUS unix_socket_info( void *args )
     params->type = d->slot->type;
     params->protocol = d->slot->protocol;
     params->flags = descriptor_flags( d );
-    params->shared = ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
+    params->shared = descriptor_is_shared( d );
     descriptor_release( d );
     params->error = 0;
     return 0;

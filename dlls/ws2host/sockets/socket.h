@@ -1,4 +1,4 @@
-/* Host sockets becoming descriptors (socket.c), and socket addresses crossing the boundary (address.c). */
+/* Host sockets becoming descriptors (socket.c), and socket addresses crossing the boundary (address.c, peer_address.c). */
 #ifndef WS2HOST_SOCKET_H
 #define WS2HOST_SOCKET_H
 
@@ -12,7 +12,6 @@
 int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
                      struct descriptor **descriptor );
 
-uint64_t socket_cookie( int fd );
 /* A host socket of Windows' family, type and protocol, as a new SOCKET has it; -1 and errno. */
 int socket_host( uint32_t family, uint32_t type, uint32_t protocol );
 

@@ -1,5 +1,7 @@
 /* Urgent bytes that were read past: see urgent.h. */
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "sockets/urgent.h"
 
@@ -37,4 +39,14 @@ int urgent_fetch( struct descriptor *d, uint32_t flags, uint8_t *byte )
     if ( !( local & LOCAL_URGENT_KEPT ) ) return 0;
     *byte = atomic_load( &d->urgent );
     return flags & WS_MSG_PEEK ? 1 : !!( atomic_fetch_and( &d->local, ~LOCAL_URGENT_KEPT ) & LOCAL_URGENT_KEPT );
+}
+
+void urgent_inlined( struct descriptor *d )
+{
+    int at_mark = 0;
+    char byte;
+
+    if ( !( descriptor_flags( d ) & WS2_FLAG_URGENT_TAKEN ) ) return;
+    if ( !ioctl( d->fd, SIOCATMARK, &at_mark ) && at_mark ) recv( d->fd, &byte, 1, MSG_DONTWAIT );
+    descriptor_clear_flags( d, WS2_FLAG_URGENT_TAKEN );
 }

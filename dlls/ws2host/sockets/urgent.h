@@ -6,7 +6,8 @@
 #ifndef WS2HOST_URGENT_H
 #define WS2HOST_URGENT_H
 
-#include "sockets/transfer.h"
+#include "descriptors/descriptor.h"
+#include "sockets/windows_message.h"
 
 /* SIOCATMARK: whether no urgent byte is outstanding; from now on the descriptor is watched. */
 int urgent_at_mark( struct descriptor *descriptor );
@@ -26,5 +27,9 @@ static inline void urgent_passed( struct descriptor *d, int byte )
 
 /* MSG_OOB: the byte that was kept; 0 when there is none. */
 int urgent_fetch( struct descriptor *descriptor, uint32_t flags, uint8_t *byte );
+
+/* SO_OOBINLINE has been turned on: the host gives an urgent byte that was fetched by MSG_OOB before once more, Windows
+ * does not. */
+void urgent_inlined( struct descriptor *descriptor );
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "sockets/vectors.h"
+#include "sockets/windows_message.h"
 
 #define LARGEST_DATAGRAM 65536 /* one more than any family sends: what is longer is refused as by the host itself */
 
@@ -104,4 +105,18 @@ ssize_t vectors_receive( int fd, struct msghdr *message, int flags )
     message->msg_iovlen = count;
     if ( n > 0 && ( pwrite( file, memory, n, 0 ) != n || move( preadv, file, vectors, count, n ) ) ) n = -1;
     return end( file, memory, n );
+}
+
+void vectors_read( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total )
+{
+    const struct windows_buffer *buffers = (const struct windows_buffer *)(uintptr_t)user;
+    uint64_t sum = 0;
+
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        vectors[i].iov_base = (void *)(uintptr_t)buffers[i].pointer;
+        vectors[i].iov_len = buffers[i].size;
+        sum += buffers[i].size;
+    }
+    *total = sum > UINT32_MAX ? UINT32_MAX : sum;
 }

@@ -11,6 +11,9 @@
 ssize_t vectors_send( int fd, const struct msghdr *message, int flags );
 ssize_t vectors_receive( int fd, struct msghdr *message, int flags );
 
+/* Copies the caller's WSABUFs, and their sum (UINT32_MAX if it is more) to *total; may fault. */
+void vectors_read( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total );
+
 /* How many of the vectors one call takes: a stream's go in several, a datagram's all in one. */
 static inline size_t vectors_count( size_t count, uint32_t type )
 {

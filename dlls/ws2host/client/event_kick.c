@@ -1,5 +1,5 @@
-/* Pokes: see poke.h. The socket lies in the server directory, which is this user's alone; the server removes it with the
- * process. */
+/* Event kicks: see event_kick.h. The socket lies in the server directory, which is this user's alone; the server removes
+ * it with the process. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,10 +7,10 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "client/directory.h"
-#include "client/poke.h"
+#include "client/event_kick.h"
 
 /* Through /proc/self/fd, because the directory's own path may be longer than a socket address. -1: no directory. */
-static int poke_address( uint32_t client_index, struct sockaddr_un *address )
+static int kick_address( uint32_t client_index, struct sockaddr_un *address )
 {
     char path[4096];
     int directory = directory_open( 0, path, sizeof( path ) );
@@ -23,10 +23,10 @@ static int poke_address( uint32_t client_index, struct sockaddr_un *address )
     return directory;
 }
 
-int poke_open( void )
+int event_kick_open( void )
 {
     struct sockaddr_un address;
-    int directory = poke_address( connection_client_index(), &address );
+    int directory = kick_address( connection_client_index(), &address );
     int fd = directory >= 0 ? socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) : -1;
 
     if ( fd >= 0 )
@@ -42,21 +42,21 @@ int poke_open( void )
     return fd;
 }
 
-int poke_receive( int fd, struct poke *poke )
+int event_kick_receive( int fd, struct event_kick *kick )
 {
-    return recv( fd, poke, sizeof( *poke ), MSG_DONTWAIT ) == sizeof( *poke );
+    return recv( fd, kick, sizeof( *kick ), MSG_DONTWAIT ) == sizeof( *kick );
 }
 
-void poke_send( uint32_t client_index, uint32_t slot, uint32_t generation )
+void event_kick_send( uint32_t client_index, uint32_t slot, uint32_t generation )
 {
-    const struct poke poke = { slot, generation };
+    const struct event_kick kick = { slot, generation };
     struct sockaddr_un address;
     int directory, fd;
 
-    if ( client_index >= WS2_CLIENT_COUNT || ( directory = poke_address( client_index, &address ) ) < 0 ) return;
+    if ( client_index >= WS2_CLIENT_COUNT || ( directory = kick_address( client_index, &address ) ) < 0 ) return;
     if ( ( fd = socket( AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) ) >= 0 )
     {
-        sendto( fd, &poke, sizeof( poke ), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof( address ) );
+        sendto( fd, &kick, sizeof( kick ), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof( address ) );
         close( fd );
     }
     close( directory );

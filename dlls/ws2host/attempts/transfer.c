@@ -1,0 +1,113 @@
+/* The rules of sends and receives: see transfer.h. */
+#include <errno.h>
+#include <sys/socket.h>
+#include "attempts/transfer.h"
+#include "descriptors/upcalls.h"
+#include "events/events.h"
+#include "sockets/connect.h"
+#include "sockets/datagram_errors.h"
+
+#define SEND_FLAGS ( WS_MSG_OOB | WS_MSG_DONTROUTE | WS_MSG_PARTIAL )
+#define RECEIVE_FLAGS \
+    ( WS_MSG_OOB | WS_MSG_PEEK | WS_MSG_WAITALL | WS_MSG_INTERRUPT | WS_MSG_PUSH_IMMEDIATE | WS_MSG_PARTIAL )
+
+int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
+{
+    uint32_t state = descriptor_flags( d );
+
+    if ( flags & ~RECEIVE_FLAGS ) return WSAEOPNOTSUPP;
+    if ( state & WS2_FLAG_SHUT_RECEIVE ) return WSAESHUTDOWN;
+    if ( d->slot->type == SOCK_STREAM )
+    {
+        if ( !( state & WS2_FLAG_CONNECTED ) &&
+             ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
+            return WSAENOTCONN;
+        if ( state & WS2_FLAG_RESET ) return WSAECONNRESET;
+    }
+    else if ( !( state & WS2_FLAG_BOUND ) ) return WSAEINVAL;
+    else if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
+    return 0;
+}
+
+int32_t transfer_check_send( struct descriptor *d, uint32_t flags, int addressed )
+{
+    uint32_t state = descriptor_flags( d );
+
+    if ( flags & ~SEND_FLAGS ) return WSAEOPNOTSUPP;
+    if ( state & WS2_FLAG_SHUT_SEND ) return WSAESHUTDOWN;
+    if ( d->slot->type == SOCK_STREAM )
+    {
+        if ( !( state & WS2_FLAG_CONNECTED ) &&
+             ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
+            return WSAENOTCONN;
+        if ( state & WS2_FLAG_RESET ) return WSAECONNRESET;
+    }
+    /* asked without an address, the host would bind the socket before it refuses */
+    else if ( !addressed && !( state & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
+    return 0;
+}
+
+/* The code of a failed transfer on the host. A reset is told by the host once, by Windows again and again. */
+int32_t transfer_error( struct descriptor *d, int error )
+{
+    if ( d->slot->type != SOCK_STREAM ) return error == ECONNREFUSED ? WSAECONNRESET : winsock_error( error );
+    if ( error == ECONNRESET || error == EPIPE )
+    {
+        descriptor_set_flags( d, WS2_FLAG_RESET );
+        return WSAECONNRESET;
+    }
+    if ( error == EINVAL ) return WSAEINVAL;
+    return winsock_error( error );
+}
+
+int transfer_receive_flags( uint32_t flags )
+{
+    return MSG_DONTWAIT | ( flags & WS_MSG_OOB ? MSG_OOB : 0 ) | ( flags & WS_MSG_PEEK ? MSG_PEEK : 0 );
+}
+
+int transfer_send_flags( uint32_t flags )
+{
+    return MSG_DONTWAIT | MSG_NOSIGNAL | ( flags & WS_MSG_OOB ? MSG_OOB : 0 ) |
+           ( flags & WS_MSG_DONTROUTE ? MSG_DONTROUTE : 0 );
+}
+
+void transfer_receive_ends( struct descriptor *d, uint32_t flags )
+{
+    if ( ( flags & ( WS_MSG_OOB | WS_MSG_PEEK ) ) == WS_MSG_OOB ) descriptor_set_flags( d, WS2_FLAG_URGENT_TAKEN );
+    events_reenable( d, flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
+}
+
+/* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */
+int transfer_queued_before( struct descriptor *d, enum operation_queue queue )
+{
+    if ( !descriptor_queued( d, queue ) ) return 0;
+    upcalls.serve( d );
+    errno = EAGAIN;
+    return descriptor_queued( d, queue );
+}
+
+enum operation_queue transfer_receive_queue( uint32_t flags )
+{
+    return flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
+}
+
+static void touch_page( char *byte )
+{
+    char value = *(volatile char *)byte;
+
+    /* a write whatever it finds, and no other thread's is lost */
+    __atomic_compare_exchange_n( byte, &value, value, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED );
+}
+
+void transfer_touch( const struct iovec *vectors, uint32_t count, uint64_t limit )
+{
+    for ( uint32_t i = 0; i < count && limit; i++ )
+    {
+        char *bytes = vectors[i].iov_base;
+        const uint64_t size = vectors[i].iov_len < limit ? vectors[i].iov_len : limit;
+
+        /* the first byte, and the first of each page that follows */
+        for ( uint64_t at = 0; at < size; at += 0x1000 - ( (uintptr_t)bytes + at ) % 0x1000 ) touch_page( bytes + at );
+        limit -= size;
+    }
+}

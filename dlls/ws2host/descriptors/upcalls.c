@@ -1,0 +1,4 @@
+/* See upcalls.h. Written once, when the process attaches. */
+#include "descriptors/upcalls.h"
+
+struct upcalls upcalls;

@@ -1,0 +1,23 @@
+/*
+ * What lower floors have to tell higher ones of a descriptor. The higher floors fill this in when the process attaches,
+ * before there is a descriptor (calls/process.c); none is NULL after that.
+ */
+#ifndef WS2HOST_UPCALLS_H
+#define WS2HOST_UPCALLS_H
+
+#include "descriptors/descriptor.h"
+
+extern struct upcalls
+{
+    /* events.c: something that no epoll tells of has changed. */
+    void ( *look_again )( struct descriptor *descriptor );
+    /* operation.c: goes on with the operations that are queued; what a poll showed, less what they take. */
+    void ( *serve )( struct descriptor *descriptor );
+    uint32_t ( *filter )( struct descriptor *descriptor, uint32_t revents );
+    /* operation_watch.c: the last user has gone, the host descriptor is about to be closed. */
+    void ( *unwatch )( struct descriptor *descriptor );
+    /* closing.c: it has been taken out of the table because its handle is gone; the caller's user is taken over. */
+    void ( *lost )( struct descriptor *descriptor );
+} upcalls;
+
+#endif

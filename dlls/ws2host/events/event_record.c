@@ -1,0 +1,118 @@
+/*
+ * The record of a socket's network events: one word of the slot, each change of which is one compare-and-swap.
+ *
+ * Any thread of any process that has the socket; no locks.
+ */
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "events/event_record.h"
+#include "sockets/conditions.h"
+
+uint32_t event_record( struct descriptor *d, uint32_t bits, uint32_t fresh, uint32_t generation )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+    uint32_t added;
+
+    do {
+        if ( generation && ws2_events_generation( word ) != generation ) return 0;
+        added = bits & ( fresh | ~( ws2_events_seen( word ) | ws2_events_recorded( word ) ) );
+        if ( !added ) return 0;
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) & ~added,
+                           ws2_events_recorded( word ) | added, ws2_events_mask( word ) );
+    } while ( !atomic_compare_exchange_weak( &d->slot->events, &word, next ) );
+    return added & ws2_events_mask( next );
+}
+
+/* Whether one of bits has been neither recorded nor seen. */
+static int would_add( const struct descriptor *d, uint32_t bits )
+{
+    const uint64_t word = atomic_load( &d->slot->events );
+
+    return ( bits & ~( ws2_events_seen( word ) | ws2_events_recorded( word ) ) ) != 0;
+}
+
+void event_mark_posted( struct descriptor *d, uint32_t bits )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+
+    do
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) | bits,
+                           ws2_events_recorded( word ) & ~bits, ws2_events_mask( word ) );
+    while ( !atomic_compare_exchange_weak( &d->slot->events, &word, next ) );
+}
+
+void event_clear_seen( struct descriptor *d, uint32_t bits, uint32_t also_recorded )
+{
+    uint64_t word = atomic_load( &d->slot->events ), next;
+
+    do
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) & ~bits,
+                           ws2_events_recorded( word ) & ~( also_recorded & bits ), ws2_events_mask( word ) );
+    while ( next != word && !atomic_compare_exchange_weak( &d->slot->events, &word, next ) );
+}
+
+uint32_t event_due( struct descriptor *d, uint32_t conditions )
+{
+    uint32_t bits = 0;
+
+    if ( d->slot->type != SOCK_STREAM )
+    {
+        if ( conditions & POLL_READ ) bits |= WS2_FD_READ;
+        if ( ( conditions & POLL_WRITE ) && ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SEND_BLOCKED ) ) )
+        {
+            bits |= WS2_FD_WRITE;
+            /* a window is not told of a datagram socket's connect */
+            if ( ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) && !atomic_load( &d->slot->event_message ) )
+                bits |= WS2_FD_CONNECT;
+        }
+        return bits;
+    }
+    if ( conditions & POLL_ACCEPT ) bits |= WS2_FD_ACCEPT;
+    if ( conditions & POLL_READ ) bits |= WS2_FD_READ;
+    if ( conditions & POLL_OOB ) bits |= WS2_FD_OOB;
+    if ( conditions & POLL_CONNECT )
+    {
+        /* an accepted socket was never connecting: WRITE is all that it reports */
+        if ( !( descriptor_flags( d ) & WS2_FLAG_ACCEPTED ) ) bits |= WS2_FD_CONNECT;
+        if ( conditions & POLL_WRITE ) bits |= WS2_FD_WRITE;
+    }
+    if ( conditions & POLL_CONNECT_ERROR ) bits |= WS2_FD_CONNECT;
+    if ( conditions & ( POLL_HANGUP | POLL_RESET ) ) bits |= WS2_FD_CLOSE;
+    if ( conditions & POLL_RESET )
+    {
+        atomic_store( &d->slot->close_error, WSAECONNABORTED );
+        bits &= ~WS2_FD_READ;
+    }
+    if ( !( poll_data( d, conditions ) & POLL_READ ) ) bits &= ~WS2_FD_READ;
+    return bits;
+}
+
+uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation )
+{
+    uint32_t bits = event_due( d, poll_conditions( d, revents ) );
+
+    if ( ( bits & WS2_FD_WRITE ) && ( descriptor_flags( d ) & WS2_FLAG_SEND_BLOCKED ) )
+    {
+        descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
+        event_clear_seen( d, WS2_FD_WRITE, 0 );
+    }
+    /* what the end of the stream has found lying there did not come with it */
+    if ( would_add( d, bits & WS2_FD_CLOSE ) ) arrivals &= ~WS2_FD_READ;
+    return event_record( d, bits, arrivals, generation );
+}
+
+uint32_t event_evaluate_now( struct descriptor *d )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+    if ( poll( &fd, 1, 0 ) < 0 ) return 0;
+    return event_evaluate( d, fd.revents, 0, 0 );
+}
+
+void event_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )
+{
+    memset( codes, 0, WS2_EVENT_BIT_COUNT * sizeof( *codes ) );
+    if ( events & WS2_FD_CONNECT ) codes[4] = atomic_load( &d->slot->connect_error );
+    if ( events & WS2_FD_CLOSE ) codes[5] = atomic_load( &d->slot->close_error );
+}

@@ -1,0 +1,148 @@
+/* Cancelling what waits, and closing a descriptor that has operations waiting. Any thread. */
+#include "base/io_loop.h"
+#include "base/owner_lock.h"
+#include "client/connection.h"
+#include "operations/afd_poll.h"
+#include "operations/operation_private.h"
+
+struct match
+{
+    struct descriptor *owner; /* NULL: any */
+    uint64_t iosb;
+    uint32_t thread_id;
+    uint32_t keep_ports;
+    uint32_t options;
+    uint32_t spared;
+};
+
+static int matches( const struct match *match, const struct operation *operation )
+{
+    return !operation->internal && ( !match->owner || operation->owner == match->owner ) &&
+           ( !match->iosb || operation->target.iosb == match->iosb ) &&
+           ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
+           ( operation->target.options & match->options ) == match->options &&
+           !( operation->target.options & match->spared ) &&
+           ( !match->keep_ports || !port_of( operation->owner ).handle );
+}
+
+/* Ends what matches in the queues of one descriptor. */
+static uint32_t cancel_in( struct descriptor *d, const struct match *match )
+{
+    struct operation_queues *queues = &d->queues;
+    uint32_t count = 0;
+
+    owner_lock_take( &queues->lock );
+    for ( enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++ )
+    {
+        struct operation *before = NULL, *operation, *next;
+
+        for ( operation = atomic_load( &queues->first[queue] ); operation; operation = next )
+        {
+            next = operation->next;
+            if ( matches( match, operation ) && !operation->finished )
+            {
+                operation->error = WSA_OPERATION_ABORTED;
+                if ( queue != QUEUE_SEND ) operation->information = 0; /* of a send that much has gone */
+                operation->write_count = 0;
+                if ( ( operation->finished = operation->held ) )
+                {
+                    before = operation;
+                    continue;
+                }
+                operation_take_out( d, before, operation );
+                operation_end( operation );
+                count++;
+            }
+            else before = operation;
+        }
+    }
+    if ( queues->exclusive && !atomic_load( &queues->first[QUEUE_RECEIVE] ) ) operation_forget( d );
+    owner_lock_give( &queues->lock );
+    return count;
+}
+
+/* AcceptEx waits in the listener's queue for a connection, then in the acceptor's for data. */
+static uint32_t cancel_everywhere( const struct match *match )
+{
+    struct descriptor *d;
+    uint64_t handle = 0;
+    uint32_t count = 0;
+
+    while ( ( d = descriptor_next( &handle ) ) )
+    {
+        if ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
+             descriptor_queued( d, QUEUE_IDLE ) )
+            count += cancel_in( d, match );
+        descriptor_release( d );
+    }
+    return count;
+}
+
+uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies )
+{
+    struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL );
+    const struct match all = { 0 }, of_listener = { .owner = d };
+    uint32_t count;
+
+    if ( io_loop_epoll() < 0 ) return 0;
+    count = cancel_in( d, &all );
+    if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
+    if ( listener ) count += operation_cancel_accept( listener, d );
+    if ( atomic_load( &d->polls ) && descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 )
+        connection_settle();
+    return count + afd_poll_close(
+                       d, heir, copies || ( descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 ) );
+}
+
+NTSTATUS unix_operation_cancel( void *args )
+{
+    struct ws2_operation_cancel_params *params = args;
+    struct match match = { .iosb = params->iosb,
+                           .thread_id = params->thread_id,
+                           .keep_ports = params->keep_ports,
+                           .options = params->options,
+                           .spared = params->spared };
+    NTSTATUS status;
+
+    params->error = 0;
+    params->count = 0;
+    if ( params->handle )
+    {
+        if ( !( match.owner = descriptor_acquire( params->handle, &status ) ) ) return status;
+        params->count = cancel_in( match.owner, &match );
+        if ( descriptor_flags( match.owner ) & WS2_FLAG_LISTENING ) params->count += cancel_everywhere( &match );
+        params->count += afd_poll_cancel( match.owner, match.iosb, match.thread_id, match.keep_ports );
+        descriptor_release( match.owner );
+    }
+    else if ( io_loop_epoll() >= 0 )
+    {
+        params->count = cancel_everywhere( &match );
+        if ( !match.options ) params->count += afd_poll_cancel( NULL, match.iosb, match.thread_id, match.keep_ports );
+    }
+    return 0;
+}
+
+/* The AcceptEx that waits for a connection with this acceptor. */
+uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor *acceptor )
+{
+    struct operation *before = NULL, *operation;
+    uint32_t count = 0;
+
+    if ( !descriptor_hold( listener ) ) return 0;
+    owner_lock_take( &listener->queues.lock );
+    for ( operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] ); operation; operation = operation->next )
+    {
+        if ( operation->next_descriptor == acceptor )
+        {
+            operation_take_out( listener, before, operation );
+            operation->error = WSA_OPERATION_ABORTED;
+            operation_end( operation );
+            count = 1;
+            break;
+        }
+        before = operation;
+    }
+    owner_lock_give( &listener->queues.lock );
+    descriptor_release( listener );
+    return count;
+}

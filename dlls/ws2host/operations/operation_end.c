@@ -1,0 +1,132 @@
+/*
+ * Operations that have ended: they stand in a list until the PE side fetches them and tells the program.
+ *
+ * A lock that knows its holder guards the list; `telling` is the fetching thread's, of which there is one at a time.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/owner_lock.h"
+#include "client/connection.h"
+#include "operations/operation_private.h"
+
+static _Atomic uint32_t ended_lock;
+static struct operation *_Atomic ended_first, *ended_last;
+static struct operation *telling; /* what the PE side is telling the program of */
+
+_Atomic uint32_t operation_rests;
+
+struct ws2_port port_of( const struct descriptor *d )
+{
+    const struct ws2_slot *slot = d->slot;
+    struct ws2_port port = { 0 };
+    uint32_t handle = atomic_load( &slot->port_handle ), owner;
+
+    port.modes = handle & 3;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_HAS_PORT ) || !( handle & ~3u ) ) return port;
+    owner = atomic_load( &slot->port_owner );
+    if ( owner >= WS2_CLIENT_COUNT ) return port;
+    port.handle = handle & ~3u;
+    port.key = atomic_load( &slot->port_key );
+    port.owner = atomic_load( &ws2_table_clients( connection_table() )[owner].windows_pid );
+    return port;
+}
+
+struct ws2_port operation_port( const struct operation *operation )
+{
+    return operation->port_known ? operation->port : port_of( operation->owner );
+}
+
+void operation_discard( struct operation *operation )
+{
+    if ( operation->dispose ) operation->dispose( operation );
+    descriptor_release( operation->owner );
+    descriptor_release( operation->descriptor );
+    free( operation );
+}
+
+void operation_end( struct operation *operation )
+{
+    if ( operation->internal )
+    {
+        atomic_fetch_sub( &operation->descriptor->queues.untold[operation->queue], 1 );
+        atomic_fetch_sub( &operation_rests, 1 );
+        operation_discard( operation );
+        return;
+    }
+    if ( operation->detach ) operation->detach( operation );
+    operation->port = operation_port( operation );
+    operation->busy = atomic_load( &operation->owner->busy );
+    operation->next = NULL;
+    owner_lock_take( &ended_lock );
+    if ( ended_first ) ended_last->next = operation;
+    else ended_first = operation;
+    ended_last = operation;
+    owner_lock_give( &ended_lock );
+}
+
+void operation_tell( struct operation *operation )
+{
+    atomic_fetch_add( &operation->descriptor->queues.untold[operation->queue], 1 );
+    operation_end( operation );
+}
+
+int operation_ended( void ) { return ended_first != NULL; }
+
+NTSTATUS unix_operation_fetch( void *args )
+{
+    struct ws2_operation_fetch_params *params = args;
+    struct operation *operation, *next;
+
+    for ( operation = telling; operation; operation = next )
+    {
+        next = operation->next;
+        operation_discard( operation );
+    }
+    telling = NULL;
+    params->error = 0;
+    params->count = 0;
+    if ( !ended_first ) return 0;
+
+    owner_lock_take( &ended_lock );
+    for ( operation = ended_first; operation && params->count < WS2_COMPLETIONS; operation = next )
+    {
+        struct ws2_completion *completion = &params->completions[params->count++];
+
+        next = operation->next;
+        completion->target = operation->target;
+        completion->port = operation->port;
+        completion->handle = operation->owner->handle;
+        completion->information = operation->information;
+        completion->busy = (uintptr_t)&operation->owner->busy;
+        completion->busy_before = operation->busy;
+        completion->told = (uintptr_t)&operation->descriptor->queues.untold[operation->queue];
+        completion->error = operation->error;
+        completion->flags = operation->flags_out;
+        completion->write_count = operation->write_count;
+        memcpy( completion->writes, operation->writes, sizeof( completion->writes ) );
+        operation->next = telling;
+        telling = operation;
+    }
+    ended_first = operation;
+    owner_lock_give( &ended_lock );
+    return 0;
+}
+
+void operation_probe( uint64_t user, uint64_t size )
+{
+    volatile const char *memory = (const char *)(uintptr_t)user;
+
+    for ( uint64_t i = 0; i < size; i += 4096 ) (void)memory[i];
+    if ( size ) (void)memory[size - 1];
+}
+
+void operation_write( struct operation *operation, uint64_t target, const void *source, uint64_t size )
+{
+    unsigned int i = operation->write_count;
+
+    if ( !target || !size || i >= WS2_COMPLETION_WRITES ) return;
+    operation->writes[i].target = target;
+    operation->writes[i].source = (uintptr_t)source;
+    operation->writes[i].size = size;
+    operation->write_count++;
+}

@@ -1,0 +1,34 @@
+/* What the files of the operations share. */
+#ifndef WS2HOST_OPERATION_PRIVATE_H
+#define WS2HOST_OPERATION_PRIVATE_H
+
+#include "base/io_loop.h"
+#include "operations/operation.h"
+
+/* --- operation_end.c */
+
+/* It is out of its queue; the program is to be told, or nobody. */
+void operation_end( struct operation *operation );
+/* Internal operations: rests of sends that are under way. */
+extern _Atomic uint32_t operation_rests;
+
+/* --- operation_watch.c; the queues' lock is held */
+
+/* The queue's host events are watched from now on. Winsock codes. */
+int32_t operation_watch( struct descriptor *d, enum operation_queue queue );
+/* Out of the epoll; and, with what is queued, into it once more. */
+void operation_forget( struct descriptor *d );
+void operation_watch_again( struct descriptor *d );
+/* Listeners that are watched exclusively: whether there are any, and those, counted, that there is room for; no lock held. */
+int operation_has_exclusive( void );
+unsigned int operation_exclusive( struct descriptor **listeners, unsigned int room );
+void operation_watch_init( void );
+
+/* --- operation.c */
+
+/* What is after `before` (NULL: the first) leaves the queue, whose lock is held. */
+void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation );
+/* The epoll shows a descriptor, value being its address: serves it. */
+void operation_edge( uint64_t value );
+
+#endif

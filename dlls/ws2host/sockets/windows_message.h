@@ -1,0 +1,28 @@
+/* Flags of messages and the layout of buffers, as Windows has them. */
+#ifndef WS2HOST_WINDOWS_MESSAGE_H
+#define WS2HOST_WINDOWS_MESSAGE_H
+
+#include <stdint.h>
+
+enum windows_message_flag
+{
+    WS_MSG_OOB = 0x1,
+    WS_MSG_PEEK = 0x2,
+    WS_MSG_DONTROUTE = 0x4,
+    WS_MSG_WAITALL = 0x8,
+    WS_MSG_INTERRUPT = 0x10,
+    WS_MSG_PUSH_IMMEDIATE = 0x20,
+    WS_MSG_TRUNC = 0x100,
+    WS_MSG_CTRUNC = 0x200,
+    WS_MSG_PARTIAL = 0x8000
+};
+
+/* WSABUF as a 64-bit program lays it out */
+struct windows_buffer
+{
+    uint32_t size;
+    uint32_t padding;
+    uint64_t pointer;
+};
+
+#endif
