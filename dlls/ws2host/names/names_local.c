@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "options/ioctl.h"
 #include "base/unix_private.h"
+#include "names/adapters.h"
 
 NTSTATUS unix_etc_file( void *args )
 {

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <unistd.h>
+#include "names/adapters.h"
 #include "options/ioctl.h"
 
 /* The address from which a destination is reached: what a datagram socket connected to it is bound to. */

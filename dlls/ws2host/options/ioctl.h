@@ -27,9 +27,6 @@ ioctl_function ioctl_routing_interface;
 ioctl_function ioctl_address_list;
 ioctl_function ioctl_interface_list;
 
-/* names_local.c: whether a default route of the family (the host's number) goes by the interface */
-int interface_carries_default_route( const char *interface, int family );
-
 /* tcp_info.c */
 ioctl_function ioctl_tcp_info;
 
