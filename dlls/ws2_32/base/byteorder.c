@@ -50,7 +50,7 @@ static int convert16( SOCKET s, u_short value, u_short *result )
  */
 int WINAPI WSAHtonl( SOCKET s, u_long value, u_long *result )
 {
-    WS2_RETURN_STATUS( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+    return WS2_RESULT_OF( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
 }
 
 /***********************************************************************
@@ -58,7 +58,7 @@ int WINAPI WSAHtonl( SOCKET s, u_long value, u_long *result )
  */
 int WINAPI WSANtohl( SOCKET s, u_long value, u_long *result )
 {
-    WS2_RETURN_STATUS( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+    return WS2_RESULT_OF( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
 }
 
 /***********************************************************************
@@ -66,7 +66,7 @@ int WINAPI WSANtohl( SOCKET s, u_long value, u_long *result )
  */
 int WINAPI WSAHtons( SOCKET s, u_short value, u_short *result )
 {
-    WS2_RETURN_STATUS( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+    return WS2_RESULT_OF( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
 }
 
 /***********************************************************************
@@ -74,5 +74,5 @@ int WINAPI WSAHtons( SOCKET s, u_short value, u_short *result )
  */
 int WINAPI WSANtohs( SOCKET s, u_short value, u_short *result )
 {
-    WS2_RETURN_STATUS( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+    return WS2_RESULT_OF( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
 }

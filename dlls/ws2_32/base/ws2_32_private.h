@@ -1,7 +1,7 @@
 /*
  * ws2_32 inside: what every room of the DLL uses.
  *
- * Each exported function ends through WS2_RETURN, which sets the thread's last error (0 on success, as Windows does) and
+ * Each exported function ends with `return WS2_RESULT( … )`, which sets the thread's last error (0 on success, as Windows does) and
  * writes the trace line. Pointers of the caller are read and written through ws2_read/ws2_write or on the host side,
  * never directly: a bad one is WSAEFAULT and not a crash.
  */
@@ -25,8 +25,9 @@ void ws2_trace( const char *function, long long result, int error, const char *f
 /* One line on stderr whatever WS2DEBUG says: for what a person must know. */
 void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 2 ) ) );
 
-#define WS2_RETURN( result, error, ... ) \
-    return ( { \
+/* The result of an exported function, once its error is the thread's and traced: return WS2_RESULT( result, error, "..." ) */
+#define WS2_RESULT( result, error, ... ) \
+    ( { \
         int ws2_error_ = ( error ); \
         __typeof__( result ) ws2_result_ = ( result ); \
         if ( ws2_tracing ) ws2_trace( __func__, (long long)(INT_PTR)ws2_result_, ws2_error_, __VA_ARGS__ ); \
@@ -34,12 +35,12 @@ void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 
         ws2_result_; \
     } )
 
-/* The usual end of a function that returns 0 or SOCKET_ERROR. */
-#define WS2_RETURN_STATUS( error, ... ) \
-    do { \
+/* The usual one: 0, or SOCKET_ERROR with an error. */
+#define WS2_RESULT_OF( error, ... ) \
+    ( { \
         int ws2_status_ = ( error ); \
-        WS2_RETURN( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
-    } while ( 0 )
+        WS2_RESULT( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
+    } )
 
 /* --- call.c */
 extern LONG ws2_started; /* WSAStartup calls not yet undone */
@@ -53,10 +54,10 @@ int ws2_call_( unsigned int code, void *params );
 /* User APCs of the thread run now. */
 void ws2_alert( void );
 
-/* The first thing that most functions do. */
-#define WS2_REQUIRE_STARTUP( result, name ) \
+/* The first thing that most functions do: returns the result when Winsock is not started. */
+#define WS2_REQUIRE_STARTUP( result ) \
     do { \
-        if ( !ws2_started ) WS2_RETURN( result, WSANOTINITIALISED, "%s before WSAStartup", name ); \
+        if ( !ws2_started ) return WS2_RESULT( result, WSANOTINITIALISED, "%s", "before WSAStartup" ); \
     } while ( 0 )
 
 static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)pointer; }

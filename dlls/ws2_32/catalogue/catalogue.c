@@ -193,7 +193,8 @@ int WINAPI WSAEnumProtocolsA( LPINT protocols, LPWSAPROTOCOL_INFOA buffer, LPDWO
     int count = 0,
         error = ws2_started ? enumerate( protocols, buffer, length, FALSE, FALSE, &count ) : WSANOTINITIALISED;
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer, length );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,
+                       length );
 }
 
 /***********************************************************************
@@ -204,7 +205,8 @@ int WINAPI WSAEnumProtocolsW( LPINT protocols, LPWSAPROTOCOL_INFOW buffer, LPDWO
     int count = 0,
         error = ws2_started ? enumerate( protocols, buffer, length, FALSE, TRUE, &count ) : WSANOTINITIALISED;
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer, length );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,
+                       length );
 }
 
 /***********************************************************************
@@ -217,7 +219,8 @@ int WINAPI WSCEnumProtocols( LPINT protocols, LPWSAPROTOCOL_INFOW buffer, LPDWOR
     int count, error = enumerate( protocols, buffer, length, TRUE, TRUE, &count );
 
     if ( error ) ws2_write( error_code, &error, sizeof( error ) );
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer, length );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,
+                       length );
 }
 
 /***********************************************************************

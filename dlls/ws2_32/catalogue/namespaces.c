@@ -81,7 +81,7 @@ INT WINAPI WSAEnumNameSpaceProvidersA( LPDWORD length, LPWSANAMESPACE_INFOA buff
 {
     int count = 0, error = enumerate_started( length, buffer, FALSE, FALSE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }
 
 /***********************************************************************
@@ -91,7 +91,7 @@ INT WINAPI WSAEnumNameSpaceProvidersW( LPDWORD length, LPWSANAMESPACE_INFOW buff
 {
     int count = 0, error = enumerate_started( length, buffer, TRUE, FALSE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }
 
 /***********************************************************************
@@ -101,7 +101,7 @@ INT WINAPI WSAEnumNameSpaceProvidersExA( LPDWORD length, LPWSANAMESPACE_INFOEXA 
 {
     int count = 0, error = enumerate_started( length, buffer, FALSE, TRUE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }
 
 /***********************************************************************
@@ -111,7 +111,7 @@ INT WINAPI WSAEnumNameSpaceProvidersExW( LPDWORD length, LPWSANAMESPACE_INFOEXW 
 {
     int count = 0, error = enumerate_started( length, buffer, TRUE, TRUE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }
 
 /***********************************************************************
@@ -121,7 +121,7 @@ INT WINAPI WSCEnumNameSpaceProviders32( LPDWORD length, LPWSANAMESPACE_INFOW buf
 {
     int count = 0, error = enumerate_started( length, buffer, TRUE, FALSE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }
 
 /***********************************************************************
@@ -131,5 +131,5 @@ INT WINAPI WSCEnumNameSpaceProvidersEx32( LPDWORD length, LPWSANAMESPACE_INFOEXW
 {
     int count = 0, error = enumerate_started( length, buffer, TRUE, TRUE, &count );
 
-    WS2_RETURN( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
+    return WS2_RESULT( error ? SOCKET_ERROR : count, error, "length=%p buffer=%p", length, buffer );
 }

@@ -14,12 +14,12 @@
 static const WCHAR provider_path[] = L"%SystemRoot%\\system32\\mswsock.dll";
 
 /* These functions tell their error through a pointer too, which may be NULL. */
-#define WSC_RETURN( error, pointer, ... ) \
-    do { \
+#define WSC_RESULT( error, pointer, ... ) \
+    ( { \
         int wsc_error_ = ( error ); \
         if ( wsc_error_ ) ws2_write( pointer, &wsc_error_, sizeof( wsc_error_ ) ); \
-        WS2_RETURN_STATUS( wsc_error_, __VA_ARGS__ ); \
-    } while ( 0 )
+        WS2_RESULT_OF( wsc_error_, __VA_ARGS__ ); \
+    } )
 
 /* 0 for an installed transport provider, WSAEFAULT or WSAEINVAL. */
 static int check_transport( const GUID *user )
@@ -64,7 +64,7 @@ static int get_path( const GUID *id, WCHAR *path, int *length )
  */
 int WINAPI WSCGetProviderPath( GUID *id, WCHAR *path, int *length, int *error )
 {
-    WSC_RETURN( get_path( id, path, length ), error, "id=%p path=%p length=%p", id, path, length );
+    return WSC_RESULT( get_path( id, path, length ), error, "id=%p path=%p length=%p", id, path, length );
 }
 
 /***********************************************************************
@@ -72,7 +72,7 @@ int WINAPI WSCGetProviderPath( GUID *id, WCHAR *path, int *length, int *error )
  */
 int WINAPI WSCGetProviderPath32( GUID *id, WCHAR *path, int *length, int *error )
 {
-    WSC_RETURN( get_path( id, path, length ), error, "id=%p path=%p length=%p", id, path, length );
+    return WSC_RESULT( get_path( id, path, length ), error, "id=%p path=%p length=%p", id, path, length );
 }
 
 /***********************************************************************
@@ -80,8 +80,8 @@ int WINAPI WSCGetProviderPath32( GUID *id, WCHAR *path, int *length, int *error 
  */
 int WINAPI WPUGetProviderPathEx( GUID *id, void *catalogue_name, WCHAR *path, int *length, int *error )
 {
-    WSC_RETURN( get_path( id, path, length ), error, "id=%p catalogue=%p path=%p length=%p", id, catalogue_name, path,
-                length );
+    return WSC_RESULT( get_path( id, path, length ), error, "id=%p catalogue=%p path=%p length=%p", id, catalogue_name,
+                       path, length );
 }
 
 /* The one kind of information there is, the categories of a layered provider: a base provider is in none. */
@@ -103,7 +103,7 @@ static int get_info( const GUID *id, int type, void *info, size_t *size )
  */
 int WINAPI WSCGetProviderInfo( GUID *id, int type, BYTE *info, size_t *size, DWORD flags, int *error )
 {
-    WSC_RETURN( get_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
+    return WSC_RESULT( get_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
 }
 
 /***********************************************************************
@@ -111,7 +111,7 @@ int WINAPI WSCGetProviderInfo( GUID *id, int type, BYTE *info, size_t *size, DWO
  */
 int WINAPI WSCGetProviderInfo32( GUID *id, int type, BYTE *info, size_t *size, DWORD flags, int *error )
 {
-    WSC_RETURN( get_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
+    return WSC_RESULT( get_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
 }
 
 static int set_info( const GUID *id, int type, const void *info, size_t size )
@@ -129,7 +129,7 @@ static int set_info( const GUID *id, int type, const void *info, size_t size )
  */
 int WINAPI WSCSetProviderInfo( GUID *id, int type, BYTE *info, size_t size, DWORD flags, int *error )
 {
-    WSC_RETURN( set_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
+    return WSC_RESULT( set_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
 }
 
 /***********************************************************************
@@ -137,7 +137,7 @@ int WINAPI WSCSetProviderInfo( GUID *id, int type, BYTE *info, size_t size, DWOR
  */
 int WINAPI WSCSetProviderInfo32( GUID *id, int type, BYTE *info, size_t size, DWORD flags, int *error )
 {
-    WSC_RETURN( set_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
+    return WSC_RESULT( set_info( id, type, info, size ), error, "id=%p type=%d flags=%#lx", id, type, flags );
 }
 
 /* A new transport provider: an id, a path and entries that make sense. */
@@ -161,8 +161,8 @@ static int check_install( const GUID *user, const WCHAR *path, const void *entri
  */
 int WINAPI WSCInstallProvider( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count, int *error )
 {
-    WSC_RETURN( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error, "id=%p count=%lu",
-                id, count );
+    return WSC_RESULT( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error,
+                       "id=%p count=%lu", id, count );
 }
 
 /***********************************************************************
@@ -170,8 +170,8 @@ int WINAPI WSCInstallProvider( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *e
  */
 int WINAPI WSCInstallProvider64_32( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count, int *error )
 {
-    WSC_RETURN( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error, "id=%p count=%lu",
-                id, count );
+    return WSC_RESULT( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error,
+                       "id=%p count=%lu", id, count );
 }
 
 /***********************************************************************
@@ -180,8 +180,8 @@ int WINAPI WSCInstallProvider64_32( GUID *id, const WCHAR *path, WSAPROTOCOL_INF
 int WINAPI WSCInstallProviderEx( GUID *id, const WCHAR *path, const WCHAR *path32, DWORD flags,
                                  WSAPROTOCOL_INFOW *entries, DWORD count, int *error )
 {
-    WSC_RETURN( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error,
-                "id=%p path32=%p flags=%#lx count=%lu", id, path32, flags, count );
+    return WSC_RESULT( denied( check_install( id, path, entries, count, FALSE ), TRANSPORT_DENIED ), error,
+                       "id=%p path32=%p flags=%#lx count=%lu", id, path32, flags, count );
 }
 
 /***********************************************************************
@@ -190,8 +190,8 @@ int WINAPI WSCInstallProviderEx( GUID *id, const WCHAR *path, const WCHAR *path3
 int WINAPI WSCInstallProviderAndChains( GUID *id, const WCHAR *path, const WCHAR *name, DWORD flags,
                                         WSAPROTOCOL_INFOW *entries, DWORD count, DWORD *catalogue_id, int *error )
 {
-    WSC_RETURN( denied( check_install( id, path, entries, count, TRUE ), TRANSPORT_DENIED ), error,
-                "id=%p name=%p flags=%#lx count=%lu catalogue_id=%p", id, name, flags, count, catalogue_id );
+    return WSC_RESULT( denied( check_install( id, path, entries, count, TRUE ), TRANSPORT_DENIED ), error,
+                       "id=%p name=%p flags=%#lx count=%lu catalogue_id=%p", id, name, flags, count, catalogue_id );
 }
 
 /***********************************************************************
@@ -201,9 +201,9 @@ int WINAPI WSCInstallProviderAndChains64_32( GUID *id, const WCHAR *path, const 
                                              DWORD flags, WSAPROTOCOL_INFOW *entries, DWORD count, DWORD *catalogue_id,
                                              int *error )
 {
-    WSC_RETURN( denied( check_install( id, path, entries, count, TRUE ), TRANSPORT_DENIED ), error,
-                "id=%p path32=%p name=%p flags=%#lx count=%lu catalogue_id=%p", id, path32, name, flags, count,
-                catalogue_id );
+    return WSC_RESULT( denied( check_install( id, path, entries, count, TRUE ), TRANSPORT_DENIED ), error,
+                       "id=%p path32=%p name=%p flags=%#lx count=%lu catalogue_id=%p", id, path32, name, flags, count,
+                       catalogue_id );
 }
 
 /***********************************************************************
@@ -211,7 +211,7 @@ int WINAPI WSCInstallProviderAndChains64_32( GUID *id, const WCHAR *path, const 
  */
 int WINAPI WSCDeinstallProvider( GUID *id, int *error )
 {
-    WSC_RETURN( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p", id );
+    return WSC_RESULT( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p", id );
 }
 
 /***********************************************************************
@@ -219,7 +219,7 @@ int WINAPI WSCDeinstallProvider( GUID *id, int *error )
  */
 int WINAPI WSCDeinstallProvider32( GUID *id, int *error )
 {
-    WSC_RETURN( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p", id );
+    return WSC_RESULT( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p", id );
 }
 
 /***********************************************************************
@@ -227,7 +227,7 @@ int WINAPI WSCDeinstallProvider32( GUID *id, int *error )
  */
 int WINAPI WSCDeinstallProviderEx( GUID *id, DWORD catalogue_type, int *error )
 {
-    WSC_RETURN( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p type=%lu", id, catalogue_type );
+    return WSC_RESULT( denied( check_transport( id ), TRANSPORT_DENIED ), error, "id=%p type=%lu", id, catalogue_type );
 }
 
 static int check_update( const GUID *id, const WCHAR *path, const void *entries, DWORD count )
@@ -242,8 +242,8 @@ static int check_update( const GUID *id, const WCHAR *path, const void *entries,
  */
 int WINAPI WSCUpdateProvider( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count, int *error )
 {
-    WSC_RETURN( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu", id,
-                count );
+    return WSC_RESULT( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu",
+                       id, count );
 }
 
 /***********************************************************************
@@ -251,8 +251,8 @@ int WINAPI WSCUpdateProvider( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *en
  */
 int WINAPI WSCUpdateProvider32( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count, int *error )
 {
-    WSC_RETURN( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu", id,
-                count );
+    return WSC_RESULT( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu",
+                       id, count );
 }
 
 /***********************************************************************
@@ -261,8 +261,8 @@ int WINAPI WSCUpdateProvider32( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *
 int WINAPI WSCUpdateProviderEx( GUID *id, const WCHAR *path, WSAPROTOCOL_INFOW *entries, DWORD count,
                                 DWORD catalogue_type, int *error )
 {
-    WSC_RETURN( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error, "id=%p count=%lu type=%lu",
-                id, count, catalogue_type );
+    return WSC_RESULT( denied( check_update( id, path, entries, count ), TRANSPORT_DENIED ), error,
+                       "id=%p count=%lu type=%lu", id, count, catalogue_type );
 }
 
 /***********************************************************************
@@ -296,7 +296,7 @@ int WINAPI WSCWriteProviderOrder( DWORD *ids, DWORD count )
 {
     int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
-    WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
+    return WS2_RESULT( error, error, "ids=%p count=%lu", ids, count );
 }
 
 /***********************************************************************
@@ -306,7 +306,7 @@ int WINAPI WSCWriteProviderOrder32( DWORD *ids, DWORD count )
 {
     int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
-    WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
+    return WS2_RESULT( error, error, "ids=%p count=%lu", ids, count );
 }
 
 /***********************************************************************
@@ -317,7 +317,7 @@ int WINAPI WSCWriteProviderOrderEx( DWORD *ids, DWORD count, DWORD catalogue_typ
     int error = check_order( ids, sizeof( *ids ), count, TRANSPORT_DENIED );
 
     ws2_write( error_code, &error, sizeof( error ) );
-    WS2_RETURN( error, error, "ids=%p count=%lu type=%lu", ids, count, catalogue_type );
+    return WS2_RESULT( error, error, "ids=%p count=%lu type=%lu", ids, count, catalogue_type );
 }
 
 /***********************************************************************
@@ -327,7 +327,7 @@ int WINAPI WSCWriteNameSpaceOrder( GUID *ids, DWORD count )
 {
     int error = check_order( ids, sizeof( *ids ), count, NAMESPACE_DENIED );
 
-    WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
+    return WS2_RESULT( error, error, "ids=%p count=%lu", ids, count );
 }
 
 /***********************************************************************
@@ -337,7 +337,7 @@ int WINAPI WSCWriteNameSpaceOrder32( GUID *ids, DWORD count )
 {
     int error = check_order( ids, sizeof( *ids ), count, NAMESPACE_DENIED );
 
-    WS2_RETURN( error, error, "ids=%p count=%lu", ids, count );
+    return WS2_RESULT( error, error, "ids=%p count=%lu", ids, count );
 }
 
 /* --- name spaces ---------------------------------------------------------------------------------------------------*/
@@ -360,7 +360,7 @@ static int install_namespace( const WCHAR *identifier, const WCHAR *path, const 
  */
 int WINAPI WSCInstallNameSpace( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id )
 {
-    WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu", name_space, version );
+    return WS2_RESULT_OF( install_namespace( identifier, path, id ), "namespace=%lu version=%lu", name_space, version );
 }
 
 /***********************************************************************
@@ -368,7 +368,7 @@ int WINAPI WSCInstallNameSpace( WCHAR *identifier, WCHAR *path, DWORD name_space
  */
 int WINAPI WSCInstallNameSpace32( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id )
 {
-    WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu", name_space, version );
+    return WS2_RESULT_OF( install_namespace( identifier, path, id ), "namespace=%lu version=%lu", name_space, version );
 }
 
 /***********************************************************************
@@ -377,8 +377,8 @@ int WINAPI WSCInstallNameSpace32( WCHAR *identifier, WCHAR *path, DWORD name_spa
 int WINAPI WSCInstallNameSpaceEx( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id,
                                   BLOB *blob )
 {
-    WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu blob=%p", name_space,
-                       version, blob );
+    return WS2_RESULT_OF( install_namespace( identifier, path, id ), "namespace=%lu version=%lu blob=%p", name_space,
+                          version, blob );
 }
 
 /***********************************************************************
@@ -387,8 +387,8 @@ int WINAPI WSCInstallNameSpaceEx( WCHAR *identifier, WCHAR *path, DWORD name_spa
 int WINAPI WSCInstallNameSpaceEx32( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id,
                                     BLOB *blob )
 {
-    WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu blob=%p", name_space,
-                       version, blob );
+    return WS2_RESULT_OF( install_namespace( identifier, path, id ), "namespace=%lu version=%lu blob=%p", name_space,
+                          version, blob );
 }
 
 /***********************************************************************
@@ -397,8 +397,8 @@ int WINAPI WSCInstallNameSpaceEx32( WCHAR *identifier, WCHAR *path, DWORD name_s
 int WINAPI WSCInstallNameSpaceEx2( WCHAR *identifier, WCHAR *path, DWORD name_space, DWORD version, GUID *id,
                                    DWORD catalogue_type, BLOB *blob )
 {
-    WS2_RETURN_STATUS( install_namespace( identifier, path, id ), "namespace=%lu version=%lu type=%lu blob=%p",
-                       name_space, version, catalogue_type, blob );
+    return WS2_RESULT_OF( install_namespace( identifier, path, id ), "namespace=%lu version=%lu type=%lu blob=%p",
+                          name_space, version, catalogue_type, blob );
 }
 
 /***********************************************************************
@@ -406,7 +406,7 @@ int WINAPI WSCInstallNameSpaceEx2( WCHAR *identifier, WCHAR *path, DWORD name_sp
  */
 int WINAPI WSCUnInstallNameSpace( GUID *id )
 {
-    WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p", id );
+    return WS2_RESULT_OF( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p", id );
 }
 
 /***********************************************************************
@@ -414,7 +414,7 @@ int WINAPI WSCUnInstallNameSpace( GUID *id )
  */
 int WINAPI WSCUnInstallNameSpace32( GUID *id )
 {
-    WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p", id );
+    return WS2_RESULT_OF( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p", id );
 }
 
 /***********************************************************************
@@ -422,7 +422,7 @@ int WINAPI WSCUnInstallNameSpace32( GUID *id )
  */
 int WINAPI WSCUnInstallNameSpaceEx2( GUID *id, DWORD catalogue_type )
 {
-    WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p type=%lu", id, catalogue_type );
+    return WS2_RESULT_OF( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p type=%lu", id, catalogue_type );
 }
 
 /***********************************************************************
@@ -430,7 +430,7 @@ int WINAPI WSCUnInstallNameSpaceEx2( GUID *id, DWORD catalogue_type )
  */
 int WINAPI WSCEnableNSProvider( GUID *id, BOOL enable )
 {
-    WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p enable=%d", id, enable );
+    return WS2_RESULT_OF( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p enable=%d", id, enable );
 }
 
 /***********************************************************************
@@ -438,7 +438,7 @@ int WINAPI WSCEnableNSProvider( GUID *id, BOOL enable )
  */
 int WINAPI WSCEnableNSProvider32( GUID *id, BOOL enable )
 {
-    WS2_RETURN_STATUS( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p enable=%d", id, enable );
+    return WS2_RESULT_OF( denied( check_namespace( id ), NAMESPACE_DENIED ), "id=%p enable=%d", id, enable );
 }
 
 /* --- categories of applications: none has been given any -----------------------------------------------------------*/
@@ -460,8 +460,8 @@ static int get_category( const WCHAR *path, DWORD length, DWORD *categories )
 int WINAPI WSCGetApplicationCategory( const WCHAR *path, DWORD path_length, const WCHAR *extra, DWORD extra_length,
                                       DWORD *categories, int *error )
 {
-    WSC_RETURN( get_category( path, path_length, categories ), error, "path=%p extra=%p %lu", path, extra,
-                extra_length );
+    return WSC_RESULT( get_category( path, path_length, categories ), error, "path=%p extra=%p %lu", path, extra,
+                       extra_length );
 }
 
 /***********************************************************************
@@ -474,7 +474,7 @@ int WINAPI WSCGetApplicationCategoryEx( const WCHAR *path, DWORD path_length, co
     int result = get_category( path, path_length, categories );
 
     if ( !result && flags ) result = ws2_write( flags, &none, sizeof( none ) );
-    WSC_RETURN( result, error, "path=%p extra=%p %lu", path, extra, extra_length );
+    return WSC_RESULT( result, error, "path=%p extra=%p %lu", path, extra, extra_length );
 }
 
 static int set_category( const WCHAR *path, DWORD length )
@@ -490,8 +490,8 @@ static int set_category( const WCHAR *path, DWORD length )
 int WINAPI WSCSetApplicationCategory( const WCHAR *path, DWORD path_length, const WCHAR *extra, DWORD extra_length,
                                       DWORD categories, DWORD *previous, int *error )
 {
-    WSC_RETURN( set_category( path, path_length ), error, "path=%p extra=%p %lu categories=%#lx previous=%p", path,
-                extra, extra_length, categories, previous );
+    return WSC_RESULT( set_category( path, path_length ), error, "path=%p extra=%p %lu categories=%#lx previous=%p",
+                       path, extra, extra_length, categories, previous );
 }
 
 /***********************************************************************
@@ -500,6 +500,7 @@ int WINAPI WSCSetApplicationCategory( const WCHAR *path, DWORD path_length, cons
 int WINAPI WSCSetApplicationCategoryEx( const WCHAR *path, DWORD path_length, const WCHAR *extra, DWORD extra_length,
                                         DWORD categories, DWORD *previous, DWORD *flags, int *error )
 {
-    WSC_RETURN( set_category( path, path_length ), error, "path=%p extra=%p %lu categories=%#lx previous=%p flags=%p",
-                path, extra, extra_length, categories, previous, flags );
+    return WSC_RESULT( set_category( path, path_length ), error,
+                       "path=%p extra=%p %lu categories=%#lx previous=%p flags=%p", path, extra, extra_length,
+                       categories, previous, flags );
 }

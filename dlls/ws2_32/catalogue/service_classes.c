@@ -69,7 +69,7 @@ static int class_name_by_id( const GUID *id, void *buffer, DWORD *length, BOOL w
  */
 INT WINAPI WSAGetServiceClassNameByClassIdA( LPGUID id, LPSTR buffer, LPDWORD length )
 {
-    WS2_RETURN_STATUS( class_name_by_id( id, buffer, length, FALSE ), "id=%p buffer=%p", id, buffer );
+    return WS2_RESULT_OF( class_name_by_id( id, buffer, length, FALSE ), "id=%p buffer=%p", id, buffer );
 }
 
 /***********************************************************************
@@ -77,7 +77,7 @@ INT WINAPI WSAGetServiceClassNameByClassIdA( LPGUID id, LPSTR buffer, LPDWORD le
  */
 INT WINAPI WSAGetServiceClassNameByClassIdW( LPGUID id, LPWSTR buffer, LPDWORD length )
 {
-    WS2_RETURN_STATUS( class_name_by_id( id, buffer, length, TRUE ), "id=%p buffer=%p", id, buffer );
+    return WS2_RESULT_OF( class_name_by_id( id, buffer, length, TRUE ), "id=%p buffer=%p", id, buffer );
 }
 
 /* A structure, its class id and its name in one buffer; no class here has further properties. */
@@ -120,7 +120,7 @@ static int class_info( const GUID *user, DWORD *length, void *buffer, BOOL wide 
  */
 INT WINAPI WSAGetServiceClassInfoA( LPGUID provider, LPGUID id, LPDWORD length, LPWSASERVICECLASSINFOA buffer )
 {
-    WS2_RETURN_STATUS( class_info( id, length, buffer, FALSE ), "provider=%p id=%p", provider, id );
+    return WS2_RESULT_OF( class_info( id, length, buffer, FALSE ), "provider=%p id=%p", provider, id );
 }
 
 /***********************************************************************
@@ -128,7 +128,7 @@ INT WINAPI WSAGetServiceClassInfoA( LPGUID provider, LPGUID id, LPDWORD length, 
  */
 INT WINAPI WSAGetServiceClassInfoW( LPGUID provider, LPGUID id, LPDWORD length, LPWSASERVICECLASSINFOW buffer )
 {
-    WS2_RETURN_STATUS( class_info( id, length, buffer, TRUE ), "provider=%p id=%p", provider, id );
+    return WS2_RESULT_OF( class_info( id, length, buffer, TRUE ), "provider=%p id=%p", provider, id );
 }
 
 static int install_class( const WSASERVICECLASSINFOW *user )
@@ -150,7 +150,7 @@ static int install_class( const WSASERVICECLASSINFOW *user )
  */
 INT WINAPI WSAInstallServiceClassA( LPWSASERVICECLASSINFOA info )
 {
-    WS2_RETURN_STATUS( install_class( (WSASERVICECLASSINFOW *)info ), "info=%p", info );
+    return WS2_RESULT_OF( install_class( (WSASERVICECLASSINFOW *)info ), "info=%p", info );
 }
 
 /***********************************************************************
@@ -158,7 +158,7 @@ INT WINAPI WSAInstallServiceClassA( LPWSASERVICECLASSINFOA info )
  */
 INT WINAPI WSAInstallServiceClassW( LPWSASERVICECLASSINFOW info )
 {
-    WS2_RETURN_STATUS( install_class( info ), "info=%p", info );
+    return WS2_RESULT_OF( install_class( info ), "info=%p", info );
 }
 
 /***********************************************************************
@@ -170,7 +170,7 @@ INT WINAPI WSARemoveServiceClass( LPGUID id )
     int error = find_class( id, &name );
 
     free( name );
-    WS2_RETURN_STATUS( error ? error : WSAEACCES, "id=%p", id );
+    return WS2_RESULT_OF( error ? error : WSAEACCES, "id=%p", id );
 }
 
 /* Both forms of the query set lie alike. */
@@ -193,8 +193,8 @@ static int set_service( const WSAQUERYSETW *user, WSAESETSERVICEOP operation )
  */
 INT WINAPI WSASetServiceA( LPWSAQUERYSETA query, WSAESETSERVICEOP operation, DWORD flags )
 {
-    WS2_RETURN_STATUS( set_service( (WSAQUERYSETW *)query, operation ), "query=%p operation=%d flags=%#lx", query,
-                       operation, flags );
+    return WS2_RESULT_OF( set_service( (WSAQUERYSETW *)query, operation ), "query=%p operation=%d flags=%#lx", query,
+                          operation, flags );
 }
 
 /***********************************************************************
@@ -202,5 +202,6 @@ INT WINAPI WSASetServiceA( LPWSAQUERYSETA query, WSAESETSERVICEOP operation, DWO
  */
 INT WINAPI WSASetServiceW( LPWSAQUERYSETW query, WSAESETSERVICEOP operation, DWORD flags )
 {
-    WS2_RETURN_STATUS( set_service( query, operation ), "query=%p operation=%d flags=%#lx", query, operation, flags );
+    return WS2_RESULT_OF( set_service( query, operation ), "query=%p operation=%d flags=%#lx", query, operation,
+                          flags );
 }

@@ -45,7 +45,7 @@ DWORD WINAPI WahCreateHandleContextTable( struct context_table **result )
     DWORD error = table ? ws2_write( result, &table, sizeof( table ) ) : ERROR_NOT_ENOUGH_MEMORY;
 
     if ( error ) free( table );
-    WS2_RETURN( error, error, "table=%p", table );
+    return WS2_RESULT( error, error, "table=%p", table );
 }
 
 /***********************************************************************
@@ -57,7 +57,7 @@ DWORD WINAPI WahDestroyHandleContextTable( struct context_table *table )
 
     if ( table ) free( table->contexts );
     free( table );
-    WS2_RETURN( error, error, "%s", "" );
+    return WS2_RESULT( error, error, "%s", "" );
 }
 
 /***********************************************************************
@@ -70,7 +70,7 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
     struct context *result = context, **larger;
     unsigned int i;
 
-    if ( !table || !context ) WS2_RETURN( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table || !context ) return WS2_RESULT( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
     i = place_of( table, context->handle );
     if ( i < table->count )
@@ -94,7 +94,7 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
         else result = NULL;
     }
     ReleaseSRWLockExclusive( &table->lock );
-    WS2_RETURN( result, result ? 0 : ERROR_NOT_ENOUGH_MEMORY, "table=%p context=%p", table, context );
+    return WS2_RESULT( result, result ? 0 : ERROR_NOT_ENOUGH_MEMORY, "table=%p context=%p", table, context );
 }
 
 /***********************************************************************
@@ -105,7 +105,7 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
     struct context *result = NULL;
     unsigned int i;
 
-    if ( !table ) WS2_RETURN( result, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table ) return WS2_RESULT( result, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = place_of( table, handle );
     if ( i < table->count )
@@ -114,7 +114,7 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
         InterlockedIncrement( &result->references );
     }
     ReleaseSRWLockShared( &table->lock );
-    WS2_RETURN( result, result ? 0 : WSAENOTSOCK, "table=%p handle=%p", table, handle );
+    return WS2_RESULT( result, result ? 0 : WSAENOTSOCK, "table=%p handle=%p", table, handle );
 }
 
 /***********************************************************************
@@ -124,7 +124,7 @@ DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context
 {
     DWORD error = WSAENOTSOCK;
 
-    if ( !table ) WS2_RETURN( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table ) return WS2_RESULT( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
     for ( unsigned int i = 0; i < table->count; i++ )
     {
@@ -133,7 +133,7 @@ DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context
         error = 0;
     }
     ReleaseSRWLockExclusive( &table->lock );
-    WS2_RETURN( error, error, "table=%p context=%p", table, context );
+    return WS2_RESULT( error, error, "table=%p context=%p", table, context );
 }
 
 /***********************************************************************
@@ -147,7 +147,7 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
     struct context *context;
     unsigned int i;
 
-    if ( !table || !routine ) WS2_RETURN( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
+    if ( !table || !routine ) return WS2_RESULT( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
     i = table->count;
     ReleaseSRWLockShared( &table->lock );
@@ -158,7 +158,7 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
         ReleaseSRWLockShared( &table->lock );
         if ( context ) go_on = routine( argument, context );
     }
-    WS2_RETURN( go_on, 0, "table=%p", table );
+    return WS2_RESULT( go_on, 0, "table=%p", table );
 }
 
 /* --- threads that take APCs ----------------------------------------------------------------------------------------*/
@@ -172,7 +172,7 @@ DWORD WINAPI WahOpenApcHelper( HANDLE *helper )
 {
     DWORD error = ws2_write( helper, &apc_helper, sizeof( apc_helper ) );
 
-    WS2_RETURN( error, error, "helper=%p", helper );
+    return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
 static DWORD check_helper( HANDLE helper ) { return helper == apc_helper ? 0 : ERROR_INVALID_PARAMETER; }
@@ -184,7 +184,7 @@ DWORD WINAPI WahCloseApcHelper( HANDLE helper )
 {
     DWORD error = check_helper( helper );
 
-    WS2_RETURN( error, error, "helper=%p", helper );
+    return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
 /***********************************************************************
@@ -199,7 +199,7 @@ DWORD WINAPI WahOpenCurrentThread( HANDLE helper, WSATHREADID *thread )
                                      FALSE, DUPLICATE_SAME_ACCESS ) )
         error = GetLastError();
     if ( !error && ( error = ws2_write( thread, &id, sizeof( id ) ) ) ) CloseHandle( id.ThreadHandle );
-    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+    return WS2_RESULT( error, error, "helper=%p thread=%p", helper, thread );
 }
 
 /***********************************************************************
@@ -212,7 +212,7 @@ DWORD WINAPI WahCloseThread( HANDLE helper, WSATHREADID *thread )
 
     if ( !error ) error = ws2_read( &id, thread, sizeof( id ) );
     if ( !error && !CloseHandle( id.ThreadHandle ) ) error = GetLastError();
-    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+    return WS2_RESULT( error, error, "helper=%p thread=%p", helper, thread );
 }
 
 /***********************************************************************
@@ -225,7 +225,7 @@ DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routi
 
     if ( !error ) error = routine ? ws2_read( &id, thread, sizeof( id ) ) : ERROR_INVALID_PARAMETER;
     if ( !error && !QueueUserAPC( routine, id.ThreadHandle, context ) ) error = ERROR_INVALID_HANDLE;
-    WS2_RETURN( error, error, "helper=%p thread=%p", helper, thread );
+    return WS2_RESULT( error, error, "helper=%p thread=%p", helper, thread );
 }
 
 /* --- handles that are no file handles: not supported unless enabled, which is the administrator's ------------------*/
@@ -233,7 +233,7 @@ DWORD WINAPI WahQueueUserApc( HANDLE helper, WSATHREADID *thread, PAPCFUNC routi
 #define NON_IFS( name, ... ) \
     DWORD WINAPI name( __VA_ARGS__ ) \
     { \
-        WS2_RETURN( (DWORD)ERROR_NOT_SUPPORTED, ERROR_NOT_SUPPORTED, "no support for non-IFS handles" ); \
+        return WS2_RESULT( (DWORD)ERROR_NOT_SUPPORTED, ERROR_NOT_SUPPORTED, "no support for non-IFS handles" ); \
     }
 
 /***********************************************************************
@@ -264,7 +264,7 @@ NON_IFS( WahCompleteRequest, HANDLE helper __attribute__( ( unused ) ), SOCKET s
  */
 DWORD WINAPI WahEnableNonIFSHandleSupport( void )
 {
-    WS2_RETURN( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
+    return WS2_RESULT( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
 }
 
 /***********************************************************************
@@ -272,7 +272,7 @@ DWORD WINAPI WahEnableNonIFSHandleSupport( void )
  */
 DWORD WINAPI WahDisableNonIFSHandleSupport( void )
 {
-    WS2_RETURN( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
+    return WS2_RESULT( (DWORD)ERROR_ACCESS_DENIED, ERROR_ACCESS_DENIED, "an administrator's" );
 }
 
 /* --- changes of the catalogue: it is constant, so a notification never comes ---------------------------------------*/
@@ -302,7 +302,7 @@ DWORD WINAPI WahOpenNotificationHandleHelper( HANDLE *helper )
 {
     DWORD error = open_notification( helper );
 
-    WS2_RETURN( error, error, "helper=%p", helper );
+    return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
 /***********************************************************************
@@ -312,7 +312,7 @@ DWORD WINAPI WahCloseNotificationHandleHelper( HANDLE helper )
 {
     DWORD error = helper && CloseHandle( helper ) ? 0 : ERROR_INVALID_PARAMETER;
 
-    WS2_RETURN( error, error, "helper=%p", helper );
+    return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
 /***********************************************************************
@@ -322,7 +322,7 @@ DWORD WINAPI WahCreateNotificationHandle( HANDLE helper, HANDLE *handle )
 {
     DWORD error = helper ? open_notification( handle ) : ERROR_INVALID_PARAMETER;
 
-    WS2_RETURN( error, error, "helper=%p handle=%p", helper, handle );
+    return WS2_RESULT( error, error, "helper=%p handle=%p", helper, handle );
 }
 
 /***********************************************************************
@@ -332,7 +332,7 @@ DWORD WINAPI WahNotifyAllProcesses( HANDLE helper )
 {
     DWORD error = helper ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER;
 
-    WS2_RETURN( error, error, "helper=%p", helper );
+    return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
 static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
@@ -372,7 +372,7 @@ DWORD WINAPI WahWaitForNotification( HANDLE helper, HANDLE handle, OVERLAPPED *o
 {
     DWORD error = helper && handle ? wait_notification( handle, overlapped, routine ) : ERROR_INVALID_PARAMETER;
 
-    WS2_RETURN( error, error, "helper=%p handle=%p routine=%p", helper, handle, routine );
+    return WS2_RESULT( error, error, "helper=%p handle=%p routine=%p", helper, handle, routine );
 }
 
 /***********************************************************************
@@ -388,7 +388,7 @@ INT WINAPI WSAProviderConfigChange( LPHANDLE handle, LPWSAOVERLAPPED overlapped,
 
     if ( !error ) error = ws2_read( &event, handle, sizeof( event ) );
     if ( !error ) error = event ? wait_notification( event, overlapped, routine ) : open_notification( handle );
-    WS2_RETURN_STATUS( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
+    return WS2_RESULT_OF( error, "handle=%p overlapped=%p routine=%p", handle, overlapped, routine );
 }
 
 /* --- what only a provider calls ------------------------------------------------------------------------------------*/
@@ -402,7 +402,7 @@ DWORD WINAPI WahWriteLSPEvent( void *event, void *provider )
 {
     DWORD error = event && provider ? ERROR_ACCESS_DENIED : ERROR_INVALID_PARAMETER;
 
-    WS2_RETURN( error, error, "event=%p provider=%p", event, provider );
+    return WS2_RESULT( error, error, "event=%p provider=%p", event, provider );
 }
 
 /***********************************************************************
@@ -418,7 +418,7 @@ int WINAPI WPUCompleteOverlappedRequest( SOCKET s, LPWSAOVERLAPPED overlapped, D
 
     if ( !error ) error = WSAEINVAL;
     ws2_write( error_code, &error, sizeof( error ) );
-    WS2_RETURN_STATUS( error, "s=%#zx overlapped=%p status=%lu bytes=%lu", s, overlapped, status, bytes );
+    return WS2_RESULT_OF( error, "s=%#zx overlapped=%p status=%lu bytes=%lu", s, overlapped, status, bytes );
 }
 
 /***********************************************************************
@@ -432,7 +432,7 @@ INT WINAPI WSAAdvertiseProvider( const GUID *provider, const LPCNSPV2_ROUTINE *r
     GUID id;
 
     if ( !error ) error = ws2_read( &id, provider, sizeof( id ) );
-    WS2_RETURN_STATUS( error ? error : WSAEINVAL, "provider=%p routines=%p", provider, routines );
+    return WS2_RESULT_OF( error ? error : WSAEINVAL, "provider=%p routines=%p", provider, routines );
 }
 
 /***********************************************************************
@@ -440,7 +440,7 @@ INT WINAPI WSAAdvertiseProvider( const GUID *provider, const LPCNSPV2_ROUTINE *r
  */
 INT WINAPI WSAUnadvertiseProvider( const GUID *provider )
 {
-    WS2_RETURN_STATUS( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "provider=%p", provider );
+    return WS2_RESULT_OF( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "provider=%p", provider );
 }
 
 /***********************************************************************
@@ -448,7 +448,7 @@ INT WINAPI WSAUnadvertiseProvider( const GUID *provider )
  */
 INT WINAPI WSAProviderCompleteAsyncCall( HANDLE call, INT code )
 {
-    WS2_RETURN_STATUS( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "call=%p code=%d", call, code );
+    return WS2_RESULT_OF( ws2_started ? WSAEINVAL : WSANOTINITIALISED, "call=%p code=%d", call, code );
 }
 
 static BOOL( CALLBACK *post_routine )( HWND, UINT, WPARAM, LPARAM );
@@ -461,7 +461,7 @@ static BOOL( CALLBACK *post_routine )( HWND, UINT, WPARAM, LPARAM );
 int WINAPI WSApSetPostRoutine( void *routine )
 {
     post_routine = routine;
-    WS2_RETURN_STATUS( 0, "routine=%p", (void *)post_routine );
+    return WS2_RESULT_OF( 0, "routine=%p", (void *)post_routine );
 }
 
 /***********************************************************************
@@ -469,4 +469,4 @@ int WINAPI WSApSetPostRoutine( void *routine )
  *
  * The exit procedure of 16-bit DLLs, kept for its ordinal.
  */
-BOOL WINAPI WEP( void ) { WS2_RETURN( TRUE, 0, "%s", "" ); }
+BOOL WINAPI WEP( void ) { return WS2_RESULT( TRUE, 0, "%s", "" ); }

@@ -60,7 +60,7 @@ INT WINAPI WSAAddressToStringA( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_IN
 {
     int error = names_started() ? address_to_string( address, size, buffer, length, FALSE ) : WSANOTINITIALISED;
 
-    WS2_RETURN_STATUS( error, "address=%p size=%lu info=%p", address, size, info );
+    return WS2_RESULT_OF( error, "address=%p size=%lu info=%p", address, size, info );
 }
 
 /***********************************************************************
@@ -71,7 +71,7 @@ INT WINAPI WSAAddressToStringW( LPSOCKADDR address, DWORD size, LPWSAPROTOCOL_IN
 {
     int error = names_started() ? address_to_string( address, size, buffer, length, TRUE ) : WSANOTINITIALISED;
 
-    WS2_RETURN_STATUS( error, "address=%p size=%lu info=%p", address, size, info );
+    return WS2_RESULT_OF( error, "address=%p size=%lu info=%p", address, size, info );
 }
 
 /* Text that is no address leaves what was understood of it, in a structure without family. */
@@ -123,7 +123,7 @@ INT WINAPI WSAStringToAddressA( LPSTR text, INT family, LPWSAPROTOCOL_INFOA info
 
     if ( !error ) error = string_to_address( copy, family, address, length );
     free( copy );
-    WS2_RETURN_STATUS( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
+    return WS2_RESULT_OF( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
 }
 
 /***********************************************************************
@@ -136,5 +136,5 @@ INT WINAPI WSAStringToAddressW( LPWSTR text, INT family, LPWSAPROTOCOL_INFOW inf
 
     if ( !error ) error = string_to_address( copy, family, address, length );
     free( copy );
-    WS2_RETURN_STATUS( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
+    return WS2_RESULT_OF( error, "text=%p family=%d info=%p address=%p", text, family, info, address );
 }

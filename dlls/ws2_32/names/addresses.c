@@ -33,7 +33,7 @@ unsigned long WINAPI inet_addr( const char *text )
         else if ( !wcscmp( copy, L" " ) ) result = 0; /* no rule, but Windows */
     }
     free( copy );
-    WS2_RETURN( result, error ? error : (int)last_error, "text=%p", text );
+    return WS2_RESULT( result, error ? error : (int)last_error, "text=%p", text );
 }
 
 /***********************************************************************
@@ -44,9 +44,9 @@ char *WINAPI inet_ntoa( struct in_addr address )
     struct thread_data *data = thread_data();
     const BYTE *bytes = (const BYTE *)&address;
 
-    if ( !data ) WS2_RETURN( (char *)NULL, WSA_NOT_ENOUGH_MEMORY, "no memory" );
+    if ( !data ) return WS2_RESULT( (char *)NULL, WSA_NOT_ENOUGH_MEMORY, "no memory" );
     sprintf( data->ntoa, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3] );
-    WS2_RETURN( (char *)data->ntoa, 0, "address=%s", data->ntoa );
+    return WS2_RESULT( (char *)data->ntoa, 0, "address=%s", data->ntoa );
 }
 
 /* The text of an address, NUL included in *length. */
@@ -84,7 +84,7 @@ PCSTR WINAPI inet_ntop( INT family, const void *address, PSTR buffer, size_t siz
     if ( !error && ( !buffer || size < length ) ) error = BAD_PARAMETER;
     for ( size_t i = 0; !error && i < length; i++ ) narrow[i] = text[i];
     if ( !error ) error = ws2_write( buffer, narrow, length );
-    WS2_RETURN( (PCSTR)( error ? NULL : buffer ), error, "family=%d buffer=%p size=%zu", family, buffer, size );
+    return WS2_RESULT( (PCSTR)( error ? NULL : buffer ), error, "family=%d buffer=%p size=%zu", family, buffer, size );
 }
 
 /***********************************************************************
@@ -98,7 +98,7 @@ PCWSTR WINAPI InetNtopW( INT family, const void *address, PWSTR buffer, size_t s
 
     if ( !error && ( !buffer || size < length ) ) error = BAD_PARAMETER;
     if ( !error ) error = ws2_write( buffer, text, length * sizeof( WCHAR ) );
-    WS2_RETURN( (PCWSTR)( error ? NULL : buffer ), error, "family=%d buffer=%p size=%zu", family, buffer, size );
+    return WS2_RESULT( (PCWSTR)( error ? NULL : buffer ), error, "family=%d buffer=%p size=%zu", family, buffer, size );
 }
 
 /* 1 for an address, 0 for text that is none, -1 with an error. What was understood is written in either case. */
@@ -136,7 +136,7 @@ INT WINAPI inet_pton( INT family, PCSTR text, void *buffer )
 
     if ( !error ) result = parse( family, wide, buffer, &error );
     free( wide );
-    WS2_RETURN( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
+    return WS2_RESULT( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
 }
 
 /***********************************************************************
@@ -152,5 +152,5 @@ INT WINAPI InetPtonW( INT family, PCWSTR text, void *buffer )
 
     if ( !error && !( result = parse( family, wide, buffer, &error ) ) ) error = WSAEINVAL;
     free( wide );
-    WS2_RETURN( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
+    return WS2_RESULT( result, error ? error : (int)last_error, "family=%d text=%p", family, text );
 }

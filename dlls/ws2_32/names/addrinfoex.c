@@ -226,8 +226,8 @@ int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_spa
     if ( !error )
         error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_A, (void **)result, timeout, overlapped,
                      routine, handle );
-    WS2_RETURN( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service, name_space,
-                provider, overlapped );
+    return WS2_RESULT( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service,
+                       name_space, provider, overlapped );
 }
 
 /***********************************************************************
@@ -247,8 +247,8 @@ int WINAPI GetAddrInfoExW( const WCHAR *node, const WCHAR *service, DWORD name_s
     if ( !error )
         error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_W, (void **)result, timeout, overlapped,
                      routine, handle );
-    WS2_RETURN( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service, name_space,
-                provider, overlapped );
+    return WS2_RESULT( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service,
+                       name_space, provider, overlapped );
 }
 
 /***********************************************************************
@@ -269,7 +269,7 @@ int WINAPI GetAddrInfoExCancel( HANDLE *handle )
             if ( request->id == (UINT_PTR)id && SetEvent( request->events[1] ) ) error = 0;
         ReleaseSRWLockExclusive( &lock );
     }
-    WS2_RETURN( error, error, "handle=%p", handle );
+    return WS2_RESULT( error, error, "handle=%p", handle );
 }
 
 /***********************************************************************
@@ -281,7 +281,7 @@ int WINAPI GetAddrInfoExOverlappedResult( OVERLAPPED *overlapped )
     int error = overlapped ? ws2_read( &status, &overlapped->Internal, sizeof( status ) ) : WSAEINVAL;
 
     if ( !error ) error = status;
-    WS2_RETURN( error, error, "overlapped=%p", overlapped );
+    return WS2_RESULT( error, error, "overlapped=%p", overlapped );
 }
 
 /***********************************************************************
@@ -321,8 +321,8 @@ int WINAPI SetAddrInfoExA( const char *name, const char *service, SOCKET_ADDRESS
     int error = set( name, name_space, overlapped, routine );
 
     (void)blob, (void)timeout, (void)handle, (void)addresses;
-    WS2_RETURN( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service, count,
-                flags, name_space, provider );
+    return WS2_RESULT( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service,
+                       count, flags, name_space, provider );
 }
 
 /***********************************************************************
@@ -335,6 +335,6 @@ int WINAPI SetAddrInfoExW( const WCHAR *name, const WCHAR *service, SOCKET_ADDRE
     int error = set( name, name_space, overlapped, routine );
 
     (void)blob, (void)timeout, (void)handle, (void)addresses;
-    WS2_RETURN( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service, count,
-                flags, name_space, provider );
+    return WS2_RESULT( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service,
+                       count, flags, name_space, provider );
 }

@@ -177,7 +177,7 @@ HANDLE WINAPI WSAAsyncGetHostByName( HWND window, UINT message, const char *name
     struct request *request = create( HOST_BY_NAME, window, message, name, NULL, buffer, size, &error );
 
     if ( request ) handle = start( request, &error );
-    WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
+    return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
 
 /***********************************************************************
@@ -199,7 +199,7 @@ HANDLE WINAPI WSAAsyncGetHostByAddr( HWND window, UINT message, const char *addr
                 ws2_read( request->address, address, min( (size_t)length, sizeof( request->address ) ) );
         handle = start( request, &error );
     }
-    WS2_RETURN( handle, error, "window=%p message=%#x address=%p", window, message, address );
+    return WS2_RESULT( handle, error, "window=%p message=%#x address=%p", window, message, address );
 }
 
 /***********************************************************************
@@ -217,7 +217,7 @@ HANDLE WINAPI WSAAsyncGetServByName( HWND window, UINT message, const char *name
         if ( !name ) request->argument_error = WSAEFAULT;
         handle = start( request, &error );
     }
-    WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
+    return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
 
 /***********************************************************************
@@ -234,7 +234,7 @@ HANDLE WINAPI WSAAsyncGetServByPort( HWND window, UINT message, int port, const 
         request->number = port;
         handle = start( request, &error );
     }
-    WS2_RETURN( handle, error, "window=%p message=%#x port=%d", window, message, ntohs( port ) );
+    return WS2_RESULT( handle, error, "window=%p message=%#x port=%d", window, message, ntohs( port ) );
 }
 
 /***********************************************************************
@@ -251,7 +251,7 @@ HANDLE WINAPI WSAAsyncGetProtoByName( HWND window, UINT message, const char *nam
         if ( !name ) request->argument_error = WSAEFAULT;
         handle = start( request, &error );
     }
-    WS2_RETURN( handle, error, "window=%p message=%#x name=%p", window, message, name );
+    return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
 
 /***********************************************************************
@@ -268,7 +268,7 @@ HANDLE WINAPI WSAAsyncGetProtoByNumber( HWND window, UINT message, int number, c
         request->number = number;
         handle = start( request, &error );
     }
-    WS2_RETURN( handle, error, "window=%p message=%#x number=%d", window, message, number );
+    return WS2_RESULT( handle, error, "window=%p message=%#x number=%d", window, message, number );
 }
 
 /***********************************************************************
@@ -290,5 +290,5 @@ int WINAPI WSACancelAsyncRequest( HANDLE handle )
         }
     ReleaseSRWLockExclusive( &lock );
     if ( !ws2_started ) error = WSANOTINITIALISED;
-    WS2_RETURN_STATUS( error, "handle=%p", handle );
+    return WS2_RESULT_OF( error, "handle=%p", handle );
 }

@@ -292,7 +292,7 @@ static int begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wi
  */
 INT WINAPI WSALookupServiceBeginA( LPWSAQUERYSETA query, DWORD flags, LPHANDLE handle )
 {
-    WS2_RETURN_STATUS( begin( (WSAQUERYSETW *)query, flags, handle, FALSE ), "query=%p flags=%#lx", query, flags );
+    return WS2_RESULT_OF( begin( (WSAQUERYSETW *)query, flags, handle, FALSE ), "query=%p flags=%#lx", query, flags );
 }
 
 /***********************************************************************
@@ -300,7 +300,7 @@ INT WINAPI WSALookupServiceBeginA( LPWSAQUERYSETA query, DWORD flags, LPHANDLE h
  */
 INT WINAPI WSALookupServiceBeginW( LPWSAQUERYSETW query, DWORD flags, LPHANDLE handle )
 {
-    WS2_RETURN_STATUS( begin( query, flags, handle, TRUE ), "query=%p flags=%#lx", query, flags );
+    return WS2_RESULT_OF( begin( query, flags, handle, TRUE ), "query=%p flags=%#lx", query, flags );
 }
 
 /* --- results -------------------------------------------------------------------------------------------------------*/
@@ -431,8 +431,8 @@ static int next( HANDLE handle, DWORD flags, DWORD *length, void *buffer, BOOL w
  */
 INT WINAPI WSALookupServiceNextA( HANDLE handle, DWORD flags, LPDWORD length, LPWSAQUERYSETA buffer )
 {
-    WS2_RETURN_STATUS( next( handle, flags, length, buffer, FALSE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
-                       buffer );
+    return WS2_RESULT_OF( next( handle, flags, length, buffer, FALSE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
+                          buffer );
 }
 
 /***********************************************************************
@@ -440,8 +440,8 @@ INT WINAPI WSALookupServiceNextA( HANDLE handle, DWORD flags, LPDWORD length, LP
  */
 INT WINAPI WSALookupServiceNextW( HANDLE handle, DWORD flags, LPDWORD length, LPWSAQUERYSETW buffer )
 {
-    WS2_RETURN_STATUS( next( handle, flags, length, buffer, TRUE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
-                       buffer );
+    return WS2_RESULT_OF( next( handle, flags, length, buffer, TRUE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
+                          buffer );
 }
 
 /***********************************************************************
@@ -461,7 +461,7 @@ INT WINAPI WSALookupServiceEnd( HANDLE handle )
         }
     ReleaseSRWLockExclusive( &lock );
     free_lookup( lookup );
-    WS2_RETURN_STATUS( lookup ? 0 : WSA_INVALID_HANDLE, "handle=%p", handle );
+    return WS2_RESULT_OF( lookup ? 0 : WSA_INVALID_HANDLE, "handle=%p", handle );
 }
 
 /* SIO_NSP_NOTIFY_CHANGE is the one code there is. Nothing here changes a look-up's results once it has them, so a
@@ -492,6 +492,6 @@ static int namespace_ioctl( HANDLE handle, DWORD code, DWORD *returned, const WS
 INT WINAPI WSANSPIoctl( HANDLE handle, DWORD code, LPVOID in, DWORD in_size, LPVOID out, DWORD out_size,
                         LPDWORD returned, LPWSACOMPLETION completion )
 {
-    WS2_RETURN_STATUS( namespace_ioctl( handle, code, returned, completion ),
-                       "handle=%p code=%#lx in=%p %lu out=%p %lu", handle, code, in, in_size, out, out_size );
+    return WS2_RESULT_OF( namespace_ioctl( handle, code, returned, completion ),
+                          "handle=%p code=%#lx in=%p %lu out=%p %lu", handle, code, in, in_size, out, out_size );
 }

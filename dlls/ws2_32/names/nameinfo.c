@@ -118,7 +118,7 @@ int WINAPI getnameinfo( const SOCKADDR *address, socklen_t length, char *host, D
     int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, FALSE )
                                 : WSANOTINITIALISED;
 
-    WS2_RETURN( error, error, "address=%p length=%d flags=%#x", address, length, flags );
+    return WS2_RESULT( error, error, "address=%p length=%d flags=%#x", address, length, flags );
 }
 
 /***********************************************************************
@@ -130,5 +130,5 @@ int WINAPI GetNameInfoW( const SOCKADDR *address, socklen_t length, WCHAR *host,
     int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, TRUE )
                                 : WSANOTINITIALISED;
 
-    WS2_RETURN( error, error, "address=%p length=%d flags=%#x", address, length, flags );
+    return WS2_RESULT( error, error, "address=%p length=%d flags=%#x", address, length, flags );
 }

@@ -15,7 +15,7 @@ int WINAPI gethostname( char *buffer, int size )
 
     if ( !error && ( !buffer || size <= (int)strlen( name ) ) ) error = WSAEFAULT;
     if ( !error ) error = ws2_write( buffer, name, strlen( name ) + 1 );
-    WS2_RETURN_STATUS( error, "buffer=%p size=%d", buffer, size );
+    return WS2_RESULT_OF( error, "buffer=%p size=%d", buffer, size );
 }
 
 /***********************************************************************
@@ -31,7 +31,7 @@ int WINAPI GetHostNameW( WCHAR *buffer, int size )
     if ( !error && ( !buffer || size <= (int)wcslen( wide ) ) ) error = WSAEFAULT;
     if ( !error ) error = ws2_write( buffer, wide, ( wcslen( wide ) + 1 ) * sizeof( WCHAR ) );
     free( wide );
-    WS2_RETURN_STATUS( error, "buffer=%p size=%d", buffer, size );
+    return WS2_RESULT_OF( error, "buffer=%p size=%d", buffer, size );
 }
 
 static int host_to_thread( const struct resolver_answer *answer, int family, struct hostent **result )
@@ -76,7 +76,7 @@ struct hostent *WINAPI gethostbyaddr( const char *address, int length, int famil
 
     if ( !error ) error = host_to_thread( &answer, family, &result );
     resolver_free( &answer );
-    WS2_RETURN( result, error, "address=%p length=%d family=%d", address, length, family );
+    return WS2_RESULT( result, error, "address=%p length=%d family=%d", address, length, family );
 }
 
 static int find_service( const char *name, int port, const char *protocol, struct servent **result )
@@ -109,7 +109,7 @@ struct servent *WINAPI getservbyname( const char *name, const char *protocol )
     if ( !error ) error = find_service( name_copy, 0, protocol_copy, &result );
     free( name_copy );
     free( protocol_copy );
-    WS2_RETURN( result, error, "name=%p protocol=%p", name, protocol );
+    return WS2_RESULT( result, error, "name=%p protocol=%p", name, protocol );
 }
 
 /***********************************************************************
@@ -123,7 +123,7 @@ struct servent *WINAPI getservbyport( int port, const char *protocol )
 
     if ( !error ) error = find_service( NULL, port, copy, &result );
     free( copy );
-    WS2_RETURN( result, error, "port=%d protocol=%p", ntohs( port ), protocol );
+    return WS2_RESULT( result, error, "port=%d protocol=%p", ntohs( port ), protocol );
 }
 
 static int find_protocol( const char *name, int number, struct protoent **result )
@@ -154,7 +154,7 @@ struct protoent *WINAPI getprotobyname( const char *name )
     if ( !error && !copy ) error = WSAEFAULT;
     if ( !error ) error = find_protocol( copy, 0, &result );
     free( copy );
-    WS2_RETURN( result, error, "name=%p", name );
+    return WS2_RESULT( result, error, "name=%p", name );
 }
 
 /***********************************************************************
@@ -165,5 +165,5 @@ struct protoent *WINAPI getprotobynumber( int number )
     struct protoent *result = NULL;
     int error = ws2_started ? find_protocol( NULL, number, &result ) : WSANOTINITIALISED;
 
-    WS2_RETURN( result, error, "number=%d", number );
+    return WS2_RESULT( result, error, "number=%d", number );
 }

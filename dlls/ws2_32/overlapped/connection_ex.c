@@ -39,11 +39,11 @@ BOOL WINAPI connection_accept( SOCKET listener, SOCKET acceptor, void *buffer, D
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( FALSE, "AcceptEx" );
+    WS2_REQUIRE_STARTUP( FALSE );
     error = accept_ex( listener, acceptor, buffer, receive_size, local_size, remote_size, overlapped );
-    WS2_RETURN( !error, error, "listener=%#zx, acceptor=%#zx, buffer=%p, sizes=%lu %lu %lu, received=%p, overlapped=%p",
-                listener, acceptor, buffer, receive_size, local_size, remote_size, (void *)received,
-                (void *)overlapped );
+    return WS2_RESULT(
+        !error, error, "listener=%#zx, acceptor=%#zx, buffer=%p, sizes=%lu %lu %lu, received=%p, overlapped=%p",
+        listener, acceptor, buffer, receive_size, local_size, remote_size, (void *)received, (void *)overlapped );
 }
 
 /* GetAcceptExSockaddrs: each slot begins with the length of the address. */
@@ -92,10 +92,10 @@ BOOL WINAPI connection_connect( SOCKET s, const struct sockaddr *name, int size,
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( FALSE, "ConnectEx" );
+    WS2_REQUIRE_STARTUP( FALSE );
     error = connect_ex( s, name, size, data, data_size, overlapped );
-    WS2_RETURN( !error, error, "s=%#zx, name=%p, size=%d, data=%p+%lu, sent=%p, overlapped=%p", s, (void *)name, size,
-                data, data_size, (void *)sent, (void *)overlapped );
+    return WS2_RESULT( !error, error, "s=%#zx, name=%p, size=%d, data=%p+%lu, sent=%p, overlapped=%p", s, (void *)name,
+                       size, data, data_size, (void *)sent, (void *)overlapped );
 }
 
 static int disconnect_ex( SOCKET s, OVERLAPPED *overlapped, DWORD flags )
@@ -116,7 +116,7 @@ BOOL WINAPI connection_disconnect( SOCKET s, OVERLAPPED *overlapped, DWORD flags
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( FALSE, "DisconnectEx" );
+    WS2_REQUIRE_STARTUP( FALSE );
     error = reserved ? WSAEINVAL : disconnect_ex( s, overlapped, flags );
-    WS2_RETURN( !error, error, "s=%#zx, overlapped=%p, flags=%#lx", s, (void *)overlapped, flags );
+    return WS2_RESULT( !error, error, "s=%#zx, overlapped=%p, flags=%#lx", s, (void *)overlapped, flags );
 }

@@ -146,8 +146,8 @@ BOOL WINAPI WSAGetOverlappedResult( SOCKET s, LPWSAOVERLAPPED overlapped, LPDWOR
     BOOL done;
     int error;
 
-    WS2_REQUIRE_STARTUP( FALSE, "WSAGetOverlappedResult" );
+    WS2_REQUIRE_STARTUP( FALSE );
     error = get_result( s, overlapped, size, wait, flags, &done );
-    WS2_RETURN( done, error, "s=%#zx, overlapped=%p, size=%p, wait=%d, flags=%p", s, (void *)overlapped, (void *)size,
-                wait, (void *)flags );
+    return WS2_RESULT( done, error, "s=%#zx, overlapped=%p, size=%p, wait=%d, flags=%p", s, (void *)overlapped,
+                       (void *)size, wait, (void *)flags );
 }

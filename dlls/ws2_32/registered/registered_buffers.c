@@ -34,7 +34,7 @@ RIO_BUFFERID WINAPI registered_register_buffer( PCHAR memory, DWORD size )
     struct buffer *buffer = NULL;
     int error = 0;
 
-    WS2_REQUIRE_STARTUP( RIO_INVALID_BUFFERID, "RIORegisterBuffer" );
+    WS2_REQUIRE_STARTUP( RIO_INVALID_BUFFERID );
     if ( !memory ) error = WSAEFAULT;
     else if ( !size ) error = WSAEINVAL;
     else if ( !is_memory( memory, size ) ) error = WSAEFAULT;
@@ -45,7 +45,7 @@ RIO_BUFFERID WINAPI registered_register_buffer( PCHAR memory, DWORD size )
         buffer->size = size;
         id = registered_publish( buffer );
     }
-    WS2_RETURN( id, error, "memory=%p, size=%lu", memory, size );
+    return WS2_RESULT( id, error, "memory=%p, size=%lu", memory, size );
 }
 
 void WINAPI registered_deregister_buffer( RIO_BUFFERID id )

@@ -90,7 +90,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
     struct completion_queue *queue = lock_queue( handle );
     int error = 0;
 
-    if ( !queue ) WS2_RETURN( WSAEINVAL, WSAEINVAL, "queue=%p", (void *)handle );
+    if ( !queue ) return WS2_RESULT( WSAEINVAL, WSAEINVAL, "queue=%p", (void *)handle );
     if ( !queue->notification.Type ) error = WSAEINVAL;
     else if ( queue->armed ) error = WSAEALREADY;
     else
@@ -101,7 +101,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
         if ( queue->first ) notify( queue );
     }
     ReleaseSRWLockExclusive( &queue->lock );
-    WS2_RETURN( error, error, "queue=%p", (void *)handle );
+    return WS2_RESULT( error, error, "queue=%p", (void *)handle );
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------------------*/
@@ -117,7 +117,7 @@ RIO_CQ WINAPI registered_create_completions( DWORD size, PRIO_NOTIFICATION_COMPL
     RIO_CQ handle = RIO_INVALID_CQ;
     int error = 0;
 
-    WS2_REQUIRE_STARTUP( RIO_INVALID_CQ, "RIOCreateCompletionQueue" );
+    WS2_REQUIRE_STARTUP( RIO_INVALID_CQ );
     if ( !size || size > RIO_MAX_CQ_SIZE ) error = WSAEINVAL;
     else if ( notification && !( error = ws2_read( &copy, notification, sizeof( copy ) ) ) )
         error = take_handle( &copy, &port );
@@ -140,7 +140,7 @@ RIO_CQ WINAPI registered_create_completions( DWORD size, PRIO_NOTIFICATION_COMPL
         handle = registered_publish( queue );
         ReleaseSRWLockExclusive( &queue->lock );
     }
-    WS2_RETURN( handle, error, "size=%lu, notification=%p", size, (void *)notification );
+    return WS2_RESULT( handle, error, "size=%lu, notification=%p", size, (void *)notification );
 }
 
 static void free_requests( struct registered_request *request )
@@ -185,12 +185,12 @@ BOOL WINAPI registered_resize_completions( RIO_CQ handle, DWORD size )
     struct completion_queue *queue = lock_queue( handle );
     int error = 0;
 
-    if ( !queue ) WS2_RETURN( FALSE, WSAEFAULT, "queue=%p", (void *)handle );
+    if ( !queue ) return WS2_RESULT( FALSE, WSAEFAULT, "queue=%p", (void *)handle );
     if ( !size || size > RIO_MAX_CQ_SIZE ) error = WSAEINVAL;
     else if ( size < queue->reserved ) error = WSAETOOMANYREFS;
     else queue->size = size;
     ReleaseSRWLockExclusive( &queue->lock );
-    WS2_RETURN( !error, error, "queue=%p, size=%lu", (void *)handle, size );
+    return WS2_RESULT( !error, error, "queue=%p, size=%lu", (void *)handle, size );
 }
 
 struct completion_queue *registered_reserve( RIO_CQ handle, UINT32 requests, int *error )
@@ -265,8 +265,9 @@ ULONG WINAPI registered_dequeue( RIO_CQ handle, PRIORESULT results, ULONG count 
     ULONG done = 0, n;
 
     /* who polls does not hold up those that have something to tell */
-    if ( queue && results && !queue->first ) WS2_RETURN( 0u, 0, "queue=%p: empty", (void *)handle );
-    if ( !results || !( queue = lock_queue( handle ) ) ) WS2_RETURN( RIO_CORRUPT_CQ, 0, "queue=%p", (void *)handle );
+    if ( queue && results && !queue->first ) return WS2_RESULT( 0u, 0, "queue=%p: empty", (void *)handle );
+    if ( !results || !( queue = lock_queue( handle ) ) )
+        return WS2_RESULT( RIO_CORRUPT_CQ, 0, "queue=%p", (void *)handle );
     taken = queue->first;
     last = NULL;
     while ( done < count && queue->first )
@@ -293,5 +294,5 @@ ULONG WINAPI registered_dequeue( RIO_CQ handle, PRIORESULT results, ULONG count 
     else taken = NULL;
     ReleaseSRWLockExclusive( &queue->lock );
     free_requests( taken );
-    WS2_RETURN( done, 0, "queue=%p, results=%p, count=%lu", (void *)handle, (void *)results, count );
+    return WS2_RESULT( done, 0, "queue=%p, results=%p, count=%lu", (void *)handle, (void *)results, count );
 }

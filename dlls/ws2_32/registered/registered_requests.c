@@ -358,23 +358,25 @@ static int request( enum direction direction, const struct wish *wish )
     return error;
 }
 
-#define RETURN_REQUEST( direction, ... ) \
-    do { \
+/* The end of the four functions below; the rest of the arguments fills in a struct wish. */
+#define REQUEST_RESULT( direction, ... ) \
+    ( { \
         const struct wish wish = __VA_ARGS__; \
-        int request_error = request( direction, &wish ); \
-        WS2_RETURN( !request_error, request_error, \
+        int request_error_ = request( direction, &wish ); \
+        WS2_RESULT( !request_error_, request_error_, \
                     "queue=%p, data=%p, count=%lu, local=%p, remote=%p, control=%p, result_flags=%p, flags=%#lx, " \
                     "context=%p", \
                     (void *)wish.queue, (void *)wish.data, wish.count, (void *)wish.local, (void *)wish.remote, \
                     (void *)wish.control, (void *)wish.result_flags, wish.flags, wish.context ); \
-    } while ( 0 )
+    } )
 
 /***********************************************************************
  *      RIOReceive
  */
 BOOL WINAPI registered_receive( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD flags, PVOID context )
 {
-    RETURN_REQUEST( RECEIVING, { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
+    return REQUEST_RESULT( RECEIVING,
+                           { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
 }
 
 /***********************************************************************
@@ -383,7 +385,7 @@ BOOL WINAPI registered_receive( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD 
 int WINAPI registered_receive_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO_BUF local, PRIO_BUF remote,
                                   PRIO_BUF control, PRIO_BUF result_flags, DWORD flags, PVOID context )
 {
-    RETURN_REQUEST( RECEIVING, { queue, data, local, remote, control, result_flags, count, flags, context } );
+    return REQUEST_RESULT( RECEIVING, { queue, data, local, remote, control, result_flags, count, flags, context } );
 }
 
 /***********************************************************************
@@ -391,7 +393,8 @@ int WINAPI registered_receive_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO
  */
 BOOL WINAPI registered_send( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD flags, PVOID context )
 {
-    RETURN_REQUEST( SENDING, { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
+    return REQUEST_RESULT( SENDING,
+                           { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
 }
 
 /***********************************************************************
@@ -400,7 +403,7 @@ BOOL WINAPI registered_send( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD fla
 BOOL WINAPI registered_send_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO_BUF local, PRIO_BUF remote,
                                 PRIO_BUF control, PRIO_BUF result_flags, DWORD flags, PVOID context )
 {
-    RETURN_REQUEST( SENDING, { queue, data, local, remote, control, result_flags, count, flags, context } );
+    return REQUEST_RESULT( SENDING, { queue, data, local, remote, control, result_flags, count, flags, context } );
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------------------*/
@@ -457,7 +460,7 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
     RIO_RQ handle = RIO_INVALID_RQ;
     int error;
 
-    WS2_REQUIRE_STARTUP( RIO_INVALID_RQ, "RIOCreateRequestQueue" );
+    WS2_REQUIRE_STARTUP( RIO_INVALID_RQ );
     AcquireSRWLockExclusive( &sockets_lock );
     if ( !( error = check_new( s, receives, receive_buffers, sends, send_buffers, &info ) ) &&
          ( ends[RECEIVING] = registered_reserve( receive_queue, receives, &error ) ) &&
@@ -468,14 +471,15 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
     if ( !error && ( error = ws2_call( socket_info, &info ) ) )
     {
         registered_closing( s );
-        WS2_RETURN( RIO_INVALID_RQ, error, "s=%#zx: closed meanwhile", s );
+        return WS2_RESULT( RIO_INVALID_RQ, error, "s=%#zx: closed meanwhile", s );
     }
     if ( error && ends[RECEIVING] ) registered_unreserve( ends[RECEIVING], receives );
     if ( error && ends[SENDING] ) registered_unreserve( ends[SENDING], sends );
-    WS2_RETURN( handle, error,
-                "s=%#zx, receives=%lu, receive_buffers=%lu, sends=%lu, send_buffers=%lu, receive_queue=%p, "
-                "send_queue=%p, context=%p",
-                s, receives, receive_buffers, sends, send_buffers, (void *)receive_queue, (void *)send_queue, context );
+    return WS2_RESULT( handle, error,
+                       "s=%#zx, receives=%lu, receive_buffers=%lu, sends=%lu, send_buffers=%lu, receive_queue=%p, "
+                       "send_queue=%p, context=%p",
+                       s, receives, receive_buffers, sends, send_buffers, (void *)receive_queue, (void *)send_queue,
+                       context );
 }
 
 /* Both directions' locks are held. */
@@ -516,7 +520,7 @@ BOOL WINAPI registered_resize_requests( RIO_RQ handle, DWORD receives, DWORD sen
         if ( is_named( queue, handle ) ) error = resize( queue, ( UINT32[DIRECTIONS] ){ receives, sends } );
         for ( enum direction i = 0; i < DIRECTIONS; i++ ) ReleaseSRWLockExclusive( &queue->starting[i] );
     }
-    WS2_RETURN( !error, error, "queue=%p, receives=%lu, sends=%lu", (void *)handle, receives, sends );
+    return WS2_RESULT( !error, error, "queue=%p, receives=%lu, sends=%lu", (void *)handle, receives, sends );
 }
 
 static struct request_queue *take_queue_of( SOCKET s )

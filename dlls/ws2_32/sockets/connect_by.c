@@ -179,7 +179,7 @@ BOOL WINAPI WSAConnectByNameA( SOCKET s, LPSTR node, LPSTR service, LPDWORD loca
     if ( !error ) error = by_name( &attempt, node_copy, service_copy, timeout );
     free( node_copy );
     free( service_copy );
-    WS2_RETURN( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
+    return WS2_RESULT( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
 }
 
 /***********************************************************************
@@ -198,7 +198,7 @@ BOOL WINAPI WSAConnectByNameW( SOCKET s, LPWSTR node, LPWSTR service, LPDWORD lo
     if ( !error ) error = by_name( &attempt, node_copy, service_copy, timeout );
     free( node_copy );
     free( service_copy );
-    WS2_RETURN( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
+    return WS2_RESULT( (BOOL)!error, error, "s=%#zx, node=%p, service=%p", s, node, service );
 }
 
 static int read_list_entry( const SOCKET_ADDRESS_LIST *list, int i, struct ws2_address *address, USHORT *port )
@@ -254,7 +254,7 @@ BOOL WINAPI WSAConnectByList( SOCKET s, PSOCKET_ADDRESS_LIST list, LPDWORD local
     int error = !ws2_started ? WSANOTINITIALISED : !list || reserved ? WSAEINVAL : 0;
 
     if ( !error ) error = by_list( &attempt, list, timeout );
-    WS2_RETURN( (BOOL)!error, error, "s=%#zx, list=%p", s, list );
+    return WS2_RESULT( (BOOL)!error, error, "s=%#zx, list=%p", s, list );
 }
 
 /* No quality-of-service template is installed, so no name of one is valid. */
@@ -275,5 +275,5 @@ static int find_template( SOCKET s, const WSABUF *name, QOS *qos )
  */
 BOOL WINAPI WSAGetQOSByName( SOCKET s, LPWSABUF name, LPQOS qos )
 {
-    WS2_RETURN( FALSE, find_template( s, name, qos ), "s=%#zx, name=%p", s, name );
+    return WS2_RESULT( FALSE, find_template( s, name, qos ), "s=%#zx, name=%p", s, name );
 }

@@ -88,9 +88,9 @@ int WINAPI WSADuplicateSocketW( SOCKET s, DWORD target, LPWSAPROTOCOL_INFOW info
 {
     WSAPROTOCOL_INFOW entry;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSADuplicateSocketW" );
-    WS2_RETURN_STATUS( fill_info( s, target, &entry, info, FALSE ), "s=%#zx, target=%#lx, info=%p", s, target,
-                       (void *)info );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( fill_info( s, target, &entry, info, FALSE ), "s=%#zx, target=%#lx, info=%p", s, target,
+                          (void *)info );
 }
 
 /***********************************************************************
@@ -100,7 +100,7 @@ int WINAPI WSADuplicateSocketA( SOCKET s, DWORD target, LPWSAPROTOCOL_INFOA info
 {
     WSAPROTOCOL_INFOW entry;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSADuplicateSocketA" );
-    WS2_RETURN_STATUS( fill_info( s, target, &entry, info, TRUE ), "s=%#zx, target=%#lx, info=%p", s, target,
-                       (void *)info );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( fill_info( s, target, &entry, info, TRUE ), "s=%#zx, target=%#lx, info=%p", s, target,
+                          (void *)info );
 }

@@ -20,8 +20,8 @@ static int bind_to( SOCKET s, const struct sockaddr *name, int size )
  */
 int WINAPI bind( SOCKET s, const struct sockaddr *name, int size )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "bind" );
-    WS2_RETURN_STATUS( bind_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( bind_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
 }
 
 /***********************************************************************
@@ -31,8 +31,8 @@ int WINAPI listen( SOCKET s, int backlog )
 {
     struct ws2_listen_params params = { .handle = s, .backlog = backlog };
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "listen" );
-    WS2_RETURN_STATUS( ws2_call( listen, &params ), "s=%#zx, backlog=%d", s, backlog );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( ws2_call( listen, &params ), "s=%#zx, backlog=%d", s, backlog );
 }
 
 static int connect_to( SOCKET s, const struct sockaddr *name, int size )
@@ -49,8 +49,8 @@ static int connect_to( SOCKET s, const struct sockaddr *name, int size )
  */
 int WINAPI connect( SOCKET s, const struct sockaddr *name, int size )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "connect" );
-    WS2_RETURN_STATUS( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
 }
 
 /***********************************************************************
@@ -61,9 +61,9 @@ int WINAPI connect( SOCKET s, const struct sockaddr *name, int size )
 int WINAPI WSAConnect( SOCKET s, const struct sockaddr *name, int size, LPWSABUF caller, LPWSABUF callee,
                        LPQOS send_qos, LPQOS group_qos )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAConnect" );
-    WS2_RETURN_STATUS( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d, data=%p %p, qos=%p %p", s, (void *)name,
-                       size, (void *)caller, (void *)callee, (void *)send_qos, (void *)group_qos );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d, data=%p %p, qos=%p %p", s,
+                          (void *)name, size, (void *)caller, (void *)callee, (void *)send_qos, (void *)group_qos );
 }
 
 static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error )
@@ -87,9 +87,9 @@ SOCKET WINAPI accept( SOCKET s, struct sockaddr *name, int *size )
     SOCKET accepted;
     int error;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "accept" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     accepted = accept_one( s, name, size, &error );
-    WS2_RETURN( accepted, error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    return WS2_RESULT( accepted, error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }
 
 /* Asks the program about a connection that was just accepted; CF_ACCEPT, CF_REJECT or CF_DEFER. */
@@ -115,7 +115,7 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
     SOCKET accepted;
     int error;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSAAccept" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     accepted = accept_one( s, name, size, &error );
     if ( accepted != INVALID_SOCKET && condition )
     {
@@ -138,8 +138,8 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
         }
         if ( error ) accepted = INVALID_SOCKET;
     }
-    WS2_RETURN( accepted, error, "s=%#zx, name=%p, size=%p, condition=%p", s, (void *)name, (void *)size,
-                (void *)condition );
+    return WS2_RESULT( accepted, error, "s=%#zx, name=%p, size=%p, condition=%p", s, (void *)name, (void *)size,
+                       (void *)condition );
 }
 
 static int shut_down( SOCKET s, int how )
@@ -154,8 +154,8 @@ static int shut_down( SOCKET s, int how )
  */
 int WINAPI shutdown( SOCKET s, int how )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "shutdown" );
-    WS2_RETURN_STATUS( shut_down( s, how ), "s=%#zx, how=%d", s, how );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( shut_down( s, how ), "s=%#zx, how=%d", s, how );
 }
 
 /***********************************************************************
@@ -163,8 +163,8 @@ int WINAPI shutdown( SOCKET s, int how )
  */
 int WINAPI WSASendDisconnect( SOCKET s, LPWSABUF data )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSASendDisconnect" );
-    WS2_RETURN_STATUS( shut_down( s, SD_SEND ), "s=%#zx, data=%p", s, (void *)data );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( shut_down( s, SD_SEND ), "s=%#zx, data=%p", s, (void *)data );
 }
 
 /***********************************************************************
@@ -172,8 +172,8 @@ int WINAPI WSASendDisconnect( SOCKET s, LPWSABUF data )
  */
 int WINAPI WSARecvDisconnect( SOCKET s, LPWSABUF data )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecvDisconnect" );
-    WS2_RETURN_STATUS( shut_down( s, SD_RECEIVE ), "s=%#zx, data=%p", s, (void *)data );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( shut_down( s, SD_RECEIVE ), "s=%#zx, data=%p", s, (void *)data );
 }
 
 /***********************************************************************
@@ -185,8 +185,8 @@ int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
                                          .address = ws2_pointer( name ),
                                          .size_pointer = ws2_pointer( size ) };
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getsockname" );
-    WS2_RETURN_STATUS( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }
 
 /***********************************************************************
@@ -198,6 +198,6 @@ int WINAPI getpeername( SOCKET s, struct sockaddr *name, int *size )
                                          .address = ws2_pointer( name ),
                                          .size_pointer = ws2_pointer( size ) };
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getpeername" );
-    WS2_RETURN_STATUS( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
 }

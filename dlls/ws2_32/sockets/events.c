@@ -76,9 +76,9 @@ int WINAPI WSAEventSelect( SOCKET s, WSAEVENT event, LONG mask )
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAEventSelect" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = mask && !event ? WSAEINVAL : select_events( s, event, 0, mask );
-    WS2_RETURN_STATUS( error, "s=%#zx, event=%p, mask=%#lx", s, event, mask );
+    return WS2_RESULT_OF( error, "s=%#zx, event=%p, mask=%#lx", s, event, mask );
 }
 
 /***********************************************************************
@@ -88,10 +88,10 @@ int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAAsyncSelect" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = mask && ( !message || !load_user32() || !is_window( window ) ) ? WSAEINVAL
                                                                            : select_events( s, window, message, mask );
-    WS2_RETURN_STATUS( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
+    return WS2_RESULT_OF( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
 }
 
 void events_inherit( SOCKET listener, SOCKET accepted )
@@ -135,10 +135,10 @@ int WINAPI WSAEnumNetworkEvents( SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS ev
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAEnumNetworkEvents" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = enum_events( s, event, events );
-    WS2_RETURN_STATUS( error, "s=%#zx, event=%p, events=%p (%#lx)", s, event, (void *)events,
-                       error ? 0 : events->lNetworkEvents );
+    return WS2_RESULT_OF( error, "s=%#zx, event=%p, events=%p (%#lx)", s, event, (void *)events,
+                          error ? 0 : events->lNetworkEvents );
 }
 
 /***********************************************************************
@@ -153,7 +153,7 @@ BOOL WINAPI WSACloseEvent( WSAEVENT event )
 {
     BOOL done = CloseHandle( event );
 
-    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+    return WS2_RESULT( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
 }
 
 /***********************************************************************
@@ -163,7 +163,7 @@ BOOL WINAPI WSASetEvent( WSAEVENT event )
 {
     BOOL done = SetEvent( event );
 
-    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+    return WS2_RESULT( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
 }
 
 /***********************************************************************
@@ -173,7 +173,7 @@ BOOL WINAPI WSAResetEvent( WSAEVENT event )
 {
     BOOL done = ResetEvent( event );
 
-    WS2_RETURN( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
+    return WS2_RESULT( done, done ? 0 : WSA_INVALID_HANDLE, "event=%p", event );
 }
 
 /***********************************************************************

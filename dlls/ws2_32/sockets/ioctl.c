@@ -120,11 +120,11 @@ int WINAPI WSAIoctl( SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
                                        .change_fd = -1 };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAIoctl" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = overlapped ? run_overlapped( &params, overlapped, routine ) : run( &params );
     if ( params.store_count && ws2_write( returned, &params.count, sizeof( *returned ) ) ) error = WSAEFAULT;
-    WS2_RETURN_STATUS( error, "s=%#zx, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s,
-                       code, in, in_size, out, out_size, returned, overlapped, routine );
+    return WS2_RESULT_OF( error, "s=%#zx, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s,
+                          code, in, in_size, out, out_size, returned, overlapped, routine );
 }
 
 /***********************************************************************
@@ -143,7 +143,7 @@ int WINAPI ioctlsocket( SOCKET s, LONG code, u_long *value )
                                        .change_fd = -1 };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "ioctlsocket" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = run( &params );
-    WS2_RETURN_STATUS( error, "s=%#zx, code=%#lx, value=%p", s, code, value );
+    return WS2_RESULT_OF( error, "s=%#zx, code=%#lx, value=%p", s, code, value );
 }

@@ -59,10 +59,10 @@ static int send_message( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *se
 int WINAPI WSASendMsg( SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent, LPWSAOVERLAPPED overlapped,
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSASendMsg" );
-    WS2_RETURN_STATUS( send_message( s, message, flags, sent, overlapped, routine ),
-                       "s=%#zx, message=%p, flags=%#lx, sent=%p, overlapped=%p, routine=%p", s, (void *)message, flags,
-                       (void *)sent, (void *)overlapped, (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( send_message( s, message, flags, sent, overlapped, routine ),
+                          "s=%#zx, message=%p, flags=%#lx, sent=%p, overlapped=%p, routine=%p", s, (void *)message,
+                          flags, (void *)sent, (void *)overlapped, (void *)routine );
 }
 
 static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPPED *overlapped,
@@ -96,8 +96,8 @@ static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPP
 int WINAPI message_receive( SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAOVERLAPPED overlapped,
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecvMsg" );
-    WS2_RETURN_STATUS( receive_message( s, message, received, overlapped, routine ),
-                       "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message,
-                       (void *)received, (void *)overlapped, (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( receive_message( s, message, received, overlapped, routine ),
+                          "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message,
+                          (void *)received, (void *)overlapped, (void *)routine );
 }

@@ -56,9 +56,10 @@ SOCKET WINAPI WSAJoinLeaf( SOCKET s, const struct sockaddr *name, int size, LPWS
 {
     int error;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSAJoinLeaf" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     error = join_leaf( s, name, size, flags );
-    WS2_RETURN( error ? INVALID_SOCKET : s, error,
-                "s=%#zx, name=%p, size=%d, caller_data=%p, callee_data=%p, qos=%p, group_qos=%p, flags=%#lx", s,
-                (void *)name, size, (void *)caller_data, (void *)callee_data, (void *)qos, (void *)group_qos, flags );
+    return WS2_RESULT( error ? INVALID_SOCKET : s, error,
+                       "s=%#zx, name=%p, size=%d, caller_data=%p, callee_data=%p, qos=%p, group_qos=%p, flags=%#lx", s,
+                       (void *)name, size, (void *)caller_data, (void *)callee_data, (void *)qos, (void *)group_qos,
+                       flags );
 }

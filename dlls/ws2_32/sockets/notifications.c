@@ -169,9 +169,9 @@ DWORD WINAPI ProcessSocketNotifications( HANDLE port, UINT32 registration_count,
 {
     DWORD error;
 
-    WS2_REQUIRE_STARTUP( WSANOTINITIALISED, "ProcessSocketNotifications" );
+    WS2_REQUIRE_STARTUP( WSANOTINITIALISED );
     error = process( port, registration_count, registrations, timeout, completion_count, completions, received );
-    WS2_RETURN( error, (int)error, "port=%p, registrations=%p+%u, timeout=%u, completions=%p+%lu, received=%p", port,
-                (void *)registrations, registration_count, timeout, (void *)completions, completion_count,
-                (void *)received );
+    return WS2_RESULT( error, (int)error, "port=%p, registrations=%p+%u, timeout=%u, completions=%p+%lu, received=%p",
+                       port, (void *)registrations, registration_count, timeout, (void *)completions, completion_count,
+                       (void *)received );
 }

@@ -123,7 +123,7 @@ int WINAPI getsockopt( SOCKET s, int level, int name, char *value, int *length )
     };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "getsockopt" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     if ( level != SOL_SOCKET ) error = ws2_call( getsockopt, &params );
     else switch ( name )
         {
@@ -133,7 +133,7 @@ int WINAPI getsockopt( SOCKET s, int level, int name, char *value, int *length )
         case SO_BSP_STATE: error = get_bsp_state( s, value, length ); break;
         default: error = ws2_call( getsockopt, &params );
         }
-    WS2_RETURN_STATUS( error, "s=%#zx, level=%#x, name=%#x, value=%p, length=%p", s, level, name, value, length );
+    return WS2_RESULT_OF( error, "s=%#zx, level=%#x, name=%#x, value=%p, length=%p", s, level, name, value, length );
 }
 
 /***********************************************************************
@@ -146,8 +146,8 @@ int WINAPI setsockopt( SOCKET s, int level, int name, const char *value, int len
     };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "setsockopt" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     if ( level == SOL_SOCKET && name == SO_OPENTYPE ) error = set_opentype( value, length );
     else error = ws2_call( setsockopt, &params );
-    WS2_RETURN_STATUS( error, "s=%#zx, level=%#x, name=%#x, value=%p, length=%d", s, level, name, value, length );
+    return WS2_RESULT_OF( error, "s=%#zx, level=%#x, name=%#x, value=%p, length=%d", s, level, name, value, length );
 }

@@ -25,10 +25,10 @@ int WINAPI select( int ignored, fd_set *read, fd_set *write, fd_set *except, tim
                                         .except = ws2_pointer( except ) };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "select" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     if ( !( error = read_timeout( timeout, &params.timeout ) ) ) error = ws2_call( select, &params );
-    WS2_RETURN( error ? SOCKET_ERROR : (int)params.ready, error, "%d, read=%p, write=%p, except=%p, timeout=%p",
-                ignored, (void *)read, (void *)write, (void *)except, (void *)timeout );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)params.ready, error, "%d, read=%p, write=%p, except=%p, timeout=%p",
+                       ignored, (void *)read, (void *)write, (void *)except, (void *)timeout );
 }
 
 /***********************************************************************
@@ -40,7 +40,7 @@ int WINAPI WSAPoll( WSAPOLLFD *fds, ULONG count, int timeout )
     int32_t status = 0;
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSAPoll" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     if ( !count ) error = WSAEINVAL;
     else if ( !fds ) error = WSAEFAULT;
     else
@@ -53,8 +53,8 @@ int WINAPI WSAPoll( WSAPOLLFD *fds, ULONG count, int timeout )
         }
         error = status ? WSAEFAULT : params.error;
     }
-    WS2_RETURN( error ? SOCKET_ERROR : (int)params.ready, error, "fds=%p, count=%lu, timeout=%d", (void *)fds, count,
-                timeout );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)params.ready, error, "fds=%p, count=%lu, timeout=%d", (void *)fds,
+                       count, timeout );
 }
 
 /***********************************************************************

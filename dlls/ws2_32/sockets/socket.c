@@ -56,9 +56,9 @@ SOCKET WINAPI socket( int family, int type, int protocol )
     int error;
     SOCKET s;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "socket" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     s = create_from( family, type, protocol, NULL, options_opentype() ? 0 : WSA_FLAG_OVERLAPPED, &error );
-    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
+    return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
 }
 
 /***********************************************************************
@@ -70,11 +70,11 @@ SOCKET WINAPI WSASocketW( int family, int type, int protocol, LPWSAPROTOCOL_INFO
     SOCKET s = INVALID_SOCKET;
     int error = 0;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketW" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     if ( info ) error = ws2_read( &copy, info, sizeof( copy ) );
     if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
-    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
-                (void *)info, group, flags );
+    return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type,
+                       protocol, (void *)info, group, flags );
 }
 
 /***********************************************************************
@@ -86,13 +86,13 @@ SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFO
     SOCKET s = INVALID_SOCKET;
     int error = 0;
 
-    WS2_REQUIRE_STARTUP( INVALID_SOCKET, "WSASocketA" );
+    WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     /* the two forms differ in the name at the end only, and the name is nobody's input */
     memset( &copy, 0, sizeof( copy ) );
     if ( info ) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
     if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
-    WS2_RETURN( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type, protocol,
-                (void *)info, group, flags );
+    return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type,
+                       protocol, (void *)info, group, flags );
 }
 
 int socket_close( SOCKET s )
@@ -114,6 +114,6 @@ int socket_close( SOCKET s )
  */
 int WINAPI closesocket( SOCKET s )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "closesocket" );
-    WS2_RETURN_STATUS( socket_close( s ), "s=%#zx", s );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( socket_close( s ), "s=%#zx", s );
 }

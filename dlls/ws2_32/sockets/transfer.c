@@ -19,11 +19,11 @@ int WINAPI send( SOCKET s, const char *buffer, int size, int flags )
     struct ws2_transfer_params params = { .handle = s, .buffer = ws2_pointer( buffer ), .size = size, .flags = flags };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "send" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? WSAEFAULT : ws2_call( send, &params );
     if ( params.need_io_thread ) ws2_start_io_thread();
-    WS2_RETURN( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
-                (void *)buffer, size, flags );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
+                       (void *)buffer, size, flags );
 }
 
 /***********************************************************************
@@ -34,10 +34,10 @@ int WINAPI recv( SOCKET s, char *buffer, int size, int flags )
     struct ws2_transfer_params params = { .handle = s, .buffer = ws2_pointer( buffer ), .size = size, .flags = flags };
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "recv" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? refuse_receive( s ) : ws2_call( recv, &params );
-    WS2_RETURN( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
-                (void *)buffer, size, flags );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
+                       (void *)buffer, size, flags );
 }
 
 static int send_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD *done, DWORD flags,
@@ -81,10 +81,11 @@ int WINAPI sendto( SOCKET s, const char *buffer, int size, int flags, const stru
     DWORD done = 0;
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "sendto" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? WSAEFAULT : send_message( s, &one, 1, &done, flags, to, to_size );
-    WS2_RETURN( error ? SOCKET_ERROR : (int)done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x, to=%p, to_size=%d", s,
-                (void *)buffer, size, flags, (void *)to, to_size );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error,
+                       "s=%#zx, buffer=%p, size=%d, flags=%#x, to=%p, to_size=%d", s, (void *)buffer, size, flags,
+                       (void *)to, to_size );
 }
 
 /***********************************************************************
@@ -96,10 +97,11 @@ int WINAPI recvfrom( SOCKET s, char *buffer, int size, int flags, struct sockadd
     DWORD done = 0, message_flags = flags;
     int error;
 
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "recvfrom" );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? refuse_receive( s ) : receive_message( s, &one, 1, &done, &message_flags, from, from_size );
-    WS2_RETURN( error ? SOCKET_ERROR : (int)done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x, from=%p, from_size=%p",
-                s, (void *)buffer, size, flags, (void *)from, (void *)from_size );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error,
+                       "s=%#zx, buffer=%p, size=%d, flags=%#x, from=%p, from_size=%p", s, (void *)buffer, size, flags,
+                       (void *)from, (void *)from_size );
 }
 
 static int send_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD flags, const struct sockaddr *to,
@@ -120,10 +122,10 @@ static int send_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD 
 int WINAPI WSASend( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags, LPWSAOVERLAPPED overlapped,
                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSASend" );
-    WS2_RETURN_STATUS( send_all( s, buffers, count, sent, flags, NULL, 0, overlapped, routine ),
-                       "s=%#zx, buffers=%p, count=%lu, flags=%#lx, overlapped=%p, routine=%p", s, (void *)buffers,
-                       count, flags, (void *)overlapped, (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( send_all( s, buffers, count, sent, flags, NULL, 0, overlapped, routine ),
+                          "s=%#zx, buffers=%p, count=%lu, flags=%#lx, overlapped=%p, routine=%p", s, (void *)buffers,
+                          count, flags, (void *)overlapped, (void *)routine );
 }
 
 /***********************************************************************
@@ -132,10 +134,10 @@ int WINAPI WSASend( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD
 int WINAPI WSASendTo( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD flags, const struct sockaddr *to,
                       int to_size, LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSASendTo" );
-    WS2_RETURN_STATUS( send_all( s, buffers, count, sent, flags, to, to_size, overlapped, routine ),
-                       "s=%#zx, buffers=%p, count=%lu, flags=%#lx, to=%p, to_size=%d, overlapped=%p, routine=%p", s,
-                       (void *)buffers, count, flags, (void *)to, to_size, (void *)overlapped, (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( send_all( s, buffers, count, sent, flags, to, to_size, overlapped, routine ),
+                          "s=%#zx, buffers=%p, count=%lu, flags=%#lx, to=%p, to_size=%d, overlapped=%p, routine=%p", s,
+                          (void *)buffers, count, flags, (void *)to, to_size, (void *)overlapped, (void *)routine );
 }
 
 static int receive_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received, DWORD *flags, struct sockaddr *from,
@@ -160,10 +162,10 @@ static int receive_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
 int WINAPI WSARecv( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags,
                     LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecv" );
-    WS2_RETURN_STATUS( receive_all( s, buffers, count, received, flags, NULL, NULL, overlapped, routine ),
-                       "s=%#zx, buffers=%p, count=%lu, flags=%p, overlapped=%p, routine=%p", s, (void *)buffers, count,
-                       (void *)flags, (void *)overlapped, (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( receive_all( s, buffers, count, received, flags, NULL, NULL, overlapped, routine ),
+                          "s=%#zx, buffers=%p, count=%lu, flags=%p, overlapped=%p, routine=%p", s, (void *)buffers,
+                          count, (void *)flags, (void *)overlapped, (void *)routine );
 }
 
 /***********************************************************************
@@ -172,9 +174,9 @@ int WINAPI WSARecv( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, L
 int WINAPI WSARecvFrom( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, LPDWORD flags, struct sockaddr *from,
                         LPINT from_size, LPWSAOVERLAPPED overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    WS2_REQUIRE_STARTUP( SOCKET_ERROR, "WSARecvFrom" );
-    WS2_RETURN_STATUS( receive_all( s, buffers, count, received, flags, from, from_size, overlapped, routine ),
-                       "s=%#zx, buffers=%p, count=%lu, flags=%p, from=%p, from_size=%p, overlapped=%p, routine=%p", s,
-                       (void *)buffers, count, (void *)flags, (void *)from, (void *)from_size, (void *)overlapped,
-                       (void *)routine );
+    WS2_REQUIRE_STARTUP( SOCKET_ERROR );
+    return WS2_RESULT_OF( receive_all( s, buffers, count, received, flags, from, from_size, overlapped, routine ),
+                          "s=%#zx, buffers=%p, count=%lu, flags=%p, from=%p, from_size=%p, overlapped=%p, routine=%p",
+                          s, (void *)buffers, count, (void *)flags, (void *)from, (void *)from_size, (void *)overlapped,
+                          (void *)routine );
 }

@@ -36,7 +36,7 @@ FARPROC WINAPI WSASetBlockingHook( FARPROC hook )
     int error = check();
 
     if ( !error ) error = hook ? replace( hook, &previous ) : WSAEFAULT;
-    WS2_RETURN( previous, error, "hook=%p", hook );
+    return WS2_RESULT( previous, error, "hook=%p", hook );
 }
 
 /***********************************************************************
@@ -46,7 +46,7 @@ int WINAPI WSAUnhookBlockingHook( void )
 {
     FARPROC previous;
 
-    WS2_RETURN_STATUS( replace( NULL, &previous ), "%s", "" );
+    return WS2_RESULT_OF( replace( NULL, &previous ), "%s", "" );
 }
 
 /***********************************************************************
@@ -60,10 +60,10 @@ int WINAPI WSACancelBlockingCall( void )
 
     if ( !error && !blocking_inside() ) error = WSAEINVAL;
     if ( !error ) thread_data()->blocking_cancelled = TRUE;
-    WS2_RETURN_STATUS( error, "%s", "" );
+    return WS2_RESULT_OF( error, "%s", "" );
 }
 
 /***********************************************************************
  *      WSAIsBlocking   (WS2_32.114)
  */
-BOOL WINAPI WSAIsBlocking( void ) { WS2_RETURN( blocking_turns && blocking_inside(), 0, "%s", "" ); }
+BOOL WINAPI WSAIsBlocking( void ) { return WS2_RESULT( blocking_turns && blocking_inside(), 0, "%s", "" ); }

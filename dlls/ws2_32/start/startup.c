@@ -55,7 +55,7 @@ int WINAPI WSAStartup( WORD version, LPWSADATA data )
     if ( ws2_attach() ) return WSASYSNOTREADY;
     if ( !ws2_started || LOBYTE( result.wVersion ) < LOBYTE( ws2_version ) ) ws2_version = result.wVersion;
     InterlockedIncrement( &ws2_started );
-    WS2_RETURN( 0, 0, "version=%#x", version );
+    return WS2_RESULT( 0, 0, "version=%#x", version );
 }
 
 /* The last clean-up closes every socket that the process still has; a handle of \Device\Afd is not Winsock's. */
@@ -78,12 +78,12 @@ int WINAPI WSACleanup( void )
 {
     LONG count = ws2_started;
 
-    if ( blocking_turns && blocking_inside() ) WS2_RETURN_STATUS( WSAEINPROGRESS, "inside a blocking hook" );
+    if ( blocking_turns && blocking_inside() ) return WS2_RESULT_OF( WSAEINPROGRESS, "inside a blocking hook" );
     do {
-        if ( !count ) WS2_RETURN_STATUS( WSANOTINITIALISED, "not started" );
+        if ( !count ) return WS2_RESULT_OF( WSANOTINITIALISED, "not started" );
     } while ( !__atomic_compare_exchange_n( &ws2_started, &count, count - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) );
     if ( count == 1 ) close_all();
-    WS2_RETURN_STATUS( 0, "%ld left", count - 1 );
+    return WS2_RESULT_OF( 0, "%ld left", count - 1 );
 }
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
