@@ -29,7 +29,7 @@ static int server_directory = -1; /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
 
-/* What is left of a process outside this server's memory: its record, and the socket on which it was poked
+/* What is left of a process outside this server's memory: its record, and the socket on which it was kicked
  * (dlls/ws2host/client/event_kick.h) if it had one. */
 void client_clear_record( uint32_t index )
 {
@@ -40,7 +40,7 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->windows_pid, 0 );
     atomic_store( &record->start_time, 0 );
     atomic_store( &record->sharing, 0 );
-    snprintf( name, sizeof( name ), WS2_POKE_SOCKET, index );
+    snprintf( name, sizeof( name ), WS2_KICK_SOCKET, index );
     unlinkat( server_directory, name, 0 );
 }
 

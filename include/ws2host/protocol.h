@@ -15,7 +15,7 @@
 #define WS2_SERVER_LOCK "lock"
 #define WS2_SERVER_KILLED \
     75 /* exit status of the start-up process when its server was killed before it listened: try again */
-#define WS2_POKE_SOCKET "poke-%u" /* a client's, by its index: see dlls/ws2host/client/event_kick.h */
+#define WS2_KICK_SOCKET "kick-%u" /* a client's, by its index: see dlls/ws2host/client/event_kick.h */
 
 #define WS2_ADOPT_KNOWN 0x8000 /* beside the family in flags: only a socket that the table knows */
 

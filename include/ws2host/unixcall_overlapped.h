@@ -152,10 +152,10 @@ struct ws2_operation_cancel_params
     uint32_t thread_id;
     uint64_t handle;
     uint64_t iosb;
-    uint32_t count;      /* out */
-    uint32_t keep_ports; /* not those on sockets with a completion port */
-    uint32_t options;    /* those whose target has all of these (0: any) */
-    uint32_t spared;     /* not those whose target has any of these */
+    uint32_t count;            /* out */
+    uint32_t keep_ports;       /* not those on sockets with a completion port */
+    uint32_t options;          /* those whose target has all of these (0: any) */
+    uint32_t excluded_options; /* not those whose target has any of these */
 };
 
 #define WS2_COMPLETION_WRITES 8
@@ -165,14 +165,14 @@ struct ws2_completion
     struct ws2_port port;
     uint64_t handle;
     uint64_t information;
-    uint64_t told;  /* address of a uint32_t to decrement once the program has been told */
-    int32_t error;  /* Winsock code, 0 = success */
-    uint32_t flags; /* MSG_* of a receive */
+    uint64_t undelivered; /* address of a uint32_t to decrement once the program has been told */
+    int32_t error;        /* Winsock code, 0 = success */
+    uint32_t flags;       /* MSG_* of a receive */
     uint32_t write_count;
-    uint32_t busy_before;
-    /* address of a uint32_t: if it is busy_before still, no operation has begun to wait since this one's end, and its
+    uint32_t signal_before;
+    /* address of a uint32_t: if it is signal_before still, no operation has begun to wait since this one's end, and its
      * lowest bit is to be cleared once the program has been told (port_query) */
-    uint64_t busy;
+    uint64_t signal_sequence;
     struct
     {
         uint64_t target, source, size;
@@ -199,7 +199,7 @@ struct ws2_operation_flush_params
 struct ws2_port_params
 {
     int32_t error;
-    uint32_t busy; /* out */
+    uint32_t unsignalled; /* out */
     uint64_t handle;
     struct ws2_port port;
     uint64_t queue; /* port_associate: 0, or what port_open made: the port's waiters serve the socket */

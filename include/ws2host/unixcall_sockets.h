@@ -59,8 +59,8 @@ struct ws2_handle_params
     uint32_t completions; /* out of close_begin: overlapped operations ended by it */
     uint64_t handle;
     /* into close_begin: another SOCKET of the same handle's object, for the polls that watch; 0 for none */
-    uint64_t heir;
-    uint32_t copies; /* into close_begin: other handles of that object exist somewhere */
+    uint64_t survivor;
+    uint32_t other_handles; /* into close_begin: other handles of that object exist somewhere */
     uint32_t reserved;
 };
 
@@ -108,8 +108,8 @@ struct ws2_socket_info_params
 
 /* process_end takes struct ws2_handle_params, of which it uses nothing: the last call of a process that ends by itself,
  * made when its other threads are gone. */
-/* handle: in the last one seen, 0 to begin; out the next live one, 0 at the end */
-/* socket_next takes struct ws2_handle_params */
+/* socket_next, a walk over the process's SOCKETs, takes struct ws2_handle_params: handle is the SOCKET seen last, 0 to begin
+ * with, and comes back as the next live one, 0 at the end. */
 
 struct ws2_duplicate_params
 {

@@ -177,7 +177,7 @@ static void tell( const struct ws2_completion *completion )
     for ( uint32_t i = 0; i < completion->write_count; i++ )
         memcpy( (void *)(uintptr_t)completion->writes[i].target, (void *)(uintptr_t)completion->writes[i].source,
                 completion->writes[i].size );
-    atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->told, 1 );
+    atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->undelivered, 1 );
 }
 
 static void *io_thread( void *unused )
@@ -240,7 +240,7 @@ static void begin( void )
     if ( pthread_create( &thread, NULL, serve, (void *)(intptr_t)listener ) ) abort();
     unix_attach( &attach );
     if ( attach.error ) abort();
-    /* the paths are of no further use: nothing connects again, and pokes go nowhere */
+    /* the paths are of no further use: nothing connects again, and kicks go nowhere */
     unlink( address.sun_path );
     rmdir( directory );
     listener_fd = local_listener();

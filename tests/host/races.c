@@ -94,7 +94,7 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
                     memcpy( (void *)(uintptr_t)fetch.completions[i].writes[j].target,
                             (void *)(uintptr_t)fetch.completions[i].writes[j].source,
                             fetch.completions[i].writes[j].size );
-                atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].told, 1 );
+                atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].undelivered, 1 );
                 atomic_fetch_add( &completions, 1 );
             }
         } while ( fetch.count );

@@ -266,7 +266,7 @@ START_TEST( close_hits_no_other_descriptor )
     server = harness_table().server;
     /* no descriptor table shows either: the first has been taken out, the second is not yet in */
     if ( _i ) kill_server( server );
-    else kill( server, SIGKILL ); /* found out by the CLOSE itself, or by the attendant before it */
+    else kill( server, SIGKILL ); /* found out by the CLOSE itself, or by the server monitor thread before it */
     connection_close( slot, generation, HANDLE );
     close( fd );
     connection_name( opened_slot, opened_generation, HANDLE + 4 );

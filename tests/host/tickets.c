@@ -46,7 +46,7 @@ START_TEST( dies_with_its_target )
     target = child_start( TARGET );
     ck_assert_int_eq( connection_attach( SOURCE ), 0 );
     fd = socket_make( HANDLE, &slot, &generation );
-    /* the first duplicate takes the attendant's descriptors along */
+    /* the first duplicate takes the server monitor thread's descriptors along */
     ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
     ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
     before = server_fds_at_rest();

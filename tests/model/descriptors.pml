@@ -1,7 +1,7 @@
 /*
  * Several descriptors of one socket in one process, while the server dies: each is redeemed, named, put into the descriptor
  * table, and closed by whichever thread; what the server counts is what is open. sharing.pml has one descriptor a process.
- * Names are those of connection.c, unsettled.c and shares.c.
+ * Names are those of connection.c, in_flight.c and shares.c.
  */
 #ifndef SERVER_KILLS
 #define SERVER_KILLS 2
@@ -20,7 +20,7 @@ bit serving = 1;
 
 /* --- the process; a descriptor's handle is its number, and 0 while it has none */
 bit mutex;                          /* connection's mutex */
-byte unsettled[DESCRIPTORS + 1];    /* by handle */
+byte in_flight[DESCRIPTORS + 1];    /* by handle */
 bit installed[DESCRIPTORS + 1];     /* stands in the descriptor table */
 bit open[DESCRIPTORS + 1];          /* the process may use it: from the answer to REDEEM until it is taken out */
 
@@ -88,7 +88,7 @@ again:
 }
 
 /* publish_all: the descriptor table first, then what it has not shown */
-active proctype attendant()
+active proctype server_monitor()
 {
     byte handle, n;
 
@@ -99,7 +99,7 @@ active proctype attendant()
        :: handle <= DESCRIPTORS ->
           d_step
           {
-              n = unsettled[handle];
+              n = in_flight[handle];
               if :: handle && installed[handle] && n == 0 -> n = 1 :: else fi
           }
           do
@@ -128,7 +128,7 @@ again:
     skip;
     d_step { connected == serial && !mutex && nfull( requests ) -> mutex = 1; requests!REDEEM(0) }
     if
-    :: d_step { replies?_; unsettled[0] = unsettled[0] + 1; open[self] = 1; mutex = 0 }
+    :: d_step { replies?_; in_flight[0] = in_flight[0] + 1; open[self] = 1; mutex = 0 }
     :: d_step { connected != serial && empty( replies ) -> mutex = 0 }
        goto again
     fi;
@@ -136,10 +136,10 @@ again:
     {
         connected == serial && !mutex && nfull( requests ) ->
         requests!NAME(self);
-        unsettled[0] = unsettled[0] - 1;
-        unsettled[self] = 1
+        in_flight[0] = in_flight[0] - 1;
+        in_flight[self] = 1
     }
-    d_step { installed[self] = 1; unsettled[self] = 0 } /* its entry may be needed for a newer one */
+    d_step { installed[self] = 1; in_flight[self] = 0 } /* its entry may be needed for a newer one */
     if
     :: skip -> goto rests
     :: skip

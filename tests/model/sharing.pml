@@ -391,7 +391,7 @@ inline tell( c, kind, value )
     fi
 }
 
-/* attendant.c, and whichever thread finds the connection gone: publishes what the process holds. */
+/* server_monitor.c, and whichever thread finds the connection gone: publishes what the process holds. */
 inline connect( c )
 {
     connected[c] != serial && serving && !mutex[c] && empty( replies[c] ) ->
@@ -412,7 +412,7 @@ inline publish_descriptor( c )
     fi
 }
 
-active proctype source_attendant()
+active proctype source_monitor()
 {
     byte number = 1;
 
@@ -447,7 +447,7 @@ active proctype source_attendant()
     } unless { !alive[SOURCE] }
 }
 
-active proctype target_attendant()
+active proctype target_monitor()
 {
     byte number = 1;
 

@@ -55,20 +55,20 @@ static void tell_completion( const struct ws2_completion *completion )
     if ( completion->target.options & TARGET_REGISTERED )
     {
         registered_ended( completion );
-        InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+        InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
         return;
     }
     /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
      * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
-    if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+    if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
     InterlockedExchangePointer( (void *volatile *)&telling_event, plain( (HANDLE)(UINT_PTR)completion->target.event ) );
     tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
           completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
           FALSE );
     InterlockedExchangePointer( (void *volatile *)&telling_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
-    if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->told );
+    if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
 }
 
 void completion_deliver( void )
@@ -216,7 +216,7 @@ NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thre
     struct ws2_operation_cancel_params params = { .handle = ws2_pointer( s ),
                                                   .iosb = ws2_pointer( iosb ),
                                                   .thread_id = only_this_thread ? GetCurrentThreadId() : 0,
-                                                  .spared = TARGET_REGISTERED };
+                                                  .excluded_options = TARGET_REGISTERED };
     int error;
 
     if ( ( error = ws2_call( operation_cancel, &params ) ) ) return status_of_error( error );

@@ -23,17 +23,17 @@ static BOOL is_busy( UINT64 handle )
 {
     struct ws2_port_params params = { .handle = handle, .wait = 1 };
 
-    return !ws2host_call( ws2_call_port_query, &params ) && !params.error && params.busy;
+    return !ws2host_call( ws2_call_port_query, &params ) && !params.error && params.unsignalled;
 }
 
 void file_signal( const struct ws2_completion *completion )
 {
-    UINT32 before = completion->busy_before;
+    UINT32 before = completion->signal_before;
 
     /* an operation that began after this one's end has it busy still, and so has any where the program wants no signal */
     if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
-         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->busy, &before, before & ~1u, 0, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_SEQ_CST ) ||
+         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->signal_sequence, &before, before & ~1u, 0,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) ||
          !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
         return;
     AcquireSRWLockShared( &lock );

@@ -23,7 +23,7 @@ void handle_copied( HANDLE copy )
     __atomic_store_n( &copies[(ULONG)InterlockedIncrement( &copied ) % REMEMBERED], copy, __ATOMIC_RELAXED );
 }
 
-static BOOL becomes_heir( HANDLE copy, HANDLE socket )
+static BOOL survives( HANDLE copy, HANDLE socket )
 {
     if ( !copy || copy == socket || NtCompareObjects( copy, socket ) ) return FALSE;
     return hooks_is_socket( copy ) || ws2_adopt( (UINT_PTR)copy );
@@ -42,11 +42,11 @@ void handle_copies( struct ws2_handle_params *params )
     if ( ws2host_call( ws2_call_afd_polled, params ) || params->error ) return;
     if ( nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
         return;
-    params->copies = 1;
-    for ( unsigned int i = 0; i < REMEMBERED && !params->heir; i++ )
+    params->other_handles = 1;
+    for ( unsigned int i = 0; i < REMEMBERED && !params->survivor; i++ )
     {
         const HANDLE copy = __atomic_load_n( &copies[i], __ATOMIC_RELAXED );
 
-        if ( becomes_heir( copy, socket ) ) params->heir = (UINT_PTR)copy;
+        if ( survives( copy, socket ) ) params->survivor = (UINT_PTR)copy;
     }
 }

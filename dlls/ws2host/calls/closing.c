@@ -21,17 +21,17 @@ NTSTATUS unix_close_begin( void *args )
 {
     struct ws2_handle_params *params = args;
     NTSTATUS status;
-    struct descriptor *d = descriptor_remove( params->handle, &status ), *heir;
+    struct descriptor *d = descriptor_remove( params->handle, &status ), *survivor;
 
     if ( !d ) return status;
-    heir = params->heir ? descriptor_acquire( params->heir, &status ) : NULL;
+    survivor = params->survivor ? descriptor_acquire( params->survivor, &status ) : NULL;
 
     atomic_store( &d->closing, 1 );
     events_forget( d );
     notify_forget( d );
     deferred_discard_all( d );
-    params->completions = operation_close( d, heir, params->copies );
-    if ( heir ) descriptor_release( heir );
+    params->completions = operation_close( d, survivor, params->other_handles );
+    if ( survivor ) descriptor_release( survivor );
     if ( atomic_load( &d->users ) > 1 ) wait_wake( d );
     linger_close( d );
     descriptor_release( d );
@@ -49,7 +49,7 @@ NTSTATUS unix_close_end( void *args )
 }
 
 /* Its handle is gone, and with it the entry of the table. */
-static void lost( struct descriptor *d )
+static void closing_lost( struct descriptor *d )
 {
     atomic_store( &d->closing, 1 );
     events_forget( d );
@@ -59,7 +59,7 @@ static void lost( struct descriptor *d )
     descriptor_release( d );
 }
 
-void closing_init( void ) { upcalls.lost = lost; }
+void closing_init( void ) { upcalls.lost = closing_lost; }
 
 /* The process ends: whoever waits for that finds its sockets closed, though the host process lives a moment longer. */
 NTSTATUS unix_process_end( void *args )

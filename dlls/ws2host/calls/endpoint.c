@@ -138,7 +138,7 @@ done:
     return status;
 }
 
-static void inherit( struct descriptor *listener, struct descriptor *accepted )
+static void accept_inherit( struct descriptor *listener, struct descriptor *accepted )
 {
     struct ws2_slot *from = listener->slot, *to = accepted->slot;
 
@@ -253,7 +253,7 @@ NTSTATUS unix_accept( void *args )
                                  ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND | WS2_FLAG_CONNECTED |
                                      WS2_FLAG_ACCEPTED,
                                  &accepted );
-    if ( !params->error ) inherit( d, accepted );
+    if ( !params->error ) accept_inherit( d, accepted );
 accepted:
     if ( !params->error )
     {

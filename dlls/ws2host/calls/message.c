@@ -99,7 +99,8 @@ NTSTATUS unix_sendmsg( void *args )
     descriptor_release( d );
     if ( rest )
     {
-        params->error = operation_send_rest( params->handle, first, left, params->flags, &params->need_io_thread );
+        params->error =
+            operation_background_send( params->handle, first, left, params->flags, &params->need_io_thread );
         params->done = total;
     }
     return status;

@@ -11,7 +11,7 @@
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
 
-static void prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
+static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {
     fd->events = poll_host_events( d, wanted );
     fd->fd = fd->events ? d->fd : -1;
@@ -177,7 +177,7 @@ NTSTATUS unix_select( void *args )
             return status;
         }
         work.descriptors[i] = d;
-        prepare( &work.fds[i], d, set_wants[set] );
+        poll_prepare( &work.fds[i], d, set_wants[set] );
     }
     while ( poll( work.fds, work.total, 0 ) < 0 && errno == EINTR ) continue;
     while ( !mark_ready( &work ) )
@@ -186,7 +186,8 @@ NTSTATUS unix_select( void *args )
 
         if ( !params->timeout ) break;
         /* a connection that has just been made is waited on for something else than its outcome */
-        for ( i = 0; i < work.total; i++ ) prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
+        for ( i = 0; i < work.total; i++ )
+            poll_prepare( &work.fds[i], work.descriptors[i], set_wants[set_of( &work, i )] );
         result = wait_many( work.descriptors, work.fds, work.total,
                             params->timeout < 0 ? WAIT_FOREVER_US : (uint64_t)params->timeout, &params->wait );
         if ( result == WAIT_READY ) continue;
@@ -297,7 +298,7 @@ NTSTATUS unix_poll( void *args )
         }
         descriptors[used] = d;
         entries[used] = i;
-        prepare( &fds[used++], d, poll_wants( copy[i].events ) );
+        poll_prepare( &fds[used++], d, poll_wants( copy[i].events ) );
     }
     if ( !used )
     {
@@ -320,7 +321,8 @@ NTSTATUS unix_poll( void *args )
         }
         for ( uint32_t i = 0; i < count; i++ ) ready += copy[i].revents != 0;
         if ( ready || !params->timeout ) break;
-        for ( uint32_t i = 0; i < used; i++ ) prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
+        for ( uint32_t i = 0; i < used; i++ )
+            poll_prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );
         result = wait_many( descriptors, fds, used, params->timeout < 0 ? WAIT_FOREVER_US : params->timeout * 1000ull,
                             &params->wait );
         if ( result == WAIT_READY || result == WAIT_CLOSED ) continue;

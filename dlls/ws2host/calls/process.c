@@ -69,7 +69,7 @@ static void open_log( void )
 }
 
 /* The higher floors fill in what the lower ones call of them. */
-static void start( void )
+static void process_start( void )
 {
     open_log();
     descriptor_init();
@@ -89,7 +89,7 @@ NTSTATUS unix_attach( void *args )
     struct ws2_attach_params *params = args;
     const char *debug = getenv( "WS2DEBUG" );
 
-    pthread_once( &once, start );
+    pthread_once( &once, process_start );
     params->error = WSAVERNOTSUPPORTED;
     if ( params->build != WS2_INTERFACE )
     {

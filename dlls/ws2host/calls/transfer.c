@@ -108,7 +108,7 @@ done:
     {
         struct iovec vector = { (char *)(uintptr_t)params->buffer + params->done, params->size - params->done };
 
-        params->error = operation_send_rest( params->handle, &vector, 1, params->flags, &params->need_io_thread );
+        params->error = operation_background_send( params->handle, &vector, 1, params->flags, &params->need_io_thread );
         params->done = params->size;
     }
     return status;

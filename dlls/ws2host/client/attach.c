@@ -4,8 +4,8 @@
 int32_t connection_attach( uint32_t windows_pid )
 {
     static const struct connection_parts parts = {
-        .share_begins = attendant_start,
-        .established = attendant_wake,
+        .share_begins = server_monitor_start,
+        .established = server_monitor_wake,
         .follow = tickets_follow,
         .publish = tickets_publish,
     };

@@ -10,7 +10,7 @@
 #include <time.h>
 #include "client/connection.h"
 
-#define SERVER_PATIENCE 10000 /* ms to find or start a server */
+#define SERVER_DEADLINE 10000 /* ms to find or start a server */
 
 static inline uint64_t client_now_ms( void )
 {
@@ -70,13 +70,13 @@ int connection_fd( uint64_t *serial );
 /* Makes the connection again unless that has been done since. */
 void connection_mend( uint64_t serial );
 
-/* --- unsettled.c: its part in a take-over and around each request, mutex held */
-void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_publish_begin( void );
-void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle );
-void unsettled_publish( connection_publish_function publish );
+/* --- in_flight.c: its part in a take-over and around each request, mutex held */
+void in_flight_add( uint32_t slot, uint32_t generation, uint32_t handle );
+void in_flight_name( uint32_t slot, uint32_t generation, uint32_t handle );
+void in_flight_forget( uint32_t slot, uint32_t generation, uint32_t handle );
+void in_flight_publish_begin( void );
+void in_flight_published( uint32_t slot, uint32_t generation, uint32_t handle );
+void in_flight_publish( connection_publish_function publish );
 
 /* --- tickets.c: its part in a take-over and after each request, mutex held */
 void tickets_publish( void );
@@ -84,8 +84,8 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
 /* A ticket has ended; no mutex held. */
 void tickets_ended( uint32_t number );
 
-/* --- attendant.c: struct connection_parts' share_begins and established */
-int attendant_start( void );
-void attendant_wake( void );
+/* --- server_monitor.c: struct connection_parts' share_begins and established */
+int server_monitor_start( void );
+void server_monitor_wake( void );
 
 #endif

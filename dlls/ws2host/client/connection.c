@@ -21,7 +21,7 @@
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
-#define REPLY_PATIENCE 20 /* s for one message; a guess that is slowed down waits about one */
+#define REPLY_DEADLINE 20 /* s for one message; a guess that is slowed down waits about one */
 
 void ( *connection_enumerate_shared )( connection_publish_function publish );
 
@@ -102,7 +102,8 @@ static int is_one_way( uint32_t type )
 }
 
 /* 0 when the server answered, whatever it answered. Mutex held. */
-static int exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
+static int connection_exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                                int *received_fd )
 {
     *received_fd = -1;
     memset( reply, 0, sizeof( *reply ) );
@@ -114,13 +115,13 @@ static int exchange( int fd, const struct ws2_request *request, int send_fd, str
 
 static int connect_server( int directory )
 {
-    const struct timeval patience = { REPLY_PATIENCE, 0 };
+    const struct timeval limit = { REPLY_DEADLINE, 0 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
 
     if ( fd < 0 ) return -1;
-    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
-    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof( limit ) );
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof( limit ) );
     snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
     error = errno;
@@ -158,7 +159,7 @@ enum greeting
     REFUSED
 };
 
-static enum greeting greet( int fd, const char *directory )
+static enum greeting connection_greet( int fd, const char *directory )
 {
     const struct ws2_request request = { .type = WS2_HELLO,
                                          .version = WS2_LAYOUT_VERSION,
@@ -167,7 +168,7 @@ static enum greeting greet( int fd, const char *directory )
     struct ws2_reply reply;
     int memfd;
 
-    if ( exchange( fd, &request, connection.memfd, &reply, &memfd ) ) return GONE;
+    if ( connection_exchange( fd, &request, connection.memfd, &reply, &memfd ) ) return GONE;
     if ( reply.detail == WS2_DETAIL_VERSION )
         complaint_say(
             "this program's ws2host.so has version %u, the server of %s has version %llu; end all Windows programs "
@@ -207,7 +208,7 @@ int connection_publish_request( struct ws2_request *request, int fd, struct ws2_
 
     memset( reply, 0, sizeof( *reply ) );
     if ( connection.publish_error ) return -1;
-    if ( exchange( connection.fd, request, fd, reply, &received ) )
+    if ( connection_exchange( connection.fd, request, fd, reply, &received ) )
     {
         connection.publish_error = 1;
         return -1;
@@ -216,12 +217,12 @@ int connection_publish_request( struct ws2_request *request, int fd, struct ws2_
     return 0;
 }
 
-static void publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
+static void publish_descriptor( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
 {
     struct ws2_request request = { .type = WS2_PUBLISH, .slot = slot, .generation = generation, .handle = handle };
     struct ws2_reply reply;
 
-    unsettled_published( slot, generation, handle );
+    in_flight_published( slot, generation, handle );
     connection_publish_request( &request, fd, &reply );
 }
 
@@ -240,9 +241,9 @@ static int publish_all( void )
     struct ws2_reply reply;
 
     connection.publish_error = 0;
-    unsettled_publish_begin();
-    if ( connection_enumerate_shared ) connection_enumerate_shared( publish );
-    unsettled_publish( publish );
+    in_flight_publish_begin();
+    if ( connection_enumerate_shared ) connection_enumerate_shared( publish_descriptor );
+    in_flight_publish( publish_descriptor );
     send_notice_socket();
     connection.parts->publish();
     connection_publish_request( &resumed, -1, &reply );
@@ -259,9 +260,9 @@ static void hang_up( void )
 }
 
 /* Mutex held. */
-static int32_t establish( void )
+static int32_t connection_establish( void )
 {
-    const uint64_t deadline = client_now_ms() + SERVER_PATIENCE;
+    const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
     const int again = connection.table != NULL;
     char path[4096] = "the server directory";
     int directory, started = 0, error = WSAENETDOWN;
@@ -295,7 +296,7 @@ static int32_t establish( void )
         }
         connection.fd = fd;
         connection.serial++;
-        if ( ( greeting = greet( fd, path ) ) == GREETED && ( !again || !publish_all() ) )
+        if ( ( greeting = connection_greet( fd, path ) ) == GREETED && ( !again || !publish_all() ) )
         {
             error = 0;
             break;
@@ -323,7 +324,7 @@ int32_t connection_open( const struct connection_parts *parts, uint32_t windows_
     connection_lock( &before );
     connection.parts = parts;
     connection.windows_pid = windows_pid;
-    error = establish();
+    error = connection_establish();
     connection_unlock( &before );
     return error;
 }
@@ -335,7 +336,7 @@ void connection_end( void )
     if ( connection.fd >= 0 ) shutdown( connection.fd, SHUT_RDWR );
 }
 
-/* Mutex held. From the first sharing operation on, the attendant looks after the connection. */
+/* Mutex held. From the first sharing operation on, the server monitor thread looks after the connection. */
 static void share_begins( void )
 {
     static int tried;
@@ -369,7 +370,7 @@ void connection_mend( uint64_t serial )
     if ( connection.serial == serial && !connection.lost )
     {
         hang_up();
-        establish();
+        connection_establish();
     }
     connection_unlock( &before );
 }
@@ -393,17 +394,17 @@ static void complain_of_limit( uint32_t type, uint32_t error )
  * for what the first one did is only what we publish. */
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
-    const uint64_t deadline = client_now_ms() + SERVER_PATIENCE;
+    const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
     int received;
 
     /* servers that die one after the other are no reason to fail; one that hangs up each time is */
     for ( int tries = 0; tries < 5 || client_now_ms() < deadline; tries++ )
     {
         if ( tries >= 5 ) client_sleep_ms( 5 );
-        if ( establish() ) break;
+        if ( connection_establish() ) break;
         if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT )
             share_begins();
-        if ( !exchange( connection.fd, request, send_fd, reply, &received ) )
+        if ( !connection_exchange( connection.fd, request, send_fd, reply, &received ) )
         {
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
@@ -417,17 +418,17 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
 }
 
 /* Mutex held. A descriptor has its name even when there was no server to tell. */
-static void follow( const struct ws2_request *request, const struct ws2_reply *reply )
+static void connection_follow( const struct ws2_request *request, const struct ws2_reply *reply )
 {
     switch ( request->type )
     {
     case WS2_REDEEM:
-        if ( !reply->error ) unsettled_add( reply->slot, reply->generation, 0 );
+        if ( !reply->error ) in_flight_add( reply->slot, reply->generation, 0 );
         break;
     case WS2_ADOPT:
-        if ( !reply->error ) unsettled_add( reply->slot, reply->generation, request->handle );
+        if ( !reply->error ) in_flight_add( reply->slot, reply->generation, request->handle );
         break;
-    case WS2_NAME: unsettled_name( request->slot, request->generation, request->handle ); break;
+    case WS2_NAME: in_flight_name( request->slot, request->generation, request->handle ); break;
     }
 }
 
@@ -438,13 +439,13 @@ static int32_t close_locked( struct ws2_request *request )
     struct ws2_reply reply;
     int received;
 
-    unsettled_forget( request->slot, request->generation, request->handle );
+    in_flight_forget( request->slot, request->generation, request->handle );
     if ( connection.fd >= 0 )
     {
-        if ( !exchange( connection.fd, request, -1, &reply, &received ) ) return 0;
+        if ( !connection_exchange( connection.fd, request, -1, &reply, &received ) ) return 0;
         hang_up();
     }
-    return establish();
+    return connection_establish();
 }
 
 int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
@@ -460,7 +461,7 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     else
     {
         error = request_locked( request, send_fd, reply, received_fd );
-        follow( request, reply );
+        connection_follow( request, reply );
         connection.parts->follow( request, reply, send_fd );
     }
     connection_unlock( &before );

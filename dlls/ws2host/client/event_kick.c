@@ -18,7 +18,7 @@ static int kick_address( uint32_t client_index, struct sockaddr_un *address )
     memset( address, 0, sizeof( *address ) );
     address->sun_family = AF_UNIX;
     if ( directory >= 0 )
-        snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/" WS2_POKE_SOCKET, directory,
+        snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/" WS2_KICK_SOCKET, directory,
                   client_index );
     return directory;
 }

@@ -26,7 +26,7 @@ static uint64_t queued[WS2_BLOCK_COUNT]; /* a bit per slot */
 
 _Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
 
-static void put( uint32_t slot )
+static void lease_put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
@@ -59,7 +59,7 @@ static int32_t lease_block( void )
     queue_size += WS2_BLOCK_SLOTS;
     queue_first = 0;
     blocks[block_count++] = reply.slot;
-    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) put( reply.slot + i );
+    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) lease_put( reply.slot + i );
     return 0;
 }
 
@@ -69,13 +69,13 @@ static void find_freed( void )
         for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
         {
             const struct ws2_slot *slot = ws2_table_slot( connection_table(), blocks[block] + i );
-            if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE ) put( blocks[block] + i );
+            if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE ) lease_put( blocks[block] + i );
         }
     taken_since_walk = 0;
 }
 
 /* 0 when the slot is not free after all: a value that only a hostile process writes. */
-static int occupy( uint32_t index, uint32_t *generation )
+static int lease_occupy( uint32_t index, uint32_t *generation )
 {
     struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
     uint64_t word = atomic_load( &slot->word );
@@ -105,7 +105,7 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
         queue_count--;
         taken_since_walk++;
         queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
-        if ( occupy( *slot, generation ) ) return 0;
+        if ( lease_occupy( *slot, generation ) ) return 0;
     }
 }
 
@@ -133,7 +133,7 @@ int lease_give_back( uint32_t index, uint32_t generation )
     connection_block_signals( &before );
     pthread_mutex_lock( &mutex );
     given = atomic_compare_exchange_strong( &slot->word, &word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
-    if ( given ) put( index );
+    if ( given ) lease_put( index );
     pthread_mutex_unlock( &mutex );
     connection_restore_signals( &before );
     return given;

@@ -58,7 +58,7 @@ int server_start( const char *directory )
         complaint_say( "cannot start %s: %s; install it there or name it in WS2SERVER", path, strerror( error ) );
         return -1;
     }
-    for ( uint64_t deadline = client_now_ms() + SERVER_PATIENCE;; )
+    for ( uint64_t deadline = client_now_ms() + SERVER_DEADLINE;; )
     {
         const pid_t done = waitpid( pid, &status, WNOHANG );
 

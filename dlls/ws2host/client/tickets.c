@@ -158,7 +158,7 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
     switch ( request->type )
     {
     case WS2_WATCH: keep_watch( request->windows_pid, fd ); break;
-    /* without an attendant nobody would learn when it ends */
+    /* without a server monitor thread nobody would learn when it ends */
     case WS2_DUPLICATE:
         if ( connection_notice() >= 0 ) keep_ticket( request, reply->ticket, fd );
         break;

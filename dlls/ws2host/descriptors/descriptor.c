@@ -87,7 +87,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->closing, 0 );
     atomic_store( &d->local, 0 );
     atomic_store( &d->event_generation, 0 );
-    atomic_store( &d->busy, 0 );
+    atomic_store( &d->signal_sequence, 0 );
     atomic_store( &d->deferred, NULL );
     atomic_store( &d->notification, NULL );
     memset( &d->queues, 0, sizeof( d->queues ) );
@@ -98,9 +98,10 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     return d;
 }
 
-/* Publishing runs with the connection's mutex held: what ends there tells the server later. */
+/* This thread is publishing, with the connection's mutex held: a descriptor that ends meanwhile is kept in a list, and the
+ * server is told of its end by the next release. */
 static __thread int publishing;
-static _Atomic( struct descriptor * ) unsaid;
+static _Atomic( struct descriptor * ) deferred_releases;
 
 /* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
 static void give_up_slot( struct descriptor *d )
@@ -112,10 +113,11 @@ static void give_up_slot( struct descriptor *d )
     owner_lock_give( &pool_lock );
 }
 
-static void say_unsaid( void )
+static void release_deferred( void )
 {
-    struct descriptor *d =
-        atomic_load_explicit( &unsaid, memory_order_relaxed ) ? atomic_exchange( &unsaid, NULL ) : NULL;
+    struct descriptor *d = atomic_load_explicit( &deferred_releases, memory_order_relaxed )
+                               ? atomic_exchange( &deferred_releases, NULL )
+                               : NULL;
 
     while ( d )
     {
@@ -138,12 +140,12 @@ void descriptor_release( struct descriptor *d )
     d->fd = -1;
     if ( publishing )
     {
-        d->next_deferred = atomic_load( &unsaid );
-        while ( !atomic_compare_exchange_weak( &unsaid, &d->next_deferred, d ) ) continue;
+        d->next_deferred = atomic_load( &deferred_releases );
+        while ( !atomic_compare_exchange_weak( &deferred_releases, &d->next_deferred, d ) ) continue;
         return;
     }
     give_up_slot( d );
-    say_unsaid();
+    release_deferred();
 }
 
 int descriptor_hold( struct descriptor *d )

@@ -17,7 +17,7 @@ enum operation_queue
     QUEUE_RECEIVE, /* and accept */
     QUEUE_SEND,    /* and connect, disconnect, transmit */
     QUEUE_URGENT,  /* receives of out-of-band data */
-    QUEUE_IDLE,    /* waits for what no poll shows */
+    QUEUE_CHANGE,  /* waits for what no poll shows */
     QUEUE_COUNT
 };
 
@@ -38,9 +38,9 @@ struct notification;
 /* Overlapped operations that wait (operation.h). */
 struct operation_queues
 {
-    _Atomic uint32_t lock;                /* thread id of its holder */
-    _Atomic uint32_t edges;               /* how often the epoll said that something changed */
-    _Atomic uint32_t untold[QUEUE_COUNT]; /* queued, or ended and the program has not been told */
+    _Atomic uint32_t lock;                     /* thread id of its holder */
+    _Atomic uint32_t readiness;                /* how often the epoll said that something changed */
+    _Atomic uint32_t undelivered[QUEUE_COUNT]; /* queued, or ended and the program has not been told */
     _Atomic( struct operation * ) first[QUEUE_COUNT];
     struct operation *last[QUEUE_COUNT];
     uint32_t watched;   /* events in the epoll */
@@ -69,7 +69,8 @@ struct descriptor
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
     _Atomic uint32_t notified_room;    /* notifications by edge: that it can send has been told */
     _Atomic( struct notification * ) notification; /* notify.h */
-    _Atomic uint32_t busy; /* odd: an operation without an event waits, and none has ended since its start, so that the
+    _Atomic uint32_t
+        signal_sequence; /* odd: an operation without an event waits, and none has ended since its start, so that the
                                * handle, as a file's, is not signalled; counts up with each start */
     struct operation_queues queues;
     _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */

@@ -22,7 +22,7 @@ static _Atomic uint32_t making; /* lock: making the sockets */
 static _Atomic int fds[KINDS];  /* of the watched kinds, 0 for the others */
 static _Atomic uint32_t counts[KINDS];
 static _Atomic uint32_t
-    untold; /* a bit per kind whose change has not been told to every socket yet; the I/O thread's */
+    undelivered; /* a bit per kind whose change has not been told to every socket yet; the I/O thread's */
 
 static const struct
 {
@@ -51,12 +51,12 @@ int changes_open( uint32_t kind )
     return fd;
 }
 
-/* A change that has been before a request, and that the I/O thread is still at, is not the one that it waits for. */
-static void settle( uint32_t kind )
+/* Returns when the I/O thread is done with every change that came before this request, which waits for a later one. */
+static void changes_barrier( uint32_t kind )
 {
     struct pollfd change = { .fd = atomic_load( &fds[kind] ), .events = POLLIN };
 
-    for ( int i = 0; i < 2000 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &untold ) & 1u << kind ) ); i++ )
+    for ( int i = 0; i < 2000 && ( poll( &change, 1, 0 ) > 0 || ( atomic_load( &undelivered ) & 1u << kind ) ); i++ )
     {
         io_loop_wake();
         usleep( 500 );
@@ -73,7 +73,7 @@ int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
     if ( ( error = io_loop_open( need_io_thread, &epoll ) ) ) return error;
     if ( atomic_load( &fds[kind] ) )
     {
-        settle( kind );
+        changes_barrier( kind );
         return 0;
     }
     connection_block_signals( &before );
@@ -128,35 +128,35 @@ static void changes_seen( uint64_t value )
     uint64_t handle = 0;
     char messages[4096];
 
-    atomic_fetch_or( &untold, 1u << kind ); /* before the socket is quiet: settle */
+    atomic_fetch_or( &undelivered, 1u << kind ); /* before the socket is quiet: changes_barrier */
     /* an overrun (ENOBUFS) is a change too */
     while ( recv( atomic_load( &fds[kind] ), messages, sizeof( messages ), MSG_DONTWAIT ) >= 0 || errno == ENOBUFS )
         continue;
     atomic_fetch_add( &counts[kind], 1 );
     while ( ( d = descriptor_next( &handle ) ) )
     {
-        if ( descriptor_queued( d, QUEUE_IDLE ) ) upcalls.serve( d );
+        if ( descriptor_queued( d, QUEUE_CHANGE ) ) upcalls.serve( d );
         descriptor_release( d );
     }
 }
 
-static uint32_t due( struct descriptor *d )
+static uint32_t changes_due( struct descriptor *d )
 {
     uint32_t events = 0;
 
     for ( int routes = 0; routes < 2; routes++ )
-        if ( ( atomic_load( &untold ) & 1u << changes_kind( d, routes ) ) &&
+        if ( ( atomic_load( &undelivered ) & 1u << changes_kind( d, routes ) ) &&
              !another_is_told( d, rows[routes].event ) && option_set_bit( d->slot, rows[routes].armed, 0 ) )
             events |= rows[routes].event;
     return events;
 }
 
-static void changes_tell( struct io_turn *turn )
+static void changes_deliver( struct io_turn *turn )
 {
     struct ws2_io_wait_params *params = turn->params;
     uint64_t handle = 0;
 
-    if ( !atomic_load( &untold ) ) return;
+    if ( !atomic_load( &undelivered ) ) return;
     /* a socket that has been told is not armed any more, so that a second turn begins where the first ended */
     while ( params->count < WS2_IO_ACTIONS )
     {
@@ -165,17 +165,18 @@ static void changes_tell( struct io_turn *turn )
 
         if ( !d )
         {
-            atomic_store( &untold, 0 );
+            atomic_store( &undelivered, 0 );
             break;
         }
-        if ( ( events = due( d ) ) ) params->count += events_arrived( d, events, &params->actions[params->count] );
+        if ( ( events = changes_due( d ) ) )
+            params->count += events_arrived( d, events, &params->actions[params->count] );
         descriptor_release( d );
     }
 }
 
 void changes_init( void )
 {
-    static const struct io_source source = { .ready = changes_seen, .turn = changes_tell };
+    static const struct io_source source = { .ready = changes_seen, .turn = changes_deliver };
 
     io_loop_register( IO_CHANGES, &source );
 }

@@ -2,7 +2,7 @@
  * Changes of the host's addresses and routes, for whoever has asked to be told of them.
  *
  * A kind of change is watched by one netlink socket in the I/O thread's epoll, from the first request for it on; a process
- * that asks for none has none. Requests with an OVERLAPPED wait in their descriptor's queue (operation_idle.c); the others
+ * that asks for none has none. Requests with an OVERLAPPED wait in their descriptor's queue (operation_change.c); the others
  * arm the socket (a bit of its slot), and the next change records FD_ADDRESS_LIST_CHANGE or FD_ROUTING_INTERFACE_CHANGE,
  * once. The process that has the registration does that, or while there is none whichever comes first.
  */

@@ -27,7 +27,7 @@ void events_receive_kicks( void )
 }
 
 /* A kick names a slot: the descriptor through which this process watches it is looked for, which is rare enough. */
-static int kicked( const struct event_kick *kick, struct ws2_io_action *action )
+static int kick_serve( const struct event_kick *kick, struct ws2_io_action *action )
 {
     struct descriptor *d;
     uint64_t handle = 0;
@@ -49,18 +49,18 @@ static int kicked( const struct event_kick *kick, struct ws2_io_action *action )
 }
 
 /* One kick a turn: the loop shows the next one again. */
-static void take_kick( struct io_turn *turn )
+static void kick_turn( struct io_turn *turn )
 {
     struct ws2_io_wait_params *params = turn->params;
     struct event_kick kick;
 
     if ( !( turn->ready & 1u << IO_KICKS ) || params->count >= WS2_IO_ACTIONS ) return;
-    if ( event_kick_receive( socket_fd, &kick ) ) params->count += kicked( &kick, &params->actions[params->count] );
+    if ( event_kick_receive( socket_fd, &kick ) ) params->count += kick_serve( &kick, &params->actions[params->count] );
 }
 
 void event_kicks_init( void )
 {
-    static const struct io_source source = { .turn = take_kick };
+    static const struct io_source source = { .turn = kick_turn };
 
     io_loop_register( IO_KICKS, &source );
 }

@@ -97,7 +97,7 @@ uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arriva
         descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
         event_clear_seen( d, WS2_FD_WRITE, 0 );
     }
-    /* what the end of the stream has found lying there did not come with it */
+    /* data that lay there when the end of the stream arrived did not arrive with it: FD_READ is not due anew */
     if ( would_add( d, bits & WS2_FD_CLOSE ) ) arrivals &= ~WS2_FD_READ;
     return event_record( d, bits, arrivals, generation );
 }

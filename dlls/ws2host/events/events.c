@@ -41,7 +41,7 @@ int32_t events_watch( struct descriptor *d, uint32_t generation )
 }
 
 /* Takes the socket out of the process's epoll. The lock is held. */
-static void unwatch( struct descriptor *d )
+static void events_unwatch( struct descriptor *d )
 {
     if ( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )
         epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
@@ -65,8 +65,8 @@ int32_t events_open( uint32_t *made )
     return error;
 }
 
-/* Our own epoll tells its thread at once what of the events holds; another process's thread is poked. */
-static void look_again( struct descriptor *d, uint32_t events )
+/* Our own epoll tells its thread at once what of the events holds; another process's thread is kicked. */
+static void events_rearm( struct descriptor *d, uint32_t events )
 {
     if ( atomic_load( &d->local ) & LOCAL_WATCHED )
     {
@@ -90,12 +90,12 @@ void events_reenable_slow( struct descriptor *d, uint32_t event )
 
     if ( !( ( ws2_events_seen( word ) | ws2_events_recorded( word ) ) & event ) ) return;
     event_clear_seen( d, event, ~0u );
-    look_again( d, event );
+    events_rearm( d, event );
 }
 
 void events_look_again( struct descriptor *d )
 {
-    if ( atomic_load( &d->slot->events ) ) look_again( d, WS2_EVENT_ALL );
+    if ( atomic_load( &d->slot->events ) ) events_rearm( d, WS2_EVENT_ALL );
 }
 
 void events_send_blocked( struct descriptor *d )
@@ -115,7 +115,7 @@ int events_forget( struct descriptor *d )
 {
     if ( !( atomic_load( &d->local ) & LOCAL_WATCHED ) ) return 0;
     owner_lock_take( &io_lock );
-    unwatch( d );
+    events_unwatch( d );
     owner_lock_give( &io_lock );
     return 1;
 }
@@ -127,7 +127,7 @@ void events_watch_again( struct descriptor *d ) { events_watch( d, atomic_load( 
 static void forget_superseded( struct descriptor *d, uint32_t generation )
 {
     owner_lock_take( &io_lock );
-    if ( atomic_load( &d->event_generation ) == generation ) unwatch( d );
+    if ( atomic_load( &d->event_generation ) == generation ) events_unwatch( d );
     owner_lock_give( &io_lock );
 }
 
@@ -164,7 +164,7 @@ int events_arrived( struct descriptor *d, uint32_t events, struct ws2_io_action 
 }
 
 /* One event of the epoll. */
-static int next_action( const struct epoll_event *event, struct ws2_io_action *action )
+static int events_next_action( const struct epoll_event *event, struct ws2_io_action *action )
 {
     uint32_t generation = event->data.u64, arrivals;
     NTSTATUS status;
@@ -186,7 +186,7 @@ static int next_action( const struct epoll_event *event, struct ws2_io_action *a
 }
 
 /* What the network events' epoll shows; as much as there is room for, it shows the rest again. */
-static void take_events( struct io_turn *turn )
+static void events_turn( struct io_turn *turn )
 {
     struct ws2_io_wait_params *params = turn->params;
     struct epoll_event events[WS2_IO_ACTIONS];
@@ -194,12 +194,13 @@ static void take_events( struct io_turn *turn )
 
     if ( !( turn->ready & 1u << IO_EVENTS ) || params->count >= WS2_IO_ACTIONS ) return;
     count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS - params->count, 0 );
-    for ( int i = 0; i < count; i++ ) params->count += next_action( &events[i], &params->actions[params->count] );
+    for ( int i = 0; i < count; i++ )
+        params->count += events_next_action( &events[i], &params->actions[params->count] );
 }
 
 void events_init( void )
 {
-    static const struct io_source source = { .turn = take_events };
+    static const struct io_source source = { .turn = events_turn };
 
     io_loop_register( IO_EVENTS, &source );
     upcalls.look_again = events_look_again;

@@ -51,13 +51,13 @@ static struct notification_list taken = TAILQ_HEAD_INITIALIZER( taken ); /* the 
 static struct notification_list due = TAILQ_HEAD_INITIALIZER( due );
 static _Atomic uint32_t outstanding_count, due_count;
 
-static void lock( sigset_t *before )
+static void notify_lock( sigset_t *before )
 {
     connection_block_signals( before );
     pthread_mutex_lock( &mutex );
 }
 
-static void unlock( const sigset_t *before )
+static void notify_unlock( const sigset_t *before )
 {
     pthread_mutex_unlock( &mutex );
     connection_restore_signals( before );
@@ -76,7 +76,7 @@ static void move_to( struct notification *n, struct notification_list *list )
     if ( list == &outstanding ) atomic_fetch_add( &outstanding_count, 1 );
 }
 
-static int32_t make_epoll( uint32_t *need_io_thread )
+static int32_t notify_open( uint32_t *need_io_thread )
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = io_key( IO_NOTIFICATIONS, 0 ) };
     int32_t error;
@@ -95,7 +95,7 @@ static int32_t make_epoll( uint32_t *need_io_thread )
 }
 
 /* With EPOLL_CTL_MOD the epoll tells anew of what holds already. */
-static int watch( struct descriptor *d, struct notification *n, int how )
+static int notify_watch( struct descriptor *d, struct notification *n, int how )
 {
     struct epoll_event event = { .events = WATCHED_EVENTS, .data.ptr = n };
 
@@ -103,7 +103,7 @@ static int watch( struct descriptor *d, struct notification *n, int how )
     return epoll_ctl( notify_epoll, how, d->fd, &event );
 }
 
-static int32_t enable( struct descriptor *d, const struct ws2_notify_register_params *params )
+static int32_t notify_enable( struct descriptor *d, const struct ws2_notify_register_params *params )
 {
     struct notification *n = atomic_load( &d->notification );
     const int known = n != NULL;
@@ -119,7 +119,7 @@ static int32_t enable( struct descriptor *d, const struct ws2_notify_register_pa
     n->filter = params->filter;
     n->trigger = params->trigger;
     n->enabled = 1;
-    if ( watch( d, n, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD ) )
+    if ( notify_watch( d, n, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD ) )
     {
         int32_t error = winsock_error( errno );
 
@@ -139,11 +139,11 @@ static void remove_notification( struct descriptor *d, struct notification *n )
     move_to( n, &due );
 }
 
-static int32_t change( struct descriptor *d, const struct ws2_notify_register_params *params )
+static int32_t notify_change( struct descriptor *d, const struct ws2_notify_register_params *params )
 {
     struct notification *n = atomic_load( &d->notification );
 
-    if ( params->operation == OP_ENABLE ) return enable( d, params );
+    if ( params->operation == OP_ENABLE ) return notify_enable( d, params );
     if ( !n || n->port != params->port ) return WS2_ERROR_NOT_FOUND;
     if ( params->operation == OP_REMOVE ) remove_notification( d, n );
     else
@@ -168,7 +168,7 @@ static uint32_t events_of( struct descriptor *d, uint32_t revents )
 /* --- what is due: for one thread at a time, the only one that frees ---------------------------------------------------*/
 
 /* The mutex is held. */
-static void put( struct ws2_notify_fetch_params *params, const struct notification *n, uint32_t events )
+static void notify_put( struct ws2_notify_fetch_params *params, const struct notification *n, uint32_t events )
 {
     if ( !events ) return;
     params->packets[params->count].key = n->key;
@@ -179,7 +179,7 @@ static void put( struct ws2_notify_fetch_params *params, const struct notificati
 
 /* Tells of the events of now, if there are any. edge: the epoll's word that something has changed. The mutex is not held while the
  * socket is looked at, which may take the lock of its queues. */
-static void evaluate( struct ws2_notify_fetch_params *params, struct notification *n, int edge )
+static void notify_evaluate( struct ws2_notify_fetch_params *params, struct notification *n, int edge )
 {
     struct pollfd fd = { .events = POLLIN | POLLOUT | POLLRDHUP };
     NTSTATUS status;
@@ -190,7 +190,7 @@ static void evaluate( struct ws2_notify_fetch_params *params, struct notificatio
     if ( !d ) return; /* it is being closed */
     fd.fd = d->fd;
     if ( poll( &fd, 1, 0 ) >= 0 ) events = events_of( d, fd.revents );
-    lock( &before );
+    notify_lock( &before );
     if ( atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding || n->list == &taken )
         events = 0;
     events &= n->filter | EVENT_ERR;
@@ -202,8 +202,8 @@ static void evaluate( struct ws2_notify_fetch_params *params, struct notificatio
     }
     if ( events && ( n->trigger & TRIGGER_ONESHOT ) ) n->enabled = 0;
     else if ( events && ( n->trigger & TRIGGER_LEVEL ) ) move_to( n, &outstanding );
-    put( params, n, events );
-    unlock( &before );
+    notify_put( params, n, events );
+    notify_unlock( &before );
     descriptor_release( d );
 }
 
@@ -213,13 +213,13 @@ static struct notification *pop_due( struct ws2_notify_fetch_params *params, int
     struct notification *n;
     sigset_t before;
 
-    lock( &before );
+    notify_lock( &before );
     if ( ( n = TAILQ_FIRST( &due ) ) )
     {
         move_to( n, NULL );
-        if ( ( *removed = n->removed ) ) put( params, n, EVENT_REMOVE );
+        if ( ( *removed = n->removed ) ) notify_put( params, n, EVENT_REMOVE );
     }
-    unlock( &before );
+    notify_unlock( &before );
     return n;
 }
 
@@ -230,7 +230,7 @@ static void take_due( struct ws2_notify_fetch_params *params )
 
     while ( params->count < WS2_NOTIFICATIONS && ( n = pop_due( params, &removed ) ) )
         if ( removed ) free( n );
-        else evaluate( params, n, 0 );
+        else notify_evaluate( params, n, 0 );
 }
 
 static void take_edges( struct ws2_notify_fetch_params *params )
@@ -241,7 +241,7 @@ static void take_edges( struct ws2_notify_fetch_params *params )
     /* a change that is no packet does not end the loop: count 0 would say that there is nothing more */
     while ( params->count < WS2_NOTIFICATIONS &&
             ( count = epoll_wait( notify_epoll, events, WS2_NOTIFICATIONS - params->count, 0 ) ) > 0 )
-        for ( int i = 0; i < count; i++ ) evaluate( params, events[i].data.ptr, 1 );
+        for ( int i = 0; i < count; i++ ) notify_evaluate( params, events[i].data.ptr, 1 );
 }
 
 /* --- calls --------------------------------------------------------------------------------------------------------------*/
@@ -255,11 +255,11 @@ NTSTATUS unix_notify_register( void *args )
 
     if ( !d ) return status;
     params->need_io_thread = 0;
-    lock( &before );
+    notify_lock( &before );
     /* closing forgets what it finds, which is nothing that comes later */
     if ( atomic_load( &d->closing ) ) params->error = WSAENOTSOCK;
-    else if ( !( params->error = make_epoll( &params->need_io_thread ) ) ) params->error = change( d, params );
-    unlock( &before );
+    else if ( !( params->error = notify_open( &params->need_io_thread ) ) ) params->error = notify_change( d, params );
+    notify_unlock( &before );
     descriptor_release( d );
     return 0;
 }
@@ -292,22 +292,22 @@ NTSTATUS unix_notify_taken( void *args )
             struct notification *n;
 
             if ( !d ) continue; /* closed meanwhile */
-            lock( &before );
+            notify_lock( &before );
             n = atomic_load( &d->notification );
             if ( n && n->port == params->port && n->list == &outstanding ) move_to( n, &taken );
-            unlock( &before );
+            notify_unlock( &before );
             descriptor_release( d );
         }
         break;
     case WS2_NOTIFY_AGAIN:
-        lock( &before );
+        notify_lock( &before );
         move_all( &taken, params->port, &due );
-        unlock( &before );
+        notify_unlock( &before );
         break;
     case WS2_NOTIFY_EMPTY:
-        lock( &before );
+        notify_lock( &before );
         move_all( &outstanding, params->port, &due );
-        unlock( &before );
+        notify_unlock( &before );
         break;
     }
     return 0;
@@ -332,9 +332,9 @@ void notify_forget( struct descriptor *d )
     sigset_t before;
 
     if ( notify_epoll < 0 ) return;
-    lock( &before );
+    notify_lock( &before );
     if ( ( n = atomic_load( &d->notification ) ) ) remove_notification( d, n );
-    unlock( &before );
+    notify_unlock( &before );
     if ( n ) io_loop_wake();
 }
 
@@ -349,9 +349,9 @@ void notify_watch_again( struct descriptor *d )
     sigset_t before;
 
     if ( notify_epoll < 0 ) return;
-    lock( &before );
-    if ( ( n = atomic_load( &d->notification ) ) ) watch( d, n, EPOLL_CTL_ADD );
-    unlock( &before );
+    notify_lock( &before );
+    if ( ( n = atomic_load( &d->notification ) ) ) notify_watch( d, n, EPOLL_CTL_ADD );
+    notify_unlock( &before );
 }
 
 /* --- the I/O loop -------------------------------------------------------------------------------------------------------*/
@@ -359,9 +359,9 @@ void notify_watch_again( struct descriptor *d )
 /* How soon it is noticed that a program takes packets without calling ProcessSocketNotifications: only the ports show it. */
 #define OUTSTANDING_MS 10
 
-static int timeout( void ) { return atomic_load( &outstanding_count ) ? OUTSTANDING_MS : -1; }
+static int notify_timeout( void ) { return atomic_load( &outstanding_count ) ? OUTSTANDING_MS : -1; }
 
-static void turn( struct io_turn *turn )
+static void notify_turn( struct io_turn *turn )
 {
     if ( ( turn->ready & 1u << IO_NOTIFICATIONS ) || atomic_load( &due_count ) ) turn->params->notifications = 1;
     if ( !turn->count && atomic_load( &outstanding_count ) ) turn->params->outstanding = 1;
@@ -369,7 +369,7 @@ static void turn( struct io_turn *turn )
 
 void notify_init( void )
 {
-    static const struct io_source source = { .turn = turn, .timeout = timeout };
+    static const struct io_source source = { .turn = notify_turn, .timeout = notify_timeout };
 
     io_loop_register( IO_NOTIFICATIONS, &source );
 }

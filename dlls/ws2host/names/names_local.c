@@ -59,7 +59,7 @@ int interface_carries_default_route( const char *interface, int family )
     return found;
 }
 
-static int describe( const struct ifaddrs *interface, struct ws2_address *address )
+static int adapter_describe( const struct ifaddrs *interface, struct ws2_address *address )
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)interface->ifa_addr;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)interface->ifa_addr;
@@ -96,7 +96,7 @@ NTSTATUS unix_interfaces( void *args )
     if ( getifaddrs( &list ) ) return params->error = WSAENETDOWN, 0;
     for ( struct ifaddrs *interface = list; interface; interface = interface->ifa_next )
     {
-        if ( !describe( interface, &address ) ) continue;
+        if ( !adapter_describe( interface, &address ) ) continue;
         if ( params->count < params->capacity ) addresses[params->count] = address;
         params->count++;
     }

@@ -65,13 +65,13 @@ static _Atomic int poll_epoll = -1;
 static int timer = -1;
 
 /* The loader ends threads by signals, and none may end with the mutex. */
-static void lock( sigset_t *before )
+static void afd_poll_lock( sigset_t *before )
 {
     connection_block_signals( before );
     pthread_mutex_lock( &mutex );
 }
 
-static void unlock( const sigset_t *before )
+static void afd_poll_unlock( const sigset_t *before )
 {
     pthread_mutex_unlock( &mutex );
     connection_restore_signals( before );
@@ -192,7 +192,7 @@ static uint32_t tell_ended( struct afd_request *ended )
         ended = request->next;
         for ( uint32_t i = 0; i < request->count; i++ )
             if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
-        operation_tell( &request->operation );
+        operation_complete( &request->operation );
         count++;
     }
     return count;
@@ -204,7 +204,7 @@ static uint32_t end_by( struct descriptor *d, uint32_t conditions )
     struct afd_entry *entry;
     sigset_t before;
 
-    lock( &before );
+    afd_poll_lock( &before );
 again:
     for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
         if ( conditions & entry->mask )
@@ -213,7 +213,7 @@ again:
             end_request( entry->request, entry, conditions & entry->mask, 0, &ended );
             goto again;
         }
-    unlock( &before );
+    afd_poll_unlock( &before );
     return tell_ended( ended );
 }
 
@@ -225,25 +225,25 @@ static uint32_t look_at_host( struct descriptor *d, uint32_t mask )
     return conditions_of( d, fd.events ? fd.revents : 0 );
 }
 
-static uint32_t look( struct descriptor *d )
+static uint32_t afd_poll_examine( struct descriptor *d )
 {
     struct afd_entry *entry;
     uint32_t mask = 0, count;
     sigset_t before;
 
-    lock( &before );
+    afd_poll_lock( &before );
     for ( entry = atomic_load( &d->polls ); entry; entry = entry->next ) mask |= entry->mask;
     if ( !atomic_load( &d->polls ) )
     {
         struct epoll_event none = { .events = EPOLLET, .data.ptr = d };
 
         if ( d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none ) ) d->poll_events = 0;
-        unlock( &before );
+        afd_poll_unlock( &before );
         return 0;
     }
     /* an entry counts the descriptor, and so do we from here on */
     atomic_fetch_add( &d->users, 1 );
-    unlock( &before );
+    afd_poll_unlock( &before );
     count = end_by( d, look_at_host( d, mask ) );
     descriptor_release( d );
     return count;
@@ -251,7 +251,7 @@ static uint32_t look( struct descriptor *d )
 
 void afd_poll_look_slow( struct descriptor *d )
 {
-    if ( look( d ) ) io_loop_wake();
+    if ( afd_poll_examine( d ) ) io_loop_wake();
 }
 
 void afd_poll_forget( struct descriptor *d )
@@ -259,10 +259,10 @@ void afd_poll_forget( struct descriptor *d )
     sigset_t before;
 
     if ( !d->poll_watched ) return;
-    lock( &before );
+    afd_poll_lock( &before );
     epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
-    unlock( &before );
+    afd_poll_unlock( &before );
 }
 
 void afd_poll_watch_again( struct descriptor *d )
@@ -271,7 +271,7 @@ void afd_poll_watch_again( struct descriptor *d )
     sigset_t before;
 
     if ( !atomic_load( &d->polls ) ) return;
-    lock( &before );
+    afd_poll_lock( &before );
     for ( struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next )
         event.events |= epoll_events( entry->mask );
     if ( !epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ) )
@@ -279,7 +279,7 @@ void afd_poll_watch_again( struct descriptor *d )
         d->poll_watched = 1;
         d->poll_events = event.events & ~EPOLLET;
     }
-    unlock( &before );
+    afd_poll_unlock( &before );
 }
 
 /* What stands for the handle of a request whose handle has been closed: the socket must not stay open for that. */
@@ -287,19 +287,19 @@ static struct ws2_slot no_slot;
 static struct descriptor nobody = { .users = 1, .fd = -1, .slot = &no_slot };
 
 /* The request goes on without d, of which it has two counts that become the caller's. */
-static void leave( struct afd_request *request, struct descriptor *d, struct descriptor *heir )
+static void afd_poll_leave( struct afd_request *request, struct descriptor *d, struct descriptor *survivor )
 {
-    if ( !heir )
+    if ( !survivor )
     {
-        heir = &nobody;
+        survivor = &nobody;
         request->operation.port = port_of( d );
         request->operation.port_known = 1;
     }
-    atomic_fetch_add( &heir->users, 2 );
-    request->operation.owner = request->operation.descriptor = heir;
+    atomic_fetch_add( &survivor->users, 2 );
+    request->operation.owner = request->operation.descriptor = survivor;
 }
 
-uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int elsewhere )
+uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int elsewhere )
 {
     struct afd_request *ended = NULL;
     struct afd_entry *entry;
@@ -307,7 +307,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
     uint32_t detached = 0;
 
     if ( !atomic_load( &d->polls ) && !d->poll_watched ) return 0;
-    lock( &before );
+    afd_poll_lock( &before );
     /* the loader has a descriptor of the same socket: closing ours would leave it in the epoll */
     if ( d->poll_watched ) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
@@ -316,13 +316,13 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
         struct afd_request *request = entry->request;
         const struct ws2_operation_target *target = &request->operation.target;
 
-        if ( heir )
+        if ( survivor )
         {
             atomic_store( &d->polls, entry->next );
-            atomic_fetch_add( &heir->users, 1 ); /* the caller holds it */
-            entry->descriptor = heir;
-            entry->next = atomic_load( &heir->polls );
-            atomic_store( &heir->polls, entry );
+            atomic_fetch_add( &survivor->users, 1 ); /* the caller holds it */
+            entry->descriptor = survivor;
+            entry->next = atomic_load( &survivor->polls );
+            atomic_store( &survivor->polls, entry );
         }
         else if ( !elsewhere )
         {
@@ -342,16 +342,16 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *heir, int else
         }
         detached++;
         if ( request->operation.owner != d ) continue;
-        leave( request, d, heir );
+        afd_poll_leave( request, d, survivor );
         detached += 2;
     }
-    unlock( &before );
+    afd_poll_unlock( &before );
     while ( detached-- ) descriptor_release( d );
-    if ( heir )
+    if ( survivor )
     {
-        afd_poll_forget( heir );
-        afd_poll_watch_again( heir );
-        afd_poll_look( heir );
+        afd_poll_forget( survivor );
+        afd_poll_watch_again( survivor );
+        afd_poll_look( survivor );
     }
     return tell_ended( ended );
 }
@@ -374,7 +374,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
     sigset_t before;
 
     if ( !atomic_load( &pending_count ) ) return 0;
-    lock( &before );
+    afd_poll_lock( &before );
     for ( request = pending; request; request = next )
     {
         next = request->next;
@@ -384,7 +384,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
             continue;
         end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
     }
-    unlock( &before );
+    afd_poll_unlock( &before );
     return tell_ended( ended );
 }
 
@@ -411,7 +411,7 @@ static void end_late( void )
     uint64_t now = clock_ns( CLOCK_MONOTONIC ), earliest = NO_DEADLINE, expirations;
     sigset_t before;
 
-    lock( &before );
+    afd_poll_lock( &before );
     if ( read( timer, &expirations, sizeof( expirations ) ) < 0 ) expirations = 0;
     for ( request = pending; request; request = next )
     {
@@ -420,13 +420,13 @@ static void end_late( void )
         else if ( request->deadline < earliest ) earliest = request->deadline;
     }
     set_timer( earliest );
-    unlock( &before );
+    afd_poll_unlock( &before );
     tell_ended( ended );
 }
 
 /* --- the I/O thread ---------------------------------------------------------------------------------------------------*/
 
-static void serve( struct io_turn *turn )
+static void afd_poll_serve( struct io_turn *turn )
 {
     struct epoll_event events[64];
     int count;
@@ -434,19 +434,19 @@ static void serve( struct io_turn *turn )
     if ( !( turn->ready & 1u << IO_AFD_POLLS ) ) return;
     count = epoll_wait( poll_epoll, events, 64, 0 );
     for ( int i = 0; i < count; i++ )
-        if ( events[i].data.ptr ) look( events[i].data.ptr );
+        if ( events[i].data.ptr ) afd_poll_examine( events[i].data.ptr );
         else end_late();
 }
 
 void afd_poll_init( void )
 {
-    static const struct io_source source = { .turn = serve };
+    static const struct io_source source = { .turn = afd_poll_serve };
 
     io_loop_register( IO_AFD_POLLS, &source );
 }
 
 /* The mutex is held. */
-static int32_t make_epoll( uint32_t *need_io_thread )
+static int32_t afd_poll_open( uint32_t *need_io_thread )
 {
     struct epoll_event event = { .events = EPOLLIN };
     int outer, inner, clock;
@@ -482,7 +482,7 @@ struct poll_work
 };
 
 /* Captures the input; may fault, and nothing is held. */
-static int32_t capture( const struct ws2_afd_poll_params *params, struct poll_work *work )
+static int32_t afd_poll_capture( const struct ws2_afd_poll_params *params, struct poll_work *work )
 {
     const char *input = (const char *)(uintptr_t)params->input;
     uint64_t size;
@@ -584,7 +584,7 @@ static void unwatch_closed( struct afd_request *request )
     }
 }
 
-static void discard( struct afd_request *request )
+static void afd_poll_discard( struct afd_request *request )
 {
     for ( uint32_t i = 0; i < request->count; i++ )
         if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
@@ -592,16 +592,16 @@ static void discard( struct afd_request *request )
 }
 
 /* Takes the request back if it is still pending. */
-static int withdraw( uint64_t serial )
+static int afd_poll_withdraw( uint64_t serial )
 {
     struct afd_request *request;
     sigset_t before;
 
-    lock( &before );
+    afd_poll_lock( &before );
     for ( request = pending; request && request->serial != serial; request = request->next ) continue;
     if ( request ) unlink_request( request );
-    unlock( &before );
-    if ( request ) discard( request );
+    afd_poll_unlock( &before );
+    if ( request ) afd_poll_discard( request );
     return request != NULL;
 }
 
@@ -619,7 +619,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
         return WSAENOBUFS;
     request->operation.descriptor = request->operation.owner = owner;
     request->operation.target = params->operation.target;
-    request->operation.queue = QUEUE_IDLE;
+    request->operation.queue = QUEUE_CHANGE;
     atomic_fetch_add( &owner->users, 2 );
     request->output = params->output;
     request->reply.header = work->header;
@@ -633,23 +633,23 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
                                                     .mask = work->entries[i].flags };
         atomic_fetch_add( &work->descriptors[i]->users, 1 );
     }
-    lock( &before );
-    if ( !( error = make_epoll( &params->operation.need_io_thread ) ) &&
+    afd_poll_lock( &before );
+    if ( !( error = afd_poll_open( &params->operation.need_io_thread ) ) &&
          ( error = link_request( request, &settled, &ended ) ) )
     {
         unlink_request( request );
         unwatch_closed( request );
     }
     serial = request->serial;
-    unlock( &before );
+    afd_poll_unlock( &before );
     if ( tell_ended( ended ) ) io_loop_wake();
     if ( error )
     {
-        discard( request );
+        afd_poll_discard( request );
         return error;
     }
     /* the request is the I/O thread's from now on, which may have ended and freed it */
-    if ( settled || !( *ready = find_ready( work ) ) || !withdraw( serial ) ) return WSA_IO_PENDING;
+    if ( settled || !( *ready = find_ready( work ) ) || !afd_poll_withdraw( serial ) ) return WSA_IO_PENDING;
     return 0;
 }
 
@@ -662,7 +662,7 @@ NTSTATUS unix_afd_poll( void *args )
     NTSTATUS status = 0;
     char *output = (char *)(uintptr_t)params->output;
 
-    if ( ( params->operation.error = capture( params, &work ) ) ) return 0;
+    if ( ( params->operation.error = afd_poll_capture( params, &work ) ) ) return 0;
     if ( !( owner = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
     while ( held < work.header.count &&
             ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )

@@ -21,9 +21,9 @@ void afd_poll_forget( struct descriptor *descriptor );
 void afd_poll_watch_again( struct descriptor *descriptor );
 
 /* The descriptor goes away. elsewhere: the socket lives on, by descriptors that the server counts or by handles that nobody
- * has used yet; heir: a descriptor of such a one in this process, which takes the requests over, or NULL. Returns how many
+ * has used yet; survivor: a descriptor of such a one in this process, which takes the requests over, or NULL. Returns how many
  * requests ended. */
-uint32_t afd_poll_close( struct descriptor *descriptor, struct descriptor *heir, int elsewhere );
+uint32_t afd_poll_close( struct descriptor *descriptor, struct descriptor *survivor, int elsewhere );
 
 /* Cancels requests issued on a descriptor (NULL: any); iosb and thread_id 0: any; keep_ports: not those that a completion
  * port is told of. Returns how many. */

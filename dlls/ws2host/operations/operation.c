@@ -12,7 +12,7 @@
 
 /* --- the queues; their lock is held -------------------------------------------------------------------------------------*/
 
-static void append( struct descriptor *d, struct operation *operation )
+static void operation_append( struct descriptor *d, struct operation *operation )
 {
     struct operation_queues *queues = &d->queues;
     enum operation_queue queue = operation->queue;
@@ -21,8 +21,8 @@ static void append( struct descriptor *d, struct operation *operation )
     if ( atomic_load( &queues->first[queue] ) ) queues->last[queue]->next = operation;
     else atomic_store( &queues->first[queue], operation );
     queues->last[queue] = operation;
-    atomic_fetch_add( &queues->untold[queue], 1 );
-    if ( operation->internal ) atomic_fetch_add( &operation_rests, 1 );
+    atomic_fetch_add( &queues->undelivered[queue], 1 );
+    if ( operation->internal ) atomic_fetch_add( &operation_background_sends, 1 );
 }
 
 void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation )
@@ -36,7 +36,7 @@ void operation_take_out( struct descriptor *d, struct operation *before, struct 
 }
 
 /* Goes on with what is queued. Bits of the queues in which something ended. */
-static uint32_t serve( struct descriptor *d, struct operation **moved )
+static uint32_t operation_serve_queues( struct descriptor *d, struct operation **moved )
 {
     struct operation_queues *queues = &d->queues;
     uint32_t ended = 0;
@@ -60,7 +60,7 @@ static uint32_t serve( struct descriptor *d, struct operation **moved )
             if ( result == OPERATION_DONE ) operation_end( operation );
             else
             {
-                atomic_fetch_sub( &queues->untold[queue], 1 );
+                atomic_fetch_sub( &queues->undelivered[queue], 1 );
                 operation->next = *moved;
                 *moved = operation;
             }
@@ -76,7 +76,7 @@ static uint32_t serve( struct descriptor *d, struct operation **moved )
 }
 
 /* After the lock is given back: moved operations go where they belong, and the network events look again. */
-static void after_serving( struct descriptor *d, uint32_t ended, struct operation *moved )
+static void operation_after_serving( struct descriptor *d, uint32_t ended, struct operation *moved )
 {
     while ( moved )
     {
@@ -89,7 +89,7 @@ static void after_serving( struct descriptor *d, uint32_t ended, struct operatio
         if ( operation_queue( operation->descriptor, operation ) )
         {
             operation->error = WSA_OPERATION_ABORTED;
-            atomic_fetch_add( &operation->descriptor->queues.untold[operation->queue], 1 );
+            atomic_fetch_add( &operation->descriptor->queues.undelivered[operation->queue], 1 );
             operation_end( operation );
         }
         descriptor_release( from );
@@ -103,22 +103,22 @@ static void after_serving( struct descriptor *d, uint32_t ended, struct operatio
         events_look_again( d );
 }
 
-static void serve_and_tell( struct descriptor *d )
+static void operation_serve_now( struct descriptor *d )
 {
     struct operation *moved = NULL;
     uint32_t ended;
 
     owner_lock_take( &d->queues.lock );
-    ended = serve( d, &moved );
+    ended = operation_serve_queues( d, &moved );
     owner_lock_give( &d->queues.lock );
-    after_serving( d, ended, moved );
+    operation_after_serving( d, ended, moved );
 }
 
 void operation_serve( struct descriptor *d )
 {
     /* from inside perform, or what it calls: the queues are being served already */
     if ( atomic_load( &d->queues.lock ) == owner_lock_self() ) return;
-    serve_and_tell( d );
+    operation_serve_now( d );
     if ( operation_ended() ) io_loop_wake();
 }
 
@@ -138,8 +138,8 @@ void operation_edge( uint64_t value )
     struct descriptor *d = (struct descriptor *)(uintptr_t)value;
 
     if ( !descriptor_hold( d ) ) return;
-    atomic_fetch_add( &d->queues.edges, 1 );
-    serve_and_tell( d );
+    atomic_fetch_add( &d->queues.readiness, 1 );
+    operation_serve_now( d );
     descriptor_release( d );
 }
 
@@ -158,7 +158,7 @@ uint32_t operation_filter( struct descriptor *d, uint32_t revents )
 
 /* --- starting ---------------------------------------------------------------------------------------------------------*/
 
-static int32_t queue_it( struct descriptor *d, struct operation *operation, uint32_t edges, int tried )
+static int32_t operation_enqueue( struct descriptor *d, struct operation *operation, uint32_t readiness, int tried )
 {
     struct operation *moved = NULL;
     uint32_t ended = 0;
@@ -168,27 +168,30 @@ static int32_t queue_it( struct descriptor *d, struct operation *operation, uint
     if ( atomic_load( &d->closing ) && !operation->internal ) error = WSAENOTSOCK;
     else if ( !( error = operation_watch( d, operation->queue ) ) )
     {
-        append( d, operation );
+        operation_append( d, operation );
         /* what came between the first try and now has counted an edge, or will */
-        if ( !tried || atomic_load( &d->queues.edges ) != edges ) ended = serve( d, &moved );
+        if ( !tried || atomic_load( &d->queues.readiness ) != readiness ) ended = operation_serve_queues( d, &moved );
     }
     owner_lock_give( &d->queues.lock );
-    if ( ended ) after_serving( d, ended, moved );
+    if ( ended ) operation_after_serving( d, ended, moved );
     if ( operation_ended() ) io_loop_wake();
     return error;
 }
 
-int32_t operation_queue( struct descriptor *d, struct operation *operation ) { return queue_it( d, operation, 0, 0 ); }
-
-/* How long a new operation waits for the telling of the one before: some yields, and then up to 2 ms. */
-#define TELLING_YIELDS 64
-#define TELLING_TURNS ( TELLING_YIELDS + 20 )
-
-void operation_busy( struct descriptor *d )
+int32_t operation_queue( struct descriptor *d, struct operation *operation )
 {
-    uint32_t before = atomic_load( &d->busy );
+    return operation_enqueue( d, operation, 0, 0 );
+}
 
-    while ( !atomic_compare_exchange_weak( &d->busy, &before, ( before | 1 ) + 2 ) ) continue;
+/* How long a new operation waits until the program has been told of the one before: some yields, and then up to 2 ms. */
+#define DELIVERY_YIELDS 64
+#define DELIVERY_TURNS ( DELIVERY_YIELDS + 20 )
+
+void operation_unsignal( struct descriptor *d )
+{
+    uint32_t before = atomic_load( &d->signal_sequence );
+
+    while ( !atomic_compare_exchange_weak( &d->signal_sequence, &before, ( before | 1 ) + 2 ) ) continue;
 }
 
 void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
@@ -196,21 +199,23 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
 {
     struct operation_queues *queues = &d->queues;
     enum operation_queue queue = operation->queue;
-    uint32_t edges = atomic_load( &queues->edges );
+    uint32_t readiness = atomic_load( &queues->readiness );
     struct operation *queued = NULL;
     int tried = 0, epoll;
 
     operation->descriptor = operation->owner = d;
     operation->target = params->target;
     operation->how = params->how;
-    /* the program may be told of the one before at this moment, and has noticed: packets stay in order */
+    /* The program may be learning of the operation before at this moment, and may have started this one because of it: their
+     * packets are to stay in order. */
     for ( unsigned int turns = 0;
-          atomic_load( &queues->untold[queue] ) && !descriptor_queued( d, queue ) && turns < TELLING_TURNS; turns++ )
+          atomic_load( &queues->undelivered[queue] ) && !descriptor_queued( d, queue ) && turns < DELIVERY_TURNS;
+          turns++ )
     {
-        if ( turns < TELLING_YIELDS ) sched_yield();
+        if ( turns < DELIVERY_YIELDS ) sched_yield();
         else usleep( 100 );
     }
-    if ( !atomic_load( &queues->untold[queue] ) && clone )
+    if ( !atomic_load( &queues->undelivered[queue] ) && clone )
     {
         tried = 1;
         if ( operation->perform( operation ) == OPERATION_DONE )
@@ -241,14 +246,14 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
     descriptor_hold( d );
     queued->descriptor = queued->owner = d;
     /* who waits for an event need not come to the port */
-    if ( !params->target.event ) operation_busy( d );
+    if ( !params->target.event ) operation_unsignal( d );
     else if ( queues->port ) operation_detach_port( d );
     if ( params->how & WS2_OPERATION_TRY )
     {
         queued->held = 1;
         params->held = (uintptr_t)queued;
     }
-    if ( ( params->error = queue_it( d, queued, edges, tried ) ) ) operation_discard( queued );
+    if ( ( params->error = operation_enqueue( d, queued, readiness, tried ) ) ) operation_discard( queued );
     else params->error = WSA_IO_PENDING;
 }
 
@@ -262,7 +267,7 @@ NTSTATUS unix_operation_release( void *args )
     owner_lock_take( &d->queues.lock );
     operation->held = 0;
     owner_lock_give( &d->queues.lock );
-    serve_and_tell( d );
+    operation_serve_now( d );
     descriptor_release( d );
     if ( operation_ended() ) io_loop_wake();
     params->error = WSA_IO_PENDING;
@@ -273,9 +278,9 @@ NTSTATUS unix_operation_release( void *args )
 
 #define TICK 200 /* ms between two looks at listeners whose wake-up another process may have taken to its grave */
 
-static int timeout( void ) { return operation_has_exclusive() ? TICK : -1; }
+static int operation_timeout( void ) { return operation_has_exclusive() ? TICK : -1; }
 
-static void tick( void )
+static void operation_tick( void )
 {
     struct descriptor *listeners[32];
     unsigned int count = operation_exclusive( listeners, 32 );
@@ -287,18 +292,20 @@ static void tick( void )
     }
 }
 
-static void turn( struct io_turn *turn )
+static void operation_turn( struct io_turn *turn )
 {
     static uint8_t turns;
 
     /* also when entries come all the time */
-    if ( !turn->count || !++turns ) tick();
+    if ( !turn->count || !++turns ) operation_tick();
     turn->params->completions = operation_ended();
 }
 
 void operation_init( void )
 {
-    static const struct io_source source = { .ready = operation_edge, .turn = turn, .timeout = timeout };
+    static const struct io_source source = { .ready = operation_edge,
+                                             .turn = operation_turn,
+                                             .timeout = operation_timeout };
 
     io_loop_register( IO_OPERATIONS, &source );
     operation_watch_init();

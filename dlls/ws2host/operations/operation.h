@@ -40,10 +40,10 @@ struct operation
     uint8_t queue;
     uint8_t internal; /* nobody is told of its end, and it outlives the closing of its descriptor */
     uint8_t write_count;
-    uint8_t held;       /* the program may not be told before operation_release */
-    uint8_t finished;   /* and it has ended meanwhile */
-    uint8_t port_known; /* port is filled in: its owner's handle has been closed */
-    uint32_t busy;      /* of the owner when it ended */
+    uint8_t held;             /* the program may not be told before operation_release */
+    uint8_t finished;         /* and it has ended meanwhile */
+    uint8_t port_known;       /* port is filled in: its owner's handle has been closed */
+    uint32_t signal_sequence; /* of the owner when it ended */
     struct
     {
         uint64_t target, source, size;
@@ -60,14 +60,14 @@ void operation_start( struct descriptor *d, struct operation *operation, struct 
 int32_t operation_queue( struct descriptor *d, struct operation *operation );
 
 /* An operation without an event begins to wait: the handle, as a file's, is signalled when one has ended. */
-void operation_busy( struct descriptor *d );
+void operation_unsignal( struct descriptor *d );
 
 /* Looks at memory of the caller's, so that a fault comes before anything is held. */
 void operation_probe( uint64_t user, uint64_t size );
 
 /* For operations that stand in no queue of a descriptor (afd_poll.c): the end of one, with its outcome filled in, and of one
  * that nobody is to be told of. descriptor and owner are counted; it is freed. */
-void operation_tell( struct operation *operation );
+void operation_complete( struct operation *operation );
 void operation_discard( struct operation *operation );
 
 /* Leave in the operation what the PE side is to copy to the caller. */
@@ -76,9 +76,9 @@ void operation_write( struct operation *operation, uint64_t target, const void *
 /* Operations have ended that nobody was told of. */
 int operation_ended( void );
 
-/* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. heir, copies: as in
+/* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. survivor, other_handles: as in
  * afd_poll_close. */
-uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies );
+uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles );
 /* shutdown( SD_SEND ) while sends are queued: it follows them. 0 when there are none. */
 int operation_shut_send( struct descriptor *d );
 /* Ends the AcceptEx that waits for a connection with this acceptor. */
@@ -97,8 +97,8 @@ void operation_serve( struct descriptor *d );
 uint32_t operation_filter( struct descriptor *d, uint32_t revents );
 
 /* A non-blocking send that the host took in part: the rest is copied (may fault) and follows by itself. */
-int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
-                             uint32_t *need_io_thread );
+int32_t operation_background_send( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
+                                   uint32_t *need_io_thread );
 
 /* The port of its socket, and the one that an operation completes to. */
 struct ws2_port port_of( const struct descriptor *d );

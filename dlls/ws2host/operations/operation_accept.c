@@ -35,7 +35,7 @@ struct accept
     struct stored_address local, remote;
 };
 
-static void detach( struct operation *operation )
+static void detach_accept( struct operation *operation )
 {
     const struct accept *accept = (struct accept *)operation;
     struct descriptor *acceptor = operation->next_descriptor ? operation->next_descriptor : operation->descriptor;
@@ -48,7 +48,7 @@ static void detach( struct operation *operation )
     atomic_store( &acceptor->queues.accepting, NULL );
 }
 
-static void dispose( struct operation *operation )
+static void dispose_accept( struct operation *operation )
 {
     if ( operation->next_descriptor ) descriptor_release( operation->next_descriptor );
     free( ( (struct accept *)operation )->data );
@@ -60,7 +60,7 @@ static void store_address( struct stored_address *stored, const union host_addre
 }
 
 /* The acceptor is a connected socket from now on. */
-static enum operation_result finish( struct accept *accept, struct descriptor *acceptor )
+static enum operation_result finish_accept( struct accept *accept, struct descriptor *acceptor )
 {
     struct operation *operation = &accept->operation;
 
@@ -93,7 +93,7 @@ static enum operation_result first_data( struct operation *operation )
     if ( n > 0 && accept->data ) operation_write( operation, accept->buffer, accept->data, n );
     if ( n < 0 ) operation->error = winsock_error( errno );
     else operation->information = n;
-    return finish( accept, acceptor );
+    return finish_accept( accept, acceptor );
 }
 
 static enum operation_result take_connection( struct operation *operation )
@@ -137,7 +137,7 @@ static enum operation_result take_connection( struct operation *operation )
     operation_replace_socket( acceptor, fd );
     connect_time_now( acceptor );
     accept->has_connection = 1;
-    if ( !accept->receive_size ) return finish( accept, acceptor );
+    if ( !accept->receive_size ) return finish_accept( accept, acceptor );
     operation->perform = first_data;
     return OPERATION_MOVE;
 }
@@ -150,7 +150,7 @@ static int32_t check_acceptor( struct descriptor *acceptor )
     return atomic_load( &acceptor->queues.accepting ) ? WSAEINVAL : 0;
 }
 
-static int32_t start( struct ws2_operation_accept_params *params, struct descriptor *listener )
+static int32_t start_accept( struct ws2_operation_accept_params *params, struct descriptor *listener )
 {
     struct descriptor *acceptor, *nobody = NULL;
     struct accept *accept;
@@ -176,8 +176,8 @@ static int32_t start( struct ws2_operation_accept_params *params, struct descrip
     accept->local_size = params->local_size;
     accept->remote_size = params->remote_size;
     accept->operation.perform = take_connection;
-    accept->operation.detach = detach;
-    accept->operation.dispose = dispose;
+    accept->operation.detach = detach_accept;
+    accept->operation.dispose = dispose_accept;
     accept->operation.queue = QUEUE_RECEIVE;
     accept->operation.next_descriptor = acceptor;
     operation_start( listener, &accept->operation, &params->operation, NULL );
@@ -195,7 +195,7 @@ NTSTATUS unix_operation_accept( void *args )
     listener = descriptor_acquire( params->operation.handle, &status );
 
     if ( !listener ) return status;
-    params->operation.error = start( params, listener );
+    params->operation.error = start_accept( params, listener );
     descriptor_release( listener );
     return 0;
 }

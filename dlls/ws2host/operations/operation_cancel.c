@@ -12,16 +12,16 @@ struct match
     uint32_t thread_id;
     uint32_t keep_ports;
     uint32_t options;
-    uint32_t spared;
+    uint32_t excluded_options;
 };
 
-static int matches( const struct match *match, const struct operation *operation )
+static int cancel_matches( const struct match *match, const struct operation *operation )
 {
     return !operation->internal && ( !match->owner || operation->owner == match->owner ) &&
            ( !match->iosb || operation->target.iosb == match->iosb ) &&
            ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
            ( operation->target.options & match->options ) == match->options &&
-           !( operation->target.options & match->spared ) &&
+           !( operation->target.options & match->excluded_options ) &&
            ( !match->keep_ports || !port_of( operation->owner ).handle );
 }
 
@@ -39,7 +39,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
         for ( operation = atomic_load( &queues->first[queue] ); operation; operation = next )
         {
             next = operation->next;
-            if ( matches( match, operation ) && !operation->finished )
+            if ( cancel_matches( match, operation ) && !operation->finished )
             {
                 operation->error = WSA_OPERATION_ABORTED;
                 if ( queue != QUEUE_SEND ) operation->information = 0; /* of a send that much has gone */
@@ -71,14 +71,14 @@ static uint32_t cancel_everywhere( const struct match *match )
     while ( ( d = descriptor_next( &handle ) ) )
     {
         if ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
-             descriptor_queued( d, QUEUE_IDLE ) )
+             descriptor_queued( d, QUEUE_CHANGE ) )
             count += cancel_in( d, match );
         descriptor_release( d );
     }
     return count;
 }
 
-uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_t copies )
+uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
 {
     struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL );
     const struct match all = { 0 }, of_listener = { .owner = d };
@@ -90,8 +90,9 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *heir, uint32_
     if ( listener ) count += operation_cancel_accept( listener, d );
     if ( atomic_load( &d->polls ) && descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 )
         connection_settle();
-    return count + afd_poll_close(
-                       d, heir, copies || ( descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 ) );
+    return count +
+           afd_poll_close( d, survivor,
+                           other_handles || ( descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 ) );
 }
 
 NTSTATUS unix_operation_cancel( void *args )
@@ -101,7 +102,7 @@ NTSTATUS unix_operation_cancel( void *args )
                            .thread_id = params->thread_id,
                            .keep_ports = params->keep_ports,
                            .options = params->options,
-                           .spared = params->spared };
+                           .excluded_options = params->excluded_options };
     NTSTATUS status;
 
     params->error = 0;

@@ -1,7 +1,7 @@
 /*
  * Operations that have ended: they stand in a list until the PE side fetches them and tells the program.
  *
- * A lock that knows its holder guards the list; `telling` is the fetching thread's, of which there is one at a time.
+ * A lock that knows its holder guards the list; `delivering` is the fetching thread's, of which there is one at a time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,9 @@
 
 static _Atomic uint32_t ended_lock;
 static struct operation *_Atomic ended_first, *ended_last;
-static struct operation *telling; /* what the PE side is telling the program of */
+static struct operation *delivering; /* what the PE side is telling the program of now */
 
-_Atomic uint32_t operation_rests;
+_Atomic uint32_t operation_background_sends;
 
 struct ws2_port port_of( const struct descriptor *d )
 {
@@ -48,14 +48,14 @@ void operation_end( struct operation *operation )
 {
     if ( operation->internal )
     {
-        atomic_fetch_sub( &operation->descriptor->queues.untold[operation->queue], 1 );
-        atomic_fetch_sub( &operation_rests, 1 );
+        atomic_fetch_sub( &operation->descriptor->queues.undelivered[operation->queue], 1 );
+        atomic_fetch_sub( &operation_background_sends, 1 );
         operation_discard( operation );
         return;
     }
     if ( operation->detach ) operation->detach( operation );
     operation->port = operation_port( operation );
-    operation->busy = atomic_load( &operation->owner->busy );
+    operation->signal_sequence = atomic_load( &operation->owner->signal_sequence );
     operation->next = NULL;
     owner_lock_take( &ended_lock );
     if ( ended_first ) ended_last->next = operation;
@@ -64,9 +64,9 @@ void operation_end( struct operation *operation )
     owner_lock_give( &ended_lock );
 }
 
-void operation_tell( struct operation *operation )
+void operation_complete( struct operation *operation )
 {
-    atomic_fetch_add( &operation->descriptor->queues.untold[operation->queue], 1 );
+    atomic_fetch_add( &operation->descriptor->queues.undelivered[operation->queue], 1 );
     operation_end( operation );
 }
 
@@ -77,12 +77,12 @@ NTSTATUS unix_operation_fetch( void *args )
     struct ws2_operation_fetch_params *params = args;
     struct operation *operation, *next;
 
-    for ( operation = telling; operation; operation = next )
+    for ( operation = delivering; operation; operation = next )
     {
         next = operation->next;
         operation_discard( operation );
     }
-    telling = NULL;
+    delivering = NULL;
     params->error = 0;
     params->count = 0;
     if ( !ended_first ) return 0;
@@ -97,15 +97,15 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->port = operation->port;
         completion->handle = operation->owner->handle;
         completion->information = operation->information;
-        completion->busy = (uintptr_t)&operation->owner->busy;
-        completion->busy_before = operation->busy;
-        completion->told = (uintptr_t)&operation->descriptor->queues.untold[operation->queue];
+        completion->signal_sequence = (uintptr_t)&operation->owner->signal_sequence;
+        completion->signal_before = operation->signal_sequence;
+        completion->undelivered = (uintptr_t)&operation->descriptor->queues.undelivered[operation->queue];
         completion->error = operation->error;
         completion->flags = operation->flags_out;
         completion->write_count = operation->write_count;
         memcpy( completion->writes, operation->writes, sizeof( completion->writes ) );
-        operation->next = telling;
-        telling = operation;
+        operation->next = delivering;
+        delivering = operation;
     }
     ended_first = operation;
     owner_lock_give( &ended_lock );

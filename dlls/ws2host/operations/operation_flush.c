@@ -10,7 +10,7 @@ NTSTATUS unix_operation_flush( void *args )
     const struct timespec nap = { 0, 1000000 };
 
     params->error = 0;
-    for ( uint32_t waited = 0; atomic_load( &operation_rests ) && waited < params->timeout; waited++ )
+    for ( uint32_t waited = 0; atomic_load( &operation_background_sends ) && waited < params->timeout; waited++ )
     {
         const int count = io_loop_poll( IO_OPERATIONS );
 

@@ -54,7 +54,7 @@ NTSTATUS unix_port_query( void *args )
     if ( !d ) return status;
     params->port = port_of( d );
     if ( params->wait ) operation_detach_port( d );
-    params->busy = atomic_load( &d->busy ) & 1;
+    params->unsignalled = atomic_load( &d->signal_sequence ) & 1;
     descriptor_release( d );
     params->error = 0;
     return 0;

@@ -10,7 +10,7 @@
 /* It is out of its queue; the program is to be told, or nobody. */
 void operation_end( struct operation *operation );
 /* Internal operations: rests of sends that are under way. */
-extern _Atomic uint32_t operation_rests;
+extern _Atomic uint32_t operation_background_sends;
 
 /* --- operation_watch.c; the queues' lock is held */
 

@@ -49,7 +49,7 @@ static int32_t begin_or_look( struct connecting *c, struct descriptor *d )
     return 0;
 }
 
-static enum operation_result connecting( struct operation *operation )
+static enum operation_result perform_connect( struct operation *operation )
 {
     struct connecting *c = (struct connecting *)operation;
     struct descriptor *d = operation->descriptor;
@@ -115,7 +115,7 @@ NTSTATUS unix_operation_connect( void *args )
     c->size = params->data_size;
     c->address = address;
     c->address_size = size;
-    c->operation.perform = connecting;
+    c->operation.perform = perform_connect;
     c->operation.queue = QUEUE_SEND;
     if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) )
     {
@@ -168,7 +168,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
     return 0;
 }
 
-static enum operation_result disconnecting( struct operation *operation )
+static enum operation_result perform_disconnect( struct operation *operation )
 {
     operation->error = disconnect( operation->descriptor, ( (struct disconnecting *)operation )->reuse );
     return OPERATION_DONE;
@@ -188,7 +188,7 @@ NTSTATUS unix_operation_disconnect( void *args )
     else
     {
         operation->reuse = params->reuse;
-        operation->operation.perform = disconnecting;
+        operation->operation.perform = perform_disconnect;
         operation->operation.queue = QUEUE_SEND;
         descriptor_set_flags( d, WS2_FLAG_DISCONNECTED | WS2_FLAG_SHUT_SEND );
         operation_start( d, &operation->operation, &params->operation, NULL );
@@ -253,7 +253,7 @@ static ssize_t send_segment( int to, struct ws2_segment *segment, int more )
     return n;
 }
 
-static enum operation_result transmitting( struct operation *operation )
+static enum operation_result perform_transmit( struct operation *operation )
 {
     struct transmission *t = (struct transmission *)operation;
     struct descriptor *d = operation->descriptor;
@@ -298,7 +298,7 @@ NTSTATUS unix_operation_transmit( void *args )
     t->flags = params->flags;
     t->count = params->count;
     memcpy( t->segments, segments, params->count * sizeof( *segments ) );
-    t->operation.perform = transmitting;
+    t->operation.perform = perform_transmit;
     t->operation.dispose = dispose_transmission;
     t->operation.queue = QUEUE_SEND;
     if ( params->flags & WS2_TRANSMIT_NOTHING )

@@ -66,14 +66,14 @@ struct transfer
     int32_t capacity;
     int32_t address_written;
     union host_address address;
-    socklen_t address_size;  /* sends: 0 for none */
-    struct message *message; /* NULL for all but the Msg functions */
-    struct detour *detour;   /* receives: NULL unless the host could not write to the caller's memory */
+    socklen_t address_size;       /* sends: 0 for none */
+    struct message *message;      /* NULL for all but the Msg functions */
+    struct bounce_buffer *bounce; /* receives: NULL unless the host could not write to the caller's memory */
 };
 
 /* Memory whose writes the loader has begun to watch while the receive was waiting is written by the caller, who is given
  * the data with the end: the vectors are in `data` then. */
-struct detour
+struct bounce_buffer
 {
     uint64_t begins; /* so much has been received before */
     char *data;
@@ -94,7 +94,7 @@ static uint32_t vectors_left( const struct transfer *t, struct iovec *left, uint
     return n;
 }
 
-static void advance( struct transfer *t, size_t done )
+static void advance_transfer( struct transfer *t, size_t done )
 {
     t->operation.information += done;
     done += t->skip;
@@ -143,45 +143,45 @@ static void give_address( struct transfer *t, struct msghdr *header )
                      sizeof( uint32_t ) );
 }
 
-static int make_detour( struct transfer *t )
+static int bounce_begin( struct transfer *t )
 {
     char *data;
 
     if ( t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 ) ) return 0;
-    if ( !( t->detour = malloc( sizeof( *t->detour ) + t->count * sizeof( struct iovec ) + t->total ) ) ) return 0;
-    t->detour->begins = t->operation.information;
-    data = t->detour->data = (char *)( t->detour->vectors + t->count );
+    if ( !( t->bounce = malloc( sizeof( *t->bounce ) + t->count * sizeof( struct iovec ) + t->total ) ) ) return 0;
+    t->bounce->begins = t->operation.information;
+    data = t->bounce->data = (char *)( t->bounce->vectors + t->count );
     for ( uint32_t i = 0; i < t->count; i++ )
     {
-        t->detour->vectors[i] = t->vectors[i];
+        t->bounce->vectors[i] = t->vectors[i];
         t->vectors[i].iov_base = data;
         data += t->vectors[i].iov_len;
     }
     return 1;
 }
 
-static void end_detour( struct transfer *t )
+static void bounce_end( struct transfer *t )
 {
-    const struct detour *detour = t->detour;
+    const struct bounce_buffer *bounce = t->bounce;
     uint64_t at = 0;
 
     for ( uint32_t i = 0; i < t->count && at < t->operation.information; i++ )
     {
-        const uint64_t begin = detour->begins > at ? detour->begins : at;
-        uint64_t end = at + detour->vectors[i].iov_len;
+        const uint64_t begin = bounce->begins > at ? bounce->begins : at;
+        uint64_t end = at + bounce->vectors[i].iov_len;
 
         if ( end > t->operation.information ) end = t->operation.information;
         if ( end > begin )
-            operation_write( &t->operation, (uintptr_t)detour->vectors[i].iov_base + begin - at, detour->data + begin,
+            operation_write( &t->operation, (uintptr_t)bounce->vectors[i].iov_base + begin - at, bounce->data + begin,
                              end - begin );
-        at += detour->vectors[i].iov_len;
+        at += bounce->vectors[i].iov_len;
     }
 }
 
 /* A port that nobody has is another status than a connection that was reset, though the same error of Winsock's. */
 static int32_t end_by_icmp( int32_t error ) { return error == WSAECONNRESET ? WS2_ERROR_PORT_UNREACHABLE : error; }
 
-static enum operation_result receive( struct operation *operation )
+static enum operation_result perform_receive( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
     struct descriptor *d = operation->descriptor;
@@ -224,7 +224,7 @@ static enum operation_result receive( struct operation *operation )
         }
         if ( n < 0 && errno == EINTR ) continue;
         if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
-        if ( n < 0 && errno == EFAULT && !t->detour && make_detour( t ) ) continue;
+        if ( n < 0 && errno == EFAULT && !t->bounce && bounce_begin( t ) ) continue;
         if ( n < 0 )
         {
             const int reason = errno;
@@ -232,11 +232,11 @@ static enum operation_result receive( struct operation *operation )
             if ( !( operation->error = datagram_error_received( d, reason ) ) ) continue;
             operation->error = operation->error < 0 ? transfer_error( d, reason ) : end_by_icmp( operation->error );
             if ( operation->information ) operation->error = 0; /* what came is told first */
-            if ( t->detour ) end_detour( t );
+            if ( t->bounce ) bounce_end( t );
             return OPERATION_DONE;
         }
         if ( t->flags & WS_MSG_PEEK ) operation->information = n;
-        else advance( t, n );
+        else advance_transfer( t, n );
         if ( ( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total &&
              !( t->flags & WS_MSG_PEEK ) )
             continue;
@@ -246,14 +246,14 @@ static enum operation_result receive( struct operation *operation )
             operation->flags_out |= WS_MSG_TRUNC;
         }
         if ( !stream ) give_address( t, &header );
-        if ( t->detour ) end_detour( t );
+        if ( t->bounce ) bounce_end( t );
         return OPERATION_DONE;
     }
 }
 
 /* --- sending ----------------------------------------------------------------------------------------------------------*/
 
-static enum operation_result transmit( struct operation *operation )
+static enum operation_result perform_send( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
     struct descriptor *d = operation->descriptor;
@@ -294,29 +294,29 @@ static enum operation_result transmit( struct operation *operation )
             operation->error = operation->internal ? WSAECONNRESET : transfer_error( d, reason );
             return OPERATION_DONE;
         }
-        advance( t, n );
+        advance_transfer( t, n );
         if ( !stream || operation->information >= t->total ) return OPERATION_DONE;
     }
 }
 
 /* --- starting ---------------------------------------------------------------------------------------------------------*/
 
-static void dispose( struct operation *operation )
+static void dispose_transfer( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
 
     free( t->message );
-    free( t->detour );
+    free( t->bounce );
 }
 
-static struct operation *clone( const struct operation *operation )
+static struct operation *clone_transfer( const struct operation *operation )
 {
     const struct transfer *from = (const struct transfer *)operation;
     struct transfer *t = malloc( sizeof( *t ) + from->count * sizeof( struct iovec ) );
 
     if ( !t ) return NULL;
     *t = *from;
-    t->operation.dispose = dispose;
+    t->operation.dispose = dispose_transfer;
     t->vectors = (struct iovec *)( t + 1 );
     memcpy( t->vectors, from->vectors, from->count * sizeof( struct iovec ) );
     if ( from->message )
@@ -340,7 +340,7 @@ static void write_now( const struct operation *operation )
 }
 
 /* Both directions. The WSAMSG, if there is one, replaces the other parameters. */
-static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending )
+static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, int sending )
 {
     struct iovec stack[STACK_VECTORS];
     struct transfer t = { .flags = params->flags, .vectors = stack, .count = params->count };
@@ -405,8 +405,8 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
     if ( ( d = descriptor_acquire( params->operation.handle, &status ) ) )
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
-        t.operation.perform = sending ? transmit : receive;
-        operation_start( d, &t.operation, &params->operation, clone );
+        t.operation.perform = sending ? perform_send : perform_receive;
+        operation_start( d, &t.operation, &params->operation, clone_transfer );
         if ( params->operation.error == WS2_ERROR_PORT_UNREACHABLE ) params->operation.error = WSAECONNRESET;
         if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
@@ -419,18 +419,18 @@ static NTSTATUS start( struct ws2_operation_transfer_params *params, int sending
     if ( d && params->operation.error != WSA_IO_PENDING )
     {
         write_now( &t.operation );
-        free( t.detour );
+        free( t.bounce );
     }
     return status;
 }
 
-NTSTATUS unix_operation_receive( void *args ) { return start( args, 0 ); }
-NTSTATUS unix_operation_send( void *args ) { return start( args, 1 ); }
+NTSTATUS unix_operation_receive( void *args ) { return start_transfer( args, 0 ); }
+NTSTATUS unix_operation_send( void *args ) { return start_transfer( args, 1 ); }
 
 /* --- the rest of a send that did not overlap ----------------------------------------------------------------------------*/
 
-int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
-                             uint32_t *need_io_thread )
+int32_t operation_background_send( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
+                                   uint32_t *need_io_thread )
 {
     struct transfer *t;
     struct descriptor *d;
@@ -456,7 +456,7 @@ int32_t operation_send_rest( uint64_t handle, const struct iovec *vectors, uint3
     t->count = 1;
     t->total = total;
     t->flags = flags;
-    t->operation.perform = transmit;
+    t->operation.perform = perform_send;
     t->operation.queue = QUEUE_SEND;
     t->operation.internal = 1;
     if ( ( error = io_loop_open( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )

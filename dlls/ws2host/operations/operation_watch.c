@@ -67,7 +67,7 @@ void operation_forget( struct descriptor *d )
 void operation_watch_again( struct descriptor *d )
 {
     operation_forget( d );
-    for ( enum operation_queue queue = 0; queue < QUEUE_IDLE; queue++ )
+    for ( enum operation_queue queue = 0; queue < QUEUE_CHANGE; queue++ )
         if ( descriptor_queued( d, queue ) ) operation_watch( d, queue );
 }
 
@@ -111,10 +111,10 @@ unsigned int operation_exclusive( struct descriptor **listeners, unsigned int ro
     return count;
 }
 
-static void unwatch( struct descriptor *d )
+static void operation_last_user( struct descriptor *d )
 {
     operation_forget( d );
     port_release( d->queues.port );
 }
 
-void operation_watch_init( void ) { upcalls.unwatch = unwatch; }
+void operation_watch_init( void ) { upcalls.unwatch = operation_last_user; }

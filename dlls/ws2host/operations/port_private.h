@@ -14,13 +14,13 @@ struct port
     struct port *next; /* of all */
     _Atomic uint32_t references;
     int epoll;
-    int wake;                  /* edge-triggered and never read */
-    _Atomic uint32_t visits;   /* counts up as threads come and go */
-    _Atomic uint32_t attended; /* it is not in the I/O thread's epoll */
-    _Atomic uint32_t quiet;    /* who comes or goes is to wake the I/O thread, for its tick */
+    int wake;                           /* edge-triggered and never read */
+    _Atomic uint32_t waiter_changes;    /* counts up as threads come and go */
+    _Atomic uint32_t polled_by_waiters; /* it is not in the I/O thread's epoll */
+    _Atomic uint32_t quiet;             /* who comes or goes is to wake the I/O thread, for its tick */
     _Atomic uint32_t
         waiters[PORT_WAITERS]; /* the host's numbers of threads that wait, of those ended in it too; 0: free */
-    uint32_t seen;             /* visits at the last tick; the I/O thread's */
+    uint32_t seen;             /* waiter_changes at the last tick; the I/O thread's */
 };
 
 /* Into the I/O loop's epoll, which is there as soon as there is a port; -1 and errno. And out of it. */

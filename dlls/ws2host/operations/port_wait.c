@@ -1,11 +1,11 @@
 /*
  * Waiting at a completion port in epoll: the waiter itself performs the operations whose sockets are ready.
  *
- * Each port has an epoll for its sockets. It is its visitors' while they come ("attended"): the host wakes the last of them
- * first, and nobody else looks. Operations go on though nobody is at the port, so the I/O thread looks with each tick
- * whether somebody was there since the one before. If not, it serves the port and takes its epoll into its own, until the
- * next visitor takes it out again. While threads wait and nothing happens the ticks are far between: they only find
- * threads that were ended in their wait.
+ * Each port has an epoll for its sockets. While threads come to wait at the port they alone poll it (polled_by_waiters), and
+ * the host wakes the last of them first. Operations go on when no thread waits any more, so the I/O thread looks with each
+ * tick whether one was there since the tick before. If not, it serves the port and takes the port's epoll into its own,
+ * until the next waiter takes it out again. While threads wait and nothing happens the ticks are far between: they only
+ * find threads that were ended in their wait.
  *
  * Signals by which the loader ends threads wait while events are in a thread's hands: they are shown once only.
  */
@@ -27,8 +27,8 @@
 #define QUIET_TICK 1000 /* the same while all wait */
 #define EVENTS 64
 
-static _Atomic uint32_t changed; /* a port is attended that was not, or no longer quiet */
-static int patience = -1;        /* the I/O thread's, as the next */
+static _Atomic uint32_t changed; /* a port is polled_by_waiters that was not, or no longer quiet */
+static int tick_interval = -1;   /* the I/O thread's, as the next */
 static uint64_t last_tick;
 
 static uint64_t now_ms( void )
@@ -39,7 +39,7 @@ static uint64_t now_ms( void )
     return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void raise_wake( struct port *port )
+static void port_raise_wake( struct port *port )
 {
     const uint64_t one = 1;
 
@@ -50,30 +50,30 @@ NTSTATUS unix_port_wake( void *args )
 {
     struct ws2_port_open_params *params = args;
 
-    raise_wake( (struct port *)(uintptr_t)params->port );
+    port_raise_wake( (struct port *)(uintptr_t)params->port );
     params->error = 0;
     return 0;
 }
 
-static void wake_tick( void )
+static void port_wake_tick( void )
 {
     atomic_store( &changed, 1 );
     io_loop_wake();
 }
 
 /* A thread comes or goes. */
-static void visit( struct port *port )
+static void port_waiter_change( struct port *port )
 {
-    atomic_fetch_add( &port->visits, 1 );
-    if ( !atomic_load( &port->attended ) && !atomic_exchange( &port->attended, 1 ) )
+    atomic_fetch_add( &port->waiter_changes, 1 );
+    if ( !atomic_load( &port->polled_by_waiters ) && !atomic_exchange( &port->polled_by_waiters, 1 ) )
     {
         port_disarm( port );
-        wake_tick();
+        port_wake_tick();
     }
-    else if ( atomic_load( &port->quiet ) && atomic_exchange( &port->quiet, 0 ) ) wake_tick();
+    else if ( atomic_load( &port->quiet ) && atomic_exchange( &port->quiet, 0 ) ) port_wake_tick();
 }
 
-static _Atomic uint32_t *enter( struct port *port )
+static _Atomic uint32_t *port_enter( struct port *port )
 {
     const uint32_t self = owner_lock_self();
 
@@ -88,7 +88,7 @@ static _Atomic uint32_t *enter( struct port *port )
 }
 
 /* Those that were ended are struck out. */
-static int has_waiters( struct port *port )
+static int port_has_waiters( struct port *port )
 {
     int any = 0;
 
@@ -136,8 +136,8 @@ NTSTATUS unix_port_wait( void *args )
 
     params->error = 0;
     params->ended = 0;
-    if ( timeout ) place = enter( port );
-    visit( port );
+    if ( timeout ) place = port_enter( port );
+    port_waiter_change( port );
     if ( timeout && params->alertable )
     {
         status = wait_alertable( port, params );
@@ -158,18 +158,18 @@ NTSTATUS unix_port_wait( void *args )
     if ( count > 0 && is_ended() )
     {
         /* this thread goes no further: what it was woken for, and is to tell, is others' now */
-        raise_wake( port );
+        port_raise_wake( port );
         if ( operation_ended() ) io_loop_wake();
     }
     pthread_sigmask( SIG_SETMASK, &before, NULL );
     params->ended = operation_ended();
-    visit( port );
+    port_waiter_change( port );
     return status;
 }
 
 /* --- the I/O thread -----------------------------------------------------------------------------------------------------*/
 
-static void serve( struct port *port )
+static void port_serve( struct port *port )
 {
     struct epoll_event events[EVENTS];
     int count, woken = 0;
@@ -183,10 +183,10 @@ static void serve( struct port *port )
         }
     } while ( count == EVENTS );
     /* that was meant for a waiter */
-    if ( woken && has_waiters( port ) ) raise_wake( port );
+    if ( woken && port_has_waiters( port ) ) port_raise_wake( port );
 }
 
-static void fired( uint64_t value )
+static void port_fired( uint64_t value )
 {
     struct port *port = NULL, *fired = (struct port *)(uintptr_t)value;
 
@@ -194,64 +194,65 @@ static void fired( uint64_t value )
     while ( ( port = port_next( port ) ) && port != fired ) continue;
     if ( !port ) return;
     /* a visitor who came while it was being put back has left it there */
-    if ( has_waiters( port ) ) visit( port );
-    else serve( port );
+    if ( port_has_waiters( port ) ) port_waiter_change( port );
+    else port_serve( port );
     port_release( port );
 }
 
-static int timeout( void ) { return patience; }
+static int port_timeout( void ) { return tick_interval; }
 
 static void tick_port( struct port *port )
 {
-    const uint32_t visits = atomic_load( &port->visits );
+    const uint32_t waiter_changes = atomic_load( &port->waiter_changes );
 
-    if ( !atomic_load( &port->attended ) ) return;
-    if ( visits != port->seen )
+    if ( !atomic_load( &port->polled_by_waiters ) ) return;
+    if ( waiter_changes != port->seen )
     {
-        port->seen = visits;
-        patience = TICK;
+        port->seen = waiter_changes;
+        tick_interval = TICK;
     }
-    else if ( has_waiters( port ) )
+    else if ( port_has_waiters( port ) )
     {
         atomic_store( &port->quiet, 1 );
-        if ( patience < 0 ) patience = QUIET_TICK;
+        if ( tick_interval < 0 ) tick_interval = QUIET_TICK;
         /* who came or went just now has not seen it */
-        if ( atomic_load( &port->visits ) != visits && atomic_exchange( &port->quiet, 0 ) ) patience = TICK;
+        if ( atomic_load( &port->waiter_changes ) != waiter_changes && atomic_exchange( &port->quiet, 0 ) )
+            tick_interval = TICK;
     }
     else
     {
-        serve( port );
+        port_serve( port );
         atomic_store( &port->quiet, 0 );
-        if ( !port_arm( port ) ) atomic_store( &port->attended, 0 );
+        if ( !port_arm( port ) ) atomic_store( &port->polled_by_waiters, 0 );
     }
 }
 
-static void turn( struct io_turn *turn )
+static void port_turn( struct io_turn *turn )
 {
     uint64_t now;
 
     if ( turn->count < 0 ) return;
-    if ( atomic_exchange( &changed, 0 ) && ( patience < 0 || patience > TICK ) )
+    if ( atomic_exchange( &changed, 0 ) && ( tick_interval < 0 || tick_interval > TICK ) )
     {
-        patience = TICK;
+        tick_interval = TICK;
         last_tick = now_ms();
     }
-    if ( patience < 0 || ( now = now_ms() ) - last_tick < (uint64_t)patience ) return;
+    if ( tick_interval < 0 || ( now = now_ms() ) - last_tick < (uint64_t)tick_interval ) return;
     last_tick = now;
-    patience = -1;
+    tick_interval = -1;
     for ( struct port *port = port_next( NULL ); port; port = port_next( port ) ) tick_port( port );
 }
 
 void port_init( void )
 {
-    static const struct io_source source = { .ready = fired, .turn = turn, .timeout = timeout };
+    static const struct io_source source = { .ready = port_fired, .turn = port_turn, .timeout = port_timeout };
 
     io_loop_register( IO_PORTS, &source );
 }
 
 void port_serve_all( void )
 {
-    for ( struct port *port = port_next( NULL ); port; port = port_next( port ) ) serve( port );
+    for ( struct port *port = port_next( NULL ); port; port = port_next( port ) ) port_serve( port );
 }
 
 /* --- threads that took packets ------------------------------------------------------------------------------------------*/

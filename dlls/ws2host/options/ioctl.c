@@ -224,7 +224,8 @@ static const struct ioctl_code
     { 0x98000003 /* SIO_RCVALL_IGMPMCAST */, TYPE_RAW, 0, 4, 0, receive_all },
 };
 
-static int32_t run( struct descriptor *d, uint32_t code, struct ioctl_request *request, const struct ioctl_code **row )
+static int32_t ioctl_run( struct descriptor *d, uint32_t code, struct ioctl_request *request,
+                          const struct ioctl_code **row )
 {
     int32_t error;
 
@@ -284,7 +285,7 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
     request.count = request.store_count = 0;
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
-    params->error = run( d, params->code, &request, &row );
+    params->error = ioctl_run( d, params->code, &request, &row );
     if ( params->error == WSAEWOULDBLOCK )
     {
         const int routes = row->function == routing_change;

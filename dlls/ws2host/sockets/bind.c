@@ -23,7 +23,7 @@ static void turn_on( struct descriptor *d, int option )
 }
 
 /* Asks the server whether the endpoint may be bound, and prepares the host for it. */
-static int32_t ask( struct descriptor *d, const union host_address *address )
+static int32_t bind_ask( struct descriptor *d, const union host_address *address )
 {
     struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
     struct ws2_reply reply;
@@ -86,7 +86,7 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */
-    if ( address->in.sin_port && ( error = ask( d, address ) ) ) return error;
+    if ( address->in.sin_port && ( error = bind_ask( d, address ) ) ) return error;
     if ( bind( d->fd, &address->any, size ) < 0 )
     {
         error = winsock_error( errno );

@@ -70,7 +70,7 @@ int32_t control_enable( struct descriptor *d )
 /* --- sending */
 
 /* WSACMSGHDR: SIZE_T cmsg_len, INT cmsg_level, INT cmsg_type; data and next header at multiples of the width. */
-static uint32_t align( uint32_t size, uint32_t width ) { return ( size + width - 1 ) & ~( width - 1 ); }
+static uint32_t control_align( uint32_t size, uint32_t width ) { return ( size + width - 1 ) & ~( width - 1 ); }
 static uint32_t header_size( uint32_t width ) { return width + 8; }
 
 struct writer
@@ -137,14 +137,14 @@ int32_t control_to_host( const void *user, uint32_t size, uint32_t width, void *
     {
         uint64_t length = 0;
         int32_t level, type;
-        uint32_t begin = align( header_size( width ), width ), step;
+        uint32_t begin = control_align( header_size( width ), width ), step;
 
         memcpy( &length, next, width );
         memcpy( &level, next + width, 4 );
         memcpy( &type, next + width + 4, 4 );
         if ( length < begin || length > size ) return WSAEINVAL;
         if ( !convert_message( &writer, level, type, next + begin, length - begin ) ) return WSAEINVAL;
-        step = align( length, width );
+        step = control_align( length, width );
         if ( step >= size ) break;
         next += step;
         size -= step;
@@ -166,7 +166,7 @@ struct receiver
 
 static void put_user( struct receiver *receiver, int32_t level, int32_t type, const void *data, uint32_t size )
 {
-    uint32_t width = receiver->width, begin = align( header_size( width ), width );
+    uint32_t width = receiver->width, begin = control_align( header_size( width ), width );
     uint64_t length = begin + size;
     unsigned char *target = receiver->user + receiver->used;
 
@@ -211,7 +211,7 @@ static void put_class( struct receiver *receiver, uint32_t bits, int32_t level, 
 }
 
 /* The data of a message of the host's, if it is of that kind and whole. */
-static int take( const struct cmsghdr *cmsg, int level, int type, void *data, size_t size )
+static int control_take( const struct cmsghdr *cmsg, int level, int type, void *data, size_t size )
 {
     if ( cmsg->cmsg_level != level || cmsg->cmsg_type != type || cmsg->cmsg_len < CMSG_LEN( size ) ) return 0;
     memcpy( data, CMSG_DATA( cmsg ), size );
@@ -231,21 +231,21 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
         unsigned char class;
         int number;
 
-        if ( take( cmsg, IPPROTO_IP, IP_PKTINFO, &info, sizeof( info ) ) )
+        if ( control_take( cmsg, IPPROTO_IP, IP_PKTINFO, &info, sizeof( info ) ) )
             put_packet( &receiver, bits, IPPROTO_IP, &info.ipi_addr, 4, info.ipi_ifindex );
-        else if ( take( cmsg, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof( info6 ) ) )
+        else if ( control_take( cmsg, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof( info6 ) ) )
         {
             /* a mapped destination has come as IP_PKTINFO too */
             if ( !IN6_IS_ADDR_V4MAPPED( &info6.ipi6_addr ) )
                 put_packet( &receiver, bits, IPPROTO_IPV6, &info6.ipi6_addr, 16, info6.ipi6_ifindex );
         }
-        else if ( take( cmsg, IPPROTO_IP, IP_TOS, &class, sizeof( class ) ) )
+        else if ( control_take( cmsg, IPPROTO_IP, IP_TOS, &class, sizeof( class ) ) )
             put_class( &receiver, bits, IPPROTO_IP, WS_IP_TOS, class );
-        else if ( take( cmsg, IPPROTO_IP, IP_TTL, &number, sizeof( number ) ) )
+        else if ( control_take( cmsg, IPPROTO_IP, IP_TTL, &number, sizeof( number ) ) )
             put_user( &receiver, IPPROTO_IP, WS_IP_TTL, &number, sizeof( number ) );
-        else if ( take( cmsg, IPPROTO_IPV6, IPV6_HOPLIMIT, &number, sizeof( number ) ) )
+        else if ( control_take( cmsg, IPPROTO_IPV6, IPV6_HOPLIMIT, &number, sizeof( number ) ) )
             put_user( &receiver, IPPROTO_IPV6, WS_HOPLIMIT, &number, sizeof( number ) );
-        else if ( take( cmsg, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof( number ) ) )
+        else if ( control_take( cmsg, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof( number ) ) )
             put_class( &receiver, bits, IPPROTO_IPV6, WS_TCLASS, number );
     }
     *truncated = receiver.truncated;

@@ -75,8 +75,8 @@ static int is_taken( uint16_t port )
 }
 
 /* What a receive tells of an error, 0 for nothing. detail, and to whom the datagram went: NULL when that is not known. */
-static int32_t judge( const struct descriptor *d, int error, const struct sock_extended_err *detail,
-                      const union host_address *to )
+static int32_t datagram_error_judge( const struct descriptor *d, int error, const struct sock_extended_err *detail,
+                                     const union host_address *to )
 {
     const uint32_t flags = descriptor_flags( d );
 
@@ -113,7 +113,7 @@ static int is_queued( int error )
 
 /* Takes one out of the host's queue: 0 when it is empty. *told: what a receive is to tell of it, 0 for nothing. *local: it
  * was the outcome of a send, which has told it. */
-static int dequeue( const struct descriptor *d, int32_t *told, int *local )
+static int datagram_errors_dequeue( const struct descriptor *d, int32_t *told, int *local )
 {
     _Alignas( struct cmsghdr ) char control[512];
     union host_address to = { 0 };
@@ -132,7 +132,7 @@ static int dequeue( const struct descriptor *d, int32_t *told, int *local )
              !( item->cmsg_level == IPPROTO_IPV6 && item->cmsg_type == IPV6_RECVERR ) )
             continue;
         if ( error->ee_origin == SO_EE_ORIGIN_ICMP || error->ee_origin == SO_EE_ORIGIN_ICMP6 )
-            *told = judge( d, error->ee_errno, error, &to );
+            *told = datagram_error_judge( d, error->ee_errno, error, &to );
         else *local = 1;
     }
     return 1;
@@ -153,12 +153,12 @@ int32_t datagram_error_take( struct descriptor *d )
 }
 
 /* Empties the queue; how many of it were no outcomes of sends. */
-static int drain( struct descriptor *d )
+static int datagram_errors_drain( struct descriptor *d )
 {
     int count = 0, local;
     int32_t told, first = 0;
 
-    while ( dequeue( d, &told, &local ) )
+    while ( datagram_errors_dequeue( d, &told, &local ) )
     {
         count += !local;
         if ( !first ) first = told;
@@ -173,7 +173,7 @@ void datagram_errors_look( struct descriptor *d )
     socklen_t size = sizeof( error );
 
     /* without anything in the queue: of a connected socket whose errors are turned off */
-    if ( !drain( d ) ) getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
+    if ( !datagram_errors_drain( d ) ) getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
 }
 
 int32_t datagram_error_received( struct descriptor *d, int error )
@@ -182,11 +182,11 @@ int32_t datagram_error_received( struct descriptor *d, int error )
     int local;
 
     if ( d->slot->type != SOCK_DGRAM || d->slot->family == WS_AF_UNIX || !is_queued( error ) ) return -1;
-    while ( dequeue( d, &told, &local ) )
+    while ( datagram_errors_dequeue( d, &told, &local ) )
         if ( !local ) return told;
     /* another thread has taken it out and put it down */
     if ( datagram_error_known( d ) && ( told = datagram_error_take( d ) ) ) return told;
-    return judge( d, error, NULL, NULL );
+    return datagram_error_judge( d, error, NULL, NULL );
 }
 
 #define SEND_TRIES 1000
@@ -196,7 +196,7 @@ int datagram_error_sent( struct descriptor *d, int error, int *tries )
     int found;
 
     if ( d->slot->type != SOCK_DGRAM || d->slot->family == WS_AF_UNIX || !is_queued( error ) ) return 0;
-    found = drain( d );
+    found = datagram_errors_drain( d );
     return ( found || error == ECONNREFUSED ) && ++*tries < SEND_TRIES;
 }
 

@@ -114,7 +114,7 @@ struct numbers
     size_t count, room;
 };
 
-static int compare( const void *a, const void *b )
+static int local_compare( const void *a, const void *b )
 {
     const unsigned long long *x = a, *y = b;
 
@@ -144,11 +144,11 @@ static int read_living( struct numbers *living )
         if ( !result ) living->values[living->count++] = number;
     }
     if ( sockets ) fclose( sockets );
-    if ( living->count ) qsort( living->values, living->count, sizeof( *living->values ), compare );
+    if ( living->count ) qsort( living->values, living->count, sizeof( *living->values ), local_compare );
     return result;
 }
 
-static void sweep( int directory )
+static void local_sweep( int directory )
 {
     struct numbers living = { NULL, 0, 0 };
     const time_t now = time( NULL );
@@ -169,7 +169,8 @@ static void sweep( int directory )
         rewinddir( entries );
         while ( ( entry = readdir( entries ) ) )
             if ( node_end( entry->d_name, &number ) &&
-                 !( living.count && bsearch( &number, living.values, living.count, sizeof( number ), compare ) ) &&
+                 !( living.count &&
+                    bsearch( &number, living.values, living.count, sizeof( number ), local_compare ) ) &&
                  !fstatat( directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW ) && st.st_mtime + SWEEP_AGE < now )
                 unlinkat( directory, entry->d_name, 0 );
     }
@@ -238,7 +239,7 @@ static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *
         close( node.directory );
         return error;
     }
-    sweep( node.directory );
+    local_sweep( node.directory );
     snprintf( text, sizeof( text ), "%s" NAME_SUFFIX, node.name );
     if ( symlinkat( address->given, node.directory, text ) ) error = winsock_error( errno );
     size = node_address( &node, &host );
@@ -276,7 +277,7 @@ void local_let_go( const struct sockaddr_un *address )
 /* --- connecting -------------------------------------------------------------------------------------------------------*/
 
 /* The address of a socket file of the host; a path that is too long for one goes through a link of ours. */
-static int32_t reach( const char *path, struct sockaddr_un *host, socklen_t *size )
+static int32_t local_reach( const char *path, struct sockaddr_un *host, socklen_t *size )
 {
     struct node node;
     int32_t error;
@@ -289,7 +290,7 @@ static int32_t reach( const char *path, struct sockaddr_un *host, socklen_t *siz
         return 0;
     }
     if ( ( error = node_open( &node ) ) ) return error;
-    sweep( node.directory );
+    local_sweep( node.directory );
     if ( symlinkat( path, node.directory, node.name ) ) error = winsock_error( errno );
     if ( error ) close( node.directory );
     else *size = node_address( &node, host );
@@ -327,9 +328,9 @@ int32_t local_peer( const struct ws2_local_address *address, union host_address 
     host->un.sun_family = AF_UNIX;
     *size = LOCAL_NOBODY;
     if ( stat( address->host, &st ) ) return errno == EACCES ? WSAEACCES : 0;
-    if ( S_ISSOCK( st.st_mode ) ) return reach( address->host, &host->un, size );
+    if ( S_ISSOCK( st.st_mode ) ) return local_reach( address->host, &host->un, size );
     if ( !S_ISREG( st.st_mode ) ) return 0;
-    if ( !( error = read_node( address->host, node ) ) ) return reach( node, &host->un, size );
+    if ( !( error = read_node( address->host, node ) ) ) return local_reach( node, &host->un, size );
     return error == WSAECONNREFUSED ? 0 : error;
 }
 

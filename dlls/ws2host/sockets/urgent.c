@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include "sockets/urgent.h"
 
-static int outstanding( const struct descriptor *d )
+static int urgent_outstanding( const struct descriptor *d )
 {
     struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
 
@@ -15,7 +15,7 @@ static int outstanding( const struct descriptor *d )
 
 int urgent_at_mark( struct descriptor *d )
 {
-    return !( atomic_fetch_or( &d->local, LOCAL_MARK_WATCHED ) & LOCAL_URGENT_KEPT ) && !outstanding( d );
+    return !( atomic_fetch_or( &d->local, LOCAL_MARK_WATCHED ) & LOCAL_URGENT_KEPT ) && !urgent_outstanding( d );
 }
 
 int urgent_look_slow( struct descriptor *d )
@@ -27,7 +27,7 @@ int urgent_look_slow( struct descriptor *d )
 
 void urgent_passed_slow( struct descriptor *d, int byte )
 {
-    if ( outstanding( d ) || ( atomic_load( &d->local ) & LOCAL_URGENT_KEPT ) ) return;
+    if ( urgent_outstanding( d ) || ( atomic_load( &d->local ) & LOCAL_URGENT_KEPT ) ) return;
     atomic_store( &d->urgent, byte );
     atomic_fetch_or( &d->local, LOCAL_URGENT_KEPT );
 }

@@ -1,5 +1,5 @@
 /*
- * Unsettled descriptors: those that the server counts for this process and that the descriptor table may not show yet, for
+ * In-flight descriptors: those that the server counts for this process and that the descriptor table may not show yet, for
  * they are on their way into it. A server that takes over must hear of them too (connection.h: connection_enumerate_shared).
  *
  * Guarded by connection's mutex, like everything here. An entry stays until its descriptor is closed or newer ones need the
@@ -9,14 +9,14 @@
 
 #define KEPT 64u
 
-static struct unsettled
+static struct in_flight
 {
     uint32_t slot, generation, handle;
     int used, published;
 } kept[KEPT];
 static unsigned int next;
 
-static struct unsettled *find( uint32_t slot, uint32_t generation, uint32_t handle )
+static struct in_flight *in_flight_find( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     for ( unsigned int i = 0; i < KEPT; i++ )
         if ( kept[i].used && kept[i].slot == slot && kept[i].generation == generation && kept[i].handle == handle )
@@ -24,41 +24,41 @@ static struct unsettled *find( uint32_t slot, uint32_t generation, uint32_t hand
     return NULL;
 }
 
-void unsettled_add( uint32_t slot, uint32_t generation, uint32_t handle )
+void in_flight_add( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     for ( unsigned int i = 0; i < KEPT && kept[next].used; i++ ) next = ( next + 1 ) % KEPT;
     /* when all are used, the one that was added longest ago */
-    kept[next] = ( struct unsettled ){ slot, generation, handle, 1, 0 };
+    kept[next] = ( struct in_flight ){ slot, generation, handle, 1, 0 };
     next = ( next + 1 ) % KEPT;
 }
 
-void unsettled_name( uint32_t slot, uint32_t generation, uint32_t handle )
+void in_flight_name( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    struct unsettled *found = find( slot, generation, 0 );
+    struct in_flight *found = in_flight_find( slot, generation, 0 );
 
     if ( found ) found->handle = handle;
 }
 
-void unsettled_forget( uint32_t slot, uint32_t generation, uint32_t handle )
+void in_flight_forget( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    struct unsettled *found = find( slot, generation, handle );
+    struct in_flight *found = in_flight_find( slot, generation, handle );
 
     if ( found ) found->used = 0;
 }
 
-void unsettled_publish_begin( void )
+void in_flight_publish_begin( void )
 {
     for ( unsigned int i = 0; i < KEPT; i++ ) kept[i].published = 0;
 }
 
-void unsettled_published( uint32_t slot, uint32_t generation, uint32_t handle )
+void in_flight_published( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    struct unsettled *found = find( slot, generation, handle );
+    struct in_flight *found = in_flight_find( slot, generation, handle );
 
     if ( found ) found->published = 1;
 }
 
-void unsettled_publish( connection_publish_function publish )
+void in_flight_publish( connection_publish_function publish )
 {
     for ( unsigned int i = 0; i < KEPT; i++ )
         if ( kept[i].used && !kept[i].published ) publish( kept[i].slot, kept[i].generation, kept[i].handle, -1 );

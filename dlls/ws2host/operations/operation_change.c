@@ -13,7 +13,7 @@ struct idle
     uint32_t count;
 };
 
-static enum operation_result idling( struct operation *operation )
+static enum operation_result perform_change( struct operation *operation )
 {
     const struct idle *idle = (struct idle *)operation;
 
@@ -37,8 +37,8 @@ NTSTATUS unix_operation_idle( void *args )
     {
         idle->kind = kind;
         idle->count = changes_count( kind );
-        idle->operation.perform = idling;
-        idle->operation.queue = QUEUE_IDLE;
+        idle->operation.perform = perform_change;
+        idle->operation.queue = QUEUE_CHANGE;
         operation_start( d, &idle->operation, params, NULL );
     }
     descriptor_release( d );

@@ -1,5 +1,5 @@
 /*
- * The attendant: a small host thread of a process that shares sockets, asleep in poll until something ends.
+ * The server monitor thread: a small host thread of a process that shares sockets, asleep in poll until something ends.
  *
  * When the server dies it has the connection made again at once, so that an idle process publishes what it holds without
  * waiting for its next Winsock call; and it takes note of tickets that ended, whose sockets the process keeps open for a
@@ -22,7 +22,7 @@
 /* Set once, under connection's mutex, before the thread starts. */
 static int wake = -1, notice[2] = { -1, -1 };
 
-void attendant_wake( void )
+void server_monitor_wake( void )
 {
     if ( wake >= 0 ) eventfd_write( wake, 1 );
 }
@@ -59,7 +59,7 @@ static void *attend( void *unused )
     }
 }
 
-int attendant_start( void )
+int server_monitor_start( void )
 {
     pthread_attr_t attributes;
     pthread_t thread;
