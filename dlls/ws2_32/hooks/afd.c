@@ -88,6 +88,7 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     params.address = ws2_pointer( address );
     params.size = host_length;
     if ( !error ) error = ws2_call( bind, &params );
+    if ( !error ) ws2_call( event_bound, ( &( struct ws2_handle_params ){ .handle = call->s } ) );
     switch ( error )
     {
     case 0: status = write_name( call, length ); break;
@@ -126,6 +127,7 @@ static NTSTATUS serve_getsockname( const struct afd_call *call )
 
     if ( ws2_call( socket_info, &info ) ) return STATUS_INVALID_HANDLE;
     length = address_length( info.family );
+    if ( !( info.flags & WS2_FLAG_BOUND ) ) return STATUS_INVALID_PARAMETER;
     if ( !call->out || call->out_size < (ULONG)length ) return STATUS_BUFFER_TOO_SMALL;
     return ( status = write_name( call, length ) ) ? status : finish( call, 0, length );
 }
@@ -200,8 +202,12 @@ static const struct
     UINT32 event;
     UINT32 flags;
 } event_flags[] = {
-    { FD_READ, AFD_POLL_READ },     { FD_OOB, AFD_POLL_OOB },   { FD_WRITE, AFD_POLL_WRITE },
-    { FD_ACCEPT, AFD_POLL_ACCEPT }, { FD_CLOSE, AFD_POLL_HUP }, { FD_CONNECT, AFD_POLL_CONNECT | AFD_POLL_CONNECT_ERR },
+    { FD_READ, AFD_POLL_READ },
+    { FD_OOB, AFD_POLL_OOB },
+    { FD_WRITE, AFD_POLL_WRITE },
+    { FD_ACCEPT, AFD_POLL_ACCEPT },
+    { FD_CLOSE, AFD_POLL_HUP | AFD_POLL_RESET },
+    { FD_CONNECT, AFD_POLL_CONNECT | AFD_POLL_CONNECT_ERR },
 };
 #define EVENT_COUNT ( sizeof( event_flags ) / sizeof( event_flags[0] ) )
 
@@ -253,7 +259,8 @@ static NTSTATUS serve_get_events( const struct afd_call *call )
         output.status[8] = status_of_error( codes[FD_CONNECT_BIT] ); /* stays although the event is taken */
     }
     else output.flags &= ~AFD_POLL_CONNECT_ERR;
-    if ( codes[FD_CLOSE_BIT] ) output.status[3] = status_of_error( codes[FD_CLOSE_BIT] );
+    /* the end of the connection is one of two events, and neither has a status */
+    output.flags &= codes[FD_CLOSE_BIT] ? ~AFD_POLL_HUP : ~AFD_POLL_RESET;
     ws2_write( call->out, &output, sizeof( output ) );
     return finish( call, 0, sizeof( output ) );
 }

@@ -1,6 +1,7 @@
 /* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "base/ws2_32_private.h"
 #include "ports/ports.h"
+#include "sockets/events.h"
 #include "sockets/socket.h"
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
@@ -34,7 +35,11 @@ NTSTATUS NTAPI hook_NtClose( HANDLE handle )
     NTSTATUS status;
 
     /* closesocket itself comes here with the descriptor marked as being closed */
-    if ( hooks_is_socket( handle ) && !socket_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
+    if ( hooks_is_socket( handle ) )
+    {
+        events_closing( (UINT_PTR)handle & ~(UINT_PTR)3 );
+        if ( !socket_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
+    }
     port_queue_closing( handle );
     if ( !port_closing( handle ) ) return nt_NtClose( handle );
     status = nt_NtClose( handle );
@@ -106,8 +111,9 @@ static NTSTATUS wake( HANDLE thread, NTSTATUS status )
 {
     struct ws2_thread_params params = { 0 };
 
-    if ( status || !*hooks_view.waiters || thread == GetCurrentThread() ) return status;
-    if ( ( params.thread = thread_of( thread ) ) ) ws2host_call( ws2_call_wait_alert, &params );
+    if ( status || !*hooks_view.waiters ) return status;
+    params.thread = thread == GetCurrentThread() ? GetCurrentThreadId() : thread_of( thread );
+    if ( params.thread ) ws2host_call( ws2_call_wait_alert, &params );
     return status;
 }
 

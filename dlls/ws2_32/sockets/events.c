@@ -94,6 +94,15 @@ int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
     return WS2_RESULT_OF( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
 }
 
+void events_closing( SOCKET s )
+{
+    static const int32_t none[FD_MAX_EVENTS];
+    struct ws2_event_closing_params params = { .handle = s };
+
+    if ( !ws2_call( event_closing, &params ) && params.message )
+        events_tell( params.target, params.message, s, FD_CLOSE, none );
+}
+
 void events_inherit( SOCKET listener, SOCKET accepted )
 {
     struct ws2_event_inherit_params params = { .handle = accepted, .listener = listener };
@@ -115,16 +124,18 @@ int events_take( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] )
 static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
 {
     struct ws2_socket_info_params info = { .handle = s };
-    WSANETWORKEVENTS result = { 0 };
-    int error;
+    int error, codes[FD_MAX_EVENTS];
+    WSANETWORKEVENTS result;
 
     /* the record is cleared by reading it: look at the pointer first */
     if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
-    if ( ws2_write( events, &result, sizeof( result ) ) ) return WSAEFAULT;
+    if ( ws2_read( &result, events, sizeof( result ) ) || ws2_write( events, &result, sizeof( result ) ) )
+        return WSAEFAULT;
     if ( event ) NtResetEvent( event, NULL );
-    if ( ( error = events_take( s, &result.lNetworkEvents, result.iErrorCode ) ) ) return error;
+    if ( ( error = events_take( s, &result.lNetworkEvents, codes ) ) ) return error;
+    /* the codes of other events stay as they are */
     for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )
-        if ( !( result.lNetworkEvents & 1l << i ) ) result.iErrorCode[i] = 0;
+        if ( result.lNetworkEvents & 1l << i ) result.iErrorCode[i] = codes[i];
     return ws2_write( events, &result, sizeof( result ) );
 }
 

@@ -49,7 +49,7 @@ int WINAPI WSAPoll( WSAPOLLFD *fds, ULONG count, int timeout )
         while ( ( status = ws2host_call( ws2_call_poll, &params ) ) == WS2_STATUS_ALERT || status == WS2_STATUS_ADOPT )
         {
             if ( status == WS2_STATUS_ALERT ) ws2_alert();
-            else if ( !ws2_adopt( params.unknown ) ) params.wait.reserved = 1;
+            else ws2_adopt( params.unknown );
         }
         error = status ? WSAEFAULT : params.error;
     }

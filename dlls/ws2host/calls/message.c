@@ -8,6 +8,7 @@
 #include <string.h>
 #include "calls/blocking.h"
 #include "sockets/control.h"
+#include "events/events.h"
 #include "operations/operation.h"
 #include "sockets/endpoint.h"
 #include "sockets/vectors.h"
@@ -95,7 +96,11 @@ NTSTATUS unix_sendmsg( void *args )
             break;
     }
     /* sending binds an unbound datagram socket */
-    if ( !params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ) endpoint_remember( d );
+    if ( !params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) )
+    {
+        endpoint_remember( d );
+        events_look_again( d );
+    }
     descriptor_release( d );
     if ( rest )
     {

@@ -121,7 +121,8 @@ static int32_t mark_closed( struct select_work *work )
     return ready ? 0 : WSAENOTSOCK;
 }
 
-/* Writes the ready members into the caller's sets, each once; may fault. Read and write may be one set. */
+/* Writes the ready members into the caller's sets, each once; may fault. Several sets may be one, which then has the union
+ * of what is ready. Who brings the handles in rising order pays for no search. */
 static uint32_t write_sets( const struct ws2_select_params *params, const struct select_work *work )
 {
     uint32_t total = 0;
@@ -130,19 +131,22 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
     {
         struct windows_fd_set *user = user_set( params, set );
         uint32_t kept = 0;
+        uint64_t greatest = 0;
 
         if ( !user ) continue;
-        for ( unsigned int earlier = 0; earlier < set; earlier++ )
-            if ( user_set( params, earlier ) == user ) kept = user->count, total -= kept;
+        for ( unsigned int earlier = 0; earlier < set && !kept; earlier++ )
+            if ( user_set( params, earlier ) == user ) kept = user->count;
+        total -= kept;
+        for ( uint32_t i = 0; i < kept; i++ )
+            if ( user->sockets[i] > greatest ) greatest = user->sockets[i];
         for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
             uint64_t handle = work->handles[i];
             uint32_t j = 0;
 
             if ( !work->ready[i] ) continue;
-            if ( kept && user->sockets[kept - 1] >= handle )
-                for ( j = 0; j < kept && user->sockets[j] != handle; j++ ) continue;
-            else j = kept;
+            if ( handle > greatest ) j = kept, greatest = handle;
+            while ( j < kept && user->sockets[j] != handle ) j++;
             if ( j == kept ) user->sockets[kept++] = handle;
         }
         user->count = kept;
@@ -217,11 +221,12 @@ enum windows_poll_event
     WS_POLLHUP = 0x2,
     WS_POLLNVAL = 0x4,
     WS_POLLWRNORM = 0x10,
-    WS_POLLWRBAND = 0x20,
     WS_POLLRDNORM = 0x100,
     WS_POLLRDBAND = 0x200,
-    WS_POLLPRI = 0x400
+    WS_POLL_ASKABLE = WS_POLLWRNORM | WS_POLLRDNORM | WS_POLLRDBAND
 };
+
+#define NO_SOCKET UINT64_MAX /* INVALID_SOCKET */
 
 static uint32_t poll_wants( int16_t events )
 {
@@ -235,11 +240,18 @@ static int16_t poll_shows( uint32_t conditions, int16_t events )
 
     if ( conditions & ( POLL_READ | POLL_ACCEPT ) ) shown |= WS_POLLRDNORM;
     if ( conditions & POLL_OOB ) shown |= WS_POLLRDBAND;
-    if ( conditions & POLL_WRITE ) shown |= WS_POLLWRNORM;
+    if ( conditions & ( POLL_WRITE | POLL_CONNECT_ERROR ) ) shown |= WS_POLLWRNORM;
     shown &= events;
     if ( conditions & ( POLL_RESET | POLL_CONNECT_ERROR ) ) shown |= WS_POLLERR | WS_POLLHUP;
     if ( conditions & POLL_HANGUP ) shown |= WS_POLLHUP;
     return shown;
+}
+
+static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )
+{
+    for ( uint32_t i = 0; i < count; i++ )
+        if ( entries[i].fd != NO_SOCKET && ( (uint16_t)entries[i].events & ~WS_POLL_ASKABLE ) ) return 1;
+    return 0;
 }
 
 NTSTATUS unix_poll( void *args )
@@ -277,19 +289,14 @@ NTSTATUS unix_poll( void *args )
         struct descriptor *d;
 
         copy[i].revents = 0;
-        if ( copy[i].events & ( WS_POLLPRI | WS_POLLWRBAND ) )
+        if ( copy[i].fd == NO_SOCKET || !( d = descriptor_acquire( copy[i].fd, &status ) ) )
         {
-            params->error = WSAEINVAL;
-            release_all( descriptors, used );
-            return 0;
-        }
-        if ( (int64_t)copy[i].fd < 0 || !( d = descriptor_acquire( copy[i].fd, &status ) ) )
-        {
-            /* a handle that the process has not seen may be an inherited socket; the PE side looks once */
-            if ( status == WS2_STATUS_ADOPT && !params->wait.reserved )
+            /* a handle that the process has not seen may be an inherited socket; the PE side looks once at each */
+            if ( status == WS2_STATUS_ADOPT && i >= params->wait.reserved )
             {
                 release_all( descriptors, used );
                 params->unknown = copy[i].fd;
+                params->wait.reserved = i + 1;
                 return status;
             }
             status = 0;
@@ -300,11 +307,14 @@ NTSTATUS unix_poll( void *args )
         entries[used] = i;
         poll_prepare( &fds[used++], d, poll_wants( copy[i].events ) );
     }
-    if ( !used )
+    /* no socket at all; then what is asked, of whatever is named; only then is a bad handle an answer, which does not count */
+    if ( !used ) params->error = WSAENOTSOCK;
+    else if ( asks_invalid( copy, count ) )
     {
-        params->error = WSAENOTSOCK;
-        goto done;
+        params->error = WSAEINVAL;
+        for ( uint32_t i = 0; i < count; i++ ) copy[i].revents = 0;
     }
+    if ( params->error ) goto done;
     while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
     for ( ;; )
     {
@@ -318,8 +328,8 @@ NTSTATUS unix_poll( void *args )
 
             entry->revents = poll_shows( poll_data( descriptors[i], conditions ), entry->events );
             if ( atomic_load( &descriptors[i]->closing ) ) entry->revents = WS_POLLNVAL;
+            ready += entry->revents != 0;
         }
-        for ( uint32_t i = 0; i < count; i++ ) ready += copy[i].revents != 0;
         if ( ready || !params->timeout ) break;
         for ( uint32_t i = 0; i < used; i++ )
             poll_prepare( &fds[i], descriptors[i], poll_wants( copy[entries[i]].events ) );

@@ -21,6 +21,7 @@ struct waiter
     _Atomic uint32_t cancelled; /* that wait is to end */
     int wake_fd;                /* -1 before the first wait */
     int epoll;                  /* for waiting exclusively, made on first need */
+    uint64_t looked;            /* when the PE side was last sent to look for APCs */
     void *scratch;              /* the thread's working memory, kept from call to call */
     size_t scratch_size;
     struct waiter *next;
@@ -226,7 +227,11 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     slice_end = now + wait->slice * 1000000ull;
 
     /* the first wait of a thread: the PE side looks for APCs queued so far and tells who the thread is */
-    if ( !atomic_load_explicit( &waiter->thread, memory_order_relaxed ) ) return WAIT_ALERT;
+    if ( !atomic_load_explicit( &waiter->thread, memory_order_relaxed ) )
+    {
+        waiter->looked = now;
+        return WAIT_ALERT;
+    }
 
     for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
@@ -258,7 +263,9 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
         until = slice_end < wait->deadline ? slice_end : wait->deadline;
         if ( now >= until )
         {
-            result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
+            /* a wait that is over before its first slice is alertable too; a row of such waits looks as often as a long one */
+            result = until == wait->deadline && now - waiter->looked < FIRST_SLICE * 1000000ull ? WAIT_TIMED_OUT
+                                                                                                : WAIT_ALERT;
             break;
         }
         left.tv_sec = ( until - now ) / 1000000000;
@@ -287,7 +294,11 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     if ( exclusively ) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
     atomic_store( &waiter->set, 0 );
     if ( result != WAIT_ALERT ) atomic_store( &waiter->blocking, 0 );
-    if ( result == WAIT_ALERT && wait->slice < LAST_SLICE ) wait->slice *= 2;
+    if ( result == WAIT_ALERT )
+    {
+        waiter->looked = now_ns();
+        if ( wait->slice < LAST_SLICE ) wait->slice *= 2;
+    }
     return result;
 }
 

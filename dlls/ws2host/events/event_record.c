@@ -59,7 +59,9 @@ uint32_t event_due( struct descriptor *d, uint32_t conditions )
     if ( d->slot->type != SOCK_STREAM )
     {
         if ( conditions & POLL_READ ) bits |= WS2_FD_READ;
-        if ( ( conditions & POLL_WRITE ) && ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SEND_BLOCKED ) ) )
+        /* to be bound is what makes one ready to send; before that nothing is told */
+        if ( ( conditions & POLL_WRITE ) &&
+             ( descriptor_flags( d ) & ( WS2_FLAG_BOUND | WS2_FLAG_CONNECTED | WS2_FLAG_SEND_BLOCKED ) ) )
         {
             bits |= WS2_FD_WRITE;
             /* a window is not told of a datagram socket's connect */

@@ -411,7 +411,11 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
         if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
             if ( !sending ) transfer_receive_ends( d, params->flags );
-            else if ( type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) ) endpoint_remember( d );
+            else if ( type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) )
+            {
+                endpoint_remember( d );
+                events_look_again( d );
+            }
         }
         descriptor_release( d );
     }
