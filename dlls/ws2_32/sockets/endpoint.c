@@ -43,7 +43,9 @@ static int connect_to( SOCKET s, const struct sockaddr *name, int size )
     int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
-    return error ? error : ws2_call( connect, &params );
+    if ( !error ) error = ws2_call( connect, &params );
+    /* version 1 has no code for a connect that is under way */
+    return error == WSAEALREADY && LOBYTE( ws2_version ) < 2 ? WSAEINVAL : error;
 }
 
 /***********************************************************************

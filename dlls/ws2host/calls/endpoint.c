@@ -128,7 +128,7 @@ wait:
             if ( !params->error ) params->error = WSAECONNREFUSED;
             break;
         }
-        enum wait_result result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), &params->wait );
+        enum wait_result result = wait_one( d, POLLOUT, 0, &params->wait );
         if ( result == WAIT_READY ) continue;
         status = wait_status( result, &params->error );
         break;

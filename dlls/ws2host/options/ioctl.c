@@ -114,10 +114,15 @@ static int32_t accept_any( struct descriptor *d, struct ioctl_request *request )
 /* TCP_INITIAL_RTO_PARAMETERS: USHORT Rtt, UCHAR MaxSynRetransmissions; 0, 0xff and 0xfe stand for defaults and none */
 static int32_t initial_rto( struct descriptor *d, struct ioctl_request *request )
 {
-    uint8_t retransmissions = request->in[2];
+    const uint32_t rtt = request->in[0] | request->in[1] << 8, retransmissions = request->in[2];
+    const int own_rtt = rtt && rtt != 0xffff, own_count = retransmissions && retransmissions != 0xff;
 
-    if ( !retransmissions || retransmissions == 0xff ) return 0;
-    return option_kernel_set( d, HOST( IPPROTO_TCP, TCP_SYNCNT ), retransmissions == 0xfe ? 1 : retransmissions );
+    if ( own_rtt || own_count )
+        connect_limit_set( d, own_rtt ? rtt : CONNECT_INITIAL_RTO,
+                           !own_count                ? CONNECT_RETRANSMISSIONS
+                           : retransmissions == 0xfe ? 0
+                                                     : retransmissions );
+    return 0;
 }
 
 static int32_t multipoint_loopback( struct descriptor *d, struct ioctl_request *request )

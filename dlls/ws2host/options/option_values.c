@@ -303,8 +303,11 @@ OPTION_SETTER( option_set_keep )
 /* TCP_MAXRT and TCP_MAXRTMS: where = ms in the option's unit. All ones: never give up, which the host cannot. */
 OPTION_GETTER( option_get_max_retransmit )
 {
-    int32_t error = option_kernel_get( descriptor, HOST( IPPROTO_TCP, TCP_USER_TIMEOUT ), &value->number );
+    int32_t error;
 
+    value->number = 0;
+    if ( !option_bit( descriptor->slot, BIT_MAX_RETRANSMIT ) ) return 0;
+    error = option_kernel_get( descriptor, HOST( IPPROTO_TCP, TCP_USER_TIMEOUT ), &value->number );
     value->number = value->number == INT32_MAX ? UINT32_MAX : value->number / option->where;
     return error;
 }
@@ -312,6 +315,8 @@ OPTION_SETTER( option_set_max_retransmit )
 {
     uint64_t ms = value->number == UINT32_MAX ? INT32_MAX : (uint64_t)value->number * option->where;
 
+    option_set_bit( descriptor->slot, BIT_MAX_RETRANSMIT, value->number != 0 );
+    option_set_bit( descriptor->slot, BIT_CONNECT_LIMIT, 0 );
     return option_kernel_set( descriptor, HOST( IPPROTO_TCP, TCP_USER_TIMEOUT ), ms > INT32_MAX ? INT32_MAX : ms );
 }
 

@@ -1,4 +1,5 @@
 /* The state of a connection being made: see connect.h. Any thread; the state stands in the slot. */
+#include <errno.h>
 #include <poll.h>
 #include "descriptors/upcalls.h"
 #include "sockets/connect.h"
@@ -11,6 +12,7 @@ void connect_done( struct descriptor *d )
     atomic_store( &d->slot->error, 0 );
     atomic_store( &d->slot->connect_error, 0 );
     atomic_store( &d->slot->connect_time, connect_clock() );
+    connect_limit_ends( d );
     endpoint_remember( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECTED );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED );
@@ -64,14 +66,19 @@ enum connect_state connect_check( struct descriptor *d )
     if ( !( descriptor_flags( d ) & WS2_FLAG_CONNECTING ) )
         return descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ? CONNECT_FAILED : CONNECT_DONE;
     if ( poll( &poll_fd, 1, 0 ) <= 0 ) return CONNECT_PENDING;
-    getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
-    size = sizeof( peer );
-    if ( !error && !getpeername( d->fd, &peer.any, &size ) )
+    /* what is not connected is hung up to the host */
+    if ( poll_fd.revents & ( POLLERR | POLLHUP ) )
+    {
+        getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &size );
+        size = sizeof( peer );
+        if ( !error && getpeername( d->fd, &peer.any, &size ) ) return CONNECT_PENDING;
+        if ( error == ETIMEDOUT && connect_limit_was_here( d ) ) error = ECONNREFUSED;
+    }
+    if ( !error )
     {
         connect_done( d );
         return CONNECT_DONE;
     }
-    if ( !error ) return CONNECT_PENDING;
     connect_failed( d, winsock_error( error ), 0 );
     return CONNECT_FAILED;
 }

@@ -45,4 +45,15 @@ void connect_reset( struct descriptor *descriptor );
 /* SO_CONNECT_TIME counts from now on. */
 void connect_time_now( struct descriptor *descriptor );
 
+/* --- connect_limit.c: the time after which a connection that nobody answers is given up */
+#define CONNECT_INITIAL_RTO 3000 /* ms */
+#define CONNECT_RETRANSMISSIONS 2
+/* The host has begun to connect to peer; and the connection is made. */
+void connect_limit_begins( struct descriptor *descriptor, const union host_address *peer );
+void connect_limit_ends( struct descriptor *descriptor );
+/* The connection that has timed out was to this computer. */
+int connect_limit_was_here( const struct descriptor *descriptor );
+/* Connections of this socket are given up after so many SYNs beside the first, which waits for first_ms. */
+void connect_limit_set( struct descriptor *descriptor, uint32_t first_ms, uint32_t retransmissions );
+
 #endif
