@@ -114,6 +114,13 @@ int socket_close( SOCKET s )
  */
 int WINAPI closesocket( SOCKET s )
 {
+    const DWORD before = GetLastError();
+    int error;
+
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( socket_close( s ), "s=%#zx", s );
+    if ( ( error = socket_close( s ) ) ) return WS2_RESULT_OF( error, "s=%#zx", s );
+    if ( ws2_tracing ) ws2_trace( __func__, 0, 0, "s=%#zx", s );
+    /* programs look at the error of the call before only after they have closed */
+    SetLastError( before );
+    return 0;
 }

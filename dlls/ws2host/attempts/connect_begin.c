@@ -19,8 +19,7 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
 
     if ( ( flags & WS2_FLAG_LISTENING ) || atomic_load( &d->queues.accepting ) ) return WSAEINVAL;
     if ( flags & WS2_FLAG_CONNECTED ) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
-    if ( flags & WS2_FLAG_CONNECTING )
-        switch ( connect_check( d ) )
+    if ( flags & WS2_FLAG_CONNECTING ) switch ( connect_check( d ) )
         {
         case CONNECT_PENDING: return WSAEALREADY;
         case CONNECT_DONE: return WSAEISCONN;

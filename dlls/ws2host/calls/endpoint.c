@@ -1,12 +1,12 @@
 /* Listening, connecting, accepting, shutting down, and the names of both ends. */
 #include <errno.h>
-#include <linux/filter.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include "attempts/attempt.h"
 #include "descriptors/deferred.h"
 #include "sockets/connect.h"
+#include "sockets/datagram_send.h"
 #include "events/events.h"
 #include "operations/operation.h"
 #include "sockets/endpoint.h"
@@ -14,13 +14,10 @@
 #include "sockets/socket.h"
 #include "descriptors/wait.h"
 
-/* Of several sockets listening at one endpoint the host would choose by turns; on Windows the earliest gets everything. */
-static void prefer_earliest( struct descriptor *d )
+static int is_any( const union host_address *address )
 {
-    struct sock_filter first[] = { { BPF_RET | BPF_K, 0, 0, 0 } };
-    const struct sock_fprog program = { 1, first };
-
-    setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof( program ) );
+    if ( address->any.sa_family == AF_INET ) return !address->in.sin_addr.s_addr;
+    return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
 }
 
 /* Windows binds a socket by itself before it connects or listens; so does the host. */
@@ -46,7 +43,7 @@ NTSTATUS unix_listen( void *args )
             atomic_store( &d->slot->backlog, backlog );
             descriptor_set_flags( d, WS2_FLAG_LISTENING );
             /* not before: the host refuses to listen beside others with a program attached */
-            if ( flags & WS2_FLAG_REUSEADDR ) prefer_earliest( d );
+            if ( flags & WS2_FLAG_REUSEADDR ) bind_prefer_earliest( d );
         }
     }
     descriptor_release( d );
@@ -55,7 +52,7 @@ NTSTATUS unix_listen( void *args )
 
 static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
 {
-    if ( connect( d->fd, &address->any, size ) < 0 ) return winsock_error( errno );
+    if ( datagram_connect_host( d->fd, address, size ) < 0 ) return winsock_error( errno );
     events_connect_begins( d );
     if ( disconnect )
     {
@@ -101,6 +98,19 @@ NTSTATUS unix_connect( void *args )
     }
     else if ( ( params->error = address_read_peer( family, params->address, params->size, &address, &size ) ) )
         return 0;
+    else if ( type != SOCK_STREAM && is_any( &address ) )
+    {
+        /* the port stands at the same place in both families */
+        if ( address.in.sin_port )
+        {
+            params->error = WSAEADDRNOTAVAIL;
+            return 0;
+        }
+        disconnect = 1;
+        memset( &address, 0, sizeof( address ) );
+        address.any.sa_family = AF_UNSPEC;
+        size = sizeof( address.in );
+    }
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
 
     params->error =

@@ -9,6 +9,7 @@
 #include "calls/blocking.h"
 #include "sockets/control.h"
 #include "events/events.h"
+#include "sockets/datagram_send.h"
 #include "operations/operation.h"
 #include "sockets/endpoint.h"
 #include "sockets/vectors.h"
@@ -54,8 +55,8 @@ NTSTATUS unix_sendmsg( void *args )
 
     if ( params->address && params->size && type != SOCK_STREAM )
     {
-        if ( ( params->error = address_read( family, params->address, params->size, &address, &message.msg_namelen ) ) )
-            return 0;
+        params->error = address_read( family, params->address, params->size, &address, &message.msg_namelen );
+        if ( params->error || ( params->error = datagram_check_destination( &address ) ) ) return 0;
         message.msg_name = &address;
     }
     if ( params->control_size )
@@ -83,7 +84,7 @@ NTSTATUS unix_sendmsg( void *args )
 
         message.msg_iov = first;
         message.msg_iovlen = vectors_count( left, type );
-        n = transfer_queued_before( d, QUEUE_SEND ) ? -1 : vectors_sendmsg( d->fd, &message, flags );
+        n = transfer_queued_before( d, QUEUE_SEND ) ? -1 : datagram_sendmsg( d, &message, flags );
         if ( n >= 0 )
         {
             params->done += n;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include "calls/blocking.h"
 #include "operations/operation.h"
+#include "sockets/datagram_send.h"
 #include "sockets/urgent.h"
 #include "descriptors/wait.h"
 
@@ -91,6 +92,14 @@ NTSTATUS unix_send( void *args )
                         ? -1
                         : send( d->fd, (const char *)(uintptr_t)params->buffer + params->done,
                                 params->size - params->done, flags );
+
+        if ( n < 0 && errno != EAGAIN && d->slot->type == SOCK_DGRAM )
+        {
+            struct iovec whole = { (char *)(uintptr_t)params->buffer, params->size };
+            const struct msghdr message = { .msg_iov = &whole, .msg_iovlen = 1 };
+
+            n = datagram_send_anyway( d, &message, flags, errno );
+        }
 
         if ( n >= 0 )
         {

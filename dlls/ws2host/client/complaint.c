@@ -1,7 +1,7 @@
 /*
  * What goes wrong with the server, told to a person: one line a process, on stderr, with what to do about it.
  *
- * Guarded by connection's mutex, but for connection_out_of_descriptors, which any thread may call.
+ * Guarded by connection's mutex, but for the last two, which any thread may call.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -41,6 +41,14 @@ const char *complaint_advice( int error )
     case EDQUOT: return "make room there or set WS2HOST_DIR";
     default: return "set WS2HOST_DIR to a directory of this user's";
     }
+}
+
+void connection_port_refused( uint32_t port )
+{
+    complaint_say(
+        "the system lets this user bind no port below 1024, as %u is; lower net.ipv4.ip_unprivileged_port_start "
+        "(sysctl) to let all users do as on Windows",
+        port );
 }
 
 void connection_out_of_descriptors( void )

@@ -20,6 +20,8 @@ int32_t connection_attach( uint32_t windows_pid );
 
 /* Tells a person, once. */
 void connection_out_of_descriptors( void );
+/* bind failed for want of rights: says so once. */
+void connection_port_refused( uint32_t port );
 
 /* The process is ending, its other threads are gone: the server drops what it holds. */
 void connection_end( void );

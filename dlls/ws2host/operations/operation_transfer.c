@@ -11,6 +11,7 @@
 #include "sockets/endpoint.h"
 #include "events/events.h"
 #include "sockets/datagram_errors.h"
+#include "sockets/datagram_send.h"
 #include "operations/operation.h"
 #include "attempts/transfer.h"
 #include "sockets/vectors.h"
@@ -282,7 +283,7 @@ static enum operation_result perform_send( struct operation *operation )
             header.msg_control = t->message->host;
             header.msg_controllen = t->message->host_size;
         }
-        n = vectors_sendmsg( d->fd, &header, transfer_send_flags( t->flags ) );
+        n = datagram_sendmsg( d, &header, transfer_send_flags( t->flags ) );
         if ( n < 0 && errno == EINTR ) continue;
         if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
         if ( n < 0 )
@@ -391,7 +392,8 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     }
     if ( !sending ) t.address_user = t.size_user ? address : 0;
     else if ( address && size && type != SOCK_STREAM &&
-              ( params->operation.error = address_read( family, address, size, &t.address, &t.address_size ) ) )
+              ( ( params->operation.error = address_read( family, address, size, &t.address, &t.address_size ) ) ||
+                ( params->operation.error = datagram_check_destination( &t.address ) ) ) )
         return 0;
 
     operation_probe( params->buffers, t.count * sizeof( struct windows_buffer ) );

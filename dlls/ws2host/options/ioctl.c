@@ -127,10 +127,9 @@ static int32_t initial_rto( struct descriptor *d, struct ioctl_request *request 
 
 static int32_t multipoint_loopback( struct descriptor *d, struct ioctl_request *request )
 {
-    return option_kernel_set( d,
-                              d->slot->family == WS_AF_INET6 ? HOST( IPPROTO_IPV6, IPV6_MULTICAST_LOOP )
-                                                             : HOST( IPPROTO_IP, IP_MULTICAST_LOOP ),
-                              ioctl_in_number( request ) != 0 );
+    const struct option_value value = { .number = ioctl_in_number( request ) != 0 };
+
+    return multicast_set_loop( d, NULL, &value );
 }
 
 static int32_t multicast_scope( struct descriptor *d, struct ioctl_request *request )

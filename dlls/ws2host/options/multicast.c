@@ -1,13 +1,16 @@
 /*
  * Multicast options: the interface to send by, groups and sources. Windows names an interface by one of its addresses, or
  * by its index as the address 0.x.x.x. Where Windows takes its default interface and the host has no route for
- * multicast at all, the loopback interface stands in. The kernel keeps all of it.
+ * multicast at all, the first adapter stands in, or loopback where there is none. The kernel keeps all of it but
+ * IP_MULTICAST_LOOP, which Windows means for the receiver and the host for the sender.
  */
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
+#include <linux/filter.h>
 #include "options/option.h"
+#include "sockets/subnets.h"
 
 /* The host's name for an interface of Windows'. */
 static void name_interface( uint32_t address, struct ip_mreqn *request )
@@ -19,6 +22,20 @@ static void name_interface( uint32_t address, struct ip_mreqn *request )
 }
 
 static uint32_t loopback_index( void ) { return if_nametoindex( "lo" ); }
+
+/* Where Windows takes its default interface and no route of the host names one. */
+static uint32_t default_index( void )
+{
+    struct adapter adapter;
+
+    return adapter_default( &adapter ) ? adapter.index : loopback_index();
+}
+
+/* What a membership's refusal is on Windows: joined already; no group's address. */
+static int32_t membership_error( int error )
+{
+    return error == EADDRINUSE ? WSAEINVAL : error == EINVAL ? WSAEADDRNOTAVAIL : winsock_error( error );
+}
 
 /* Fills in the one that is 0 of an IPv4 address and the index of its interface; leaves it 0 when there is none. */
 static void find_interface( uint32_t *address, uint32_t *index )
@@ -82,10 +99,10 @@ OPTION_SETTER( multicast_membership )
     memcpy( &interface, value->bytes + 4, 4 );
     name_interface( interface, &request );
     if ( !setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
-    if ( errno != ENODEV || interface ) return winsock_error( errno );
-    request.imr_ifindex = loopback_index();
+    if ( errno != ENODEV || interface ) return membership_error( errno );
+    request.imr_ifindex = default_index();
     return setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) )
-               ? winsock_error( errno )
+               ? membership_error( errno )
                : 0;
 }
 
@@ -95,10 +112,10 @@ OPTION_SETTER( multicast_membership6 )
 
     memcpy( &request, value->bytes, sizeof( request ) );
     if ( !setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
-    if ( errno != ENODEV || request.ipv6mr_interface ) return winsock_error( errno );
-    request.ipv6mr_interface = loopback_index();
+    if ( errno != ENODEV || request.ipv6mr_interface ) return membership_error( errno );
+    request.ipv6mr_interface = default_index();
     return setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) )
-               ? winsock_error( errno )
+               ? membership_error( errno )
                : 0;
 }
 
@@ -140,9 +157,9 @@ OPTION_SETTER( multicast_source )
     {
         result = setsockopt( descriptor->fd, IPPROTO_IP, name, &request, sizeof( request ) );
         if ( result && errno == ENODEV && !request.imr_interface.s_addr )
-            result = source_by_index( descriptor->fd, name, value->bytes, loopback_index() );
+            result = source_by_index( descriptor->fd, name, value->bytes, default_index() );
     }
-    return result ? winsock_error( errno ) : 0;
+    return result ? membership_error( errno ) : 0;
 }
 
 /* GROUP_REQ and GROUP_SOURCE_REQ are laid out as the host's, with Windows' address families. */
@@ -158,9 +175,9 @@ static int32_t set_group( int fd, uint32_t where, void *request, socklen_t size 
     uint32_t *interface = request;
 
     if ( !setsockopt( fd, where >> 16, where & 0xffff, request, size ) ) return 0;
-    if ( errno != ENODEV || *interface ) return winsock_error( errno );
-    *interface = loopback_index();
-    return setsockopt( fd, where >> 16, where & 0xffff, request, size ) ? winsock_error( errno ) : 0;
+    if ( errno != ENODEV || *interface ) return membership_error( errno );
+    *interface = default_index();
+    return setsockopt( fd, where >> 16, where & 0xffff, request, size ) ? membership_error( errno ) : 0;
 }
 
 OPTION_SETTER( multicast_group )
@@ -185,3 +202,48 @@ OPTION_SETTER( multicast_group_source )
 }
 
 _Static_assert( sizeof( struct group_req ) == 136 && sizeof( struct group_source_req ) == 264, "Windows' sizes" );
+
+/* --- IP_MULTICAST_LOOP: a socket for which it is off hears no group's datagram that comes from this computer */
+
+static void be_deaf( const struct descriptor *d, int deaf )
+{
+    const uint32_t loopback = loopback_index();
+    struct sock_filter code[] = {
+        /* which version: the address that it was sent to decides, at its place there */
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, (uint32_t)SKF_NET_OFF },
+        { BPF_ALU | BPF_RSH | BPF_K, 0, 0, 4 },
+        { BPF_JMP | BPF_JEQ | BPF_K, 3, 0, 6 },
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, (uint32_t)SKF_NET_OFF + 16 },
+        { BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xf0 },
+        { BPF_JMP | BPF_JEQ | BPF_K, 2, 7, 0xe0 },
+        { BPF_LD | BPF_B | BPF_ABS, 0, 0, (uint32_t)SKF_NET_OFF + 24 },
+        { BPF_JMP | BPF_JEQ | BPF_K, 0, 5, 0xff },
+        /* of a group: it comes from here if it came by the loopback interface, or was looped back on its way out */
+        { BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)( SKF_AD_OFF + SKF_AD_IFINDEX ) },
+        { BPF_JMP | BPF_JEQ | BPF_K, 2, 0, loopback },
+        { BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)( SKF_AD_OFF + SKF_AD_PKTTYPE ) },
+        { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 5 /* PACKET_LOOPBACK */ },
+        { BPF_RET | BPF_K, 0, 0, 0 },
+        { BPF_RET | BPF_K, 0, 0, UINT32_MAX },
+    };
+    const struct sock_fprog program = { sizeof( code ) / sizeof( code[0] ), code };
+    const int unused = 0;
+
+    if ( deaf ) setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof( program ) );
+    else setsockopt( d->fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof( unused ) );
+}
+
+OPTION_GETTER( multicast_get_loop )
+{
+    (void)option;
+    value->number = !option_bit( descriptor->slot, BIT_MULTICAST_DEAF );
+    return 0;
+}
+
+OPTION_SETTER( multicast_set_loop )
+{
+    (void)option;
+    if ( option_set_bit( descriptor->slot, BIT_MULTICAST_DEAF, !value->number ) != !value->number )
+        be_deaf( descriptor, !value->number );
+    return 0;
+}

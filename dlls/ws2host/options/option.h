@@ -156,6 +156,8 @@ OPTION_SETTER( multicast_membership6 );
 OPTION_SETTER( multicast_source );
 OPTION_SETTER( multicast_group );
 OPTION_SETTER( multicast_group_source );
+OPTION_GETTER( multicast_get_loop );
+OPTION_SETTER( multicast_set_loop );
 
 /* --- option_carry.c: sets on one host socket what the program has set on the other */
 void option_carry( const struct descriptor *d, int from, int to );

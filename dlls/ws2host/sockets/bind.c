@@ -8,10 +8,12 @@
  */
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <string.h>
 #include "client/connection.h"
 #include "sockets/endpoint.h"
+#include "sockets/subnets.h"
 #include "sockets/local.h"
 #include "sockets/socket.h"
 
@@ -23,7 +25,7 @@ static void turn_on( struct descriptor *d, int option )
 }
 
 /* Asks the server whether the endpoint may be bound, and prepares the host for it. */
-static int32_t bind_ask( struct descriptor *d, const union host_address *address )
+static int32_t bind_ask( struct descriptor *d, const union host_address *address, int *joins )
 {
     struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
     struct ws2_reply reply;
@@ -37,7 +39,7 @@ static int32_t bind_ask( struct descriptor *d, const union host_address *address
         return error;
     }
     if ( d->slot->type == SOCK_STREAM ) turn_on( d, SO_REUSEADDR );
-    if ( reply.count ) turn_on( d, SO_REUSEPORT );
+    if ( ( *joins = reply.count != 0 ) ) turn_on( d, SO_REUSEPORT );
     return 0;
 }
 
@@ -69,11 +71,32 @@ static uint32_t zone_of( const struct in6_addr *address )
     return zone;
 }
 
+/* A group's or a broadcast address is no adapter's; the host would bind to it. */
+static int is_of_many( const union host_address *address )
+{
+    if ( adapter_is_group( address ) ) return 1;
+    if ( address->any.sa_family != AF_INET || !address->in.sin_addr.s_addr ||
+         ntohl( address->in.sin_addr.s_addr ) >> 24 == IN_LOOPBACKNET )
+        return 0;
+    return adapter_is_broadcast( address );
+}
+
+/* Of several sockets at one endpoint the host would choose by turns; on Windows the earliest gets everything. */
+void bind_prefer_earliest( struct descriptor *d )
+{
+    struct sock_filter first[] = { { BPF_RET | BPF_K, 0, 0, 0 } };
+    const struct sock_fprog program = { 1, first };
+
+    setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof( program ) );
+}
+
 static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
 {
     int32_t error;
+    int joins = 0;
 
     if ( descriptor_flags( d ) & WS2_FLAG_BOUND ) return WSAEINVAL;
+    if ( is_of_many( address ) ) return WSAEADDRNOTAVAIL;
     if ( address->any.sa_family == AF_INET6 )
     {
         char name[IF_NAMESIZE];
@@ -86,9 +109,10 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */
-    if ( address->in.sin_port && ( error = bind_ask( d, address ) ) ) return error;
+    if ( address->in.sin_port && ( error = bind_ask( d, address, &joins ) ) ) return error;
     if ( bind( d->fd, &address->any, size ) < 0 )
     {
+        if ( errno == EACCES ) connection_port_refused( ntohs( address->in.sin_port ) );
         error = winsock_error( errno );
         endpoint_forget( d );
         return error;
@@ -96,6 +120,7 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
     descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
     if ( d->slot->type == SOCK_STREAM && !address->in.sin_port ) turn_on( d, SO_REUSEADDR );
     turn_on( d, SO_REUSEPORT );
+    if ( joins && d->slot->type != SOCK_STREAM ) bind_prefer_earliest( d );
     endpoint_remember( d );
     return 0;
 }

@@ -30,7 +30,9 @@ static int is_own_address( const struct descriptor *d, const union host_address 
 
 void connect_limit_begins( struct descriptor *d, const union host_address *peer )
 {
-    if ( d->slot->family == WS_AF_UNIX || option_bit( d->slot, BIT_MAX_RETRANSMIT ) || option_bit( d->slot, BIT_INITIAL_RTO ) ) return;
+    if ( d->slot->family == WS_AF_UNIX || option_bit( d->slot, BIT_MAX_RETRANSMIT ) ||
+         option_bit( d->slot, BIT_INITIAL_RTO ) )
+        return;
     set( d, is_own_address( d, peer ) ? PATIENCE_HERE : PATIENCE );
     option_set_bit( d->slot, BIT_CONNECT_LIMIT, 1 );
 }
@@ -40,7 +42,8 @@ void connect_limit_ends( struct descriptor *d )
     const uint32_t bits = 1u << BIT_CONNECT_LIMIT | 1u << BIT_INITIAL_RTO;
 
     if ( !( atomic_load_explicit( &d->slot->option_bits, memory_order_relaxed ) & bits ) ) return;
-    if ( atomic_fetch_and( &d->slot->option_bits, ~bits ) & bits && !option_bit( d->slot, BIT_MAX_RETRANSMIT ) ) set( d, 0 );
+    if ( atomic_fetch_and( &d->slot->option_bits, ~bits ) & bits && !option_bit( d->slot, BIT_MAX_RETRANSMIT ) )
+        set( d, 0 );
 }
 
 int connect_limit_was_here( const struct descriptor *d )
@@ -48,8 +51,8 @@ int connect_limit_was_here( const struct descriptor *d )
     uint32_t ms = 0;
     socklen_t size = sizeof( ms );
 
-    return option_bit( d->slot, BIT_CONNECT_LIMIT ) && !getsockopt( d->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size ) &&
-           ms == PATIENCE_HERE;
+    return option_bit( d->slot, BIT_CONNECT_LIMIT ) &&
+           !getsockopt( d->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size ) && ms == PATIENCE_HERE;
 }
 
 void connect_limit_set( struct descriptor *d, uint32_t first_ms, uint32_t retransmissions )

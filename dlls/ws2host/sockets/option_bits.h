@@ -39,9 +39,10 @@ enum option_bit
     BIT_OFFLOAD, /* two bits */
     BIT_OFFLOAD_HIGH,
     BIT_SEGMENT,
-    BIT_CONNECT_LIMIT,               /* the host's limit for a connection under way is set (connect_limit.c) */
-    BIT_MAX_RETRANSMIT,              /* TCP_MAXRT is */
-    BIT_INITIAL_RTO = BIT_BROADCAST, /* of streams: SIO_TCP_INITIAL_RTO is */
+    BIT_CONNECT_LIMIT,                      /* the host's limit for a connection under way is set (connect_limit.c) */
+    BIT_MAX_RETRANSMIT,                     /* TCP_MAXRT is */
+    BIT_INITIAL_RTO = BIT_BROADCAST,        /* of streams: SIO_TCP_INITIAL_RTO is */
+    BIT_MULTICAST_DEAF = BIT_KEEP_INTERVAL, /* of the others: IP_MULTICAST_LOOP is off */
     BIT_USELOOPBACK = 32,
     BIT_PAUSE_ACCEPT,
     BIT_REUSE_UNICASTPORT,

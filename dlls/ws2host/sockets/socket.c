@@ -54,13 +54,19 @@ static int host_family( uint32_t family )
 
 int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
 {
-    int host_type = type == 3 ? SOCK_RAW : type == 1 ? SOCK_STREAM : SOCK_DGRAM, on = 1;
+    int host_type = type == 3 ? SOCK_RAW : type == 1 ? SOCK_STREAM : SOCK_DGRAM, on = 1, off = 0;
     int fd = socket( host_family( family ), host_type | SOCK_NONBLOCK | SOCK_CLOEXEC,
                      family == WS_AF_UNIX ? 0 : (int)protocol );
 
     /* Windows' default */
     if ( fd >= 0 && family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof( on ) );
     if ( fd >= 0 && host_type == SOCK_DGRAM ) datagram_errors_enable( fd, family );
+    /* a socket hears the groups that it has joined itself, and no other's */
+    if ( fd >= 0 && host_type != SOCK_STREAM )
+    {
+        if ( family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof( off ) );
+        setsockopt( fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof( off ) );
+    }
     return fd;
 }
 

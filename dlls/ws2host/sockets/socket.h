@@ -29,6 +29,9 @@ union host_address
 #define WS_AF_INET 2
 #define WS_AF_INET6 23
 
+/* Of several sockets of the prefix at one port the earliest gets all (bind.c); for those that have joined it. */
+void bind_prefer_earliest( struct descriptor *descriptor );
+
 /* Size of a family's socket address on Windows, 0 for a family that is unknown. */
 uint32_t address_size( uint32_t family );
 

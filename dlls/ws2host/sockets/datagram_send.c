@@ -1,0 +1,111 @@
+/* What the host refuses to datagram sockets and Windows does not: see datagram_send.h. */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include "sockets/subnets.h"
+#include "sockets/datagram_send.h"
+
+static int is_any( const union host_address *address )
+{
+    if ( address->any.sa_family == AF_INET ) return !address->in.sin_addr.s_addr;
+    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
+}
+
+int32_t datagram_check_destination( const union host_address *address )
+{
+    return is_any( address ) ? WSAEADDRNOTAVAIL : 0;
+}
+
+/* Is it reached by every adapter, whatever the routes say? */
+static int is_on_link( const union host_address *address )
+{
+    return address->any.sa_family == AF_INET &&
+           ( address->in.sin_addr.s_addr == INADDR_BROADCAST || IN_MULTICAST( ntohl( address->in.sin_addr.s_addr ) ) );
+}
+
+static void allow_broadcast( int fd, int on ) { setsockopt( fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof( on ) ); }
+
+static ssize_t size_of( const struct msghdr *message )
+{
+    ssize_t size = 0;
+
+    for ( size_t i = 0; i < message->msg_iovlen; i++ ) size += message->msg_iov[i].iov_len;
+    return size;
+}
+
+static ssize_t send_by_adapter( int fd, const struct msghdr *message, int flags, int error )
+{
+    union
+    {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE( sizeof( struct in_pktinfo ) )];
+    } control = { .header = { .cmsg_len = CMSG_LEN( sizeof( struct in_pktinfo ) ),
+                              .cmsg_level = IPPROTO_IP,
+                              .cmsg_type = IP_PKTINFO } };
+    struct msghdr by_adapter = *message;
+    struct in_pktinfo packet = { 0 };
+    struct adapter adapter;
+
+    errno = error;
+    /* who gives control data may have chosen one */
+    if ( message->msg_controllen || !adapter_default( &adapter ) ) return -1;
+    packet.ipi_ifindex = adapter.index;
+    memcpy( CMSG_DATA( &control.header ), &packet, sizeof( packet ) );
+    by_adapter.msg_control = &control;
+    by_adapter.msg_controllen = sizeof( control );
+    return vectors_sendmsg( fd, &by_adapter, flags );
+}
+
+ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message, int flags, int error )
+{
+    union host_address peer = { 0 };
+    const union host_address *to = message->msg_name ? message->msg_name : &peer;
+    socklen_t size = sizeof( peer );
+    ssize_t n;
+
+    errno = error;
+    if ( error != EACCES && error != EINVAL && error != ENETUNREACH ) return -1;
+    if ( !message->msg_name ) getpeername( d->fd, &peer.any, &size );
+    if ( error == EINVAL && message->msg_name && ( to->any.sa_family == AF_INET || to->any.sa_family == AF_INET6 ) &&
+         !to->in.sin_port )
+        return size_of( message ); /* nobody has port 0: it goes, and arrives nowhere */
+    if ( error == EACCES && !message->msg_name )
+    {
+        /* who is connected to a broadcast address needs no SO_BROADCAST */
+        allow_broadcast( d->fd, 1 );
+        n = vectors_sendmsg( d->fd, message, flags );
+        error = errno;
+        allow_broadcast( d->fd, 0 );
+        errno = error;
+        if ( n >= 0 || error != ENETUNREACH ) return n;
+    }
+    errno = error;
+    return error == ENETUNREACH && is_on_link( to ) ? send_by_adapter( d->fd, message, flags, error ) : -1;
+}
+
+int datagram_connect_host( int fd, const union host_address *address, socklen_t size )
+{
+    struct adapter adapter;
+    int result = connect( fd, &address->any, size ), error = errno, broadcasts = 0, index = 0;
+    socklen_t length = sizeof( broadcasts );
+
+    if ( !result || address->any.sa_family != AF_INET || ( error != EACCES && error != ENETUNREACH ) ) return result;
+    if ( error == ENETUNREACH && ( !is_on_link( address ) || !adapter_default( &adapter ) ) ) return result;
+    getsockopt( fd, SOL_SOCKET, SO_BROADCAST, &broadcasts, &length );
+    allow_broadcast( fd, 1 );
+    if ( ( result = connect( fd, &address->any, size ) ) && errno == ENETUNREACH && is_on_link( address ) &&
+         adapter_default( &adapter ) )
+    {
+        index = adapter.index;
+        setsockopt( fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof( index ) );
+        result = connect( fd, &address->any, size );
+        error = errno;
+        index = 0;
+        setsockopt( fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof( index ) );
+        errno = error;
+    }
+    error = errno;
+    allow_broadcast( fd, broadcasts );
+    errno = error;
+    return result;
+}
