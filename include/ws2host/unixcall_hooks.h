@@ -1,4 +1,4 @@
-/* Part of unixcall.h: what standing in at ntdll needs. */
+/* Part of unixcall.h: what the hooks need. */
 #ifndef WS2HOST_UNIXCALL_HOOKS_H
 #define WS2HOST_UNIXCALL_HOOKS_H
 

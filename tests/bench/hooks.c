@@ -1,5 +1,5 @@
 /*
- * What standing in at ntdll costs the files that are no sockets: each stand-in is called with a handle that is none of ours
+ * What the hooks cost the files that are no sockets: each hook is called with a handle that is none of ours
  * through ntdll's thunk, while the system call behind it is, for that long, two instructions that return an error. The same
  * two instructions called directly are subtracted. ns a call; medians of ROUNDS rounds of CALLS calls.
  */
@@ -92,7 +92,7 @@ static double one_round( system_call call, unsigned int i )
     return (double)( end.QuadPart - begin.QuadPart ) * 1e9 / frequency.QuadPart / CALLS;
 }
 
-/* The copy of the thunk that the stand-in calls: behind the far jump that the thunk jumps to (dlls/ws2_32/ntdll/hooks.c). */
+/* The copy of the thunk that the hook calls: behind the far jump that the thunk jumps to (dlls/ws2_32/ntdll/hooks.c). */
 static unsigned char *copy_of( const unsigned char *thunk )
 {
     INT32 distance;

@@ -1,6 +1,6 @@
 /*
  * A system call's thunk that does not look as ws2host knows it, here one changed in a byte that is never executed: Winsock's
- * own functions need no standing in. Blocking and event-driven calls, overlapped ones with an event and with a routine, and
+ * own functions need no hooks. Blocking and event-driven calls, overlapped ones with an event and with a routine, and
  * hand-overs work as ever. tests/run-thunks looks whether one line says so. Elsewhere than on Wine nothing is changed.
  */
 #include "support.h"

@@ -1,9 +1,11 @@
 /*
- * Winsock 1's blocking hooks, as the way of every call meets them (start/blocking_hooks.c has the functions). They are the affair of a program that has started version 1 and of one thread, and there is no
- * hook but the program's own, as on every Windows that runs more than one program at a time. While a call of such a thread
- * waits, its hook is called each time that the wait looks for user APCs; a thread without a hook, and with it every program
- * of version 2, costs one look at a global. Inside its hook a thread may make no other call (WSAEINPROGRESS) than
- * WSAIsBlocking and WSACancelBlockingCall.
+ * Winsock 1's blocking hooks, as the way of every call meets them; start/blocking_hooks.c has the functions.
+ *
+ * They are the affair of a program that has started version 1 and of one thread, and there is no hook but the program's own,
+ * as on every Windows that runs more than one program at a time. While a call of such a thread waits, its hook is called
+ * each time that the wait looks for user APCs; a thread without a hook, and with it every program of version 2, costs one
+ * look at a global. Inside its hook a thread may make no other call (WSAEINPROGRESS) than WSAIsBlocking and
+ * WSACancelBlockingCall.
  */
 #include "base/ws2_32_private.h"
 #include "base/blocking.h"

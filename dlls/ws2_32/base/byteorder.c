@@ -22,24 +22,24 @@ u_long WINAPI ntohl( u_long value ) { return __builtin_bswap32( value ); }
 u_short WINAPI ntohs( u_short value ) { return __builtin_bswap16( value ); }
 
 /* Every protocol of the catalogue is big-endian, so the socket need only be one. */
-static int check( SOCKET s )
+static int check_socket( SOCKET s )
 {
     struct ws2_socket_info_params info = { .handle = s };
 
     return ws2_started ? ws2_call( socket_info, &info ) : WSANOTINITIALISED;
 }
 
-static int convert32( SOCKET s, u_long value, u_long *result )
+static int convert_long( SOCKET s, u_long value, u_long *result )
 {
-    int error = check( s );
+    int error = check_socket( s );
 
     value = __builtin_bswap32( value );
     return error ? error : ws2_write( result, &value, sizeof( value ) );
 }
 
-static int convert16( SOCKET s, u_short value, u_short *result )
+static int convert_short( SOCKET s, u_short value, u_short *result )
 {
-    int error = check( s );
+    int error = check_socket( s );
 
     value = __builtin_bswap16( value );
     return error ? error : ws2_write( result, &value, sizeof( value ) );
@@ -50,7 +50,7 @@ static int convert16( SOCKET s, u_short value, u_short *result )
  */
 int WINAPI WSAHtonl( SOCKET s, u_long value, u_long *result )
 {
-    return WS2_RESULT_OF( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+    return WS2_RESULT_OF( convert_long( s, value, result ), "s=%#zx value=%#lx", s, value );
 }
 
 /***********************************************************************
@@ -58,7 +58,7 @@ int WINAPI WSAHtonl( SOCKET s, u_long value, u_long *result )
  */
 int WINAPI WSANtohl( SOCKET s, u_long value, u_long *result )
 {
-    return WS2_RESULT_OF( convert32( s, value, result ), "s=%#zx value=%#lx", s, value );
+    return WS2_RESULT_OF( convert_long( s, value, result ), "s=%#zx value=%#lx", s, value );
 }
 
 /***********************************************************************
@@ -66,7 +66,7 @@ int WINAPI WSANtohl( SOCKET s, u_long value, u_long *result )
  */
 int WINAPI WSAHtons( SOCKET s, u_short value, u_short *result )
 {
-    return WS2_RESULT_OF( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+    return WS2_RESULT_OF( convert_short( s, value, result ), "s=%#zx value=%#x", s, value );
 }
 
 /***********************************************************************
@@ -74,5 +74,5 @@ int WINAPI WSAHtons( SOCKET s, u_short value, u_short *result )
  */
 int WINAPI WSANtohs( SOCKET s, u_short value, u_short *result )
 {
-    return WS2_RESULT_OF( convert16( s, value, result ), "s=%#zx value=%#x", s, value );
+    return WS2_RESULT_OF( convert_short( s, value, result ), "s=%#zx value=%#x", s, value );
 }

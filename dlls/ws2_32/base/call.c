@@ -44,12 +44,12 @@ int ws2_call_( unsigned int code, void *params )
     return blocking_hooks ? blocking_error( *(int32_t *)params ) : *(int32_t *)params;
 }
 
-static int copy( const void *target, const void *source, size_t size )
+static int copy_memory( const void *target, const void *source, size_t size )
 {
     struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };
 
     return ws2_call( copy, &params );
 }
 
-int ws2_read( void *target, const void *user, size_t size ) { return copy( target, user, size ); }
-int ws2_write( void *user, const void *source, size_t size ) { return copy( user, source, size ); }
+int ws2_read( void *target, const void *user, size_t size ) { return copy_memory( target, user, size ); }
+int ws2_write( void *user, const void *source, size_t size ) { return copy_memory( user, source, size ); }

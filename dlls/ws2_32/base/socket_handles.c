@@ -13,7 +13,7 @@
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
 
-static int call( unsigned int code, void *params )
+static int call_host( unsigned int code, void *params )
 {
     return ws2host_call( code, params ) ? WSAEFAULT : *(int32_t *)params;
 }
@@ -25,14 +25,14 @@ SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
 
     if ( ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ) )
     {
-        call( ws2_call_socket_discard, &install );
+        call_host( ws2_call_socket_discard, &install );
         *error = WSAEMFILE;
         return INVALID_SOCKET;
     }
     install.handle = ws2_pointer( handle );
-    if ( ( *error = call( ws2_call_socket_install, &install ) ) )
+    if ( ( *error = call_host( ws2_call_socket_install, &install ) ) )
     {
-        call( ws2_call_socket_discard, &install );
+        call_host( ws2_call_socket_discard, &install );
         NtClose( handle );
         return INVALID_SOCKET;
     }
@@ -45,9 +45,9 @@ BOOL ws2_adopt( UINT64 handle )
 
     if ( !handle || handle > 0x7fffffff ) return FALSE;
     if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) return FALSE;
-    if ( call( ws2_call_socket_adopt, &adopt ) ) return FALSE;
+    if ( call_host( ws2_call_socket_adopt, &adopt ) ) return FALSE;
     /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is
-     * another object's by now. Who closes it from here on finds the descriptor. */
+     * another object's by now. A thread that closes it from here on finds the descriptor. */
     if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) adopt.fd = -1;
-    return !call( ws2_call_socket_adopted, &adopt );
+    return !call_host( ws2_call_socket_adopted, &adopt );
 }

@@ -6,10 +6,10 @@
 #include "base/thread_data.h"
 #include "base/upcalls.h"
 
-static INIT_ONCE once = INIT_ONCE_STATIC_INIT;
+static INIT_ONCE slot_once = INIT_ONCE_STATIC_INIT;
 static DWORD slot = FLS_OUT_OF_INDEXES;
 
-static void WINAPI release( void *value )
+static void WINAPI thread_data_free( void *value )
 {
     struct thread_data *data = value;
 
@@ -24,7 +24,7 @@ static void WINAPI release( void *value )
 static BOOL WINAPI allocate_slot( INIT_ONCE *init, void *parameter, void **context )
 {
     (void)init, (void)parameter, (void)context;
-    slot = FlsAlloc( release );
+    slot = FlsAlloc( thread_data_free );
     return slot != FLS_OUT_OF_INDEXES;
 }
 
@@ -38,7 +38,7 @@ struct thread_data *thread_data( void )
 {
     struct thread_data *data;
 
-    if ( !InitOnceExecuteOnce( &once, allocate_slot, NULL, NULL ) ) return NULL;
+    if ( !InitOnceExecuteOnce( &slot_once, allocate_slot, NULL, NULL ) ) return NULL;
     if ( !( data = FlsGetValue( slot ) ) && ( data = calloc( 1, sizeof( *data ) ) ) ) FlsSetValue( slot, data );
     return data;
 }

@@ -1,6 +1,6 @@
 /*
  * The only ways up: what happens on the ground floor and is the affair of a higher one. The top floor fills the table in
- * before anything can happen (start/startup.c); whoever has something new to be told of adds a line here and there.
+ * before anything can happen (start/startup.c); a floor that is to be told of something else gets a line here and there.
  */
 #ifndef UPCALLS_H
 #define UPCALLS_H

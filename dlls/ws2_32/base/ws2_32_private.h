@@ -1,9 +1,9 @@
 /*
  * ws2_32 inside: what every room of the DLL uses.
  *
- * Each exported function ends with `return WS2_RESULT( … )`, which sets the thread's last error (0 on success, as Windows does) and
- * writes the trace line. Pointers of the caller are read and written through ws2_read/ws2_write or on the host side,
- * never directly: a bad one is WSAEFAULT and not a crash.
+ * Each exported function ends with `return WS2_RESULT( … )`, which sets the thread's last error (0 on success, as Windows
+ * does) and writes the trace line. Pointers of the caller are read and written through ws2_read/ws2_write or on the host
+ * side, never directly: a bad one is WSAEFAULT and not a crash.
  */
 #ifndef WS2_32_PRIVATE_H
 #define WS2_32_PRIVATE_H
@@ -25,7 +25,7 @@ void ws2_trace( const char *function, long long result, int error, const char *f
 /* One line on stderr whatever WS2DEBUG says: for what a person must know. */
 void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 2 ) ) );
 
-/* The result of an exported function, once its error is the thread's and traced: return WS2_RESULT( result, error, "..." ) */
+/* The result of an exported function, once its error is the thread's and traced. */
 #define WS2_RESULT( result, error, ... ) \
     ( { \
         int ws2_error_ = ( error ); \

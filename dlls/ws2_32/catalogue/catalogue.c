@@ -132,7 +132,7 @@ void catalogue_to_ansi( const WSAPROTOCOL_INFOW *entry, WSAPROTOCOL_INFOA *ansi 
 }
 
 /* Is a protocol in the program's list, which a 0 ends? All are in no list. WSAEFAULT for an unreadable list. */
-static int listed( const int *protocols, int protocol, BOOL *result )
+static int catalogue_lists( const int *protocols, int protocol, BOOL *result )
 {
     int value, error;
 
@@ -147,7 +147,7 @@ static int listed( const int *protocols, int protocol, BOOL *result )
 }
 
 /* Writes the entries of an enumeration; *count is how many there are. */
-static int enumerate( const int *protocols, void *buffer, DWORD *length, BOOL hidden, BOOL wide, int *count )
+static int catalogue_enumerate( const int *protocols, void *buffer, DWORD *length, BOOL hidden, BOOL wide, int *count )
 {
     size_t entry_size = wide ? sizeof( WSAPROTOCOL_INFOW ) : sizeof( WSAPROTOCOL_INFOA );
     BOOL wanted[ARRAYSIZE( catalogue )];
@@ -158,7 +158,7 @@ static int enumerate( const int *protocols, void *buffer, DWORD *length, BOOL hi
     *count = 0;
     for ( unsigned int i = 0; i < catalogue_count; i++ )
     {
-        if ( ( error = listed( protocols, catalogue[i].iProtocol, &wanted[i] ) ) ) return error;
+        if ( ( error = catalogue_lists( protocols, catalogue[i].iProtocol, &wanted[i] ) ) ) return error;
         if ( catalogue[i].dwProviderFlags & PFL_HIDDEN && !hidden ) wanted[i] = FALSE;
         *count += wanted[i];
     }
@@ -190,8 +190,8 @@ static int enumerate( const int *protocols, void *buffer, DWORD *length, BOOL hi
  */
 int WINAPI WSAEnumProtocolsA( LPINT protocols, LPWSAPROTOCOL_INFOA buffer, LPDWORD length )
 {
-    int count = 0,
-        error = ws2_started ? enumerate( protocols, buffer, length, FALSE, FALSE, &count ) : WSANOTINITIALISED;
+    int count = 0, error = ws2_started ? catalogue_enumerate( protocols, buffer, length, FALSE, FALSE, &count )
+                                       : WSANOTINITIALISED;
 
     return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,
                        length );
@@ -203,7 +203,7 @@ int WINAPI WSAEnumProtocolsA( LPINT protocols, LPWSAPROTOCOL_INFOA buffer, LPDWO
 int WINAPI WSAEnumProtocolsW( LPINT protocols, LPWSAPROTOCOL_INFOW buffer, LPDWORD length )
 {
     int count = 0,
-        error = ws2_started ? enumerate( protocols, buffer, length, FALSE, TRUE, &count ) : WSANOTINITIALISED;
+        error = ws2_started ? catalogue_enumerate( protocols, buffer, length, FALSE, TRUE, &count ) : WSANOTINITIALISED;
 
     return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,
                        length );
@@ -216,7 +216,7 @@ int WINAPI WSAEnumProtocolsW( LPINT protocols, LPWSAPROTOCOL_INFOW buffer, LPDWO
  */
 int WINAPI WSCEnumProtocols( LPINT protocols, LPWSAPROTOCOL_INFOW buffer, LPDWORD length, LPINT error_code )
 {
-    int count, error = enumerate( protocols, buffer, length, TRUE, TRUE, &count );
+    int count, error = catalogue_enumerate( protocols, buffer, length, TRUE, TRUE, &count );
 
     if ( error ) ws2_write( error_code, &error, sizeof( error ) );
     return WS2_RESULT( error ? SOCKET_ERROR : count, error, "protocols=%p buffer=%p length=%p", protocols, buffer,

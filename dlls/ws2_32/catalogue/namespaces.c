@@ -27,7 +27,7 @@ const struct namespace_entry *namespace_by_provider( const GUID *provider )
 }
 
 /* The four forms differ in their strings and in a BLOB at the end, of which these providers have none. */
-static int enumerate( DWORD *length, void *buffer, BOOL wide, BOOL extended, int *count )
+static int namespaces_enumerate( DWORD *length, void *buffer, BOOL wide, BOOL extended, int *count )
 {
     size_t entry_size = extended ? sizeof( WSANAMESPACE_INFOEXW ) : sizeof( WSANAMESPACE_INFOW );
     DWORD size, needed = namespace_count * entry_size;
@@ -71,7 +71,7 @@ static int enumerate( DWORD *length, void *buffer, BOOL wide, BOOL extended, int
 
 static int enumerate_started( DWORD *length, void *buffer, BOOL wide, BOOL extended, int *count )
 {
-    return ws2_started ? enumerate( length, buffer, wide, extended, count ) : WSANOTINITIALISED;
+    return ws2_started ? namespaces_enumerate( length, buffer, wide, extended, count ) : WSANOTINITIALISED;
 }
 
 /***********************************************************************

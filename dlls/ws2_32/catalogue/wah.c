@@ -28,7 +28,7 @@ struct context_table
 
 typedef BOOL( CALLBACK *context_routine )( void *argument, struct context *context );
 
-static unsigned int place_of( const struct context_table *table, HANDLE handle )
+static unsigned int wah_place_of( const struct context_table *table, HANDLE handle )
 {
     unsigned int i = 0;
 
@@ -72,7 +72,7 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
 
     if ( !table || !context ) return WS2_RESULT( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockExclusive( &table->lock );
-    i = place_of( table, context->handle );
+    i = wah_place_of( table, context->handle );
     if ( i < table->count )
     {
         result = table->contexts[i];
@@ -107,7 +107,7 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
 
     if ( !table ) return WS2_RESULT( result, ERROR_INVALID_PARAMETER, "table=%p", table );
     AcquireSRWLockShared( &table->lock );
-    i = place_of( table, handle );
+    i = wah_place_of( table, handle );
     if ( i < table->count )
     {
         result = table->contexts[i];
@@ -335,7 +335,7 @@ DWORD WINAPI WahNotifyAllProcesses( HANDLE helper )
     return WS2_RESULT( error, error, "helper=%p", helper );
 }
 
-static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
+static void CALLBACK wah_call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
 {
     ( (LPWSAOVERLAPPED_COMPLETION_ROUTINE)routine )( WSA_OPERATION_ABORTED, 0, (OVERLAPPED *)iosb, flags );
 }
@@ -352,7 +352,7 @@ static int wait_notification( HANDLE handle, OVERLAPPED *user, LPWSAOVERLAPPED_C
         return user ? WSAEFAULT : WSA_NOT_ENOUGH_MEMORY;
     if ( !user ) routine = NULL;
     status = NtFsControlFile( handle, routine ? NULL : (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)1 ),
-                              routine ? (PIO_APC_ROUTINE)(void *)call_routine : NULL,
+                              routine ? (PIO_APC_ROUTINE)(void *)wah_call_routine : NULL,
                               routine                ? (void *)routine
                               : (ULONG_PTR)event & 1 ? NULL
                                                      : overlapped,

@@ -25,7 +25,7 @@ struct afd_call
     ULONG out_size;
 };
 
-static NTSTATUS finish( const struct afd_call *call, NTSTATUS status, ULONG_PTR information )
+static NTSTATUS afd_finish( const struct afd_call *call, NTSTATUS status, ULONG_PTR information )
 {
     overlapped_finish( (HANDLE)call->s, call->request, status, information );
     return status;
@@ -98,7 +98,7 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     default: status = status_of_error( error ); break;
     }
     /* the transport has been asked: that is told of as pending, although it is over */
-    finish( call, status, status ? 0 : length );
+    afd_finish( call, status, status ? 0 : length );
     return STATUS_PENDING;
 }
 
@@ -116,7 +116,7 @@ static NTSTATUS serve_listen( const struct afd_call *call )
 
     if ( ( status = read_input( call, &input, sizeof( input ) ) ) ) return status;
     params.backlog = input.backlog;
-    return ( error = ws2_call( listen, &params ) ) ? status_of_error( error ) : finish( call, 0, 0 );
+    return ( error = ws2_call( listen, &params ) ) ? status_of_error( error ) : afd_finish( call, 0, 0 );
 }
 
 static NTSTATUS serve_getsockname( const struct afd_call *call )
@@ -129,7 +129,7 @@ static NTSTATUS serve_getsockname( const struct afd_call *call )
     length = address_length( info.family );
     if ( !( info.flags & WS2_FLAG_BOUND ) ) return STATUS_INVALID_PARAMETER;
     if ( !call->out || call->out_size < (ULONG)length ) return STATUS_BUFFER_TOO_SMALL;
-    return ( status = write_name( call, length ) ) ? status : finish( call, 0, length );
+    return ( status = write_name( call, length ) ) ? status : afd_finish( call, 0, length );
 }
 
 /* --- data -------------------------------------------------------------------------------------------------------------*/
@@ -233,7 +233,8 @@ static NTSTATUS serve_event_select( const struct afd_call *call )
     }
     for ( unsigned int i = 0; i < EVENT_COUNT; i++ )
         if ( input.mask & event_flags[i].flags ) mask |= event_flags[i].event;
-    return ( error = events_select( call->s, input.event, mask ) ) ? status_of_error( error ) : finish( call, 0, 0 );
+    return ( error = events_select( call->s, input.event, mask ) ) ? status_of_error( error )
+                                                                   : afd_finish( call, 0, 0 );
 }
 
 static NTSTATUS serve_get_events( const struct afd_call *call )
@@ -262,7 +263,7 @@ static NTSTATUS serve_get_events( const struct afd_call *call )
     /* the end of the connection is one of two events, and neither has a status */
     output.flags &= codes[FD_CLOSE_BIT] ? ~AFD_POLL_HUP : ~AFD_POLL_RESET;
     ws2_write( call->out, &output, sizeof( output ) );
-    return finish( call, 0, sizeof( output ) );
+    return afd_finish( call, 0, sizeof( output ) );
 }
 
 /* --- polling ----------------------------------------------------------------------------------------------------------*/

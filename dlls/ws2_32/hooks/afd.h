@@ -1,4 +1,4 @@
-/* The control codes of \Device\Afd on sockets (afd.c), for what stands in at ntdll. */
+/* The control codes of \Device\Afd on sockets (afd.c), for the hook of NtDeviceIoControlFile. */
 #ifndef AFD_H
 #define AFD_H
 

@@ -1,5 +1,5 @@
 /*
- * Stand-ins at ntdll for what a SOCKET has in common with files: ReadFile and WriteFile, completion ports, cancelling,
+ * Hooks for what a SOCKET has in common with files: ReadFile and WriteFile, completion ports, cancelling,
  * and what NtQueryObject tells. The operations themselves are overlapped.c's.
  *
  * Also \Device\Afd, which programs open to poll sockets through: the handle is a socket of ours that is never used as one,
@@ -108,7 +108,7 @@ NTSTATUS NTAPI hook_NtSetInformationFile( HANDLE handle, IO_STATUS_BLOCK *iosb, 
 
 /* --- cancelling -------------------------------------------------------------------------------------------------------*/
 
-static NTSTATUS cancelled( IO_STATUS_BLOCK *iosb, NTSTATUS status )
+static NTSTATUS files_cancelled( IO_STATUS_BLOCK *iosb, NTSTATUS status )
 {
     IO_STATUS_BLOCK result = { { status }, 0 };
 
@@ -120,13 +120,13 @@ NTSTATUS NTAPI hook_NtCancelIoFile( HANDLE handle, IO_STATUS_BLOCK *iosb )
     if ( !hooks_is_socket( handle ) ) return nt_NtCancelIoFile( handle, iosb );
     /* nothing to cancel is no error here */
     overlapped_cancel( handle, NULL, TRUE );
-    return cancelled( iosb, 0 );
+    return files_cancelled( iosb, 0 );
 }
 
 NTSTATUS NTAPI hook_NtCancelIoFileEx( HANDLE handle, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb )
 {
     if ( !hooks_is_socket( handle ) ) return nt_NtCancelIoFileEx( handle, which, iosb );
-    return cancelled( iosb, overlapped_cancel( handle, which, FALSE ) );
+    return files_cancelled( iosb, overlapped_cancel( handle, which, FALSE ) );
 }
 
 /* --- what the object manager tells ------------------------------------------------------------------------------------*/

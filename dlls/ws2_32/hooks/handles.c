@@ -1,4 +1,4 @@
-/* Stand-ins at ntdll for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
+/* Hooks for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "base/ws2_32_private.h"
 #include "ports/ports.h"
 #include "sockets/events.h"
@@ -107,7 +107,7 @@ static UINT32 thread_of( HANDLE thread )
 }
 
 /* A blocking call of that thread is an alertable wait. */
-static NTSTATUS wake( HANDLE thread, NTSTATUS status )
+static NTSTATUS wake_blocked( HANDLE thread, NTSTATUS status )
 {
     struct ws2_thread_params params = { 0 };
 
@@ -119,19 +119,19 @@ static NTSTATUS wake( HANDLE thread, NTSTATUS status )
 
 NTSTATUS NTAPI hook_NtQueueApcThread( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c )
 {
-    return wake( thread, nt_NtQueueApcThread( thread, function, a, b, c ) );
+    return wake_blocked( thread, nt_NtQueueApcThread( thread, function, a, b, c ) );
 }
 
 NTSTATUS NTAPI hook_NtQueueApcThreadEx( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b,
                                         ULONG_PTR c )
 {
-    return wake( thread, nt_NtQueueApcThreadEx( thread, reserve, function, a, b, c ) );
+    return wake_blocked( thread, nt_NtQueueApcThreadEx( thread, reserve, function, a, b, c ) );
 }
 
 NTSTATUS NTAPI hook_NtQueueApcThreadEx2( HANDLE thread, HANDLE reserve, ULONG flags, void *function, ULONG_PTR a,
                                          ULONG_PTR b, ULONG_PTR c )
 {
-    return wake( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
+    return wake_blocked( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
 }
 
 /* What a thread waits for inside one call: the wait of a blocking call of Winsock's, or a request that its caller wants

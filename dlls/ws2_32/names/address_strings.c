@@ -8,7 +8,7 @@
 #define TEXT_SIZE ( INET6_ADDRSTRLEN + 20 )
 
 /* The text of a socket address of the program's, NUL included in *length. */
-static int format( const void *user, DWORD size, WCHAR *text, DWORD *length )
+static int format_sockaddr( const void *user, DWORD size, WCHAR *text, DWORD *length )
 {
     struct sockaddr_in6 in6;
     struct sockaddr_in in;
@@ -45,7 +45,7 @@ static int address_to_string( const void *address, DWORD size, void *buffer, DWO
     int error, status;
 
     if ( ( error = ws2_read( &room, length, sizeof( room ) ) ) ) return error;
-    if ( ( error = format( address, size, text, &needed ) ) ) return error;
+    if ( ( error = format_sockaddr( address, size, text, &needed ) ) ) return error;
     error = !buffer || room < needed ? WSAEFAULT : 0;
     for ( DWORD i = 0; i < needed; i++ ) narrow[i] = text[i];
     if ( !error ) error = ws2_write( buffer, wide ? (void *)text : narrow, wide ? needed * sizeof( WCHAR ) : needed );

@@ -50,7 +50,7 @@ char *WINAPI inet_ntoa( struct in_addr address )
 }
 
 /* The text of an address, NUL included in *length. */
-static int format( int family, const void *address, WCHAR *text, size_t *length )
+static int format_address( int family, const void *address, WCHAR *text, size_t *length )
 {
     IN6_ADDR in6;
     IN_ADDR in;
@@ -79,7 +79,7 @@ PCSTR WINAPI inet_ntop( INT family, const void *address, PSTR buffer, size_t siz
     WCHAR text[INET6_ADDRSTRLEN];
     char narrow[INET6_ADDRSTRLEN];
     size_t length = 0;
-    int error = format( family, address, text, &length );
+    int error = format_address( family, address, text, &length );
 
     if ( !error && ( !buffer || size < length ) ) error = BAD_PARAMETER;
     for ( size_t i = 0; !error && i < length; i++ ) narrow[i] = text[i];
@@ -94,7 +94,7 @@ PCWSTR WINAPI InetNtopW( INT family, const void *address, PWSTR buffer, size_t s
 {
     WCHAR text[INET6_ADDRSTRLEN];
     size_t length = 0;
-    int error = format( family, address, text, &length );
+    int error = format_address( family, address, text, &length );
 
     if ( !error && ( !buffer || size < length ) ) error = BAD_PARAMETER;
     if ( !error ) error = ws2_write( buffer, text, length * sizeof( WCHAR ) );

@@ -262,8 +262,8 @@ void addrinfo_free( void *list, enum addrinfo_form form )
 }
 
 /* node and service are copies. *result is NULL on failure. */
-static int get( const WCHAR *node, const WCHAR *service, const void *user_hints, void **result,
-                enum addrinfo_form form )
+static int addrinfo_get( const WCHAR *node, const WCHAR *service, const void *user_hints, void **result,
+                         enum addrinfo_form form )
 {
     struct addrinfo_answer answer = { 0 };
     struct addrinfo_hints hints;
@@ -290,7 +290,7 @@ int WINAPI getaddrinfo( const char *node, const char *service, const struct addr
     if ( !error && !names_started() ) error = WSANOTINITIALISED;
     if ( !error ) error = string_read_ansi( node, &node_copy );
     if ( !error ) error = string_read_ansi( service, &service_copy );
-    if ( !error ) error = get( node_copy, service_copy, hints, (void **)result, ADDRINFO_A );
+    if ( !error ) error = addrinfo_get( node_copy, service_copy, hints, (void **)result, ADDRINFO_A );
     if ( !error && !node_copy ) loader_dll_order( __builtin_return_address( 0 ), result );
     if ( ws2_tracing )
         ws2_trace( __func__, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
@@ -313,7 +313,7 @@ int WINAPI GetAddrInfoW( const WCHAR *node, const WCHAR *service, const ADDRINFO
     if ( !error && !names_started() ) error = WSANOTINITIALISED;
     if ( !error ) error = string_read_wide( node, &node_copy );
     if ( !error ) error = string_read_wide( service, &service_copy );
-    if ( !error ) error = get( node_copy, service_copy, hints, (void **)result, ADDRINFO_W );
+    if ( !error ) error = addrinfo_get( node_copy, service_copy, hints, (void **)result, ADDRINFO_W );
     if ( ws2_tracing )
         ws2_trace( __func__, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
                    service_copy ? service_copy : L"(null)" );

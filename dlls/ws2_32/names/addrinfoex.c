@@ -39,16 +39,16 @@ struct request
     OVERLAPPED *overlapped;
     HANDLE event;
     completion_routine routine;
-    /* under lock */
+    /* under addrinfoex_lock */
     UINT_PTR id;
     struct request *next;
 };
 
-static SRWLOCK lock = SRWLOCK_INIT;
-static struct request *pending;
+static SRWLOCK addrinfoex_lock = SRWLOCK_INIT;
+static struct request *addrinfoex_pending;
 static UINT_PTR last_id;
 
-static void release( struct request *request )
+static void addrinfoex_release( struct request *request )
 {
     if ( InterlockedDecrement( &request->references ) ) return;
     addrinfo_free_answer( &request->answer );
@@ -59,22 +59,22 @@ static void release( struct request *request )
     free( request );
 }
 
-static void resolve( void *argument )
+static void addrinfoex_resolve( void *argument )
 {
     struct request *request = argument;
 
     request->error = addrinfo_query( request->node, request->service, &request->hints, &request->answer );
     SetEvent( request->events[0] );
-    release( request );
+    addrinfoex_release( request );
 }
 
 /* Starts the resolver and waits for what comes first. */
-static int run( struct request *request )
+static int addrinfoex_run( struct request *request )
 {
     InterlockedIncrement( &request->references );
-    if ( !worker_start( resolve, request ) )
+    if ( !worker_start( addrinfoex_resolve, request ) )
     {
-        release( request );
+        addrinfoex_release( request );
         return WSA_NOT_ENOUGH_MEMORY;
     }
     switch ( WaitForMultipleObjects( 2, request->events, FALSE, request->limit ) )
@@ -87,7 +87,7 @@ static int run( struct request *request )
 }
 
 /* Gives the program its list. */
-static int deliver( struct request *request )
+static int addrinfoex_deliver( struct request *request )
 {
     void *list = addrinfo_build( &request->answer, &request->hints, request->form );
     int error;
@@ -97,23 +97,23 @@ static int deliver( struct request *request )
     return error;
 }
 
-static void own( void *argument )
+static void addrinfoex_own( void *argument )
 {
     struct request *request = argument, **link;
     ULONG_PTR status;
-    int error = run( request );
+    int error = addrinfoex_run( request );
 
-    AcquireSRWLockExclusive( &lock );
-    for ( link = &pending; *link != request; link = &( *link )->next ) continue;
+    AcquireSRWLockExclusive( &addrinfoex_lock );
+    for ( link = &addrinfoex_pending; *link != request; link = &( *link )->next ) continue;
     *link = request->next;
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &addrinfoex_lock );
 
-    if ( !error ) error = deliver( request );
+    if ( !error ) error = addrinfoex_deliver( request );
     status = error;
     ws2_write( &request->overlapped->Internal, &status, sizeof( status ) );
     if ( request->routine ) request->routine( error, 0, request->overlapped );
     else if ( request->event ) SetEvent( request->event );
-    release( request );
+    addrinfoex_release( request );
 }
 
 static int start_overlapped( struct request *request, HANDLE *handle )
@@ -130,25 +130,25 @@ static int start_overlapped( struct request *request, HANDLE *handle )
     if ( ( error = ws2_write( request->overlapped, &overlapped, sizeof( overlapped ) ) ) ) return error;
     if ( request->event ) ResetEvent( request->event );
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &addrinfoex_lock );
     request->id = ++last_id;
-    request->next = pending;
-    pending = request;
-    ReleaseSRWLockExclusive( &lock );
+    request->next = addrinfoex_pending;
+    addrinfoex_pending = request;
+    ReleaseSRWLockExclusive( &addrinfoex_lock );
     name = (HANDLE)request->id;
     if ( handle ) error = ws2_write( handle, &name, sizeof( name ) );
 
     InterlockedIncrement( &request->references );
-    if ( !error && worker_start( own, request ) ) return WSA_IO_PENDING;
-    release( request );
-    AcquireSRWLockExclusive( &lock );
-    for ( struct request **link = &pending; *link; link = &( *link )->next )
+    if ( !error && worker_start( addrinfoex_own, request ) ) return WSA_IO_PENDING;
+    addrinfoex_release( request );
+    AcquireSRWLockExclusive( &addrinfoex_lock );
+    for ( struct request **link = &addrinfoex_pending; *link; link = &( *link )->next )
         if ( *link == request )
         {
             *link = request->next;
             break;
         }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &addrinfoex_lock );
     return error ? error : WSA_NOT_ENOUGH_MEMORY;
 }
 
@@ -166,9 +166,9 @@ static int read_limit( const struct timeval *timeout, DWORD *limit )
 }
 
 /* Takes node and service, copies of the program's. */
-static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_hints, enum addrinfo_form form,
-                void **result, const struct timeval *timeout, OVERLAPPED *overlapped, completion_routine routine,
-                HANDLE *handle )
+static int addrinfoex_get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_hints,
+                           enum addrinfo_form form, void **result, const struct timeval *timeout,
+                           OVERLAPPED *overlapped, completion_routine routine, HANDLE *handle )
 {
     struct request *request = calloc( 1, sizeof( *request ) );
     int error;
@@ -201,11 +201,11 @@ static int get( WCHAR *node, WCHAR *service, DWORD name_space, const void *user_
     if ( !error && overlapped ) error = start_overlapped( request, handle );
     else if ( !error )
     {
-        if ( timeout ) error = run( request );
+        if ( timeout ) error = addrinfoex_run( request );
         else error = addrinfo_query( request->node, request->service, &request->hints, &request->answer );
-        if ( !error ) error = deliver( request );
+        if ( !error ) error = addrinfoex_deliver( request );
     }
-    release( request );
+    addrinfoex_release( request );
     return error;
 }
 
@@ -224,8 +224,8 @@ int WINAPI GetAddrInfoExA( const char *node, const char *service, DWORD name_spa
     if ( !error ) error = string_read_ansi( node, &node_copy );
     if ( !error && ( error = string_read_ansi( service, &service_copy ) ) ) free( node_copy );
     if ( !error )
-        error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_A, (void **)result, timeout, overlapped,
-                     routine, handle );
+        error = addrinfoex_get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_A, (void **)result, timeout,
+                                overlapped, routine, handle );
     return WS2_RESULT( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service,
                        name_space, provider, overlapped );
 }
@@ -245,8 +245,8 @@ int WINAPI GetAddrInfoExW( const WCHAR *node, const WCHAR *service, DWORD name_s
     if ( !error ) error = string_read_wide( node, &node_copy );
     if ( !error && ( error = string_read_wide( service, &service_copy ) ) ) free( node_copy );
     if ( !error )
-        error = get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_W, (void **)result, timeout, overlapped,
-                     routine, handle );
+        error = addrinfoex_get( node_copy, service_copy, name_space, hints, ADDRINFO_EX_W, (void **)result, timeout,
+                                overlapped, routine, handle );
     return WS2_RESULT( error, error, "node=%p service=%p namespace=%lu provider=%p overlapped=%p", node, service,
                        name_space, provider, overlapped );
 }
@@ -264,10 +264,10 @@ int WINAPI GetAddrInfoExCancel( HANDLE *handle )
     if ( !( error = ws2_read( &id, handle, sizeof( id ) ) ) )
     {
         error = WSA_INVALID_HANDLE;
-        AcquireSRWLockExclusive( &lock );
-        for ( struct request *request = pending; request && error; request = request->next )
+        AcquireSRWLockExclusive( &addrinfoex_lock );
+        for ( struct request *request = addrinfoex_pending; request && error; request = request->next )
             if ( request->id == (UINT_PTR)id && SetEvent( request->events[1] ) ) error = 0;
-        ReleaseSRWLockExclusive( &lock );
+        ReleaseSRWLockExclusive( &addrinfoex_lock );
     }
     return WS2_RESULT( error, error, "handle=%p", handle );
 }
@@ -303,7 +303,7 @@ void WINAPI FreeAddrInfoExW( ADDRINFOEXW *list )
 }
 
 /* No name space of this system takes registrations from an unprivileged program. */
-static int set( const void *name, DWORD name_space, OVERLAPPED *overlapped, lookup_routine routine )
+static int addrinfoex_set( const void *name, DWORD name_space, OVERLAPPED *overlapped, lookup_routine routine )
 {
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( !name || overlapped || routine ) return WSAEINVAL;
@@ -318,7 +318,7 @@ int WINAPI SetAddrInfoExA( const char *name, const char *service, SOCKET_ADDRESS
                            DWORD flags, DWORD name_space, GUID *provider, struct timeval *timeout,
                            OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
-    int error = set( name, name_space, overlapped, routine );
+    int error = addrinfoex_set( name, name_space, overlapped, routine );
 
     (void)blob, (void)timeout, (void)handle, (void)addresses;
     return WS2_RESULT( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service,
@@ -332,7 +332,7 @@ int WINAPI SetAddrInfoExW( const WCHAR *name, const WCHAR *service, SOCKET_ADDRE
                            DWORD flags, DWORD name_space, GUID *provider, struct timeval *timeout,
                            OVERLAPPED *overlapped, lookup_routine routine, HANDLE *handle )
 {
-    int error = set( name, name_space, overlapped, routine );
+    int error = addrinfoex_set( name, name_space, overlapped, routine );
 
     (void)blob, (void)timeout, (void)handle, (void)addresses;
     return WS2_RESULT( error, error, "name=%p service=%p count=%lu flags=%#lx namespace=%lu provider=%p", name, service,

@@ -31,17 +31,17 @@ struct request
     int length;
     BYTE address[16];
     int argument_error; /* told by the message, like every other one */
-    /* under lock */
+    /* under async_lock */
     UINT_PTR id;
     struct request *next;
 };
 
-static SRWLOCK lock = SRWLOCK_INIT;
-static struct request *pending;
+static SRWLOCK async_lock = SRWLOCK_INIT;
+static struct request *async_pending;
 static UINT_PTR last_id;
 
 /* user32 only when a window is to be told something: a service may well run without. */
-static void post( HWND window, UINT message, WPARAM wparam, LPARAM lparam )
+static void async_post( HWND window, UINT message, WPARAM wparam, LPARAM lparam )
 {
     static BOOL( WINAPI * post_message )( HWND, UINT, WPARAM, LPARAM );
     HMODULE user32;
@@ -51,7 +51,7 @@ static void post( HWND window, UINT message, WPARAM wparam, LPARAM lparam )
     if ( post_message ) post_message( window, message, wparam, lparam );
 }
 
-static void free_request( struct request *request )
+static void async_free( struct request *request )
 {
     free( request->name );
     free( request->protocol );
@@ -59,24 +59,24 @@ static void free_request( struct request *request )
 }
 
 /* TRUE for the one who gets it: from then on nobody else looks at it. */
-static BOOL take( struct request *request )
+static BOOL async_take( struct request *request )
 {
     BOOL taken = FALSE;
 
-    AcquireSRWLockExclusive( &lock );
-    for ( struct request **link = &pending; *link; link = &( *link )->next )
+    AcquireSRWLockExclusive( &async_lock );
+    for ( struct request **link = &async_pending; *link; link = &( *link )->next )
         if ( *link == request )
         {
             *link = request->next;
             taken = TRUE;
             break;
         }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &async_lock );
     return taken;
 }
 
 /* The record as it will lie in the program's buffer; its size, 0 with an error. */
-static size_t find( struct request *request, char **block, int *error )
+static size_t async_find( struct request *request, char **block, int *error )
 {
     struct resolver_answer answer = { 0 };
     UINT_PTR base = (UINT_PTR)request->buffer;
@@ -114,44 +114,44 @@ static size_t find( struct request *request, char **block, int *error )
     return size;
 }
 
-static void run( void *argument )
+static void async_run( void *argument )
 {
     struct request *request = argument;
     char *block = NULL;
     int error;
-    size_t size = find( request, &block, &error );
+    size_t size = async_find( request, &block, &error );
 
-    if ( take( request ) )
+    if ( async_take( request ) )
     {
         if ( !error && ( !request->buffer || request->size < 0 || (size_t)request->size < size ) ) error = WSAENOBUFS;
         if ( !error ) error = ws2_write( request->buffer, block, size );
-        if ( request->window ) post( request->window, request->message, request->id, MAKELPARAM( size, error ) );
+        if ( request->window ) async_post( request->window, request->message, request->id, MAKELPARAM( size, error ) );
     }
     free( block );
-    free_request( request );
+    async_free( request );
 }
 
 /* Takes the request; its handle, or NULL and an error. */
-static HANDLE start( struct request *request, int *error )
+static HANDLE async_start( struct request *request, int *error )
 {
     HANDLE handle;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &async_lock );
     request->id = ++last_id;
-    request->next = pending;
-    pending = request;
-    ReleaseSRWLockExclusive( &lock );
+    request->next = async_pending;
+    async_pending = request;
+    ReleaseSRWLockExclusive( &async_lock );
     handle = (HANDLE)request->id;
     *error = 0;
-    if ( worker_start( run, request ) ) return handle;
-    take( request );
-    free_request( request );
+    if ( worker_start( async_run, request ) ) return handle;
+    async_take( request );
+    async_free( request );
     *error = WSAEWOULDBLOCK;
     return NULL;
 }
 
-static struct request *create( enum question question, HWND window, UINT message, const char *name,
-                               const char *protocol, void *buffer, int size, int *error )
+static struct request *async_create( enum question question, HWND window, UINT message, const char *name,
+                                     const char *protocol, void *buffer, int size, int *error )
 {
     struct request *request = ws2_started ? calloc( 1, sizeof( *request ) ) : NULL;
 
@@ -174,9 +174,9 @@ HANDLE WINAPI WSAAsyncGetHostByName( HWND window, UINT message, const char *name
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( HOST_BY_NAME, window, message, name, NULL, buffer, size, &error );
+    struct request *request = async_create( HOST_BY_NAME, window, message, name, NULL, buffer, size, &error );
 
-    if ( request ) handle = start( request, &error );
+    if ( request ) handle = async_start( request, &error );
     return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
 
@@ -188,7 +188,7 @@ HANDLE WINAPI WSAAsyncGetHostByAddr( HWND window, UINT message, const char *addr
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( HOST_BY_ADDRESS, window, message, NULL, NULL, buffer, size, &error );
+    struct request *request = async_create( HOST_BY_ADDRESS, window, message, NULL, NULL, buffer, size, &error );
 
     if ( request )
     {
@@ -197,7 +197,7 @@ HANDLE WINAPI WSAAsyncGetHostByAddr( HWND window, UINT message, const char *addr
         if ( length > 0 && !request->argument_error )
             request->argument_error =
                 ws2_read( request->address, address, min( (size_t)length, sizeof( request->address ) ) );
-        handle = start( request, &error );
+        handle = async_start( request, &error );
     }
     return WS2_RESULT( handle, error, "window=%p message=%#x address=%p", window, message, address );
 }
@@ -210,12 +210,12 @@ HANDLE WINAPI WSAAsyncGetServByName( HWND window, UINT message, const char *name
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( SERVICE_BY_NAME, window, message, name, protocol, buffer, size, &error );
+    struct request *request = async_create( SERVICE_BY_NAME, window, message, name, protocol, buffer, size, &error );
 
     if ( request )
     {
         if ( !name ) request->argument_error = WSAEFAULT;
-        handle = start( request, &error );
+        handle = async_start( request, &error );
     }
     return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
@@ -227,12 +227,12 @@ HANDLE WINAPI WSAAsyncGetServByPort( HWND window, UINT message, int port, const 
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( SERVICE_BY_PORT, window, message, NULL, protocol, buffer, size, &error );
+    struct request *request = async_create( SERVICE_BY_PORT, window, message, NULL, protocol, buffer, size, &error );
 
     if ( request )
     {
         request->number = port;
-        handle = start( request, &error );
+        handle = async_start( request, &error );
     }
     return WS2_RESULT( handle, error, "window=%p message=%#x port=%d", window, message, ntohs( port ) );
 }
@@ -244,12 +244,12 @@ HANDLE WINAPI WSAAsyncGetProtoByName( HWND window, UINT message, const char *nam
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( PROTOCOL_BY_NAME, window, message, name, NULL, buffer, size, &error );
+    struct request *request = async_create( PROTOCOL_BY_NAME, window, message, name, NULL, buffer, size, &error );
 
     if ( request )
     {
         if ( !name ) request->argument_error = WSAEFAULT;
-        handle = start( request, &error );
+        handle = async_start( request, &error );
     }
     return WS2_RESULT( handle, error, "window=%p message=%#x name=%p", window, message, name );
 }
@@ -261,12 +261,12 @@ HANDLE WINAPI WSAAsyncGetProtoByNumber( HWND window, UINT message, int number, c
 {
     HANDLE handle = NULL;
     int error;
-    struct request *request = create( PROTOCOL_BY_NUMBER, window, message, NULL, NULL, buffer, size, &error );
+    struct request *request = async_create( PROTOCOL_BY_NUMBER, window, message, NULL, NULL, buffer, size, &error );
 
     if ( request )
     {
         request->number = number;
-        handle = start( request, &error );
+        handle = async_start( request, &error );
     }
     return WS2_RESULT( handle, error, "window=%p message=%#x number=%d", window, message, number );
 }
@@ -279,16 +279,16 @@ int WINAPI WSACancelAsyncRequest( HANDLE handle )
     UINT_PTR id = (UINT_PTR)handle;
     int error;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &async_lock );
     error = id && id <= last_id ? WSAEALREADY : WSAEINVAL;
-    for ( struct request **link = &pending; *link; link = &( *link )->next )
+    for ( struct request **link = &async_pending; *link; link = &( *link )->next )
         if ( ( *link )->id == id )
         {
             *link = ( *link )->next;
             error = 0;
             break;
         }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &async_lock );
     if ( !ws2_started ) error = WSANOTINITIALISED;
     return WS2_RESULT_OF( error, "handle=%p", handle );
 }

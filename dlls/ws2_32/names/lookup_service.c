@@ -36,7 +36,7 @@ struct lookup
     struct lookup *next;
 };
 
-static SRWLOCK lock = SRWLOCK_INIT;
+static SRWLOCK lookups_lock = SRWLOCK_INIT;
 static struct lookup *lookups;
 static UINT_PTR last_id;
 
@@ -238,7 +238,7 @@ static int query_networks( struct lookup *lookup )
 /* --- the query -----------------------------------------------------------------------------------------------------*/
 
 /* name and class are copies; class NULL when none was given. */
-static int fill( struct lookup *lookup, DWORD name_space, const GUID *class, const WCHAR *name )
+static int lookup_fill( struct lookup *lookup, DWORD name_space, const GUID *class, const WCHAR *name )
 {
     if ( name_space != NS_ALL && name_space != NS_DNS && name_space != NS_NLA ) return WSASERVICE_NOT_FOUND;
     if ( name_space == NS_NLA || ( class && same_class( class, &class_nla ) ) || ( name_space == NS_ALL && !class ) )
@@ -247,7 +247,7 @@ static int fill( struct lookup *lookup, DWORD name_space, const GUID *class, con
 }
 
 /* Both forms of the query set lie alike, and so do their strings' pointers. */
-static int begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wide )
+static int lookup_begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wide )
 {
     struct lookup *lookup;
     WSAQUERYSETW query;
@@ -269,7 +269,7 @@ static int begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wi
     if ( ( lookup = calloc( 1, sizeof( *lookup ) ) ) )
     {
         lookup->flags = flags;
-        error = fill( lookup, query.dwNameSpace, query.lpServiceClassId ? &class : NULL, name );
+        error = lookup_fill( lookup, query.dwNameSpace, query.lpServiceClassId ? &class : NULL, name );
     }
     else error = WSA_NOT_ENOUGH_MEMORY;
     free( name );
@@ -278,12 +278,12 @@ static int begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wi
         free_lookup( lookup );
         return error;
     }
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &lookups_lock );
     lookup->id = ++last_id;
     id = (HANDLE)lookup->id;
     lookup->next = lookups;
     lookups = lookup;
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &lookups_lock );
     return ws2_write( handle, &id, sizeof( id ) );
 }
 
@@ -292,7 +292,8 @@ static int begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, BOOL wi
  */
 INT WINAPI WSALookupServiceBeginA( LPWSAQUERYSETA query, DWORD flags, LPHANDLE handle )
 {
-    return WS2_RESULT_OF( begin( (WSAQUERYSETW *)query, flags, handle, FALSE ), "query=%p flags=%#lx", query, flags );
+    return WS2_RESULT_OF( lookup_begin( (WSAQUERYSETW *)query, flags, handle, FALSE ), "query=%p flags=%#lx", query,
+                          flags );
 }
 
 /***********************************************************************
@@ -300,7 +301,7 @@ INT WINAPI WSALookupServiceBeginA( LPWSAQUERYSETA query, DWORD flags, LPHANDLE h
  */
 INT WINAPI WSALookupServiceBeginW( LPWSAQUERYSETW query, DWORD flags, LPHANDLE handle )
 {
-    return WS2_RESULT_OF( begin( query, flags, handle, TRUE ), "query=%p flags=%#lx", query, flags );
+    return WS2_RESULT_OF( lookup_begin( query, flags, handle, TRUE ), "query=%p flags=%#lx", query, flags );
 }
 
 /* --- results -------------------------------------------------------------------------------------------------------*/
@@ -313,7 +314,7 @@ struct layout
     size_t used;
 };
 
-static void *put( struct layout *layout, const void *data, size_t size )
+static void *lookup_put( struct layout *layout, const void *data, size_t size )
 {
     char *place;
 
@@ -329,7 +330,7 @@ static void lay_addresses( struct layout *layout, const struct result *result, W
     size_t place;
 
     set->dwNumberOfCsAddrs = result->address_count;
-    set->lpcsaBuffer = put( layout, NULL, result->address_count * sizeof( CSADDR_INFO ) );
+    set->lpcsaBuffer = lookup_put( layout, NULL, result->address_count * sizeof( CSADDR_INFO ) );
     place = layout->used - result->address_count * sizeof( CSADDR_INFO );
     for ( unsigned int i = 0; i < result->address_count; i++ )
     {
@@ -341,8 +342,8 @@ static void lay_addresses( struct layout *layout, const struct result *result, W
         info.iProtocol = IS_SVCID_UDP( &result->class ) ? IPPROTO_UDP : IPPROTO_TCP;
         info.RemoteAddr.iSockaddrLength = resolver_sockaddr( &result->addresses[i], result->port, &remote );
         info.LocalAddr.iSockaddrLength = resolver_sockaddr( &any, 0, &local );
-        info.RemoteAddr.lpSockaddr = put( layout, &remote, info.RemoteAddr.iSockaddrLength );
-        info.LocalAddr.lpSockaddr = put( layout, &local, info.LocalAddr.iSockaddrLength );
+        info.RemoteAddr.lpSockaddr = lookup_put( layout, &remote, info.RemoteAddr.iSockaddrLength );
+        info.LocalAddr.lpSockaddr = lookup_put( layout, &local, info.LocalAddr.iSockaddrLength );
         if ( layout->block ) memcpy( layout->block + place + i * sizeof( info ), &info, sizeof( info ) );
     }
 }
@@ -356,24 +357,24 @@ static void lay_result( struct layout *layout, const struct result *result, DWOR
     {
         char *narrow = wide ? NULL : string_narrow( CP_ACP, result->name );
 
-        set.lpszServiceInstanceName = put( layout, wide ? (void *)result->name : narrow,
-                                           wide     ? ( wcslen( result->name ) + 1 ) * sizeof( WCHAR )
-                                           : narrow ? strlen( narrow ) + 1
-                                                    : 0 );
+        set.lpszServiceInstanceName = lookup_put( layout, wide ? (void *)result->name : narrow,
+                                                  wide     ? ( wcslen( result->name ) + 1 ) * sizeof( WCHAR )
+                                                  : narrow ? strlen( narrow ) + 1
+                                                           : 0 );
         free( narrow );
     }
-    if ( flags & LUP_RETURN_TYPE ) set.lpServiceClassId = put( layout, &result->class, sizeof( result->class ) );
+    if ( flags & LUP_RETURN_TYPE ) set.lpServiceClassId = lookup_put( layout, &result->class, sizeof( result->class ) );
     if ( flags & LUP_RETURN_ADDR && result->address_count ) lay_addresses( layout, result, &set );
     if ( flags & LUP_RETURN_BLOB && result->blob )
     {
-        BLOB blob = { result->blob_size, put( layout, result->blob, result->blob_size ) };
+        BLOB blob = { result->blob_size, lookup_put( layout, result->blob, result->blob_size ) };
 
-        set.lpBlob = put( layout, &blob, sizeof( blob ) );
+        set.lpBlob = lookup_put( layout, &blob, sizeof( blob ) );
     }
     if ( layout->block ) memcpy( layout->block, &set, sizeof( set ) );
 }
 
-static struct lookup *find( HANDLE handle )
+static struct lookup *lookup_find( HANDLE handle )
 {
     struct lookup *lookup = lookups;
 
@@ -409,7 +410,7 @@ static int lay_next( struct lookup *lookup, DWORD flags, char *buffer, DWORD siz
     return 0;
 }
 
-static int next( HANDLE handle, DWORD flags, DWORD *length, void *buffer, BOOL wide )
+static int lookup_next( HANDLE handle, DWORD flags, DWORD *length, void *buffer, BOOL wide )
 {
     DWORD size, needed = 0;
     char *block = NULL;
@@ -417,9 +418,9 @@ static int next( HANDLE handle, DWORD flags, DWORD *length, void *buffer, BOOL w
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( ( error = ws2_read( &size, length, sizeof( size ) ) ) ) return error;
-    AcquireSRWLockExclusive( &lock );
-    error = lay_next( find( handle ), flags, buffer, size, wide, &block, &needed );
-    ReleaseSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &lookups_lock );
+    error = lay_next( lookup_find( handle ), flags, buffer, size, wide, &block, &needed );
+    ReleaseSRWLockExclusive( &lookups_lock );
     if ( !error ) error = ws2_write( buffer, block, needed );
     else if ( error == WSAEFAULT && ws2_write( length, &needed, sizeof( needed ) ) ) error = WSAEFAULT;
     free( block );
@@ -431,8 +432,8 @@ static int next( HANDLE handle, DWORD flags, DWORD *length, void *buffer, BOOL w
  */
 INT WINAPI WSALookupServiceNextA( HANDLE handle, DWORD flags, LPDWORD length, LPWSAQUERYSETA buffer )
 {
-    return WS2_RESULT_OF( next( handle, flags, length, buffer, FALSE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
-                          buffer );
+    return WS2_RESULT_OF( lookup_next( handle, flags, length, buffer, FALSE ), "handle=%p flags=%#lx buffer=%p", handle,
+                          flags, buffer );
 }
 
 /***********************************************************************
@@ -440,8 +441,8 @@ INT WINAPI WSALookupServiceNextA( HANDLE handle, DWORD flags, LPDWORD length, LP
  */
 INT WINAPI WSALookupServiceNextW( HANDLE handle, DWORD flags, LPDWORD length, LPWSAQUERYSETW buffer )
 {
-    return WS2_RESULT_OF( next( handle, flags, length, buffer, TRUE ), "handle=%p flags=%#lx buffer=%p", handle, flags,
-                          buffer );
+    return WS2_RESULT_OF( lookup_next( handle, flags, length, buffer, TRUE ), "handle=%p flags=%#lx buffer=%p", handle,
+                          flags, buffer );
 }
 
 /***********************************************************************
@@ -451,7 +452,7 @@ INT WINAPI WSALookupServiceEnd( HANDLE handle )
 {
     struct lookup *lookup = NULL;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &lookups_lock );
     for ( struct lookup **link = &lookups; *link; link = &( *link )->next )
         if ( ( *link )->id == (UINT_PTR)handle )
         {
@@ -459,7 +460,7 @@ INT WINAPI WSALookupServiceEnd( HANDLE handle )
             *link = lookup->next;
             break;
         }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &lookups_lock );
     free_lookup( lookup );
     return WS2_RESULT_OF( lookup ? 0 : WSA_INVALID_HANDLE, "handle=%p", handle );
 }
@@ -475,9 +476,9 @@ static int namespace_ioctl( HANDLE handle, DWORD code, DWORD *returned, const WS
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( !returned ) return WSAEFAULT;
-    AcquireSRWLockExclusive( &lock );
-    known = find( handle ) != NULL;
-    ReleaseSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &lookups_lock );
+    known = lookup_find( handle ) != NULL;
+    ReleaseSRWLockExclusive( &lookups_lock );
     if ( !known ) return WSA_INVALID_HANDLE;
     if ( code != SIO_NSP_NOTIFY_CHANGE ) return WSAEOPNOTSUPP;
     if ( ( error = ws2_write( returned, &none, sizeof( none ) ) ) ) return error;

@@ -75,7 +75,7 @@ static int service_name( USHORT port, int flags, WCHAR **name )
 }
 
 /* Puts a name where the program wants it; size in characters. */
-static int give( const WCHAR *name, void *buffer, DWORD size, BOOL wide )
+static int nameinfo_give( const WCHAR *name, void *buffer, DWORD size, BOOL wide )
 {
     char *narrow = wide ? NULL : string_narrow( CP_ACP, name );
     size_t length;
@@ -89,8 +89,8 @@ static int give( const WCHAR *name, void *buffer, DWORD size, BOOL wide )
     return error;
 }
 
-static int get( const void *sockaddr, int length, void *host, DWORD host_size, void *service, DWORD service_size,
-                int flags, BOOL wide )
+static int nameinfo_get( const void *sockaddr, int length, void *host, DWORD host_size, void *service,
+                         DWORD service_size, int flags, BOOL wide )
 {
     BOOL want_host = host && host_size, want_service = service && service_size;
     WCHAR *host_text = NULL, *service_text = NULL;
@@ -102,8 +102,8 @@ static int get( const void *sockaddr, int length, void *host, DWORD host_size, v
     if ( !want_host && !want_service ) return WSAHOST_NOT_FOUND;
     if ( want_host ) error = host_name( &address, flags, &host_text );
     if ( !error && want_service ) error = service_name( port, flags, &service_text );
-    if ( !error && want_host ) error = give( host_text, host, host_size, wide );
-    if ( !error && want_service ) error = give( service_text, service, service_size, wide );
+    if ( !error && want_host ) error = nameinfo_give( host_text, host, host_size, wide );
+    if ( !error && want_service ) error = nameinfo_give( service_text, service, service_size, wide );
     free( host_text );
     free( service_text );
     return error;
@@ -115,7 +115,7 @@ static int get( const void *sockaddr, int length, void *host, DWORD host_size, v
 int WINAPI getnameinfo( const SOCKADDR *address, socklen_t length, char *host, DWORD host_size, char *service,
                         DWORD service_size, int flags )
 {
-    int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, FALSE )
+    int error = names_started() ? nameinfo_get( address, length, host, host_size, service, service_size, flags, FALSE )
                                 : WSANOTINITIALISED;
 
     return WS2_RESULT( error, error, "address=%p length=%d flags=%#x", address, length, flags );
@@ -127,7 +127,7 @@ int WINAPI getnameinfo( const SOCKADDR *address, socklen_t length, char *host, D
 int WINAPI GetNameInfoW( const SOCKADDR *address, socklen_t length, WCHAR *host, DWORD host_size, WCHAR *service,
                          DWORD service_size, int flags )
 {
-    int error = names_started() ? get( address, length, host, host_size, service, service_size, flags, TRUE )
+    int error = names_started() ? nameinfo_get( address, length, host, host_size, service, service_size, flags, TRUE )
                                 : WSANOTINITIALISED;
 
     return WS2_RESULT( error, error, "address=%p length=%d flags=%#x", address, length, flags );

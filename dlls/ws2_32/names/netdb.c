@@ -125,7 +125,7 @@ static BOOL search_text( enum base base, const char *text, match_function *match
     return FALSE;
 }
 
-static BOOL search( enum base base, match_function *match, void *context, struct netdb_entry *entry )
+static BOOL netdb_search( enum base base, match_function *match, void *context, struct netdb_entry *entry )
 {
     char *text = read_prefix_file( base );
     BOOL found = search_text( base, text, match, context, entry );
@@ -165,32 +165,32 @@ BOOL netdb_service_by_name( const char *name, const char *protocol, struct netdb
 {
     struct key key = { name, 0, protocol };
 
-    return search( SERVICES, match_key, &key, entry );
+    return netdb_search( SERVICES, match_key, &key, entry );
 }
 
 BOOL netdb_service_by_port( unsigned int port, const char *protocol, struct netdb_entry *entry )
 {
     struct key key = { NULL, port, protocol };
 
-    return search( SERVICES, match_key, &key, entry );
+    return netdb_search( SERVICES, match_key, &key, entry );
 }
 
 BOOL netdb_protocol_by_name( const char *name, struct netdb_entry *entry )
 {
     struct key key = { name, 0, NULL };
 
-    return search( PROTOCOLS, match_key, &key, entry );
+    return netdb_search( PROTOCOLS, match_key, &key, entry );
 }
 
 BOOL netdb_protocol_by_number( unsigned int number, struct netdb_entry *entry )
 {
     struct key key = { NULL, number, NULL };
 
-    return search( PROTOCOLS, match_key, &key, entry );
+    return netdb_search( PROTOCOLS, match_key, &key, entry );
 }
 
 BOOL netdb_walk_hosts( BOOL ( *match )( const struct netdb_entry *entry, void *context ), void *context,
                        struct netdb_entry *entry )
 {
-    return search( HOSTS, match, context, entry );
+    return netdb_search( HOSTS, match, context, entry );
 }

@@ -11,7 +11,7 @@ struct layout
     size_t used;
 };
 
-static UINT_PTR put( struct layout *layout, const void *data, size_t size )
+static UINT_PTR layout_put( struct layout *layout, const void *data, size_t size )
 {
     UINT_PTR place = layout->base + layout->used;
 
@@ -22,7 +22,7 @@ static UINT_PTR put( struct layout *layout, const void *data, size_t size )
 
 static char *put_string( struct layout *layout, const char *string )
 {
-    return (char *)put( layout, string, strlen( string ) + 1 );
+    return (char *)layout_put( layout, string, strlen( string ) + 1 );
 }
 
 /* Reserves a NULL-terminated array of pointers. */
@@ -59,7 +59,7 @@ static void lay_host( struct layout *layout, const struct resolver_answer *answe
         UINT_PTR place;
 
         if ( answer->addresses[i].family != family ) continue;
-        place = put( layout, answer->addresses[i].bytes, size );
+        place = layout_put( layout, answer->addresses[i].bytes, size );
         if ( array ) array[n++] = (char *)place;
     }
     host.h_addrtype = family;

@@ -1,5 +1,5 @@
 /*
- * Standing in at ntdll: how a system call's thunk is replaced. Which ones are, and by what, is the top floor's table.
+ * Hooks in ntdll: how a system call's thunk is replaced. Which ones are, and by what, is the top floor's table.
  *
  * Programs close, read, duplicate and poll sockets by plain NT calls. Those end in ntdll's system call thunks, which are
  * position-independent: a copy of one is the original, callable, and a jump over its first bytes leads here. All this
@@ -17,13 +17,13 @@ static const unsigned char thunk_shape[THUNK_SIZE] = {
 };
 #define THUNK_NUMBER 4 /* offset of the four bytes that differ */
 
-/* What is put near a thunk: the way to the stand-in, which may be further away than a short jump reaches, and the copy. */
-struct landing
+/* What is put near a thunk: the way to the hook's function, which may be further away than a short jump reaches, and the copy. */
+struct trampoline
 {
     unsigned char jump[16]; /* jmp *0(%rip), address */
     unsigned char copy[THUNK_SIZE];
 };
-#define LANDING_ALIGNMENT 0x10000 /* of VirtualAlloc */
+#define TRAMPOLINE_ALIGNMENT 0x10000 /* of VirtualAlloc */
 
 struct hooks_view hooks_view;
 
@@ -40,41 +40,42 @@ static BOOL has_known_shape( const unsigned char *thunk )
     return !( (UINT_PTR)thunk & 7 );
 }
 
-static struct landing *allocate( UINT_PTR address )
+static struct trampoline *allocate_trampoline( UINT_PTR address )
 {
-    return VirtualAlloc( (void *)address, sizeof( struct landing ), MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE );
+    return VirtualAlloc( (void *)address, sizeof( struct trampoline ), MEM_RESERVE | MEM_COMMIT,
+                         PAGE_EXECUTE_READWRITE );
 }
 
 /* A jump of five bytes covers the thunk's first instruction, of three, and two bytes of the next. A thread may just stand
  * between the two. At one distance those two bytes of the jump are what they were, and that thread never notices. */
-static struct landing *allocate_exact( const unsigned char *thunk )
+static struct trampoline *allocate_trampoline_exact( const unsigned char *thunk )
 {
     INT32 distance = (INT32)( (UINT32)thunk[THUNK_NUMBER] << 24 | (UINT32)thunk[THUNK_NUMBER - 1] << 16 );
     UINT_PTR address =
-        ( (UINT_PTR)thunk + 5 + distance + LANDING_ALIGNMENT - 1 ) & ~(UINT_PTR)( LANDING_ALIGNMENT - 1 );
+        ( (UINT_PTR)thunk + 5 + distance + TRAMPOLINE_ALIGNMENT - 1 ) & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
 
-    return allocate( address );
+    return allocate_trampoline( address );
 }
 
 /* Any place within reach, for when that one is taken. */
-static struct landing *allocate_near( const unsigned char *thunk )
+static struct trampoline *allocate_trampoline_near( const unsigned char *thunk )
 {
-    UINT_PTR here = (UINT_PTR)thunk & ~(UINT_PTR)( LANDING_ALIGNMENT - 1 );
-    struct landing *landing;
+    UINT_PTR here = (UINT_PTR)thunk & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
+    struct trampoline *trampoline;
 
     for ( UINT_PTR distance = 0x100000; distance < 0x70000000; distance += 0x100000 )
     {
-        if ( ( landing = allocate( here + distance ) ) ) return landing;
-        if ( here > distance && ( landing = allocate( here - distance ) ) ) return landing;
+        if ( ( trampoline = allocate_trampoline( here + distance ) ) ) return trampoline;
+        if ( here > distance && ( trampoline = allocate_trampoline( here - distance ) ) ) return trampoline;
     }
     return NULL;
 }
 
 /* The thunk is writable. */
-static BOOL install( const struct hook *hook, unsigned char *thunk )
+static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
 {
     static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
-    struct landing *landing = allocate_exact( thunk );
+    struct trampoline *trampoline = allocate_trampoline_exact( thunk );
     union
     {
         unsigned char bytes[8];
@@ -83,15 +84,15 @@ static BOOL install( const struct hook *hook, unsigned char *thunk )
     DWORD ignored;
     INT32 distance;
 
-    if ( !landing && !( landing = allocate_near( thunk ) ) ) return FALSE;
-    memcpy( landing->jump, jump_far, sizeof( jump_far ) );
-    memcpy( landing->jump + sizeof( jump_far ), &hook->stand_in, sizeof( hook->stand_in ) );
-    memcpy( landing->copy, thunk, THUNK_SIZE );
-    VirtualProtect( landing, sizeof( *landing ), PAGE_EXECUTE_READ, &ignored );
-    *hook->original = landing->copy;
+    if ( !trampoline && !( trampoline = allocate_trampoline_near( thunk ) ) ) return FALSE;
+    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
+    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
+    memcpy( trampoline->copy, thunk, THUNK_SIZE );
+    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
+    *hook->original = trampoline->copy;
 
     memcpy( start.bytes, thunk, sizeof( start.bytes ) );
-    distance = (INT_PTR)landing->jump - ( (INT_PTR)thunk + 5 );
+    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)thunk + 5 );
     start.bytes[0] = 0xe9;
     memcpy( start.bytes + 1, &distance, sizeof( distance ) );
     __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* one store: no thread sees half a jump */
@@ -157,12 +158,12 @@ static void install_thunks( unsigned char *const thunks[HOOK_COUNT] )
     /* the thunks of all system calls stand on two pages: opened and closed once */
     if ( !VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ) )
     {
-        ws2_log( "ntdll's code cannot be written: no standing in at its system calls" );
+        ws2_log( "ntdll's code cannot be written: no hooks in its system calls" );
         return;
     }
     for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
-        if ( thunks[i] && !install( &hooks[i], thunks[i] ) )
-            ws2_log( "no memory within reach of ntdll for standing in at %s", hooks[i].name );
+        if ( thunks[i] && !install_hook( &hooks[i], thunks[i] ) )
+            ws2_log( "no memory within reach of ntdll for the hook of %s", hooks[i].name );
     VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
 }
 

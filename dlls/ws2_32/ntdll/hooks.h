@@ -1,7 +1,7 @@
 /*
- * Standing in at ntdll (hooks.c): the system calls that reach sockets without Winsock's knowledge.
+ * Hooks in ntdll (hooks.c): the system calls that reach sockets without Winsock's knowledge.
  *
- * Every stand-in gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
+ * Every hook gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
  * after hooks_socket has said so, which costs two reads of memory and no call.
  */
 #ifndef HOOKS_H
@@ -11,7 +11,7 @@
 #include <windows.h>
 #include <winternl.h>
 
-/* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without stand-ins it is empty. */
+/* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without hooks it is empty. */
 struct hooks_view
 {
     void ***chunks;
@@ -42,7 +42,7 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     IO_STATUS_BLOCK iosb;
 };
 
-/* The system calls themselves: what stood in ntdll, callable whether or not the stand-ins are installed. */
+/* The system calls themselves: what stood in ntdll, callable whether or not the hooks are installed. */
 #define HOOKS( X ) \
     X( NtClose, ( HANDLE handle ) ) \
     X( NtDuplicateObject, ( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE * target, \
@@ -96,7 +96,7 @@ enum
 HOOKS( X )
 #undef X
 
-/* What stands in, in the file of its concept. */
+/* The hooks, each in the file of its concept. */
 #define X( name, parameters ) NTSTATUS NTAPI hook_##name parameters;
 HOOKS( X )
 #undef X
@@ -104,7 +104,7 @@ HOOKS( X )
 struct hook
 {
     const char *name;
-    void *stand_in;
+    void *function;
     void **original;
 };
 
@@ -115,7 +115,7 @@ void hooks_install_early( const struct hook table[HOOK_COUNT] );
  * with one line of the log. */
 void hooks_install( void );
 
-/* Connects the process to its server and installs the stand-ins, once: WSAStartup's part for the process, which may be
+/* Connects the process to its server and installs the hooks, once: WSAStartup's part for the process, which may be
  * wanted before it (attach.c). */
 int ws2_attach( void );
 

@@ -1,9 +1,9 @@
 /*
  * The ends of overlapped operations: status block, event, APC, completion packet.
  *
- * One thread at a time tells the program of what the host half's queues have ended, under a lock, so that packets come in
- * the order in which the operations ended: the I/O thread, who waits at a completion port, or who closes and cancels, before
- * its call returns.
+ * One thread at a time tells the program of what the host half's queues have ended, under the delivery lock, so that packets
+ * come in the order in which the operations ended: the I/O thread, a thread that waits at a completion port, or one that
+ * closes or cancels, before its call returns.
  */
 #include "overlapped/completion.h"
 #include "base/status.h"
@@ -19,18 +19,18 @@ void NTAPI RtlWakeAddressAll( const void *address );
 
 #define NT_ERROR_( status ) ( (ULONG)( status ) >> 30 == 3 )
 
-static SRWLOCK telling = SRWLOCK_INIT;
+static SRWLOCK delivery_lock = SRWLOCK_INIT;
 /* what is being set, from before the status can be seen: a program that sees it may use the event again at once */
-static HANDLE volatile telling_event;
+static HANDLE volatile delivering_event;
 
-static HANDLE plain( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
+static HANDLE plain_event( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
 
 /* thread: for the APC. at_once: the call that started it returns the result too. */
-static void tell( const struct ws2_operation_target *target, const struct ws2_port *port, HANDLE thread,
-                  NTSTATUS status, ULONG_PTR information, UINT32 flags, BOOL at_once )
+static void complete( const struct ws2_operation_target *target, const struct ws2_port *port, HANDLE thread,
+                      NTSTATUS status, ULONG_PTR information, UINT32 flags, BOOL at_once )
 {
     IO_STATUS_BLOCK *iosb = (IO_STATUS_BLOCK *)(UINT_PTR)target->iosb;
-    HANDLE event = plain( (HANDLE)(UINT_PTR)target->event );
+    HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
     DWORD offset = flags;
 
     if ( target->options & TARGET_STORE_FLAGS ) ws2_write( &( (OVERLAPPED *)iosb )->Offset, &offset, sizeof( offset ) );
@@ -45,7 +45,7 @@ static void tell( const struct ws2_operation_target *target, const struct ws2_po
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
 }
 
-static void tell_completion( const struct ws2_completion *completion )
+static void complete_operation( const struct ws2_completion *completion )
 {
     BOOL ordered;
 
@@ -59,14 +59,15 @@ static void tell_completion( const struct ws2_completion *completion )
         return;
     }
     /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
-     * afterwards; who waits for an event may have begun the next one before this thread comes to it. */
+     * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
-    InterlockedExchangePointer( (void *volatile *)&telling_event, plain( (HANDLE)(UINT_PTR)completion->target.event ) );
-    tell( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
-          completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
-          FALSE );
-    InterlockedExchangePointer( (void *volatile *)&telling_event, NULL );
+    InterlockedExchangePointer( (void *volatile *)&delivering_event,
+                                plain_event( (HANDLE)(UINT_PTR)completion->target.event ) );
+    complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
+              completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
+              FALSE );
+    InterlockedExchangePointer( (void *volatile *)&delivering_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
     if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
 }
@@ -75,18 +76,18 @@ void completion_deliver( void )
 {
     static struct ws2_operation_fetch_params params; /* under the lock */
 
-    AcquireSRWLockExclusive( &telling );
+    AcquireSRWLockExclusive( &delivery_lock );
     do {
         if ( ws2_call( operation_fetch, &params ) ) break;
-        for ( UINT32 i = 0; i < params.count; i++ ) tell_completion( &params.completions[i] );
+        for ( UINT32 i = 0; i < params.count; i++ ) complete_operation( &params.completions[i] );
     } while ( params.count ); /* the last one gives back what was told of */
-    ReleaseSRWLockExclusive( &telling );
+    ReleaseSRWLockExclusive( &delivery_lock );
 }
 
 /* For an operation that begins: what ended before it does not set its event afterwards. */
 static void reset_event( HANDLE event )
 {
-    while ( telling_event == event ) SwitchToThread();
+    while ( delivering_event == event ) SwitchToThread();
     NtResetEvent( event, NULL );
 }
 
@@ -151,7 +152,7 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     if ( how == OVERLAPPED_WAIT ) return start_and_wait( code, operation, request, options & ~TARGET_STORE_FLAGS );
 
     operation->target = ( struct ws2_operation_target ){ .iosb = ws2_pointer( request->iosb ),
-                                                         .event = ws2_pointer( plain( request->event ) ),
+                                                         .event = ws2_pointer( plain_event( request->event ) ),
                                                          .apc = ws2_pointer( request->apc ),
                                                          .apc_context = ws2_pointer( request->apc_context ),
                                                          .thread_id = GetCurrentThreadId(),
@@ -161,24 +162,24 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     operation->how = how == OVERLAPPED_NO_WAIT  ? WS2_OPERATION_NO_WAIT
                      : how == OVERLAPPED_ROUTES ? WS2_OPERATION_ROUTES
                                                 : 0;
-    if ( plain( request->event ) )
+    if ( plain_event( request->event ) )
     {
         /* an operation that may end at once has its event reset only when it does not */
         if ( code == ws2_call_operation_receive || code == ws2_call_operation_send )
             operation->how |= WS2_OPERATION_TRY;
-        else reset_event( plain( request->event ) );
+        else reset_event( plain_event( request->event ) );
     }
     error = ws2_call_( code, operation );
     if ( error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ) )
     {
         /* now it waits: the event is reset before anything can set it */
-        reset_event( plain( request->event ) );
+        reset_event( plain_event( request->event ) );
         operation->how &= ~WS2_OPERATION_TRY;
         error = ws2_call_( code, operation );
     }
     if ( operation->held )
     {
-        reset_event( plain( request->event ) );
+        reset_event( plain_event( request->event ) );
         ws2_call( operation_release, operation );
     }
     if ( operation->need_io_thread )
@@ -194,8 +195,8 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     if ( error && error != WSAEMSGSIZE ) return status_of_error( error );
     /* a send that is too long is an error; a datagram cut short is a result */
     if ( error && code != ws2_call_operation_receive ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
-    tell( &operation->target, &operation->port, GetCurrentThread(), status_of_error( error ), operation->information,
-          operation->flags, TRUE );
+    complete( &operation->target, &operation->port, GetCurrentThread(), status_of_error( error ),
+              operation->information, operation->flags, TRUE );
     return status_of_error( error );
 }
 
@@ -208,7 +209,7 @@ void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTST
     struct ws2_port_params port = { .handle = ws2_pointer( s ) };
 
     if ( ws2host_call( ws2_call_port_query, &port ) ) port.port = ( struct ws2_port ){ 0 };
-    tell( &target, &port.port, GetCurrentThread(), status, information, 0, TRUE );
+    complete( &target, &port.port, GetCurrentThread(), status, information, 0, TRUE );
 }
 
 NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )
@@ -227,7 +228,7 @@ NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thre
 
 /* --- Winsock's terms ----------------------------------------------------------------------------------------------------*/
 
-static void CALLBACK call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
+static void CALLBACK completion_call_routine( void *routine, IO_STATUS_BLOCK *iosb, ULONG flags )
 {
     ( (LPWSAOVERLAPPED_COMPLETION_ROUTINE)routine )( status_to_error( iosb->Status ), (DWORD)iosb->Information,
                                                      (OVERLAPPED *)iosb, flags );
@@ -244,8 +245,8 @@ int completion_request( struct overlapped_request *request, OVERLAPPED *overlapp
         return WSAEFAULT;
     request->iosb = (IO_STATUS_BLOCK *)overlapped;
     /* the event is the program's own when there is a routine */
-    request->event = routine ? NULL : plain( event );
-    request->apc = routine ? (void *)call_routine : NULL;
+    request->event = routine ? NULL : plain_event( event );
+    request->apc = routine ? (void *)completion_call_routine : NULL;
     request->apc_context = routine ? (void *)routine : (ULONG_PTR)event & 1 ? NULL : overlapped;
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "base/local_addresses.h"
 
 /* Starts what is told of through an OVERLAPPED. */
-static int start( unsigned int code, struct ws2_operation *operation, OVERLAPPED *overlapped )
+static int connection_start( unsigned int code, struct ws2_operation *operation, OVERLAPPED *overlapped )
 {
     struct overlapped_request request;
     NTSTATUS status;
@@ -30,7 +30,7 @@ static int accept_ex( SOCKET listener, SOCKET acceptor, void *buffer, DWORD rece
 
     if ( !overlapped ) return ERROR_INVALID_PARAMETER;
     ws2_call( socket_info, &info ); /* makes a socket of a handle that was inherited; the call itself looks at it */
-    return start( ws2_call_operation_accept, &params.operation, overlapped );
+    return connection_start( ws2_call_operation_accept, &params.operation, overlapped );
 }
 
 /* AcceptEx */
@@ -83,7 +83,7 @@ static int connect_ex( SOCKET s, const struct sockaddr *name, int size, void *da
         if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
         return ERROR_INVALID_PARAMETER;
     }
-    return start( ws2_call_operation_connect, &params.operation, overlapped );
+    return connection_start( ws2_call_operation_connect, &params.operation, overlapped );
 }
 
 /* ConnectEx */
@@ -106,7 +106,7 @@ static int disconnect_ex( SOCKET s, OVERLAPPED *overlapped, DWORD flags )
     const struct overlapped_request request = { .iosb = &iosb };
 
     if ( flags & ~(DWORD)TF_REUSE_SOCKET ) return WSAEINVAL;
-    if ( overlapped ) return start( ws2_call_operation_disconnect, &params.operation, overlapped );
+    if ( overlapped ) return connection_start( ws2_call_operation_disconnect, &params.operation, overlapped );
     return status_to_error(
         completion_start( ws2_call_operation_disconnect, &params.operation, &request, OVERLAPPED_WAIT, 0 ) );
 }

@@ -2,9 +2,9 @@
  * Waiting for a SOCKET's own handle, as GetOverlappedResult does for an OVERLAPPED without an event.
  *
  * A file is not signalled from the start of an operation that has no event of its own to the end of any such. To the loader
- * a socket is signalled always, so who would wait for one waits for an event of his own here. Whether there is something to
- * wait for the host half knows; the list holds the threads that wait, and is read by who tells of ends only when
- * there are any.
+ * a socket is signalled always, so a thread that would wait for one waits for an event of its own here. Whether there is
+ * something to wait for the host half knows; the list holds the threads that wait, and is read by the thread that tells of
+ * ends only when there are any.
  */
 #include "overlapped/file_wait.h"
 #include "ntdll/hooks.h"
@@ -16,7 +16,7 @@ struct file_waiter
     HANDLE event;
 };
 
-static SRWLOCK lock = SRWLOCK_INIT;
+static SRWLOCK waiters_lock = SRWLOCK_INIT;
 static struct file_waiter *waiters;
 
 static BOOL is_busy( UINT64 handle )
@@ -36,28 +36,28 @@ void file_signal( const struct ws2_completion *completion )
                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) ||
          !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
         return;
-    AcquireSRWLockShared( &lock );
+    AcquireSRWLockShared( &waiters_lock );
     for ( struct file_waiter *waiter = waiters; waiter; waiter = waiter->next )
         if ( waiter->handle == completion->handle ) SetEvent( waiter->event );
-    ReleaseSRWLockShared( &lock );
+    ReleaseSRWLockShared( &waiters_lock );
 }
 
-static void enlist( struct file_waiter *waiter )
+static void waiter_add( struct file_waiter *waiter )
 {
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &waiters_lock );
     waiter->next = waiters;
     __atomic_store_n( &waiters, waiter, __ATOMIC_SEQ_CST );
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &waiters_lock );
 }
 
-static void delist( struct file_waiter *waiter )
+static void waiter_remove( struct file_waiter *waiter )
 {
     struct file_waiter **link = &waiters;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &waiters_lock );
     while ( *link != waiter ) link = &( *link )->next;
     *link = waiter->next;
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &waiters_lock );
 }
 
 /* The event that stands for a socket that is not signalled; FALSE when the handle itself may be waited for. */
@@ -67,7 +67,7 @@ static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
     if ( !hooks_is_socket( handle ) ) return FALSE;
     waiter->handle = (UINT_PTR)handle & ~(UINT_PTR)3;
     if ( !is_busy( waiter->handle ) || !( waiter->event = CreateEventW( NULL, TRUE, FALSE, NULL ) ) ) return FALSE;
-    enlist( waiter );
+    waiter_add( waiter );
     /* an end between the look and the entry in the list told nobody */
     if ( !is_busy( waiter->handle ) ) SetEvent( waiter->event );
     return TRUE;
@@ -76,7 +76,7 @@ static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
 static void end_wait( struct file_waiter *waiter )
 {
     if ( !waiter->event ) return;
-    delist( waiter );
+    waiter_remove( waiter );
     nt_NtClose( waiter->event );
 }
 

@@ -4,8 +4,8 @@
 
 LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
 
-static NTSTATUS transfer( unsigned int code, HANDLE s, const struct overlapped_request *request, const WSABUF *buffers,
-                          DWORD count, DWORD flags, enum overlapped_how how )
+static NTSTATUS overlapped_transfer( unsigned int code, HANDLE s, const struct overlapped_request *request,
+                                     const WSABUF *buffers, DWORD count, DWORD flags, enum overlapped_how how )
 {
     struct ws2_operation_transfer_params params = {
         .operation = { .handle = ws2_pointer( s ) }, .buffers = ws2_pointer( buffers ), .count = count, .flags = flags
@@ -17,13 +17,13 @@ static NTSTATUS transfer( unsigned int code, HANDLE s, const struct overlapped_r
 NTSTATUS overlapped_start_receive( HANDLE s, const struct overlapped_request *request, const WSABUF *buffers,
                                    DWORD count, DWORD flags, enum overlapped_how how )
 {
-    return transfer( ws2_call_operation_receive, s, request, buffers, count, flags, how );
+    return overlapped_transfer( ws2_call_operation_receive, s, request, buffers, count, flags, how );
 }
 
 NTSTATUS overlapped_start_send( HANDLE s, const struct overlapped_request *request, const WSABUF *buffers, DWORD count,
                                 DWORD flags, enum overlapped_how how )
 {
-    return transfer( ws2_call_operation_send, s, request, buffers, count, flags, how );
+    return overlapped_transfer( ws2_call_operation_send, s, request, buffers, count, flags, how );
 }
 
 /* Winsock's functions: the number of bytes and the flags are written when it ended at once. */

@@ -1,10 +1,10 @@
 /*
- * Overlapped operations: the engine's face to the rest of the DLL and to what stands in at ntdll.
+ * Overlapped operations: the engine's face to the rest of the DLL and to the hooks.
  *
  * An operation is tried at once in the caller, unless operations of its direction wait on the socket already; what would
- * wait is queued in the host half, performed in order by the I/O thread or by who waits at the socket's completion port,
- * and completed the Windows way. What a request asks for is said in NT's terms; Winsock's own functions (overlapped_send
- * and so on) put theirs into these.
+ * wait is queued in the host half, performed in order by the I/O thread or by a thread that waits at the socket's completion
+ * port, and completed the Windows way. What a request asks for is said in NT's terms; Winsock's own functions
+ * (overlapped_send and so on) put theirs into these.
  *
  * Statuses are NT's. STATUS_PENDING: the request was queued, its iosb is untouched until it ends. An error status
  * (0xC...) returned at once leaves no trace: iosb untouched, no event, no packet. Any other status (0, 0x8...) is a

@@ -31,7 +31,7 @@ static void memory_segment( struct ws2_segment *segment, const void *memory, DWO
 }
 
 /* The segments' descriptors are gone when this returns. */
-static int transmit( SOCKET s, struct ws2_segment *segments, DWORD count, OVERLAPPED *overlapped, DWORD flags )
+static int transmit_start( SOCKET s, struct ws2_segment *segments, DWORD count, OVERLAPPED *overlapped, DWORD flags )
 {
     struct ws2_operation_transmit_params params = { .operation = { .handle = s },
                                                     .segments = ws2_pointer( segments ),
@@ -51,7 +51,7 @@ static int transmit( SOCKET s, struct ws2_segment *segments, DWORD count, OVERLA
     return status_to_error( status );
 }
 
-static int check( SOCKET s, DWORD flags )
+static int transmit_check( SOCKET s, DWORD flags )
 {
     struct ws2_socket_info_params info = { .handle = s };
     int error = ws2_call( socket_info, &info );
@@ -72,7 +72,7 @@ static int send_file( SOCKET s, HANDLE file, DWORD size, OVERLAPPED *overlapped,
     DWORD count = 0;
     int error;
 
-    if ( ( error = check( s, flags ) ) ) return error;
+    if ( ( error = transmit_check( s, flags ) ) ) return error;
     if ( buffers && ws2_read( &parts, buffers, sizeof( parts ) ) ) return WSAEFAULT;
     if ( overlapped )
     {
@@ -83,7 +83,7 @@ static int send_file( SOCKET s, HANDLE file, DWORD size, OVERLAPPED *overlapped,
     if ( parts.HeadLength ) memory_segment( &segments[count++], parts.Head, parts.HeadLength );
     if ( file && ( error = file_segment( &segments[count++], file, offset, size ) ) ) return error;
     if ( parts.TailLength ) memory_segment( &segments[count++], parts.Tail, parts.TailLength );
-    return transmit( s, segments, count, overlapped, flags );
+    return transmit_start( s, segments, count, overlapped, flags );
 }
 
 BOOL WINAPI transmit_file( SOCKET s, HANDLE file, DWORD size, DWORD per_send, OVERLAPPED *overlapped,
@@ -104,7 +104,7 @@ static int send_packets( SOCKET s, const TRANSMIT_PACKETS_ELEMENT *elements, DWO
     TRANSMIT_PACKETS_ELEMENT element;
     int error;
 
-    if ( ( error = check( s, flags ) ) ) return error;
+    if ( ( error = transmit_check( s, flags ) ) ) return error;
     if ( count > MOST_ELEMENTS ) return WSAEINVAL;
     if ( !( segments = calloc( count ? count : 1, sizeof( *segments ) ) ) ) return WSAENOBUFS;
     for ( DWORD i = 0; i < count; i++ ) segments[i].fd = -1;
@@ -126,7 +126,7 @@ static int send_packets( SOCKET s, const TRANSMIT_PACKETS_ELEMENT *elements, DWO
                                                         .flags = WS2_TRANSMIT_NOTHING };
         ws2_call( operation_transmit, &params );
     }
-    else error = transmit( s, segments, count, overlapped, flags );
+    else error = transmit_start( s, segments, count, overlapped, flags );
     free( segments );
     return error;
 }

@@ -1,24 +1,24 @@
 /*
- * The courier: a thread that sleeps in wineserver and brings what comes there, for all ports that sockets use, to their
- * queues in the process at once: the packets of the loader's own files and of other processes. All threads of the program
- * wait in the host half, so the courier alone takes from wineserver's queues. One serves as many ports as a wait may have
- * handles; beyond that there are more of them. They stay.
+ * The forwarder of wineserver's packets: a thread that sleeps in wineserver and brings what comes there, for all ports that
+ * sockets use, to their queues in the process at once: the packets of the loader's own files and of other processes. All
+ * threads of the program wait in the host half, so the forwarder alone takes from wineserver's queues. One serves as many
+ * ports as a wait may have handles; beyond that there are more of them. They stay.
  *
- * Another process that has got itself a handle of a port tells nobody. When packets are left lying, the courier looks
+ * Another process that has got itself a handle of a port tells nobody. When packets are left lying, the forwarder looks
  * whether there are more handles than ours, and gives the port up to wineserver if so.
  */
 #include "ports/port_queue_private.h"
 #include "ports/ports.h"
 #include "base/worker.h"
 
-#define LOOK_MS 100       /* between two looks, while packets lie */
-#define PACKETS_A_TURN 64 /* of one port, then it is the others' turn */
-#define COME_TRIES 100    /* an order for a thread that has been ended, it seems */
+#define LOOK_MS 100        /* between two looks, while packets lie */
+#define PACKETS_A_TURN 64  /* of one port, then it is the others' turn */
+#define MOST_REDIRECTS 100 /* then the thread that is meant has been ended, it seems */
 #define MOST_PORTS ( MAXIMUM_WAIT_OBJECTS - 1 )
 
-struct courier
+struct forwarder
 {
-    struct courier *next;
+    struct forwarder *next;
     HANDLE event; /* something about its ports has changed */
     UINT32 count; /* of the ports, those to be left included */
     struct
@@ -30,24 +30,24 @@ struct courier
     UINT32 turn;
 };
 
-static SRWLOCK lock = SRWLOCK_INIT; /* the list, counts and ports; taken after a queue's lock */
-static struct courier *couriers;
+static SRWLOCK forwarders_lock = SRWLOCK_INIT; /* the list, counts and ports; taken after a queue's lock */
+static struct forwarder *forwarders;
 
-static void empty( struct port_queue *queue, HANDLE port )
+static void forwarder_empty( struct port_queue *queue, HANDLE port )
 {
-    BOOL wake, order;
+    BOOL wake, redirect;
 
-    /* from one queue to the other under the lock: whoever looks finds a packet in one of them */
+    /* from one queue to the other under the lock: a thread that looks finds a packet in one of them */
     AcquireSRWLockExclusive( &queue->lock );
-    port_queue_fetch( queue, port, PACKETS_A_TURN, &order );
+    port_queue_fetch( queue, port, PACKETS_A_TURN, &redirect );
     wake = port_queue_to_wake( queue );
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
-    if ( order && queue->in_server && queue->tries++ < COME_TRIES )
+    if ( redirect && queue->in_server && queue->redirects++ < MOST_REDIRECTS )
     {
         /* meant for a thread that sleeps there still */
         Sleep( 1 );
-        port_queue_order( queue );
+        port_queue_redirect( queue );
     }
 }
 
@@ -58,8 +58,8 @@ static BOOL is_of_others( struct port_queue *queue )
     BOOL others = FALSE;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if ( queue->closed || !queue->count || queue->waiting > 0 ) queue->asked = FALSE;
-    else if ( GetTickCount() - queue->visited >= LOOK_MS )
+    if ( !port_queue_keeps( queue ) || !queue->count || queue->waiting > 0 ) queue->suspect = FALSE;
+    else if ( GetTickCount() - queue->asked >= LOOK_MS )
         others = !nt_NtQueryObject( queue->handle, OBJECT_BASIC_INFORMATION, &info, sizeof( info ), NULL ) &&
                  info.HandleCount > OBJECT_HANDLES_OF_OURS;
     ReleaseSRWLockExclusive( &queue->lock );
@@ -67,49 +67,49 @@ static BOOL is_of_others( struct port_queue *queue )
 }
 
 /* Ports to be left are left; the others' handles and the event's. Whether any is to be looked at again. */
-static BOOL collect( struct courier *courier, HANDLE *handles, struct port_queue **queues, UINT32 *count )
+static BOOL forwarder_collect( struct forwarder *forwarder, HANDLE *handles, struct port_queue **queues, UINT32 *count )
 {
     struct port_queue *left[MOST_PORTS];
     UINT32 leaving = 0, kept = 0;
-    BOOL asked = FALSE;
+    BOOL suspect = FALSE;
 
-    AcquireSRWLockExclusive( &lock );
-    for ( UINT32 i = 0; i < courier->count; i++ )
+    AcquireSRWLockExclusive( &forwarders_lock );
+    for ( UINT32 i = 0; i < forwarder->count; i++ )
     {
-        if ( courier->ports[i].leave )
+        if ( forwarder->ports[i].leave )
         {
-            nt_NtClose( courier->ports[i].port );
-            left[leaving++] = courier->ports[i].queue;
+            nt_NtClose( forwarder->ports[i].port );
+            left[leaving++] = forwarder->ports[i].queue;
         }
-        else courier->ports[kept++] = courier->ports[i];
+        else forwarder->ports[kept++] = forwarder->ports[i];
     }
-    courier->count = kept;
+    forwarder->count = kept;
     /* each in turn is the first, which the wait prefers */
     for ( UINT32 i = 0; i < kept; i++ )
     {
-        UINT32 from = ( i + courier->turn ) % kept;
+        UINT32 from = ( i + forwarder->turn ) % kept;
 
-        handles[i] = courier->ports[from].port;
-        queues[i] = courier->ports[from].queue;
-        asked |= queues[i]->asked;
+        handles[i] = forwarder->ports[from].port;
+        queues[i] = forwarder->ports[from].queue;
+        suspect |= queues[i]->suspect;
     }
-    courier->turn++;
-    handles[ *count = kept] = courier->event;
-    ReleaseSRWLockExclusive( &lock );
+    forwarder->turn++;
+    handles[ *count = kept] = forwarder->event;
+    ReleaseSRWLockExclusive( &forwarders_lock );
 
     for ( UINT32 i = 0; i < leaving; i++ )
     {
-        InterlockedExchange( &left[i]->carried, FALSE );
-        RtlWakeAddressAll( &left[i]->carried );
+        InterlockedExchange( &left[i]->forwarded, FALSE );
+        RtlWakeAddressAll( &left[i]->forwarded );
         port_queue_release( left[i] );
     }
     if ( leaving ) port_closed(); /* that handle may have been the last but one */
-    return asked;
+    return suspect;
 }
 
-static void carry( void *argument )
+static void forwarder_run( void *argument )
 {
-    struct courier *courier = argument;
+    struct forwarder *forwarder = argument;
 
     for ( ;; )
     {
@@ -117,19 +117,19 @@ static void carry( void *argument )
         struct port_queue *queues[MOST_PORTS];
         UINT32 count, ready;
         LARGE_INTEGER timeout = { .QuadPart = -LOOK_MS * 10000 };
-        BOOL asked = collect( courier, handles, queues, &count );
+        BOOL suspect = forwarder_collect( forwarder, handles, queues, &count );
 
-        ready = nt_NtWaitForMultipleObjects( count + 1, handles, TRUE, FALSE, asked ? &timeout : NULL );
-        if ( ready < count ) empty( queues[ready], handles[ready] );
-        if ( !asked ) continue;
+        ready = nt_NtWaitForMultipleObjects( count + 1, handles, TRUE, FALSE, suspect ? &timeout : NULL );
+        if ( ready < count ) forwarder_empty( queues[ready], handles[ready] );
+        if ( !suspect ) continue;
         for ( UINT32 i = 0; i < count; i++ )
         {
             struct port_queue *queue = queues[i];
 
-            if ( !queue->asked || !is_of_others( queue ) ) continue;
+            if ( !queue->suspect || !is_of_others( queue ) ) continue;
             port_queue_hold( queue );
             port_forwarder_leave( queue );
-            collect( courier, handles, queues, &count );
+            forwarder_collect( forwarder, handles, queues, &count );
             port_queue_give_up( queue );
             port_queue_release( queue );
             break;
@@ -137,85 +137,85 @@ static void carry( void *argument )
     }
 }
 
-static void notify( const struct courier *courier ) { SetEvent( courier->event ); }
+static void forwarder_notify( const struct forwarder *forwarder ) { SetEvent( forwarder->event ); }
 
 /* One that has room; the lock is held. */
-static struct courier *find_room( BOOL *made )
+static struct forwarder *forwarder_with_room( BOOL *made )
 {
-    struct courier *courier = couriers;
+    struct forwarder *forwarder = forwarders;
 
-    while ( courier && courier->count == MOST_PORTS ) courier = courier->next;
-    if ( courier || !( courier = calloc( 1, sizeof( *courier ) ) ) ) return courier;
-    if ( !( courier->event = CreateEventW( NULL, FALSE, FALSE, NULL ) ) )
+    while ( forwarder && forwarder->count == MOST_PORTS ) forwarder = forwarder->next;
+    if ( forwarder || !( forwarder = calloc( 1, sizeof( *forwarder ) ) ) ) return forwarder;
+    if ( !( forwarder->event = CreateEventW( NULL, FALSE, FALSE, NULL ) ) )
     {
-        free( courier );
+        free( forwarder );
         return NULL;
     }
-    courier->next = couriers;
+    forwarder->next = forwarders;
     *made = TRUE;
-    return couriers = courier;
+    return forwarders = forwarder;
 }
 
 void port_forwarder_join( struct port_queue *queue )
 {
-    struct courier *courier;
+    struct forwarder *forwarder;
     BOOL made = FALSE;
     HANDLE port;
 
     if ( nt_NtDuplicateObject( GetCurrentProcess(), queue->handle, GetCurrentProcess(), &port, 0, 0,
                                DUPLICATE_SAME_ACCESS ) )
         return;
-    AcquireSRWLockExclusive( &lock );
-    if ( ( courier = find_room( &made ) ) )
+    AcquireSRWLockExclusive( &forwarders_lock );
+    if ( ( forwarder = forwarder_with_room( &made ) ) )
     {
         port_queue_hold( queue );
-        queue->carried = TRUE;
-        courier->ports[courier->count].queue = queue;
-        courier->ports[courier->count].port = port;
-        courier->ports[courier->count].leave = FALSE;
-        courier->count++;
+        queue->forwarded = TRUE;
+        forwarder->ports[forwarder->count].queue = queue;
+        forwarder->ports[forwarder->count].port = port;
+        forwarder->ports[forwarder->count].leave = FALSE;
+        forwarder->count++;
     }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &forwarders_lock );
     /* the port may have been closed, or given up, meanwhile */
-    if ( courier && ( queue->closed || queue->shared ) ) port_forwarder_leave( queue );
-    if ( !courier ) nt_NtClose( port );
+    if ( forwarder && !port_queue_keeps( queue ) ) port_forwarder_leave( queue );
+    if ( !forwarder ) nt_NtClose( port );
     /* no lock is held: the loader's, which a new thread takes, is held where threads end and take ours */
-    else if ( made ) worker_start( carry, courier );
-    else notify( courier );
+    else if ( made ) worker_start( forwarder_run, forwarder );
+    else forwarder_notify( forwarder );
 }
 
 void port_forwarder_leave( struct port_queue *queue )
 {
-    struct courier *of = NULL;
+    struct forwarder *of = NULL;
 
-    AcquireSRWLockExclusive( &lock );
-    for ( struct courier *courier = couriers; courier; courier = courier->next )
-        for ( UINT32 i = 0; i < courier->count; i++ )
-            if ( courier->ports[i].queue == queue )
+    AcquireSRWLockExclusive( &forwarders_lock );
+    for ( struct forwarder *forwarder = forwarders; forwarder; forwarder = forwarder->next )
+        for ( UINT32 i = 0; i < forwarder->count; i++ )
+            if ( forwarder->ports[i].queue == queue )
             {
-                courier->ports[i].leave = TRUE;
-                of = courier;
+                forwarder->ports[i].leave = TRUE;
+                of = forwarder;
             }
-    ReleaseSRWLockExclusive( &lock );
-    if ( of ) notify( of );
+    ReleaseSRWLockExclusive( &forwarders_lock );
+    if ( of ) forwarder_notify( of );
 }
 
 void port_forwarder_look( struct port_queue *queue )
 {
-    AcquireSRWLockShared( &lock );
-    for ( struct courier *courier = couriers; courier; courier = courier->next )
-        for ( UINT32 i = 0; i < courier->count; i++ )
-            if ( courier->ports[i].queue == queue ) notify( courier );
-    ReleaseSRWLockShared( &lock );
+    AcquireSRWLockShared( &forwarders_lock );
+    for ( struct forwarder *forwarder = forwarders; forwarder; forwarder = forwarder->next )
+        for ( UINT32 i = 0; i < forwarder->count; i++ )
+            if ( forwarder->ports[i].queue == queue ) forwarder_notify( forwarder );
+    ReleaseSRWLockShared( &forwarders_lock );
 }
 
 void port_forwarder_part( struct port_queue *queue )
 {
-    const LONG carried = TRUE;
+    const LONG forwarded = TRUE;
     const LARGE_INTEGER second = { .QuadPart = -10000000 };
 
-    if ( !queue->carried ) return;
+    if ( !queue->forwarded ) return;
     port_forwarder_leave( queue );
-    for ( unsigned int i = 0; i < 3 && queue->carried; i++ )
-        RtlWaitOnAddress( &queue->carried, &carried, sizeof( carried ), &second );
+    for ( unsigned int i = 0; i < 3 && queue->forwarded; i++ )
+        RtlWaitOnAddress( &queue->forwarded, &forwarded, sizeof( forwarded ), &second );
 }

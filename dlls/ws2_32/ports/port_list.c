@@ -13,7 +13,7 @@ static struct port *ports;
 static UINT64 owned;   /* a hash of the handles `theirs` of this process: what is not in it is no port of ours */
 static UINT32 orphans; /* ports without such a handle, to be let go */
 
-static UINT64 hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
+static UINT64 handle_hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
 
 /* Under the lock, whenever the list has changed. */
 static void count_ports( void )
@@ -23,12 +23,12 @@ static void count_ports( void )
 
     for ( struct port *port = ports; port; port = port->next )
         if ( !port->theirs ) count += !port->kept;
-        else if ( !port->owner ) hashes |= hash( port->theirs );
+        else if ( !port->owner ) hashes |= handle_hash( port->theirs );
     owned = hashes;
     orphans = count;
 }
 
-static struct port *find( HANDLE theirs, DWORD owner )
+static struct port *list_find( HANDLE theirs, DWORD owner )
 {
     struct port *port = ports;
 
@@ -36,12 +36,12 @@ static struct port *find( HANDLE theirs, DWORD owner )
     return port;
 }
 
-static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
+static struct port *list_add( HANDLE theirs, DWORD owner, HANDLE process )
 {
     struct port *port = calloc( 1, sizeof( *port ) );
 
     if ( !port ) return NULL;
-    /* the call itself: its stand-in would take the port for one that others use */
+    /* the call itself: its hook would take the port for one that others use */
     if ( nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ) )
     {
         free( port );
@@ -58,18 +58,18 @@ static struct port *add( HANDLE theirs, DWORD owner, HANDLE process )
 
 struct port *port_list_find_or_add( HANDLE theirs )
 {
-    struct port *port = find( theirs, 0 );
+    struct port *port = list_find( theirs, 0 );
 
-    return port ? port : add( theirs, 0, GetCurrentProcess() );
+    return port ? port : list_add( theirs, 0, GetCurrentProcess() );
 }
 
 BOOL port_closing( HANDLE theirs )
 {
     struct port *port;
 
-    if ( !( owned & hash( theirs ) ) ) return orphans != 0;
+    if ( !( owned & handle_hash( theirs ) ) ) return orphans != 0;
     AcquireSRWLockExclusive( &port_list_lock );
-    if ( ( port = find( theirs, 0 ) ) ) port->theirs = NULL;
+    if ( ( port = list_find( theirs, 0 ) ) ) port->theirs = NULL;
     count_ports();
     ReleaseSRWLockExclusive( &port_list_lock );
     return orphans != 0;
@@ -89,7 +89,7 @@ void port_closed( void )
              info.HandleCount <= 1 )
         {
             *link = port->next;
-            nt_NtClose( port->ours ); /* the stand-in would come back here */
+            nt_NtClose( port->ours ); /* the hook would come back here */
             port_queue_release( port->queue );
             free( port );
         }
@@ -105,10 +105,10 @@ HANDLE port_list_foreign( DWORD owner, HANDLE handle )
     HANDLE process, ours;
 
     AcquireSRWLockExclusive( &port_list_lock );
-    port = find( handle, owner );
+    port = list_find( handle, owner );
     if ( !port && ( process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner ) ) )
     {
-        port = add( handle, owner, process );
+        port = list_add( handle, owner, process );
         nt_NtClose( process );
     }
     ours = port ? port->ours : NULL;

@@ -20,7 +20,7 @@ static struct port_queue *volatile *bucket_of( HANDLE handle )
     return &buckets[(UINT_PTR)handle >> 2 & ( BUCKETS - 1 )];
 }
 
-static BOOL same( HANDLE a, HANDLE b ) { return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 ); }
+static BOOL is_same_handle( HANDLE a, HANDLE b ) { return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 ); }
 
 struct port_queue *port_queue_find( HANDLE port )
 {
@@ -29,7 +29,7 @@ struct port_queue *port_queue_find( HANDLE port )
 
     if ( !*bucket ) return NULL;
     AcquireSRWLockShared( &buckets_lock );
-    for ( queue = *bucket; queue && !same( queue->handle, port ); ) queue = queue->next;
+    for ( queue = *bucket; queue && !is_same_handle( queue->handle, port ); ) queue = queue->next;
     if ( queue ) InterlockedIncrement( &queue->references );
     ReleaseSRWLockShared( &buckets_lock );
     return queue;
@@ -57,14 +57,15 @@ struct port_queue *port_queue_forget( HANDLE port )
 
     if ( !*link ) return NULL;
     AcquireSRWLockExclusive( &buckets_lock );
-    while ( ( queue = *link ) && !same( queue->handle, port ) ) link = (struct port_queue *volatile *)&queue->next;
+    while ( ( queue = *link ) && !is_same_handle( queue->handle, port ) )
+        link = (struct port_queue *volatile *)&queue->next;
     if ( queue ) *link = queue->next;
     ReleaseSRWLockExclusive( &buckets_lock );
     return queue;
 }
 
 /* The bucket's reference; one more for the caller when it is to be counted. */
-static struct port_queue *add( HANDLE handle, ULONG concurrency, LONG references )
+static struct port_queue *queue_add( HANDLE handle, ULONG concurrency, LONG references )
 {
     struct port_queue *queue = calloc( 1, sizeof( *queue ) ), *volatile *bucket = bucket_of( handle );
     SYSTEM_INFO system;
@@ -93,7 +94,7 @@ NTSTATUS NTAPI hook_NtCreateIoCompletion( HANDLE *handle, ACCESS_MASK access, OB
 
     /* one with a name, or that is inherited, others may wait on */
     if ( !status && !( attributes && ( attributes->ObjectName || ( attributes->Attributes & OBJ_INHERIT ) ) ) )
-        add( *handle, concurrency, 1 );
+        queue_add( *handle, concurrency, 1 );
     return status;
 }
 
@@ -105,7 +106,11 @@ struct port_queue *port_queue_adopt( HANDLE port )
     /* one of our own beside the program's (ports.c) */
     if ( nt_NtQueryObject( port, OBJECT_BASIC_INFORMATION, &info, sizeof( info ), NULL ) || info.HandleCount > 2 )
         return NULL;
-    if ( ( queue = add( port, 0, 2 ) ) ) queue->unsure = queue->foreign = TRUE;
+    if ( ( queue = queue_add( port, 0, 2 ) ) )
+    {
+        queue->state = PORT_ADOPTED;
+        queue->foreign = TRUE;
+    }
     return queue;
 }
 
@@ -139,18 +144,18 @@ struct port_packet port_queue_first( struct port_queue *queue )
     return packet;
 }
 
-/* One at a time, who wakes the next: a thread that is woken and finds more than it takes. */
+/* One at a time: a thread that was woken and finds more packets than it takes wakes the next. */
 BOOL port_queue_to_wake( struct port_queue *queue )
 {
     DWORD now;
 
     if ( queue->waiting <= 0 ) return FALSE;
-    if ( queue->used && !queue->closed )
+    if ( port_queue_keeps( queue ) )
     {
         if ( !queue->count ) return FALSE;
         now = GetTickCount() | 1;
         if ( queue->woken && now - queue->woken < WOKEN_MS ) return FALSE;
-        /* who is held back looks from time to time whether he still need be; one is enough */
+        /* a thread that is held back looks from time to time whether it still need be; one is enough */
         if ( queue->running >= queue->limit && queue->checked && now - queue->checked < CHECK_MS ) return FALSE;
         queue->woken = now;
     }
@@ -164,24 +169,24 @@ void port_queue_wake( struct port_queue *queue )
     ws2host_call( ws2_call_port_wake, &params );
 }
 
-UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOOL *order )
+UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOOL *redirect )
 {
     struct port_packet packet;
     UINT32 count = 0;
 
-    *order = FALSE;
+    *redirect = FALSE;
     while ( count < most )
     {
         LARGE_INTEGER none = { .QuadPart = 0 };
 
         if ( nt_NtRemoveIoCompletion( port, &packet.key, &packet.value, &packet.iosb, &none ) ) break;
-        if ( ( *order = port_queue_is_order( queue, packet.key, packet.value ) ) ) break;
+        if ( ( *redirect = port_queue_is_redirect( queue, packet.key, packet.value ) ) ) break;
         count += port_queue_append( queue, &packet );
     }
     return count;
 }
 
-void port_queue_order( struct port_queue *queue )
+void port_queue_redirect( struct port_queue *queue )
 {
     nt_NtSetIoCompletion( queue->handle, (ULONG_PTR)queue, ~(ULONG_PTR)queue, 0, 0 );
 }
@@ -191,8 +196,13 @@ void port_queue_give_up( struct port_queue *queue )
     BOOL wake;
 
     AcquireSRWLockExclusive( &queue->lock );
-    queue->shared = TRUE;
-    queue->used = FALSE;
+    if ( queue->state == PORT_CLOSED )
+    {
+        /* the handle's value may be another object's by now */
+        ReleaseSRWLockExclusive( &queue->lock );
+        return;
+    }
+    queue->state = PORT_SHARED;
     while ( queue->count )
     {
         struct port_packet packet = port_queue_first( queue );

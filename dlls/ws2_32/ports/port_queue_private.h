@@ -8,37 +8,50 @@
 LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
 void NTAPI RtlWakeAddressAll( const void *address );
 
+enum port_state
+{
+    PORT_UNUSED,  /* no socket has come yet: packets go through wineserver */
+    PORT_ADOPTED, /* the same of a port that was made before the hooks: threads may sleep in wineserver, unknown to us */
+    PORT_MIXED,   /* such a port with sockets: packets are kept here while a thread waits here, else they go there */
+    PORT_KEPT,    /* packets are kept here */
+    PORT_SHARED,  /* others have the port too: packets go through wineserver, for good */
+    PORT_CLOSED   /* nobody can want packets any more */
+};
+
 struct port_queue
 {
     struct port_queue *next; /* in its bucket */
     HANDLE handle;
     LONG references;
     SRWLOCK lock; /* guards what follows */
-    BOOL used;    /* packets are kept here */
-    BOOL shared;  /* and never again will be */
-    BOOL closed;
-    BOOL unsure;                 /* threads may sleep in wineserver that came before anything stood in for that */
+    enum port_state state;
     BOOL foreign;                /* files of the loader's are at the port */
     UINT64 host;                 /* the host half's part; 0 before the first socket */
     struct port_packet *packets; /* a ring */
     UINT32 size, first, count;   /* size: 0 or a power of two */
     LONG waiting;                /* threads in the host's wait, without the lock; those ended there included */
     DWORD woken;                 /* when one of them was woken that has not come yet, else 0 */
-    UINT32 in_server;            /* threads that sleep in wineserver, as the port is not used */
+    UINT32 in_server;            /* threads of ours that sleep in wineserver, as packets are not kept here */
     UINT32 limit, running;       /* how many threads that took packets may run, and do */
     struct port_user *users;     /* all that took a packet here last */
     DWORD checked;               /* when one that is held back by that looked whether they run, else 0 */
-    DWORD visited;               /* when a thread asked for a packet last */
-    LONG carried;                /* a courier has it; without the lock */
-    BOOL asked;                  /* the courier is to look who else has the port */
-    UINT32 tries;                /* of the courier's, to pass an order on */
+    DWORD asked;                 /* when a thread asked for a packet last */
+    LONG forwarded;              /* a forwarder has it; without the lock */
+    BOOL suspect;                /* the forwarder is to look who else has the port */
+    UINT32 redirects;            /* that the forwarder passed on */
 };
 
-#define OBJECT_HANDLES_OF_OURS 3 /* the program's, the courier's, that of ports.c */
+static inline BOOL port_queue_keeps( const struct port_queue *queue )
+{
+    return queue->state == PORT_KEPT || queue->state == PORT_MIXED;
+}
 
-/* Posted to wineserver's queue, where the program does not see it: a thread that sleeps there is to sleep here. */
-void port_queue_order( struct port_queue *queue );
-static inline BOOL port_queue_is_order( const struct port_queue *queue, ULONG_PTR key, ULONG_PTR value )
+#define OBJECT_HANDLES_OF_OURS 3 /* the program's, the forwarder's, that of port_list.c */
+
+/* A redirect packet, posted to wineserver's queue and never shown to the program: a thread that sleeps there is to come and
+ * sleep here. */
+void port_queue_redirect( struct port_queue *queue );
+static inline BOOL port_queue_is_redirect( const struct port_queue *queue, ULONG_PTR key, ULONG_PTR value )
 {
     return key == (ULONG_PTR)queue && value == ~key;
 }
@@ -51,9 +64,9 @@ struct port_queue *port_queue_forget( HANDLE port );
 /* With the lock held. */
 BOOL port_queue_append( struct port_queue *queue, const struct port_packet *packet );
 struct port_packet port_queue_first( struct port_queue *queue );
-/* Brings what lies in wineserver's queue, of `most` packets at most; how many those were. Orders are for others: whether
- * there was one, which is not there any more. */
-UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOOL *order );
+/* Brings what lies in wineserver's queue, of `most` packets at most; how many those were. A redirect packet is for
+ * another thread: whether there was one, which is taken out, and ends the fetching. */
+UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOOL *redirect );
 /* Whether a thread that waits is to be woken now, which the caller does by port_queue_wake without the lock. */
 BOOL port_queue_to_wake( struct port_queue *queue );
 void port_queue_wake( struct port_queue *queue );
@@ -62,9 +75,9 @@ void port_queue_wake( struct port_queue *queue );
 void port_forwarder_join( struct port_queue *queue );
 void port_forwarder_leave( struct port_queue *queue );
 void port_forwarder_part( struct port_queue *queue ); /* the same, and returns when it has */
-void port_forwarder_look( struct port_queue *queue ); /* asked has been set */
+void port_forwarder_look( struct port_queue *queue ); /* suspect has been set */
 
-/* Packets go to wineserver from now on; no courier has the port any more. */
+/* Packets go through wineserver from now on; no forwarder has the port any more. */
 void port_queue_give_up( struct port_queue *queue );
 
 #endif

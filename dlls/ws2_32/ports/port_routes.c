@@ -11,16 +11,25 @@
 BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, ULONG_PTR information )
 {
     const struct port_packet packet = { key, value, { { status }, information } };
-    BOOL taken, wake = FALSE, look = FALSE;
+    BOOL taken = FALSE, wake = FALSE, look = FALSE;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if ( queue->closed ) taken = TRUE; /* nobody can want it */
-    else if ( !queue->used || ( queue->unsure && queue->waiting <= 0 ) ) taken = FALSE;
-    else if ( ( taken = port_queue_append( queue, &packet ) ) )
+    switch ( queue->state )
     {
+    case PORT_UNUSED:
+    case PORT_ADOPTED:
+    case PORT_SHARED: break;
+    case PORT_CLOSED: taken = TRUE; break; /* nobody can want it */
+    case PORT_MIXED:
+        if ( queue->waiting <= 0 ) break;
+        /* fall through */
+    case PORT_KEPT:
+        if ( !( taken = port_queue_append( queue, &packet ) ) ) break;
         wake = port_queue_to_wake( queue );
-        /* nobody is there or on the way: it may be another process's to take, which the courier sees when it is left lying */
-        if ( queue->waiting <= 0 && !queue->woken && !queue->asked ) look = queue->asked = TRUE;
+        /* no thread is there or on the way: it may be another process's to take, which the forwarder sees when it is left
+         * lying */
+        if ( queue->waiting <= 0 && !queue->woken && !queue->suspect ) look = queue->suspect = TRUE;
+        break;
     }
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
@@ -38,7 +47,7 @@ NTSTATUS NTAPI hook_NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR val
     return taken ? 0 : nt_NtSetIoCompletion( port, key, value, status, information );
 }
 
-/* How many packets there are; the courier may just have one in its hands. */
+/* How many packets there are; a forwarder may just have one in its hands. */
 NTSTATUS NTAPI hook_NtQueryIoCompletion( HANDLE port, ULONG class, void *information, ULONG size, ULONG *needed )
 {
     NTSTATUS status = nt_NtQueryIoCompletion( port, class, information, size, needed );
@@ -60,22 +69,21 @@ NTSTATUS NTAPI hook_NtQueryIoCompletion( HANDLE port, ULONG class, void *informa
 UINT64 port_queue_begin( struct port_queue *queue )
 {
     struct ws2_port_open_params params = { 0 };
-    BOOL join = FALSE, order;
+    BOOL join = FALSE, redirect;
     UINT64 host = 0;
 
     AcquireSRWLockExclusive( &queue->lock );
-    if ( !queue->used && !queue->shared && !queue->closed && !ws2host_call( ws2_call_port_open, &params ) &&
-         !params.error )
+    if ( ( queue->state == PORT_UNUSED || queue->state == PORT_ADOPTED ) &&
+         !ws2host_call( ws2_call_port_open, &params ) && !params.error )
     {
         queue->host = params.port;
-        queue->used = TRUE;
-        queue->visited = GetTickCount();
-        /* what was posted before comes first; and where packets lay nobody slept */
-        if ( port_queue_fetch( queue, queue->handle, MAXLONG, &order ) ) queue->unsure = FALSE;
-        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_order( queue );
-        join = !queue->unsure;
+        queue->asked = GetTickCount();
+        /* what was posted before comes first; and where packets lay no thread slept */
+        join = port_queue_fetch( queue, queue->handle, MAXLONG, &redirect ) || queue->state == PORT_UNUSED;
+        queue->state = join ? PORT_KEPT : PORT_MIXED;
+        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_redirect( queue );
     }
-    if ( queue->used ) host = queue->host;
+    if ( port_queue_keeps( queue ) ) host = queue->host;
     ReleaseSRWLockExclusive( &queue->lock );
     if ( join ) port_forwarder_join( queue );
     if ( params.need_io_thread ) ws2_start_io_thread();
@@ -124,15 +132,15 @@ void port_queue_closing( HANDLE handle )
 
     if ( !queue ) return;
     AcquireSRWLockExclusive( &queue->lock );
-    if ( !queue->shared )
+    if ( queue->state != PORT_SHARED )
     {
-        queue->closed = TRUE;
+        queue->state = PORT_CLOSED;
         wake = port_queue_to_wake( queue );
         /* the loader may let those sleep on: each is woken by a packet, which it does not pass on */
         for ( UINT32 i = 0; i < queue->in_server; i++ ) nt_NtSetIoCompletion( handle, 0, 0, 0, 0 );
     }
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
-    if ( queue->carried ) port_forwarder_leave( queue );
+    if ( queue->forwarded ) port_forwarder_leave( queue );
     port_queue_release( queue );
 }

@@ -16,12 +16,12 @@
 #define SOCKETS_AT_ONCE 16 /* of a thread that takes one packet and is alone */
 #define FIRST_CHECK 1      /* ms that a thread is held back before it looks, */
 #define NEXT_CHECK 10      /* and between two looks */
-#define UNSURE_SLICE 15    /* ms between two looks into wineserver's queue, where no courier does that */
+#define MIXED_SLICE 15     /* ms between two looks into wineserver's queue, where no forwarder does that */
 /* STATUS_ABANDONED_WAIT_0 is meant, of which Wine 8 makes another error: this becomes ERROR_ABANDONED_WAIT_0 everywhere */
 #define CLOSED_WHILE_WAITING NT_STATUS( 0x800702df )
 #define STATUS_OF_APC NT_STATUS( WS2_STATUS_ALERT )
 
-struct request
+struct take_request
 {
     HANDLE port;
     ULONG_PTR *key, *value;
@@ -33,7 +33,7 @@ struct request
 
 /* --- the program's memory -----------------------------------------------------------------------------------------------*/
 
-static NTSTATUS ask_server( const struct request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
+static NTSTATUS ask_server( const struct take_request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
 {
     if ( !request->packets )
         return nt_NtRemoveIoCompletion( request->port, request->key, request->value, request->iosb, timeout );
@@ -41,7 +41,7 @@ static NTSTATUS ask_server( const struct request *request, LARGE_INTEGER *timeou
                                       alertable );
 }
 
-static NTSTATUS give( const struct request *request, const struct port_packet *packets, ULONG count )
+static NTSTATUS give_packets( const struct take_request *request, const struct port_packet *packets, ULONG count )
 {
     int fault;
 
@@ -56,7 +56,7 @@ static NTSTATUS give( const struct request *request, const struct port_packet *p
 }
 
 /* The end of a call without a packet; Windows counts one all the same. */
-static NTSTATUS give_none( const struct request *request, NTSTATUS status )
+static NTSTATUS give_none( const struct take_request *request, NTSTATUS status )
 {
     const ULONG one = 1;
 
@@ -64,8 +64,8 @@ static NTSTATUS give_none( const struct request *request, NTSTATUS status )
     return status;
 }
 
-/* wineserver gave packets; orders among them are not the program's. FALSE: nothing else was. */
-static BOOL without_orders( struct port_queue *queue, const struct request *request )
+/* wineserver gave packets; redirect packets among them are not the program's. FALSE: nothing else was. */
+static BOOL drop_redirects( struct port_queue *queue, const struct take_request *request )
 {
     struct port_packet packet;
     ULONG count, kept = 0;
@@ -73,10 +73,10 @@ static BOOL without_orders( struct port_queue *queue, const struct request *requ
     if ( !request->packets )
         return ws2_read( &packet.key, request->key, sizeof( packet.key ) ) ||
                ws2_read( &packet.value, request->value, sizeof( packet.value ) ) ||
-               !port_queue_is_order( queue, packet.key, packet.value );
+               !port_queue_is_redirect( queue, packet.key, packet.value );
     if ( ws2_read( &count, request->taken, sizeof( count ) ) ) return TRUE;
     for ( ULONG i = 0; i < count && !ws2_read( &packet, &request->packets[i], sizeof( packet ) ); i++ )
-        if ( !port_queue_is_order( queue, packet.key, packet.value ) )
+        if ( !port_queue_is_redirect( queue, packet.key, packet.value ) )
             ws2_write( &request->packets[kept++], &packet, sizeof( packet ) );
     ws2_write( request->taken, &kept, sizeof( kept ) );
     return kept != 0;
@@ -92,7 +92,7 @@ static void stop_counting( struct port_user *user )
     user->queue->running--;
 }
 
-static void leave( struct port_user *user )
+static void user_leaves( struct port_user *user )
 {
     struct port_queue *queue = user->queue;
     struct port_user **link;
@@ -110,7 +110,7 @@ static void leave( struct port_user *user )
     port_queue_release( queue );
 }
 
-void port_user_ends( struct port_user *user ) { leave( user ); }
+void port_user_ends( struct port_user *user ) { user_leaves( user ); }
 
 /* The lock is held. */
 static void count_running( struct port_queue *queue, struct port_user *user )
@@ -128,13 +128,13 @@ static void count_running( struct port_queue *queue, struct port_user *user )
 }
 
 /* The calling thread, which takes packets from no other port any more. */
-static struct port_user *come( struct port_queue *queue )
+static struct port_user *user_comes( struct port_queue *queue )
 {
     struct ws2_port_thread_params params = { 0 };
     struct thread_data *data = thread_data();
 
     if ( !data ) return NULL;
-    if ( data->port_user.queue && data->port_user.queue != queue ) leave( &data->port_user );
+    if ( data->port_user.queue && data->port_user.queue != queue ) user_leaves( &data->port_user );
     if ( !data->port_user.thread && !ws2host_call( ws2_call_port_thread, &params ) )
         data->port_user.thread = params.thread;
     return &data->port_user;
@@ -165,7 +165,7 @@ static LONGLONG now_100ns( void )
            now.QuadPart % frequency.QuadPart * 10000000 / frequency.QuadPart;
 }
 
-static LONGLONG deadline_of( const LARGE_INTEGER *timeout )
+static LONGLONG deadline_time( const LARGE_INTEGER *timeout )
 {
     LARGE_INTEGER date;
 
@@ -174,22 +174,22 @@ static LONGLONG deadline_of( const LARGE_INTEGER *timeout )
     return now_100ns() + max( timeout->QuadPart - date.QuadPart, 0 );
 }
 
-struct patience
+struct deadline
 {
     const LARGE_INTEGER *timeout; /* NULL: for ever */
-    LONGLONG deadline;            /* 0 before the first wait */
+    LONGLONG time;                /* 0 before the first wait */
     BOOL waited;                  /* the port has been looked at, for as long as there was time */
 };
 
 /* What is left, in ms, -1 for ever. */
-static int left_of( struct patience *patience )
+static int deadline_left( struct deadline *deadline )
 {
     LONGLONG left;
 
-    if ( !patience->timeout ) return -1;
-    if ( !patience->timeout->QuadPart ) return 0;
-    if ( !patience->deadline ) patience->deadline = deadline_of( patience->timeout );
-    left = patience->deadline - now_100ns();
+    if ( !deadline->timeout ) return -1;
+    if ( !deadline->timeout->QuadPart ) return 0;
+    if ( !deadline->time ) deadline->time = deadline_time( deadline->timeout );
+    left = deadline->time - now_100ns();
     return left <= 0 ? 0 : (int)min( ( left + 9999 ) / 10000, MAXLONG );
 }
 
@@ -205,7 +205,7 @@ static BOOL apcs_ran( void )
 }
 
 /* Waits and performs what is ready. The lock is held, and given back. TRUE: APCs ran. */
-static BOOL wait_here( struct port_queue *queue, const struct request *request, int timeout )
+static BOOL wait_here( struct port_queue *queue, const struct take_request *request, int timeout )
 {
     struct ws2_port_wait_params params = { .port = queue->host, .timeout = timeout, .alertable = request->alertable };
     int32_t status;
@@ -225,11 +225,11 @@ static BOOL wait_here( struct port_queue *queue, const struct request *request, 
     return status == WS2_STATUS_ALERT && apcs_ran();
 }
 
-/* A port that nobody uses for sockets yet, or that others wait at. The lock is held, and given back. FALSE: it is used now. */
-static BOOL wait_in_server( struct port_queue *queue, const struct request *request, struct patience *patience,
+/* A port whose packets are not kept here. The lock is held, and given back. FALSE: they are now. */
+static BOOL wait_in_server( struct port_queue *queue, const struct take_request *request, struct deadline *deadline,
                             NTSTATUS *status )
 {
-    int left = left_of( patience );
+    int left = deadline_left( deadline );
     LARGE_INTEGER rest = { .QuadPart = -10000ll * left };
 
     queue->in_server++;
@@ -237,32 +237,33 @@ static BOOL wait_in_server( struct port_queue *queue, const struct request *requ
     *status = ask_server( request, left < 0 ? NULL : &rest, request->alertable );
     AcquireSRWLockExclusive( &queue->lock );
     queue->in_server--;
-    if ( queue->closed ) *status = give_none( request, CLOSED_WHILE_WAITING );
+    if ( queue->state == PORT_CLOSED ) *status = give_none( request, CLOSED_WHILE_WAITING );
     ReleaseSRWLockExclusive( &queue->lock );
-    return *status || without_orders( queue, request );
+    return *status || drop_redirects( queue, request );
 }
 
-/* What a courier would bring in a moment. The lock is held. */
-static UINT32 fetch( struct port_queue *queue )
+/* What a forwarder would bring in a moment. The lock is held. */
+static UINT32 fetch_from_server( struct port_queue *queue )
 {
-    BOOL order;
-    UINT32 count = port_queue_fetch( queue, queue->handle, PACKETS_AT_ONCE, &order );
+    BOOL redirect;
+    UINT32 count = port_queue_fetch( queue, queue->handle, PACKETS_AT_ONCE, &redirect );
 
-    if ( order && queue->in_server ) port_queue_order( queue );
+    if ( redirect && queue->in_server ) port_queue_redirect( queue );
     return count;
 }
 
-/* A packet in wineserver's queue shows that no thread sleeps there. The lock is held. TRUE: status is the call's. */
-static BOOL look_in_server( struct port_queue *queue, const struct request *request, NTSTATUS *status )
+/* PORT_MIXED: a packet in wineserver's queue shows that no thread sleeps there. The lock is held. TRUE: status is the
+ * call's. */
+static BOOL look_in_server( struct port_queue *queue, const struct take_request *request, NTSTATUS *status )
 {
     LARGE_INTEGER none = { .QuadPart = 0 };
 
     if ( ( *status = ask_server( request, &none, FALSE ) ) == STATUS_TIMEOUT ) return FALSE;
-    if ( !*status ) queue->unsure = FALSE;
+    if ( !*status ) queue->state = PORT_KEPT;
     return TRUE;
 }
 
-/* One who was held back looks no more: another is to, from now on. The lock is held. */
+/* A thread that was held back looks no more: another is to, from now on. The lock is held. */
 static BOOL wakes_another( struct port_queue *queue, BOOL checking )
 {
     if ( checking ) queue->checked = 0;
@@ -270,7 +271,7 @@ static BOOL wakes_another( struct port_queue *queue, BOOL checking )
 }
 
 /* The lock is held, and given back. */
-static NTSTATUS take_packets( struct port_queue *queue, const struct request *request, struct port_user *user,
+static NTSTATUS take_packets( struct port_queue *queue, const struct take_request *request, struct port_user *user,
                               BOOL checking )
 {
     struct port_packet packets[PACKETS_AT_ONCE];
@@ -282,11 +283,12 @@ static NTSTATUS take_packets( struct port_queue *queue, const struct request *re
     wake = wakes_another( queue, checking );
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
-    return give( request, packets, count );
+    return give_packets( request, packets, count );
 }
 
 /* The end without a packet. The lock is held, and given back. */
-static NTSTATUS take_none( struct port_queue *queue, const struct request *request, NTSTATUS status, BOOL checking )
+static NTSTATUS take_none( struct port_queue *queue, const struct take_request *request, NTSTATUS status,
+                           BOOL checking )
 {
     BOOL wake = wakes_another( queue, checking );
 
@@ -295,10 +297,10 @@ static NTSTATUS take_none( struct port_queue *queue, const struct request *reque
     return give_none( request, status );
 }
 
-static NTSTATUS take( struct port_queue *queue, const struct request *request, LARGE_INTEGER *timeout )
+static NTSTATUS take_until( struct port_queue *queue, const struct take_request *request, LARGE_INTEGER *timeout )
 {
-    struct port_user *user = come( queue );
-    struct patience patience = { .timeout = timeout };
+    struct port_user *user = user_comes( queue );
+    struct deadline deadline = { .timeout = timeout };
     unsigned int held = 0; /* times that it was */
     BOOL checking = FALSE, apcs;
     NTSTATUS status;
@@ -308,36 +310,38 @@ static NTSTATUS take( struct port_queue *queue, const struct request *request, L
     if ( user && user->queue ) stop_counting( user );
     for ( ;; )
     {
-        if ( queue->closed ) return take_none( queue, request, CLOSED_WHILE_WAITING, checking );
-        if ( !queue->used )
+        switch ( queue->state )
         {
-            BOOL wake = port_queue_to_wake( queue );
-
-            if ( wake ) port_queue_wake( queue );
-            if ( wait_in_server( queue, request, &patience, &status ) ) return status;
+        case PORT_CLOSED: return take_none( queue, request, CLOSED_WHILE_WAITING, checking );
+        case PORT_UNUSED:
+        case PORT_ADOPTED:
+        case PORT_SHARED:
+            if ( port_queue_to_wake( queue ) ) port_queue_wake( queue );
+            if ( wait_in_server( queue, request, &deadline, &status ) ) return status;
             AcquireSRWLockExclusive( &queue->lock );
             continue;
-        }
-        queue->visited = GetTickCount();
-        if ( queue->unsure && look_in_server( queue, request, &status ) )
-        {
+        case PORT_MIXED:
+            queue->asked = GetTickCount();
+            if ( !look_in_server( queue, request, &status ) ) break;
             ReleaseSRWLockExclusive( &queue->lock );
             if ( !status ) port_forwarder_join( queue );
             return status;
+        case PORT_KEPT: queue->asked = GetTickCount(); break;
         }
         if ( queue->count && queue->running >= queue->limit && ( held++ || ( timeout && !timeout->QuadPart ) ) )
             check_running( queue );
         if ( queue->count && queue->running < queue->limit ) return take_packets( queue, request, user, checking );
 
-        left = left_of( &patience );
-        if ( !left && patience.waited )
+        left = deadline_left( &deadline );
+        if ( !left && deadline.waited )
         {
-            /* files of the loader's end on their own: who only looks finds what has ended by now */
-            if ( !queue->foreign || !fetch( queue ) ) return take_none( queue, request, STATUS_TIMEOUT, checking );
+            /* files of the loader's end on their own: a thread that only looks finds what has ended by now */
+            if ( !queue->foreign || !fetch_from_server( queue ) )
+                return take_none( queue, request, STATUS_TIMEOUT, checking );
             continue;
         }
-        patience.waited = !left;
-        slice = queue->unsure ? UNSURE_SLICE : -1;
+        deadline.waited = !left;
+        slice = queue->state == PORT_MIXED ? MIXED_SLICE : -1;
         if ( checking && !queue->count ) queue->checked = 0;
         if ( ( checking = queue->count != 0 ) )
         {
@@ -351,7 +355,7 @@ static NTSTATUS take( struct port_queue *queue, const struct request *request, L
             apcs = apcs_ran();
             AcquireSRWLockExclusive( &queue->lock );
             if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
-            if ( queue->count || queue->closed || !queue->used ) continue;
+            if ( queue->count || !port_queue_keeps( queue ) ) continue;
         }
         apcs = wait_here( queue, request, left );
         AcquireSRWLockExclusive( &queue->lock );
@@ -363,13 +367,13 @@ static NTSTATUS take( struct port_queue *queue, const struct request *request, L
 NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb,
                                           LARGE_INTEGER *timeout )
 {
-    const struct request request = { .port = port, .key = key, .value = value, .iosb = iosb };
+    const struct take_request request = { .port = port, .key = key, .value = value, .iosb = iosb };
     struct port_queue *queue = port_queue_find( port );
     const DWORD error = GetLastError();
     NTSTATUS status;
 
     if ( !queue ) return nt_NtRemoveIoCompletion( port, key, value, iosb, timeout );
-    status = take( queue, &request, timeout );
+    status = take_until( queue, &request, timeout );
     port_queue_release( queue );
     SetLastError( error );
     return status;
@@ -378,7 +382,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR
 NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *packets, ULONG count, ULONG *taken,
                                             LARGE_INTEGER *timeout, BOOLEAN alertable )
 {
-    const struct request request = {
+    const struct take_request request = {
         .port = port, .packets = packets, .count = count, .taken = taken, .alertable = alertable
     };
     struct port_queue *queue = packets && count ? port_queue_find( port ) : NULL;
@@ -386,7 +390,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *pac
     NTSTATUS status;
 
     if ( !queue ) return nt_NtRemoveIoCompletionEx( port, packets, count, taken, timeout, alertable );
-    status = take( queue, &request, timeout );
+    status = take_until( queue, &request, timeout );
     port_queue_release( queue );
     SetLastError( error );
     return status;

@@ -2,8 +2,8 @@
  * Registered I/O inside: what its handles name, and what buffers, completion queues and request queues have of each other.
  *
  * A handle of the program's is a number: an index into a table, the kind of object, and how often its place has been used, so
- * that one that is stale or never was is none. Objects are never unmapped, and serve again as the same kind: who has found
- * one takes its lock, and looks whether it is that one still.
+ * that one that is stale or never was is none. Objects are never unmapped, and serve again as the same kind: a thread that
+ * has found one takes its lock, and looks whether it is that one still.
  *
  * Locks are taken in this order: a request queue's `starting`, a completion queue's lock, a request queue's lock.
  */

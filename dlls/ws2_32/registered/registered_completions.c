@@ -62,7 +62,7 @@ static int take_handle( RIO_NOTIFICATION_COMPLETION *notification, struct port_q
               NtQueryIoCompletion( theirs, 0, info, sizeof( *info ), NULL ) )
         return WSAEINVAL;
 
-    /* the call itself: its stand-in would take a port for one that others use */
+    /* the call itself: its hook would take a port for one that others use */
     if ( nt_NtDuplicateObject( GetCurrentProcess(), theirs, GetCurrentProcess(), handle_of( notification ), 0, 0,
                                DUPLICATE_SAME_ACCESS ) )
         return WSAENOBUFS;
@@ -70,7 +70,7 @@ static int take_handle( RIO_NOTIFICATION_COMPLETION *notification, struct port_q
     return 0;
 }
 
-static void notify( struct completion_queue *queue )
+static void completions_notify( struct completion_queue *queue )
 {
     const RIO_NOTIFICATION_COMPLETION *to = &queue->notification;
 
@@ -98,7 +98,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
         if ( queue->notification.Type == RIO_EVENT_COMPLETION && queue->notification.Event.NotifyReset )
             NtResetEvent( queue->notification.Event.EventHandle, NULL );
         queue->armed = TRUE;
-        if ( queue->first ) notify( queue );
+        if ( queue->first ) completions_notify( queue );
     }
     ReleaseSRWLockExclusive( &queue->lock );
     return WS2_RESULT( error, error, "queue=%p", (void *)handle );
@@ -246,7 +246,7 @@ void registered_push( struct completion_queue *queue, struct registered_request 
         if ( queue->first ) queue->last->next = request;
         else queue->first = request;
         queue->last = request;
-        if ( queue->armed && !( request->flags & RIO_MSG_DONT_NOTIFY ) ) notify( queue );
+        if ( queue->armed && !( request->flags & RIO_MSG_DONT_NOTIFY ) ) completions_notify( queue );
     }
     ReleaseSRWLockExclusive( &queue->lock );
     if ( !taken ) request->free( request );
@@ -264,7 +264,7 @@ ULONG WINAPI registered_dequeue( RIO_CQ handle, PRIORESULT results, ULONG count 
     RIORESULT copies[RESULTS_AT_ONCE];
     ULONG done = 0, n;
 
-    /* who polls does not hold up those that have something to tell */
+    /* a thread that polls does not hold up those that bring ends */
     if ( queue && results && !queue->first ) return WS2_RESULT( 0u, 0, "queue=%p: empty", (void *)handle );
     if ( !results || !( queue = lock_queue( handle ) ) )
         return WS2_RESULT( RIO_CORRUPT_CQ, 0, "queue=%p", (void *)handle );

@@ -10,7 +10,7 @@
 
 typedef struct registered_object *chunk[CHUNK_SIZE];
 
-static SRWLOCK lock = SRWLOCK_INIT; /* for making and freeing */
+static SRWLOCK objects_lock = SRWLOCK_INIT; /* for making and freeing */
 static chunk *volatile chunks[1u << ( INDEX_BITS - CHUNK_BITS )];
 static UINT32 used;
 static struct registered_object *free_objects[REGISTERED_KINDS];
@@ -20,7 +20,7 @@ void *registered_create( enum registered_kind kind, size_t size )
     struct registered_object *object;
     chunk *volatile *place;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &objects_lock );
     if ( ( object = free_objects[kind] ) ) free_objects[kind] = object->next_free;
     else if ( used < 1u << INDEX_BITS )
     {
@@ -32,7 +32,7 @@ void *registered_create( enum registered_kind kind, size_t size )
             used++;
         }
     }
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &objects_lock );
     return object;
 }
 
@@ -55,10 +55,10 @@ void registered_free( enum registered_kind kind, void *pointer )
 {
     struct registered_object *object = pointer;
 
-    AcquireSRWLockExclusive( &lock );
+    AcquireSRWLockExclusive( &objects_lock );
     object->next_free = free_objects[kind];
     free_objects[kind] = object;
-    ReleaseSRWLockExclusive( &lock );
+    ReleaseSRWLockExclusive( &objects_lock );
 }
 
 void *registered_find( const void *handle, enum registered_kind kind )

@@ -56,11 +56,11 @@ static SRWLOCK sockets_lock = SRWLOCK_INIT;
 static struct request_queue *volatile sockets[256];
 static LONG open_queues;
 
-static struct request_queue *volatile *place_of( SOCKET s ) { return &sockets[s / 4 % ARRAYSIZE( sockets )]; }
+static struct request_queue *volatile *sockets_place( SOCKET s ) { return &sockets[s / 4 % ARRAYSIZE( sockets )]; }
 
 /* --- requests ------------------------------------------------------------------------------------------------------*/
 
-static void dispose( struct request_queue *queue )
+static void request_queue_dispose( struct request_queue *queue )
 {
     for ( enum direction direction = 0; direction < DIRECTIONS; direction++ )
         registered_unreserve( queue->ends[direction], queue->limit[direction] );
@@ -72,7 +72,7 @@ static BOOL is_idle( const struct request_queue *queue )
     return !queue->outstanding[RECEIVING] && !queue->outstanding[SENDING];
 }
 
-static void free_request( struct registered_request *request )
+static void request_free( struct registered_request *request )
 {
     struct request_queue *queue = request->queue;
     BOOL last;
@@ -84,10 +84,10 @@ static void free_request( struct registered_request *request )
     queue->outstanding[request->sending]--;
     last = queue->gone && is_idle( queue );
     ReleaseSRWLockExclusive( &queue->lock );
-    if ( last ) dispose( queue );
+    if ( last ) request_queue_dispose( queue );
 }
 
-static struct registered_request *new_request( struct request_queue *queue, enum direction direction )
+static struct registered_request *request_new( struct request_queue *queue, enum direction direction )
 {
     struct registered_request *request = NULL;
 
@@ -102,7 +102,7 @@ static struct registered_request *new_request( struct request_queue *queue, enum
     if ( !request ) return NULL;
     memset( request, 0, sizeof( *request ) );
     request->queue = queue;
-    request->free = free_request;
+    request->free = request_free;
     request->sending = direction == SENDING;
     request->result.SocketContext = queue->context;
     return request;
@@ -161,7 +161,7 @@ static void start_request( struct registered_request *request )
 }
 
 /* Begins what is deferred; the direction's lock is held. */
-static void commit( struct request_queue *queue, enum direction direction )
+static void commit_deferred( struct request_queue *queue, enum direction direction )
 {
     struct registered_request *request = queue->deferred[direction], *next;
 
@@ -173,7 +173,7 @@ static void commit( struct request_queue *queue, enum direction direction )
     }
 }
 
-static void defer( struct request_queue *queue, enum direction direction, struct registered_request *request )
+static void add_deferred( struct request_queue *queue, enum direction direction, struct registered_request *request )
 {
     request->next = NULL;
     if ( !queue->deferred[direction] ) queue->deferred_end[direction] = &queue->deferred[direction];
@@ -184,7 +184,7 @@ static void defer( struct request_queue *queue, enum direction direction, struct
 /* --- what a request asks for ---------------------------------------------------------------------------------------*/
 
 /* The program's arguments of one call. */
-struct wish
+struct request_arguments
 {
     RIO_RQ queue;
     RIO_BUF *data, *local, *remote, *control, *result_flags;
@@ -267,29 +267,29 @@ static int tell_ends( const struct request_queue *queue, const struct registered
 }
 
 static int fill_request( const struct request_queue *queue, struct registered_request *request,
-                         const struct wish *wish )
+                         const struct request_arguments *arguments )
 {
     struct registered_segment data, local, remote, control, flags;
     struct registered_extras *extras;
     int error;
 
-    if ( wish->count && !wish->data ) return WSAEFAULT;
-    if ( ( error = registered_segment( wish->count ? wish->data : NULL, &data ) ) ) return error;
-    if ( ( error = registered_segment( wish->local, &local ) ) ) return error;
-    if ( ( error = registered_segment( wish->remote, &remote ) ) ) return error;
-    if ( ( error = registered_segment( wish->control, &control ) ) ) return error;
-    if ( ( error = registered_segment( wish->result_flags, &flags ) ) ) return error;
+    if ( arguments->count && !arguments->data ) return WSAEFAULT;
+    if ( ( error = registered_segment( arguments->count ? arguments->data : NULL, &data ) ) ) return error;
+    if ( ( error = registered_segment( arguments->local, &local ) ) ) return error;
+    if ( ( error = registered_segment( arguments->remote, &remote ) ) ) return error;
+    if ( ( error = registered_segment( arguments->control, &control ) ) ) return error;
+    if ( ( error = registered_segment( arguments->result_flags, &flags ) ) ) return error;
     if ( ( local.memory && local.size < sizeof( SOCKADDR_INET ) ) ||
          ( remote.memory && remote.size < sizeof( SOCKADDR_INET ) ) ||
          ( control.memory && control.size < RIO_CMSG_BASE_SIZE ) || ( flags.memory && flags.size < sizeof( DWORD ) ) )
         return WSAEINVAL;
 
-    request->flags = wish->flags;
-    request->result.RequestContext = (UINT_PTR)wish->context;
+    request->flags = arguments->flags;
+    request->result.RequestContext = (UINT_PTR)arguments->context;
     request->data = ( WSABUF ){ data.size, data.memory };
     request->flags_user = flags.memory;
     if ( queue->type == SOCK_STREAM ) return request->sending ? 0 : tell_ends( queue, &local, &remote, &control );
-    if ( wish->flags & RIO_MSG_WAITALL ) return WSAEINVAL;
+    if ( arguments->flags & RIO_MSG_WAITALL ) return WSAEINVAL;
     request->address = remote.memory;
     request->address_size = sizeof( SOCKADDR_INET );
     if ( !local.memory && !control.memory && !flags.memory ) return 0;
@@ -309,32 +309,33 @@ static int fill_request( const struct request_queue *queue, struct registered_re
 #define FLAGS ( RIO_MSG_DONT_NOTIFY | RIO_MSG_DEFER )
 
 /* The direction's lock is held. */
-static int add_request( struct request_queue *queue, enum direction direction, const struct wish *wish )
+static int add_request( struct request_queue *queue, enum direction direction,
+                        const struct request_arguments *arguments )
 {
     struct registered_request *request;
     int error;
 
-    if ( wish->flags == RIO_MSG_COMMIT_ONLY )
+    if ( arguments->flags == RIO_MSG_COMMIT_ONLY )
     {
-        if ( wish->data || wish->count || wish->local || wish->remote || wish->control || wish->result_flags ||
-             wish->context )
+        if ( arguments->data || arguments->count || arguments->local || arguments->remote || arguments->control ||
+             arguments->result_flags || arguments->context )
             return WSAEINVAL;
-        commit( queue, direction );
+        commit_deferred( queue, direction );
         return 0;
     }
-    if ( ( wish->flags & ~( direction == RECEIVING ? FLAGS | RIO_MSG_WAITALL : FLAGS ) ) || wish->count > 1 )
+    if ( ( arguments->flags & ~( direction == RECEIVING ? FLAGS | RIO_MSG_WAITALL : FLAGS ) ) || arguments->count > 1 )
         return WSAEINVAL;
     if ( !registered_is_open( queue->ends[direction] ) ) return WSAEINVAL;
-    if ( !( request = new_request( queue, direction ) ) ) return WSAENOBUFS;
-    if ( ( error = fill_request( queue, request, wish ) ) )
+    if ( !( request = request_new( queue, direction ) ) ) return WSAENOBUFS;
+    if ( ( error = fill_request( queue, request, arguments ) ) )
     {
-        free_request( request );
+        request_free( request );
         return error;
     }
-    if ( wish->flags & RIO_MSG_DEFER ) defer( queue, direction, request );
+    if ( arguments->flags & RIO_MSG_DEFER ) add_deferred( queue, direction, request );
     else
     {
-        commit( queue, direction );
+        commit_deferred( queue, direction );
         start_request( request );
     }
     return 0;
@@ -345,29 +346,30 @@ static BOOL is_named( const struct request_queue *queue, RIO_RQ handle )
     return queue->open && queue->object.id == (UINT32)(UINT_PTR)handle;
 }
 
-static int request( enum direction direction, const struct wish *wish )
+static int begin_request( enum direction direction, const struct request_arguments *arguments )
 {
-    struct request_queue *queue = registered_find( wish->queue, REGISTERED_REQUESTS );
+    struct request_queue *queue = registered_find( arguments->queue, REGISTERED_REQUESTS );
     int error;
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( !queue ) return WSAEINVAL;
     AcquireSRWLockExclusive( &queue->starting[direction] );
-    error = is_named( queue, wish->queue ) ? add_request( queue, direction, wish ) : WSAEINVAL;
+    error = is_named( queue, arguments->queue ) ? add_request( queue, direction, arguments ) : WSAEINVAL;
     ReleaseSRWLockExclusive( &queue->starting[direction] );
     return error;
 }
 
-/* The end of the four functions below; the rest of the arguments fills in a struct wish. */
+/* The end of the four functions below; the rest of the arguments fills in a struct request_arguments. */
 #define REQUEST_RESULT( direction, ... ) \
     ( { \
-        const struct wish wish = __VA_ARGS__; \
-        int request_error_ = request( direction, &wish ); \
+        const struct request_arguments arguments = __VA_ARGS__; \
+        int request_error_ = begin_request( direction, &arguments ); \
         WS2_RESULT( !request_error_, request_error_, \
                     "queue=%p, data=%p, count=%lu, local=%p, remote=%p, control=%p, result_flags=%p, flags=%#lx, " \
                     "context=%p", \
-                    (void *)wish.queue, (void *)wish.data, wish.count, (void *)wish.local, (void *)wish.remote, \
-                    (void *)wish.control, (void *)wish.result_flags, wish.flags, wish.context ); \
+                    (void *)arguments.queue, (void *)arguments.data, arguments.count, (void *)arguments.local, \
+                    (void *)arguments.remote, (void *)arguments.control, (void *)arguments.result_flags, \
+                    arguments.flags, arguments.context ); \
     } )
 
 /***********************************************************************
@@ -420,17 +422,17 @@ static int check_new( SOCKET s, ULONG receives, ULONG receive_buffers, ULONG sen
     if ( !receives && !sends ) return WSAEINVAL;
     if ( receives > RIO_MAX_CQ_SIZE || sends > RIO_MAX_CQ_SIZE ) return WSAEINVAL;
     if ( ( receives && receive_buffers != 1 ) || ( sends && send_buffers != 1 ) ) return WSAEINVAL;
-    for ( struct request_queue *other = *place_of( s ); other; other = other->next )
+    for ( struct request_queue *other = *sockets_place( s ); other; other = other->next )
         if ( other->socket == s ) return WSAEINVAL;
     return 0;
 }
 
 /* The lock of the sockets is held. */
-static int create( SOCKET s, ULONG receives, ULONG sends, struct completion_queue *ends[DIRECTIONS], void *context,
-                   const struct ws2_socket_info_params *info, RIO_RQ *handle )
+static int request_queue_create( SOCKET s, ULONG receives, ULONG sends, struct completion_queue *ends[DIRECTIONS],
+                                 void *context, const struct ws2_socket_info_params *info, RIO_RQ *handle )
 {
     struct request_queue *queue = registered_create( REGISTERED_REQUESTS, sizeof( *queue ) ), *volatile *place =
-                                                                                                  place_of( s );
+                                                                                                  sockets_place( s );
 
     if ( !queue ) return WSAENOBUFS;
     queue->limit[RECEIVING] = receives;
@@ -465,7 +467,7 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
     if ( !( error = check_new( s, receives, receive_buffers, sends, send_buffers, &info ) ) &&
          ( ends[RECEIVING] = registered_reserve( receive_queue, receives, &error ) ) &&
          ( ends[SENDING] = registered_reserve( send_queue, sends, &error ) ) )
-        error = create( s, receives, sends, ends, context, &info, &handle );
+        error = request_queue_create( s, receives, sends, ends, context, &info, &handle );
     ReleaseSRWLockExclusive( &sockets_lock );
     /* who closed the socket meanwhile has seen the queue, or is seen here */
     if ( !error && ( error = ws2_call( socket_info, &info ) ) )
@@ -483,7 +485,7 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
 }
 
 /* Both directions' locks are held. */
-static int resize( struct request_queue *queue, const UINT32 limits[DIRECTIONS] )
+static int request_queue_resize( struct request_queue *queue, const UINT32 limits[DIRECTIONS] )
 {
     UINT32 before[DIRECTIONS] = { queue->limit[RECEIVING], queue->limit[SENDING] };
     enum direction done;
@@ -517,7 +519,8 @@ BOOL WINAPI registered_resize_requests( RIO_RQ handle, DWORD receives, DWORD sen
     if ( queue )
     {
         for ( enum direction i = 0; i < DIRECTIONS; i++ ) AcquireSRWLockExclusive( &queue->starting[i] );
-        if ( is_named( queue, handle ) ) error = resize( queue, ( UINT32[DIRECTIONS] ){ receives, sends } );
+        if ( is_named( queue, handle ) )
+            error = request_queue_resize( queue, ( UINT32[DIRECTIONS] ){ receives, sends } );
         for ( enum direction i = 0; i < DIRECTIONS; i++ ) ReleaseSRWLockExclusive( &queue->starting[i] );
     }
     return WS2_RESULT( !error, error, "queue=%p, receives=%lu, sends=%lu", (void *)handle, receives, sends );
@@ -528,7 +531,7 @@ static struct request_queue *take_queue_of( SOCKET s )
     struct request_queue *queue, *volatile *link;
 
     AcquireSRWLockExclusive( &sockets_lock );
-    for ( link = place_of( s ); ( queue = *link ) && queue->socket != s; ) link = &queue->next;
+    for ( link = sockets_place( s ); ( queue = *link ) && queue->socket != s; ) link = &queue->next;
     if ( queue )
     {
         *link = queue->next;
@@ -564,5 +567,5 @@ void registered_closing( SOCKET s )
     queue->gone = TRUE;
     last = is_idle( queue );
     ReleaseSRWLockExclusive( &queue->lock );
-    if ( last ) dispose( queue );
+    if ( last ) request_queue_dispose( queue );
 }

@@ -43,7 +43,7 @@ static int check_place( struct place *place, int size )
 }
 
 /* What can be judged before anything is looked up. */
-static int prepare( struct attempt *attempt, const struct timeval *timeout )
+static int connect_by_prepare( struct attempt *attempt, const struct timeval *timeout )
 {
     struct timeval limit;
     int only = 1, size = sizeof( only ), error;
@@ -93,7 +93,7 @@ static int try_address( const struct attempt *attempt, const struct sockaddr *ad
     return error;
 }
 
-static int tell( const struct place *place, const SOCKADDR_STORAGE *address, DWORD size )
+static int tell_addresses( const struct place *place, const SOCKADDR_STORAGE *address, DWORD size )
 {
     int error = 0;
 
@@ -109,10 +109,10 @@ static int tell_both( const struct attempt *attempt )
 
     if ( getsockname( attempt->s, (struct sockaddr *)&address, &size ) ) return GetLastError();
     ( (struct sockaddr_in *)&address )->sin_port = 0; /* Windows tells the address alone */
-    if ( ( error = tell( &attempt->local, &address, attempt->sockaddr_size ) ) ) return error;
+    if ( ( error = tell_addresses( &attempt->local, &address, attempt->sockaddr_size ) ) ) return error;
     size = sizeof( address );
     if ( getpeername( attempt->s, (struct sockaddr *)&address, &size ) ) return GetLastError();
-    return tell( &attempt->remote, &address, attempt->sockaddr_size );
+    return tell_addresses( &attempt->remote, &address, attempt->sockaddr_size );
 }
 
 /* Tries addresses in their order; the error of the last one. */
@@ -149,7 +149,7 @@ static int by_name( struct attempt *attempt, const WCHAR *node, const WCHAR *ser
     USHORT *ports;
     int error;
 
-    if ( ( error = prepare( attempt, timeout ) ) ) return error;
+    if ( ( error = connect_by_prepare( attempt, timeout ) ) ) return error;
     if ( !attempt->both_families ) hints.family = attempt->info.family;
     if ( ( error = addrinfo_query( node, service, &hints, &answer ) ) ) return error;
     if ( ( ports = malloc( answer.resolver.count * sizeof( *ports ) ) ) )
@@ -232,7 +232,7 @@ static int by_list( struct attempt *attempt, const SOCKET_ADDRESS_LIST *list, co
 
     if ( ( error = ws2_read( &count, &list->iAddressCount, sizeof( count ) ) ) ) return error;
     if ( count <= 0 || count > 0x10000 ) return WSAEINVAL;
-    if ( ( error = prepare( attempt, timeout ) ) ) return error;
+    if ( ( error = connect_by_prepare( attempt, timeout ) ) ) return error;
     addresses = malloc( count * sizeof( *addresses ) );
     ports = malloc( count * sizeof( *ports ) );
     if ( !addresses || !ports ) error = WSA_NOT_ENOUGH_MEMORY;

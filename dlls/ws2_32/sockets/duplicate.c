@@ -46,7 +46,7 @@ static int watch_target( DWORD target )
     return error_given ? error_given : error;
 }
 
-static int issue( SOCKET s, DWORD target, DWORD *ticket )
+static int issue_ticket( SOCKET s, DWORD target, DWORD *ticket )
 {
     struct ws2_duplicate_params params = { .target = target, .handle = s };
     int error = ws2_call( duplicate, &params );
@@ -76,7 +76,7 @@ static int fill_info( SOCKET s, DWORD target, WSAPROTOCOL_INFOW *entry, void *us
     if ( ansi ) catalogue_to_ansi( entry, &entry_a );
     if ( ( error = ws2_write( user, ansi ? (void *)&entry_a : entry, ansi ? sizeof( entry_a ) : sizeof( *entry ) ) ) )
         return error;
-    if ( ( error = issue( s, target, &entry->dwProviderReserved ) ) ) return error;
+    if ( ( error = issue_ticket( s, target, &entry->dwProviderReserved ) ) ) return error;
     return ws2_write( (char *)user + FIELD_OFFSET( WSAPROTOCOL_INFOW, dwProviderReserved ), &entry->dwProviderReserved,
                       sizeof( entry->dwProviderReserved ) );
 }

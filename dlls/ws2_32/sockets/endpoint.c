@@ -97,7 +97,7 @@ SOCKET WINAPI accept( SOCKET s, struct sockaddr *name, int *size )
 }
 
 /* Asks the program about a connection that was just accepted; CF_ACCEPT, CF_REJECT or CF_DEFER. */
-static int ask( SOCKET accepted, LPCONDITIONPROC condition, DWORD_PTR context )
+static int ask_condition( SOCKET accepted, LPCONDITIONPROC condition, DWORD_PTR context )
 {
     SOCKADDR_STORAGE local, peer;
     int local_size = sizeof( local ), peer_size = sizeof( peer );
@@ -123,7 +123,7 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
     accepted = accept_one( s, name, size, &error );
     if ( accepted != INVALID_SOCKET && condition )
     {
-        int decision = ask( accepted, condition, context );
+        int decision = ask_condition( accepted, condition, context );
 
         if ( decision == CF_DEFER )
         {

@@ -49,7 +49,7 @@ static int get_functions( struct ws2_ioctl_params *params )
     return 0;
 }
 
-static int run( struct ws2_ioctl_params *params )
+static int ioctl_run( struct ws2_ioctl_params *params )
 {
     int error = gets_functions( params->code ) ? get_functions( params ) : ws2_call( ioctl, params );
 
@@ -84,7 +84,7 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
         const BOOL request = params->code == (DWORD)SIO_KEEPALIVE_VALS && params->has_count;
 
         if ( request && ( error = overlapped_pending( overlapped ) ) ) return error;
-        error = run( params );
+        error = ioctl_run( params );
         if ( request && ( error || !routine ) ) params->store_count = 0;
         return error ? error : overlapped_complete( (SOCKET)params->handle, overlapped, routine, 0, 0 );
     }
@@ -94,7 +94,7 @@ static int run_overlapped( struct ws2_ioctl_params *params, OVERLAPPED *overlapp
                                  : WSAEFAULT;
     /* the driver does not know the handle that this asks for */
     if ( params->code == SIO_BASE_HANDLE ) params->out = 0;
-    error = run( params );
+    error = ioctl_run( params );
     if ( error == WSAENOTSOCK || !params->has_count ) return error;
     if ( params->code == SIO_BASE_HANDLE ) error = WSAEOPNOTSUPP;
     params->store_count = 0;
@@ -121,7 +121,7 @@ int WINAPI WSAIoctl( SOCKET s, DWORD code, LPVOID in, DWORD in_size, LPVOID out,
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    error = overlapped ? run_overlapped( &params, overlapped, routine ) : run( &params );
+    error = overlapped ? run_overlapped( &params, overlapped, routine ) : ioctl_run( &params );
     if ( params.store_count && ws2_write( returned, &params.count, sizeof( *returned ) ) ) error = WSAEFAULT;
     return WS2_RESULT_OF( error, "s=%#zx, code=%#lx, in=%p+%lu, out=%p+%lu, returned=%p, overlapped=%p, routine=%p", s,
                           code, in, in_size, out, out_size, returned, overlapped, routine );
@@ -144,6 +144,6 @@ int WINAPI ioctlsocket( SOCKET s, LONG code, u_long *value )
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    error = run( &params );
+    error = ioctl_run( &params );
     return WS2_RESULT_OF( error, "s=%#zx, code=%#lx, value=%p", s, code, value );
 }

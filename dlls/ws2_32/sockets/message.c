@@ -4,7 +4,7 @@
 #include "overlapped/overlapped.h"
 
 /* The checks that both begin with; *copy is the caller's WSAMSG. */
-static int check( SOCKET s, const WSAMSG *message, WSAMSG *copy )
+static int message_check( SOCKET s, const WSAMSG *message, WSAMSG *copy )
 {
     struct ws2_socket_state_params state = { .handle = s };
     int error = ws2_call( socket_state, &state );
@@ -27,11 +27,11 @@ static void bind_any( SOCKET s )
     if ( !ws2_call( bind, &params ) ) ws2_call( event_bound, ( &( struct ws2_handle_params ){ .handle = s } ) );
 }
 
-static int send_message( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *sent, OVERLAPPED *overlapped,
+static int message_send( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *sent, OVERLAPPED *overlapped,
                          LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WSAMSG copy;
-    int error = check( s, message, &copy );
+    int error = message_check( s, message, &copy );
 
     if ( error ) return error;
     if ( overlapped ) return overlapped_send_message( s, message, sent, flags, overlapped, routine );
@@ -60,7 +60,7 @@ int WINAPI WSASendMsg( SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent, LP
                        LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( send_message( s, message, flags, sent, overlapped, routine ),
+    return WS2_RESULT_OF( message_send( s, message, flags, sent, overlapped, routine ),
                           "s=%#zx, message=%p, flags=%#lx, sent=%p, overlapped=%p, routine=%p", s, (void *)message,
                           flags, (void *)sent, (void *)overlapped, (void *)routine );
 }
@@ -69,7 +69,7 @@ static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPP
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WSAMSG copy;
-    int error = check( s, message, &copy );
+    int error = message_check( s, message, &copy );
 
     if ( error ) return error;
     if ( overlapped ) return overlapped_receive_message( s, message, received, copy.dwFlags, overlapped, routine );

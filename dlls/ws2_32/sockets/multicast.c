@@ -4,7 +4,7 @@
  */
 #include "base/ws2_32_private.h"
 
-static int join( SOCKET s, const struct ws2_socket_state_params *state, const SOCKADDR_STORAGE *group )
+static int multicast_join( SOCKET s, const struct ws2_socket_state_params *state, const SOCKADDR_STORAGE *group )
 {
     struct ip_mreq request4;
     struct ipv6_mreq request6;
@@ -45,7 +45,7 @@ static int join_leaf( SOCKET s, const struct sockaddr *name, int size, DWORD fla
     if ( (UINT)group.ss_family != state.family ) return WSAEAFNOSUPPORT;
     if ( flags != JL_SENDER_ONLY && flags != JL_RECEIVER_ONLY && flags != JL_BOTH ) return WSAEINVAL;
     if ( !state.local_size ) return WSAEINVAL;
-    return flags == JL_SENDER_ONLY ? 0 : join( s, &state, &group );
+    return flags == JL_SENDER_ONLY ? 0 : multicast_join( s, &state, &group );
 }
 
 /***********************************************************************

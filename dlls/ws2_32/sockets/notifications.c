@@ -14,7 +14,7 @@
 NTSTATUS NTAPI NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, SIZE_T information );
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, int class, void *info, ULONG size, ULONG *result );
 
-static SRWLOCK delivering = SRWLOCK_INIT;
+static SRWLOCK notifications_lock = SRWLOCK_INIT;
 
 /* Ports that have registrations, by our handles. */
 static struct known_port
@@ -28,17 +28,17 @@ void notifications_deliver( void )
 {
     static struct ws2_notify_fetch_params params; /* under the lock */
 
-    AcquireSRWLockExclusive( &delivering );
+    AcquireSRWLockExclusive( &notifications_lock );
     do {
         if ( ws2_call( notify_fetch, &params ) ) break;
         for ( UINT32 i = 0; i < params.count; i++ )
             NtSetIoCompletion( (HANDLE)(UINT_PTR)params.packets[i].port, params.packets[i].key,
                                params.packets[i].handle, 0, params.packets[i].events );
     } while ( params.count );
-    ReleaseSRWLockExclusive( &delivering );
+    ReleaseSRWLockExclusive( &notifications_lock );
 }
 
-static void taken( HANDLE port, enum ws2_notify_taken how, const UINT64 *handles, UINT32 count )
+static void tell_taken( HANDLE port, enum ws2_notify_taken how, const UINT64 *handles, UINT32 count )
 {
     struct ws2_notify_taken_params params = {
         .port = (UINT32)(UINT_PTR)port, .how = how, .count = count, .handles = ws2_pointer( handles )
@@ -52,13 +52,13 @@ void notifications_look( void )
     ULONG depth;
 
     /* not while one thread has fetched what it has not queued yet */
-    AcquireSRWLockExclusive( &delivering );
+    AcquireSRWLockExclusive( &notifications_lock );
     AcquireSRWLockShared( &known_lock );
     for ( struct known_port *known = known_ports; known; known = known->next )
         if ( !NtQueryIoCompletion( known->port, 0, &depth, sizeof( depth ), NULL ) && !depth )
-            taken( known->port, WS2_NOTIFY_EMPTY, NULL, 0 );
+            tell_taken( known->port, WS2_NOTIFY_EMPTY, NULL, 0 );
     ReleaseSRWLockShared( &known_lock );
-    ReleaseSRWLockExclusive( &delivering );
+    ReleaseSRWLockExclusive( &notifications_lock );
     notifications_deliver();
 }
 
@@ -88,7 +88,7 @@ static void note_taken( HANDLE port, const OVERLAPPED_ENTRY *completions, ULONG 
     {
         handles[noted++] = ws2_pointer( completions[i].lpOverlapped );
         if ( noted < ARRAYSIZE( handles ) && i + 1 < count ) continue;
-        taken( port, WS2_NOTIFY_NOTED, handles, noted );
+        tell_taken( port, WS2_NOTIFY_NOTED, handles, noted );
         noted = 0;
     }
 }
@@ -138,8 +138,9 @@ static int register_all( SOCK_NOTIFY_REGISTRATION *registrations, UINT32 count, 
     return 0;
 }
 
-static DWORD process( HANDLE theirs, UINT32 registration_count, SOCK_NOTIFY_REGISTRATION *registrations, UINT32 timeout,
-                      ULONG completion_count, OVERLAPPED_ENTRY *completions, UINT32 *received )
+static DWORD notifications_process( HANDLE theirs, UINT32 registration_count, SOCK_NOTIFY_REGISTRATION *registrations,
+                                    UINT32 timeout, ULONG completion_count, OVERLAPPED_ENTRY *completions,
+                                    UINT32 *received )
 {
     HANDLE port;
     ULONG count = 0;
@@ -151,7 +152,7 @@ static DWORD process( HANDLE theirs, UINT32 registration_count, SOCK_NOTIFY_REGI
     if ( port_keep( theirs, &port ) ) return ERROR_INVALID_HANDLE;
     if ( !know_port( port ) ) return WSAENOBUFS;
     if ( ( error = register_all( registrations, registration_count, port ) ) ) return error;
-    if ( completion_count ) taken( port, WS2_NOTIFY_AGAIN, NULL, 0 );
+    if ( completion_count ) tell_taken( port, WS2_NOTIFY_AGAIN, NULL, 0 );
     notifications_deliver();
     if ( !completion_count ) return 0;
     if ( !GetQueuedCompletionStatusEx( theirs, completions, completion_count, &count, timeout, FALSE ) )
@@ -170,7 +171,8 @@ DWORD WINAPI ProcessSocketNotifications( HANDLE port, UINT32 registration_count,
     DWORD error;
 
     WS2_REQUIRE_STARTUP( WSANOTINITIALISED );
-    error = process( port, registration_count, registrations, timeout, completion_count, completions, received );
+    error = notifications_process( port, registration_count, registrations, timeout, completion_count, completions,
+                                   received );
     return WS2_RESULT( error, (int)error, "port=%p, registrations=%p+%u, timeout=%u, completions=%p+%lu, received=%p",
                        port, (void *)registrations, registration_count, timeout, (void *)completions, completion_count,
                        (void *)received );

@@ -12,7 +12,7 @@
 NTSTATUS NTAPI NtClose( HANDLE handle );
 
 /* slot_flags: of enum ws2_slot_flag, besides */
-static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
+static SOCKET socket_create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
 {
     struct ws2_socket_create_params create = {
         .family = family, .type = type, .protocol = protocol, .flags = slot_flags
@@ -24,28 +24,30 @@ static SOCKET create_with( int family, int type, int protocol, DWORD flags, UINT
     return ws2_install( create.fd, create.descriptor, flags, error );
 }
 
-static SOCKET create( int family, int type, int protocol, DWORD flags, int *error )
+static SOCKET socket_create( int family, int type, int protocol, DWORD flags, int *error )
 {
-    return create_with( family, type, protocol, flags, 0, error );
+    return socket_create_with( family, type, protocol, flags, 0, error );
 }
 
 SOCKET socket_open_helper( BOOL inherited )
 {
     int error;
 
-    return create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP,
-                        WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ), WS2_FLAG_HELPER, &error );
+    return socket_create_with( AF_INET, SOCK_DGRAM, IPPROTO_UDP,
+                               WSA_FLAG_OVERLAPPED | ( inherited ? 0 : WSA_FLAG_NO_HANDLE_INHERIT ), WS2_FLAG_HELPER,
+                               &error );
 }
 
 /* info: a copy of the program's, NULL for none */
-static SOCKET create_from( int family, int type, int protocol, const WSAPROTOCOL_INFOW *info, DWORD flags, int *error )
+static SOCKET socket_create_from( int family, int type, int protocol, const WSAPROTOCOL_INFOW *info, DWORD flags,
+                                  int *error )
 {
     const WSAPROTOCOL_INFOW *entry;
 
     if ( info && info->dwProviderReserved ) return duplicate_open( info->dwProviderReserved, flags, error );
     *error = info ? catalogue_resolve_info( family, type, protocol, info, &entry, &family, &type, &protocol )
                   : catalogue_resolve( family, type, protocol, &entry, &family, &type, &protocol );
-    return *error ? INVALID_SOCKET : create( family, type, protocol, flags, error );
+    return *error ? INVALID_SOCKET : socket_create( family, type, protocol, flags, error );
 }
 
 /***********************************************************************
@@ -57,7 +59,7 @@ SOCKET WINAPI socket( int family, int type, int protocol )
     SOCKET s;
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET );
-    s = create_from( family, type, protocol, NULL, options_opentype() ? 0 : WSA_FLAG_OVERLAPPED, &error );
+    s = socket_create_from( family, type, protocol, NULL, options_opentype() ? 0 : WSA_FLAG_OVERLAPPED, &error );
     return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d", family, type, protocol );
 }
 
@@ -72,7 +74,7 @@ SOCKET WINAPI WSASocketW( int family, int type, int protocol, LPWSAPROTOCOL_INFO
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     if ( info ) error = ws2_read( &copy, info, sizeof( copy ) );
-    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    if ( !error ) s = socket_create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
     return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type,
                        protocol, (void *)info, group, flags );
 }
@@ -90,7 +92,7 @@ SOCKET WINAPI WSASocketA( int family, int type, int protocol, LPWSAPROTOCOL_INFO
     /* the two forms differ in the name at the end only, and the name is nobody's input */
     memset( &copy, 0, sizeof( copy ) );
     if ( info ) error = ws2_read( &copy, info, FIELD_OFFSET( WSAPROTOCOL_INFOA, szProtocol ) );
-    if ( !error ) s = create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
+    if ( !error ) s = socket_create_from( family, type, protocol, info ? &copy : NULL, flags, &error );
     return WS2_RESULT( s, error, "family=%d, type=%d, protocol=%d, info=%p, group=%u, flags=%#lx", family, type,
                        protocol, (void *)info, group, flags );
 }

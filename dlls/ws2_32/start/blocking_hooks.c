@@ -7,16 +7,16 @@
 static INT_PTR CALLBACK default_hook( void ) { return FALSE; }
 
 /* 0 where hooks exist. */
-static int check( void )
+static int blocking_check( void )
 {
     if ( !ws2_started ) return WSANOTINITIALISED;
     return LOBYTE( ws2_version ) > 1 ? WSAEOPNOTSUPP : 0;
 }
 
-static int replace( FARPROC hook, FARPROC *previous )
+static int blocking_replace( FARPROC hook, FARPROC *previous )
 {
     struct thread_data *data;
-    int error = check();
+    int error = blocking_check();
 
     if ( error ) return error;
     if ( !( data = thread_data() ) ) return WSA_NOT_ENOUGH_MEMORY;
@@ -33,9 +33,9 @@ static int replace( FARPROC hook, FARPROC *previous )
 FARPROC WINAPI WSASetBlockingHook( FARPROC hook )
 {
     FARPROC previous = NULL;
-    int error = check();
+    int error = blocking_check();
 
-    if ( !error ) error = hook ? replace( hook, &previous ) : WSAEFAULT;
+    if ( !error ) error = hook ? blocking_replace( hook, &previous ) : WSAEFAULT;
     return WS2_RESULT( previous, error, "hook=%p", hook );
 }
 
@@ -46,7 +46,7 @@ int WINAPI WSAUnhookBlockingHook( void )
 {
     FARPROC previous;
 
-    return WS2_RESULT_OF( replace( NULL, &previous ), "%s", "" );
+    return WS2_RESULT_OF( blocking_replace( NULL, &previous ), "%s", "" );
 }
 
 /***********************************************************************
@@ -56,7 +56,7 @@ int WINAPI WSAUnhookBlockingHook( void )
  */
 int WINAPI WSACancelBlockingCall( void )
 {
-    int error = check();
+    int error = blocking_check();
 
     if ( !error && !blocking_inside() ) error = WSAEINVAL;
     if ( !error ) thread_data()->blocking_cancelled = TRUE;

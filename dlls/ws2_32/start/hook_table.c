@@ -1,4 +1,4 @@
-/* What stands in for which system call: a line of HOOKS each (ntdll/hooks.h), and a function hook_NAME in the file of its
+/* Which function is the hook of which system call: a line of HOOKS each (ntdll/hooks.h), and a function hook_NAME in the file of its
  * concept. */
 #include "start/hook_table.h"
 

@@ -88,7 +88,7 @@ int WINAPI WSACleanup( void )
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
 
-/* Who waits for the process to end finds its sockets closed, as on Windows. The loader's server would close the handles a
+/* A process that waits for this one to end finds its sockets closed, as on Windows. The loader's server would close the handles a
  * moment after it has told the waiter, so those of a process with few sockets are closed first; one with thousands is not
  * held up by that. */
 #define CLOSED_AT_EXIT 64
