@@ -21,6 +21,7 @@ static NTSTATUS( WINAPI **unix_call_dispatcher )( unixlib_handle_t, unsigned int
 static NTSTATUS( CDECL *fd_to_handle )( int, unsigned int, unsigned int, HANDLE * );
 static NTSTATUS( CDECL *handle_to_fd )( HANDLE, unsigned int, int *, unsigned int * );
 static char *( CDECL *get_unix_file_name )( const WCHAR * );
+static int( CDECL *dbg_output )( const char * );
 
 /* FILE_GENERIC_READ | FILE_GENERIC_WRITE without FILE_APPEND_DATA's neighbours that wineserver refuses for a socket */
 #define SOCKET_ACCESS 0x0012019f
@@ -50,23 +51,40 @@ int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int si
     return status;
 }
 
+static NTSTATUS WINAPI no_host_half( unixlib_handle_t handle, unsigned int code, void *args )
+{
+    (void)handle, (void)code, (void)args;
+    return (NTSTATUS)STATUS_DLL_NOT_FOUND;
+}
+
+static int32_t status;
+
+int32_t ws2host_ready( void ) { return status; }
+
+void ws2host_say( const char *line )
+{
+    if ( dbg_output ) dbg_output( line );
+}
+
+/* Without the host half it stays, so that ws2_32.dll can do better than not to load. */
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
-    (void)reserved;
-    if ( reason == DLL_PROCESS_ATTACH )
-    {
-        HMODULE ntdll = GetModuleHandleW( L"ntdll.dll" );
-        FARPROC dispatcher = GetProcAddress( ntdll, "__wine_unix_call_dispatcher" );
+    static NTSTATUS( WINAPI * none )( unixlib_handle_t, unsigned int, void * ) = no_host_half;
+    HMODULE ntdll;
 
-        DisableThreadLibraryCalls( instance );
-        unix_call_dispatcher = (void *)dispatcher;
-        fd_to_handle = (void *)GetProcAddress( ntdll, "wine_server_fd_to_handle" );
-        handle_to_fd = (void *)GetProcAddress( ntdll, "wine_server_handle_to_fd" );
-        get_unix_file_name = (void *)GetProcAddress( GetModuleHandleW( L"kernel32.dll" ), "wine_get_unix_file_name" );
-        if ( !unix_call_dispatcher || !fd_to_handle || !handle_to_fd ) return FALSE;
-        if ( NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib, sizeof( unixlib ),
-                                   NULL ) )
-            return FALSE;
-    }
+    (void)reserved;
+    if ( reason != DLL_PROCESS_ATTACH ) return TRUE;
+    DisableThreadLibraryCalls( instance );
+    ntdll = GetModuleHandleW( L"ntdll.dll" );
+    unix_call_dispatcher = (void *)GetProcAddress( ntdll, "__wine_unix_call_dispatcher" );
+    fd_to_handle = (void *)GetProcAddress( ntdll, "wine_server_fd_to_handle" );
+    handle_to_fd = (void *)GetProcAddress( ntdll, "wine_server_handle_to_fd" );
+    dbg_output = (void *)GetProcAddress( ntdll, "__wine_dbg_output" );
+    get_unix_file_name = (void *)GetProcAddress( GetModuleHandleW( L"kernel32.dll" ), "wine_get_unix_file_name" );
+    if ( !unix_call_dispatcher || !fd_to_handle || !handle_to_fd ) status = (int32_t)STATUS_DLL_NOT_FOUND;
+    else
+        status = NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib,
+                                       sizeof( unixlib ), NULL );
+    if ( status ) unix_call_dispatcher = &none;
     return TRUE;
 }

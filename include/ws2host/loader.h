@@ -1,5 +1,5 @@
 /*
- * What ws2host needs of the loader it runs under: four things. dlls/ws2host/bridge.c is their only implementation
+ * What ws2host needs of the loader it runs under: four things, and a word when they cannot be had. dlls/ws2host/bridge.c is their only implementation
  * (Wine 8.0 to 10.0); another loader is one more file with these functions. Called from the PE side only.
  */
 #ifndef WS2HOST_LOADER_H
@@ -8,6 +8,12 @@
 #include <stdint.h>
 
 /* All return an NTSTATUS, 0 for success. */
+
+/* Whether the host half is there; without it the bridge loads all the same, and the functions below fail. */
+int32_t ws2host_ready( void );
+
+/* A line, newline included, for a person: where the loader's messages go, even those that it is told to hide. */
+void ws2host_say( const char *line );
 
 /* Runs entry `code` (enum ws2_call) of ws2host.so on args. A crash there comes back as its exception status. */
 int32_t ws2host_call( unsigned int code, void *args );

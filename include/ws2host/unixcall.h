@@ -47,15 +47,18 @@ enum ws2_call
 /* --- process ---------------------------------------------------------------------------------------------------------*/
 
 /* Attaches the process to its prefix's server, starting one if there is none; does nothing when attached.
- * WSAENETDOWN (and one line on stderr) when no server can be had; WSAVERNOTSUPPORTED (and a line) when the two halves are
- * of different builds, as when a prefix has an older ws2_32.dll than the installation: no other call may be made then. This
- * is the first call, and its struct only grows, so that any two builds understand each other that far. */
+ * WSAENETDOWN (and one line on stderr) when no server can be had; WSAVERNOTSUPPORTED when the two halves are of different
+ * builds, as when a prefix has an older ws2_32.dll than the installation: no other call may be made then. This is the first
+ * call, and its struct only grows, so that any two builds understand each other that far. windows_pid 0: compares builds. */
 struct ws2_attach_params
 {
     int32_t error;
     uint32_t windows_pid; /* in */
-    uint32_t trace;       /* out: WS2DEBUG=trace */
+    uint32_t trace;       /* in: size of this struct, 0 of one that ends with build; out: WS2DEBUG=trace */
     uint32_t build;       /* in: WS2_INTERFACE, which the build makes from these headers */
+    uint64_t library; /* char[library_size]: with WSAVERNOTSUPPORTED the host half's folder of DLLs, "" if not known */
+    uint32_t library_size;
+    uint32_t reserved;
 };
 
 /* Writes a line of the log, newline included: to stderr, or to WS2DEBUG_FILE. */

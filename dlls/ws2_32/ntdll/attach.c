@@ -4,7 +4,9 @@
 
 int ws2_attach( void )
 {
-    struct ws2_attach_params attach = { 0, GetCurrentProcessId(), 0, WS2_INTERFACE };
+    struct ws2_attach_params attach = { .windows_pid = GetCurrentProcessId(),
+                                        .trace = sizeof( attach ),
+                                        .build = WS2_INTERFACE };
     int error = ws2_call( attach, &attach );
 
     if ( error ) return error;

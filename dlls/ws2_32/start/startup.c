@@ -7,6 +7,7 @@
 #include "overlapped/completion.h"
 #include "ports/port_queue.h"
 #include "sockets/socket.h"
+#include "start/fallback.h"
 #include "start/hook_table.h"
 #include "start/io_thread.h"
 #include "ws2host/table.h"
@@ -111,6 +112,8 @@ static void thread_ends( struct thread_data *data )
     port_user_ends( &data->port_user );
 }
 
+static BOOL elsewhere; /* another ws2_32.dll serves, or none */
+
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
     switch ( reason )
@@ -120,10 +123,10 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
         ws2_upcalls = ( struct ws2_upcalls ){ .io_thread = io_thread,
                                               .thread_ends = thread_ends,
                                               .operations_ended = completion_deliver };
-        hooks_install_early( hook_table );
+        if ( !( elsewhere = fallback_begin( instance ) ) ) hooks_install_early( hook_table );
         break;
     case DLL_PROCESS_DETACH:
-        if ( reserved ) process_ends();
+        if ( reserved && !elsewhere ) process_ends();
         break;
     }
     return TRUE;

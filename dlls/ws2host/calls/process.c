@@ -1,6 +1,8 @@
 /* The process as a client of ws2host: attaching, the log, copies that may fault. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -83,23 +85,44 @@ static void process_start( void )
     closing_init();
 }
 
+/* The folder with the DLLs of this build: two up from ws2host.so, or from what a link to it leads to. */
+static void library_folder( struct ws2_attach_params *params )
+{
+    char *result = (char *)(uintptr_t)params->library, path[PATH_MAX], *slash;
+    Dl_info info;
+
+    if ( !dladdr( (void *)library_folder, &info ) || !realpath( info.dli_fname, path ) ) return;
+    for ( int i = 0; i < 2; i++ )
+    {
+        if ( !( slash = strrchr( path, '/' ) ) ) return;
+        *slash = 0;
+    }
+    if ( strlen( path ) < params->library_size ) strcpy( result, path );
+}
+
 NTSTATUS unix_attach( void *args )
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ws2_attach_params *params = args;
     const char *debug = getenv( "WS2DEBUG" );
+    const int grown = params->trace >= sizeof( *params );
 
-    pthread_once( &once, process_start );
     params->error = WSAVERNOTSUPPORTED;
+    params->trace = 0;
     if ( params->build != WS2_INTERFACE )
     {
-        fprintf(
-            stderr,
-            "ws2host: this program's ws2_32.dll (%08x) and ws2host.so (%08x) are of different builds; start it with "
-            "ws2run, or run \"ws2ctl enable\" for its prefix again\n",
-            params->build, WS2_INTERFACE );
+        if ( grown ) library_folder( params );
+        else
+            fprintf(
+                stderr,
+                "ws2host: this program's ws2_32.dll (%08x) and ws2host.so (%08x) are of different builds; start it "
+                "with ws2run, or run \"ws2ctl enable\" for its prefix again\n",
+                params->build, WS2_INTERFACE );
         return 0;
     }
+    params->error = 0;
+    if ( !params->windows_pid ) return 0;
+    pthread_once( &once, process_start );
     params->trace = debug && !strcmp( debug, "trace" );
     params->error = connection_attach( params->windows_pid );
     return 0;
