@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "base/host_mutex.h"
 #include "client/client_private.h"
 #include "client/directory.h"
 #include "ws2host/message.h"
@@ -44,27 +45,9 @@ static struct
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
 
-void connection_block_signals( sigset_t *before )
-{
-    sigset_t all;
+void connection_lock( sigset_t *before ) { host_mutex_lock( &connection.mutex, before ); }
 
-    sigfillset( &all );
-    pthread_sigmask( SIG_BLOCK, &all, before );
-}
-
-void connection_restore_signals( const sigset_t *before ) { pthread_sigmask( SIG_SETMASK, before, NULL ); }
-
-void connection_lock( sigset_t *before )
-{
-    connection_block_signals( before );
-    pthread_mutex_lock( &connection.mutex );
-}
-
-void connection_unlock( const sigset_t *before )
-{
-    pthread_mutex_unlock( &connection.mutex );
-    connection_restore_signals( before );
-}
+void connection_unlock( const sigset_t *before ) { host_mutex_unlock( &connection.mutex, before ); }
 
 /* --- messages -------------------------------------------------------------------------------------------------------*/
 

@@ -65,8 +65,4 @@ void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
 /* Returns when the server has seen to what this process has told it. */
 void connection_settle( void );
 
-/* Around every section that holds a mutex: the loader ends threads by signals, and a mutex must not die locked. */
-void connection_block_signals( sigset_t *before );
-void connection_restore_signals( const sigset_t *before );
-
 #endif

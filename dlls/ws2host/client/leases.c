@@ -7,10 +7,9 @@
  *
  * A mutex of this file guards the queue, with signals blocked as in connection.c; it may be held while asking the server.
  */
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host_mutex.h"
 #include "client/connection.h"
 #include "ws2host/winsock_codes.h"
 
@@ -115,11 +114,9 @@ int32_t lease_take( uint32_t *slot, uint32_t *generation )
     int32_t error;
 
     if ( !connection_table() ) return WSAENETDOWN;
-    connection_block_signals( &before );
-    pthread_mutex_lock( &mutex );
+    host_mutex_lock( &mutex, &before );
     error = take_locked( slot, generation );
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( &before );
+    host_mutex_unlock( &mutex, &before );
     return error;
 }
 
@@ -130,11 +127,9 @@ int lease_give_back( uint32_t index, uint32_t generation )
     sigset_t before;
     int given;
 
-    connection_block_signals( &before );
-    pthread_mutex_lock( &mutex );
+    host_mutex_lock( &mutex, &before );
     given = atomic_compare_exchange_strong( &slot->word, &word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
     if ( given ) lease_put( index );
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( &before );
+    host_mutex_unlock( &mutex, &before );
     return given;
 }

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/host_mutex.h"
 #include "base/io_loop.h"
 #include "events/changes.h"
 #include "client/connection.h"
@@ -76,7 +77,7 @@ int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
         changes_barrier( kind );
         return 0;
     }
-    connection_block_signals( &before );
+    host_signals_block( &before );
     owner_lock_take( &making );
     if ( !atomic_load( &fds[kind] ) )
     {
@@ -89,7 +90,7 @@ int32_t changes_watch( uint32_t kind, uint32_t *need_io_thread )
         else atomic_store( &fds[kind], fd );
     }
     owner_lock_give( &making );
-    connection_restore_signals( &before );
+    host_signals_restore( &before );
     return error;
 }
 

@@ -1,13 +1,12 @@
 /* Notifications: see notify.h. */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "client/connection.h"
+#include "base/host_mutex.h"
 #include "base/io_loop.h"
 #include "events/notify.h"
 #include "sockets/conditions.h"
@@ -50,18 +49,6 @@ static struct notification_list outstanding = TAILQ_HEAD_INITIALIZER( outstandin
 static struct notification_list taken = TAILQ_HEAD_INITIALIZER( taken ); /* the program has the packet */
 static struct notification_list due = TAILQ_HEAD_INITIALIZER( due );
 static _Atomic uint32_t outstanding_count, due_count;
-
-static void notify_lock( sigset_t *before )
-{
-    connection_block_signals( before );
-    pthread_mutex_lock( &mutex );
-}
-
-static void notify_unlock( const sigset_t *before )
-{
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( before );
-}
 
 /* --- the mutex is held ------------------------------------------------------------------------------------------------*/
 
@@ -190,7 +177,7 @@ static void notify_evaluate( struct ws2_notify_fetch_params *params, struct noti
     if ( !d ) return; /* it is being closed */
     fd.fd = d->fd;
     if ( poll( &fd, 1, 0 ) >= 0 ) events = events_of( d, fd.revents );
-    notify_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( atomic_load( &d->notification ) != n || !n->enabled || n->list == &outstanding || n->list == &taken )
         events = 0;
     events &= n->filter | EVENT_ERR;
@@ -203,7 +190,7 @@ static void notify_evaluate( struct ws2_notify_fetch_params *params, struct noti
     if ( events && ( n->trigger & TRIGGER_ONESHOT ) ) n->enabled = 0;
     else if ( events && ( n->trigger & TRIGGER_LEVEL ) ) move_to( n, &outstanding );
     notify_put( params, n, events );
-    notify_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     descriptor_release( d );
 }
 
@@ -213,13 +200,13 @@ static struct notification *pop_due( struct ws2_notify_fetch_params *params, int
     struct notification *n;
     sigset_t before;
 
-    notify_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( ( n = TAILQ_FIRST( &due ) ) )
     {
         move_to( n, NULL );
         if ( ( *removed = n->removed ) ) notify_put( params, n, EVENT_REMOVE );
     }
-    notify_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     return n;
 }
 
@@ -255,11 +242,11 @@ NTSTATUS unix_notify_register( void *args )
 
     if ( !d ) return status;
     params->need_io_thread = 0;
-    notify_lock( &before );
+    host_mutex_lock( &mutex, &before );
     /* closing forgets what it finds, which is nothing that comes later */
     if ( atomic_load( &d->closing ) ) params->error = WSAENOTSOCK;
     else if ( !( params->error = notify_open( &params->need_io_thread ) ) ) params->error = notify_change( d, params );
-    notify_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     descriptor_release( d );
     return 0;
 }
@@ -292,22 +279,22 @@ NTSTATUS unix_notify_taken( void *args )
             struct notification *n;
 
             if ( !d ) continue; /* closed meanwhile */
-            notify_lock( &before );
+            host_mutex_lock( &mutex, &before );
             n = atomic_load( &d->notification );
             if ( n && n->port == params->port && n->list == &outstanding ) move_to( n, &taken );
-            notify_unlock( &before );
+            host_mutex_unlock( &mutex, &before );
             descriptor_release( d );
         }
         break;
     case WS2_NOTIFY_AGAIN:
-        notify_lock( &before );
+        host_mutex_lock( &mutex, &before );
         move_all( &taken, params->port, &due );
-        notify_unlock( &before );
+        host_mutex_unlock( &mutex, &before );
         break;
     case WS2_NOTIFY_EMPTY:
-        notify_lock( &before );
+        host_mutex_lock( &mutex, &before );
         move_all( &outstanding, params->port, &due );
-        notify_unlock( &before );
+        host_mutex_unlock( &mutex, &before );
         break;
     }
     return 0;
@@ -332,9 +319,9 @@ void notify_forget( struct descriptor *d )
     sigset_t before;
 
     if ( notify_epoll < 0 ) return;
-    notify_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( ( n = atomic_load( &d->notification ) ) ) remove_notification( d, n );
-    notify_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     if ( n ) io_loop_wake();
 }
 
@@ -349,9 +336,9 @@ void notify_watch_again( struct descriptor *d )
     sigset_t before;
 
     if ( notify_epoll < 0 ) return;
-    notify_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( ( n = atomic_load( &d->notification ) ) ) notify_watch( d, n, EPOLL_CTL_ADD );
-    notify_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
 }
 
 /* --- the I/O loop -------------------------------------------------------------------------------------------------------*/

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "operations/afd_poll.h"
-#include "client/connection.h"
+#include "base/host_mutex.h"
 #include "base/io_loop.h"
 #include "operations/operation.h"
 #include "sockets/conditions.h"
@@ -63,19 +62,6 @@ static uint64_t last_serial;
 static uint64_t timer_at = NO_DEADLINE;
 static _Atomic int poll_epoll = -1;
 static int timer = -1;
-
-/* The loader ends threads by signals, and none may end with the mutex. */
-static void afd_poll_lock( sigset_t *before )
-{
-    connection_block_signals( before );
-    pthread_mutex_lock( &mutex );
-}
-
-static void afd_poll_unlock( const sigset_t *before )
-{
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( before );
-}
 
 static uint64_t clock_ns( clockid_t clock )
 {
@@ -204,7 +190,7 @@ static uint32_t end_by( struct descriptor *d, uint32_t conditions )
     struct afd_entry *entry;
     sigset_t before;
 
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
 again:
     for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
         if ( conditions & entry->mask )
@@ -213,7 +199,7 @@ again:
             end_request( entry->request, entry, conditions & entry->mask, 0, &ended );
             goto again;
         }
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     return tell_ended( ended );
 }
 
@@ -231,19 +217,19 @@ static uint32_t afd_poll_examine( struct descriptor *d )
     uint32_t mask = 0, count;
     sigset_t before;
 
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     for ( entry = atomic_load( &d->polls ); entry; entry = entry->next ) mask |= entry->mask;
     if ( !atomic_load( &d->polls ) )
     {
         struct epoll_event none = { .events = EPOLLET, .data.ptr = d };
 
         if ( d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none ) ) d->poll_events = 0;
-        afd_poll_unlock( &before );
+        host_mutex_unlock( &mutex, &before );
         return 0;
     }
     /* an entry counts the descriptor, and so do we from here on */
     atomic_fetch_add( &d->users, 1 );
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     count = end_by( d, look_at_host( d, mask ) );
     descriptor_release( d );
     return count;
@@ -259,10 +245,10 @@ void afd_poll_forget( struct descriptor *d )
     sigset_t before;
 
     if ( !d->poll_watched ) return;
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
 }
 
 void afd_poll_watch_again( struct descriptor *d )
@@ -271,7 +257,7 @@ void afd_poll_watch_again( struct descriptor *d )
     sigset_t before;
 
     if ( !atomic_load( &d->polls ) ) return;
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     for ( struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next )
         event.events |= epoll_events( entry->mask );
     if ( !epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ) )
@@ -279,7 +265,7 @@ void afd_poll_watch_again( struct descriptor *d )
         d->poll_watched = 1;
         d->poll_events = event.events & ~EPOLLET;
     }
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
 }
 
 /* What stands for the handle of a request whose handle has been closed: the socket must not stay open for that. */
@@ -307,7 +293,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
     uint32_t detached = 0;
 
     if ( !atomic_load( &d->polls ) && !d->poll_watched ) return 0;
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     /* the loader has a descriptor of the same socket: closing ours would leave it in the epoll */
     if ( d->poll_watched ) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
     d->poll_watched = d->poll_events = 0;
@@ -345,7 +331,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
         afd_poll_leave( request, d, survivor );
         detached += 2;
     }
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     while ( detached-- ) descriptor_release( d );
     if ( survivor )
     {
@@ -374,7 +360,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
     sigset_t before;
 
     if ( !atomic_load( &pending_count ) ) return 0;
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     for ( request = pending; request; request = next )
     {
         next = request->next;
@@ -384,7 +370,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
             continue;
         end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
     }
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     return tell_ended( ended );
 }
 
@@ -411,7 +397,7 @@ static void end_late( void )
     uint64_t now = clock_ns( CLOCK_MONOTONIC ), earliest = NO_DEADLINE, expirations;
     sigset_t before;
 
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( read( timer, &expirations, sizeof( expirations ) ) < 0 ) expirations = 0;
     for ( request = pending; request; request = next )
     {
@@ -420,7 +406,7 @@ static void end_late( void )
         else if ( request->deadline < earliest ) earliest = request->deadline;
     }
     set_timer( earliest );
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     tell_ended( ended );
 }
 
@@ -597,10 +583,10 @@ static int afd_poll_withdraw( uint64_t serial )
     struct afd_request *request;
     sigset_t before;
 
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     for ( request = pending; request && request->serial != serial; request = request->next ) continue;
     if ( request ) unlink_request( request );
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     if ( request ) afd_poll_discard( request );
     return request != NULL;
 }
@@ -633,7 +619,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
                                                     .mask = work->entries[i].flags };
         atomic_fetch_add( &work->descriptors[i]->users, 1 );
     }
-    afd_poll_lock( &before );
+    host_mutex_lock( &mutex, &before );
     if ( !( error = afd_poll_open( &params->operation.need_io_thread ) ) &&
          ( error = link_request( request, &settled, &ended ) ) )
     {
@@ -641,7 +627,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
         unwatch_closed( request );
     }
     serial = request->serial;
-    afd_poll_unlock( &before );
+    host_mutex_unlock( &mutex, &before );
     if ( tell_ended( ended ) ) io_loop_wake();
     if ( error )
     {

@@ -1,0 +1,29 @@
+/*
+ * A mutex that is held with all signals blocked: the loader ends threads by signals, and a mutex must not die locked. Where a
+ * wait under the lock is out of the question, or a thread may die in it all the same, there are owner locks (owner_lock.h).
+ *
+ * The order in which the locks of the host half are taken; whoever holds one takes only such as stand below it:
+ *
+ *   1. the queues' lock of one descriptor (descriptor.queues.lock, an owner lock); of a second one never
+ *   2. the mutex of afd_poll.c, the mutex of notify.c, events.c's lock of the epoll: only system calls under them, and 4
+ *   3. the mutex of leases.c, then that of connection.c, which is held while the server is asked
+ *   4. the locks of lists: what has ended, exclusive listeners, ports, the pool of descriptors; nothing is taken under them
+ *
+ * The making of an epoll or a socket has an owner lock of its own, under which io_loop_open's is taken. Nobody touches the
+ * program's memory with a lock held: a fault there does not come back.
+ */
+#ifndef WS2HOST_HOST_MUTEX_H
+#define WS2HOST_HOST_MUTEX_H
+
+#include <pthread.h>
+#include <signal.h>
+
+/* The signals that were blocked before go to *before, for the unlocking. */
+void host_mutex_lock( pthread_mutex_t *mutex, sigset_t *before );
+void host_mutex_unlock( pthread_mutex_t *mutex, const sigset_t *before );
+
+/* The same around a section that takes an owner lock and must not be left in the middle. */
+void host_signals_block( sigset_t *before );
+void host_signals_restore( const sigset_t *before );
+
+#endif
