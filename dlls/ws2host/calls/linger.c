@@ -19,12 +19,6 @@ static int data_left( struct descriptor *d )
     return descriptor_queued( d, QUEUE_SEND ) || ( !ioctl( d->fd, SIOCOUTQ, &bytes ) && bytes > 0 );
 }
 
-static int is_last( const struct descriptor *d )
-{
-    return ws2_word_state( atomic_load( &d->slot->word ) ) != WS2_SLOT_SHARED ||
-           atomic_load( &d->slot->descriptors ) <= 1;
-}
-
 void linger_close( struct descriptor *d )
 {
     const struct linger hard = { .l_onoff = 1 };
@@ -33,7 +27,7 @@ void linger_close( struct descriptor *d )
     const uint32_t flags = descriptor_flags( d );
 
     if ( !atomic_load( &d->slot->linger_onoff ) || !left || d->slot->type != SOCK_STREAM ||
-         !( flags & WS2_FLAG_CONNECTED ) || ( flags & WS2_FLAG_NONBLOCKING ) || !is_last( d ) )
+         !( flags & WS2_FLAG_CONNECTED ) || ( flags & WS2_FLAG_NONBLOCKING ) || descriptor_has_others( d ) )
         return;
     while ( data_left( d ) )
     {

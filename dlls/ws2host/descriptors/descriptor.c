@@ -183,8 +183,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     if ( !entry ) return WSAENOBUFS;
     d->handle = handle;
     /* a shared slot has a handle for each descriptor: the server keeps them */
-    if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
-        connection_name( d->slot_index, d->generation, handle );
+    if ( descriptor_is_shared( d ) ) connection_name( d->slot_index, d->generation, handle );
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
     if ( old && old != CLOSING )
@@ -310,8 +309,7 @@ static void enumerate_shared( connection_publish_function publish )
     publishing = 1;
     while ( ( d = descriptor_next( &handle ) ) )
     {
-        if ( ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED )
-            publish( d->slot_index, d->generation, d->handle, d->fd );
+        if ( descriptor_is_shared( d ) ) publish( d->slot_index, d->generation, d->handle, d->fd );
         descriptor_release( d );
     }
     publishing = 0;

@@ -81,6 +81,8 @@ struct descriptor
 /* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
 void descriptor_release( struct descriptor *descriptor );
+/* `count` more users of a descriptor that the caller has counted, or that whoever it got it from has. */
+static inline void descriptor_ref( struct descriptor *d, uint32_t count ) { atomic_fetch_add( &d->users, count ); }
 /* One more user of a struct that may have been given back meanwhile: 0 then. */
 int descriptor_hold( struct descriptor *descriptor );
 
@@ -131,10 +133,14 @@ static inline int descriptor_has_operations( const struct descriptor *d )
     return descriptor_queued( d, QUEUE_RECEIVE ) || descriptor_queued( d, QUEUE_SEND );
 }
 
-/* The server counts its descriptors: other processes may have it, or this one twice. */
+/* The server counts its descriptors: other processes may have it, or this one twice. And whether there are others now. */
 static inline int descriptor_is_shared( const struct descriptor *d )
 {
     return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
+}
+static inline int descriptor_has_others( const struct descriptor *d )
+{
+    return descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1;
 }
 
 #endif

@@ -311,7 +311,7 @@ enum wait_result wait_many( struct descriptor **descriptors, struct pollfd *fds,
 enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait )
 {
     struct pollfd fds[2] = { { .fd = listener->fd, .events = POLLIN } };
-    const int shared = ws2_word_state( atomic_load( &listener->slot->word ) ) == WS2_SLOT_SHARED;
+    const int shared = descriptor_is_shared( listener );
 
     return wait_on( &listener, fds, 1, WAIT_FOREVER_US, wait, shared );
 }

@@ -228,7 +228,7 @@ static uint32_t afd_poll_examine( struct descriptor *d )
         return 0;
     }
     /* an entry counts the descriptor, and so do we from here on */
-    atomic_fetch_add( &d->users, 1 );
+    descriptor_ref( d, 1 );
     host_mutex_unlock( &mutex, &before );
     count = end_by( d, look_at_host( d, mask ) );
     descriptor_release( d );
@@ -281,7 +281,7 @@ static void afd_poll_leave( struct afd_request *request, struct descriptor *d, s
         request->operation.port = port_of( d );
         request->operation.port_known = 1;
     }
-    atomic_fetch_add( &survivor->users, 2 );
+    descriptor_ref( survivor, 2 );
     request->operation.owner = request->operation.descriptor = survivor;
 }
 
@@ -305,7 +305,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
         if ( survivor )
         {
             atomic_store( &d->polls, entry->next );
-            atomic_fetch_add( &survivor->users, 1 ); /* the caller holds it */
+            descriptor_ref( survivor, 1 ); /* the caller holds it */
             entry->descriptor = survivor;
             entry->next = atomic_load( &survivor->polls );
             atomic_store( &survivor->polls, entry );
@@ -606,7 +606,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     request->operation.descriptor = request->operation.owner = owner;
     request->operation.target = params->operation.target;
     request->operation.queue = QUEUE_CHANGE;
-    atomic_fetch_add( &owner->users, 2 );
+    descriptor_ref( owner, 2 );
     request->output = params->output;
     request->reply.header = work->header;
     request->count = work->header.count;
@@ -617,7 +617,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
                                                     .descriptor = work->descriptors[i],
                                                     .handle = work->entries[i].handle,
                                                     .mask = work->entries[i].flags };
-        atomic_fetch_add( &work->descriptors[i]->users, 1 );
+        descriptor_ref( work->descriptors[i], 1 );
     }
     host_mutex_lock( &mutex, &before );
     if ( !( error = afd_poll_open( &params->operation.need_io_thread ) ) &&

@@ -158,7 +158,9 @@ uint32_t operation_filter( struct descriptor *d, uint32_t revents )
 
 /* --- starting ---------------------------------------------------------------------------------------------------------*/
 
-static int32_t operation_enqueue( struct descriptor *d, struct operation *operation, uint32_t readiness, int tried )
+/* attempt: NULL when it has not been tried */
+static int32_t operation_enqueue( struct descriptor *d, struct operation *operation,
+                                  const struct operation_attempt *attempt )
 {
     struct operation *moved = NULL;
     uint32_t ended = 0;
@@ -170,7 +172,8 @@ static int32_t operation_enqueue( struct descriptor *d, struct operation *operat
     {
         operation_append( d, operation );
         /* what came between the first try and now has counted an edge, or will */
-        if ( !tried || atomic_load( &d->queues.readiness ) != readiness ) ended = operation_serve_queues( d, &moved );
+        if ( !attempt || !attempt->tried || atomic_load( &d->queues.readiness ) != attempt->readiness )
+            ended = operation_serve_queues( d, &moved );
     }
     owner_lock_give( &d->queues.lock );
     if ( ended ) operation_after_serving( d, ended, moved );
@@ -180,12 +183,8 @@ static int32_t operation_enqueue( struct descriptor *d, struct operation *operat
 
 int32_t operation_queue( struct descriptor *d, struct operation *operation )
 {
-    return operation_enqueue( d, operation, 0, 0 );
+    return operation_enqueue( d, operation, NULL );
 }
-
-/* How long a new operation waits until the program has been told of the one before: some yields, and then up to 2 ms. */
-#define DELIVERY_YIELDS 64
-#define DELIVERY_TURNS ( DELIVERY_YIELDS + 20 )
 
 void operation_unsignal( struct descriptor *d )
 {
@@ -194,67 +193,103 @@ void operation_unsignal( struct descriptor *d )
     while ( !atomic_compare_exchange_weak( &d->signal_sequence, &before, ( before | 1 ) + 2 ) ) continue;
 }
 
-void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
-                      struct operation *( *clone )(const struct operation *))
-{
-    struct operation_queues *queues = &d->queues;
-    enum operation_queue queue = operation->queue;
-    uint32_t readiness = atomic_load( &queues->readiness );
-    struct operation *queued = NULL;
-    int tried = 0, epoll;
+/* How long a new operation waits until the program has been told of the one before: some yields, and then up to 2 ms. */
+#define DELIVERY_YIELDS 64
+#define DELIVERY_TURNS ( DELIVERY_YIELDS + 20 )
 
-    operation->descriptor = operation->owner = d;
-    operation->target = params->target;
-    operation->how = params->how;
-    /* The program may be learning of the operation before at this moment, and may have started this one because of it: their
-     * packets are to stay in order. */
+/* The program may be learning of the operation before at this moment, and may have started this one because of it: their
+ * packets are to stay in order. */
+static void operation_await_delivery( struct descriptor *d, enum operation_queue queue )
+{
     for ( unsigned int turns = 0;
-          atomic_load( &queues->undelivered[queue] ) && !descriptor_queued( d, queue ) && turns < DELIVERY_TURNS;
+          atomic_load( &d->queues.undelivered[queue] ) && !descriptor_queued( d, queue ) && turns < DELIVERY_TURNS;
           turns++ )
     {
         if ( turns < DELIVERY_YIELDS ) sched_yield();
         else usleep( 100 );
     }
-    if ( !atomic_load( &queues->undelivered[queue] ) && clone )
+}
+
+/* What the caller does not let wait. */
+static int operation_would_block( const struct descriptor *d, const struct operation *operation,
+                                  const struct ws2_operation *params )
+{
+    return ( ( params->how & WS2_OPERATION_TRY ) && !operation->information ) ||
+           ( ( params->how & WS2_OPERATION_NO_WAIT ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) );
+}
+
+int operation_try( struct descriptor *d, struct operation *operation, const struct ws2_operation *params,
+                   struct operation_attempt *attempt )
+{
+    attempt->readiness = atomic_load( &d->queues.readiness );
+    operation->descriptor = operation->owner = d;
+    operation->target = params->target;
+    operation->how = params->how;
+    operation_await_delivery( d, operation->queue );
+    if ( atomic_load( &d->queues.undelivered[operation->queue] ) ) attempt->tried = 0;
+    else
     {
-        tried = 1;
-        if ( operation->perform( operation ) == OPERATION_DONE )
-        {
-            params->error = operation->error;
-            params->information = operation->information;
-            params->flags = operation->flags_out;
-            params->port = port_of( d );
-            return;
-        }
+        attempt->tried = 1;
+        if ( operation->perform( operation ) == OPERATION_DONE ) return 1;
     }
-    if ( ( ( params->how & WS2_OPERATION_TRY ) && !operation->information ) ||
-         ( ( params->how & WS2_OPERATION_NO_WAIT ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) ) )
-        params->error = WSAEWOULDBLOCK;
-    else if ( !( params->error = io_loop_open( &params->need_io_thread, &epoll ) ) &&
-              !( queued = clone ? clone( operation ) : operation ) )
-        params->error = WSAENOBUFS;
-    if ( params->error )
+    if ( !operation_would_block( d, operation, params ) ) return 0;
+    operation->error = WSAEWOULDBLOCK;
+    return 1;
+}
+
+void operation_tried( const struct operation *operation, struct ws2_operation *params )
+{
+    params->error = operation->error;
+    if ( params->error == WSAEWOULDBLOCK ) return;
+    params->information = operation->information;
+    params->flags = operation->flags_out;
+    params->port = port_of( operation->owner );
+}
+
+/* Queues it, however it has come to be on the heap. */
+static void operation_submit( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
+                              const struct operation_attempt *attempt )
+{
+    int epoll;
+
+    if ( ( params->error = io_loop_open( &params->need_io_thread, &epoll ) ) )
     {
-        if ( !clone )
-        {
-            if ( operation->dispose ) operation->dispose( operation );
-            free( operation );
-        }
+        operation_free( operation );
         return;
     }
-    descriptor_hold( d );
-    descriptor_hold( d );
-    queued->descriptor = queued->owner = d;
+    operation->target = params->target;
+    operation->how = params->how;
+    operation->descriptor = operation->owner = d;
+    descriptor_ref( d, 2 ); /* as its descriptor and its owner */
     /* who waits for an event need not come to the port */
     if ( !params->target.event ) operation_unsignal( d );
-    else if ( queues->port ) operation_detach_port( d );
+    else if ( d->queues.port ) operation_detach_port( d );
     if ( params->how & WS2_OPERATION_TRY )
     {
-        queued->held = 1;
-        params->held = (uintptr_t)queued;
+        operation->held = 1;
+        params->held = (uintptr_t)operation;
     }
-    if ( ( params->error = operation_enqueue( d, queued, readiness, tried ) ) ) operation_discard( queued );
+    if ( ( params->error = operation_enqueue( d, operation, attempt ) ) ) operation_discard( operation );
     else params->error = WSA_IO_PENDING;
+}
+
+void operation_start_tried( struct descriptor *d, struct operation *operation_consume, struct ws2_operation *params,
+                            const struct operation_attempt *attempt )
+{
+    if ( operation_consume ) operation_submit( d, operation_consume, params, attempt );
+    else params->error = WSAENOBUFS;
+}
+
+void operation_start( struct descriptor *d, struct operation *operation_consume, struct ws2_operation *params )
+{
+    operation_await_delivery( d, operation_consume->queue );
+    if ( !operation_would_block( d, operation_consume, params ) )
+        operation_submit( d, operation_consume, params, NULL );
+    else
+    {
+        operation_free( operation_consume );
+        params->error = WSAEWOULDBLOCK;
+    }
 }
 
 NTSTATUS unix_operation_release( void *args )
@@ -263,7 +298,7 @@ NTSTATUS unix_operation_release( void *args )
     struct operation *operation = (struct operation *)(uintptr_t)params->held;
     struct descriptor *d = operation->descriptor;
 
-    descriptor_hold( d );
+    descriptor_ref( d, 1 );
     owner_lock_take( &d->queues.lock );
     operation->held = 0;
     owner_lock_give( &d->queues.lock );

@@ -50,11 +50,24 @@ struct operation
     } writes[WS2_COMPLETION_WRITES]; /* source: in what dispose frees */
 };
 
-/* Starts an operation made on the caller's stack: tries it, if the queue is empty, and else queues what clone makes of it
- * (NULL: no memory). Without clone the operation is on the heap, taken over, and queued untried. Fills the outgoing fields
- * of params. d is borrowed. */
-void operation_start( struct descriptor *d, struct operation *operation, struct ws2_operation *params,
-                      struct operation *( *clone )(const struct operation *));
+/* What operation_try has seen, for operation_start_tried. */
+struct operation_attempt
+{
+    uint32_t readiness; /* of the queues before it */
+    int tried;
+};
+
+/* Tries an operation that stands on the caller's stack, if its queue is empty. 1: it is over, or is not to wait
+ * (WSAEWOULDBLOCK), and operation_tried fills in params; 0: a copy of it is to go to operation_start_tried. */
+int operation_try( struct descriptor *d, struct operation *operation, const struct ws2_operation *params,
+                   struct operation_attempt *attempt );
+void operation_tried( const struct operation *operation, struct ws2_operation *params );
+/* Queues the copy, which is on the heap (NULL: there was no memory) and taken over, also when it fails. params: WSA_IO_PENDING,
+ * or why not. d is borrowed. */
+void operation_start_tried( struct descriptor *d, struct operation *operation_consume, struct ws2_operation *params,
+                            const struct operation_attempt *attempt );
+/* The same for an operation that has not been tried. */
+void operation_start( struct descriptor *d, struct operation *operation_consume, struct ws2_operation *params );
 /* Queues an operation on the heap, with its descriptor and owner, behind the others, and serves them. Unless it returns 0
  * the operation is the caller's still. */
 int32_t operation_queue( struct descriptor *d, struct operation *operation );

@@ -180,7 +180,7 @@ static int32_t start_accept( struct ws2_operation_accept_params *params, struct 
     accept->operation.dispose = dispose_accept;
     accept->operation.queue = QUEUE_RECEIVE;
     accept->operation.next_descriptor = acceptor;
-    operation_start( listener, &accept->operation, &params->operation, NULL );
+    operation_start( listener, &accept->operation, &params->operation );
     return params->operation.error;
 }
 

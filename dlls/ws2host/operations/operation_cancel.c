@@ -88,11 +88,8 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
     count = cancel_in( d, &all );
     if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
     if ( listener ) count += operation_cancel_accept( listener, d );
-    if ( atomic_load( &d->polls ) && descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 )
-        connection_settle();
-    return count +
-           afd_poll_close( d, survivor,
-                           other_handles || ( descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1 ) );
+    if ( atomic_load( &d->polls ) && descriptor_has_others( d ) ) connection_settle();
+    return count + afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );
 }
 
 NTSTATUS unix_operation_cancel( void *args )

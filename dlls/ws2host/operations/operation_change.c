@@ -39,7 +39,7 @@ NTSTATUS unix_operation_idle( void *args )
         idle->count = changes_count( kind );
         idle->operation.perform = perform_change;
         idle->operation.queue = QUEUE_CHANGE;
-        operation_start( d, &idle->operation, params, NULL );
+        operation_start( d, &idle->operation, params );
     }
     descriptor_release( d );
     return 0;

@@ -15,25 +15,15 @@ static struct operation *delivering; /* what the PE side is telling the program 
 
 _Atomic uint32_t operation_background_sends;
 
-struct ws2_port port_of( const struct descriptor *d )
-{
-    const struct ws2_slot *slot = d->slot;
-    struct ws2_port port = { 0 };
-    uint32_t handle = atomic_load( &slot->port_handle ), owner;
-
-    port.modes = handle & 3;
-    if ( !( descriptor_flags( d ) & WS2_FLAG_HAS_PORT ) || !( handle & ~3u ) ) return port;
-    owner = atomic_load( &slot->port_owner );
-    if ( owner >= WS2_CLIENT_COUNT ) return port;
-    port.handle = handle & ~3u;
-    port.key = atomic_load( &slot->port_key );
-    port.owner = atomic_load( &ws2_table_clients( connection_table() )[owner].windows_pid );
-    return port;
-}
-
 struct ws2_port operation_port( const struct operation *operation )
 {
     return operation->port_known ? operation->port : port_of( operation->owner );
+}
+
+void operation_free( struct operation *operation )
+{
+    if ( operation->dispose ) operation->dispose( operation );
+    free( operation );
 }
 
 void operation_discard( struct operation *operation )

@@ -6,6 +6,22 @@
 #include "operations/operation.h"
 #include "operations/port.h"
 
+struct ws2_port port_of( const struct descriptor *d )
+{
+    const struct ws2_slot *slot = d->slot;
+    struct ws2_port port = { 0 };
+    uint32_t handle = atomic_load( &slot->port_handle ), owner;
+
+    port.modes = handle & 3;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_HAS_PORT ) || !( handle & ~3u ) ) return port;
+    owner = atomic_load( &slot->port_owner );
+    if ( owner >= WS2_CLIENT_COUNT ) return port;
+    port.handle = handle & ~3u;
+    port.key = atomic_load( &slot->port_key );
+    port.owner = atomic_load( &ws2_table_clients( connection_table() )[owner].windows_pid );
+    return port;
+}
+
 NTSTATUS unix_port_associate( void *args )
 {
     struct ws2_port_params *params = args;

@@ -7,6 +7,8 @@
 
 /* --- operation_end.c */
 
+/* It was never queued: its own memory goes, nothing is released. */
+void operation_free( struct operation *operation );
 /* It is out of its queue; the program is to be told, or nobody. */
 void operation_end( struct operation *operation );
 /* Internal operations: rests of sends that are under way. */

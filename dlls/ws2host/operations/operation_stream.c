@@ -122,7 +122,7 @@ NTSTATUS unix_operation_connect( void *args )
         free( c );
         return status;
     }
-    operation_start( d, &c->operation, &params->operation, NULL );
+    operation_start( d, &c->operation, &params->operation );
     descriptor_release( d );
     return 0;
 }
@@ -191,7 +191,7 @@ NTSTATUS unix_operation_disconnect( void *args )
         operation->operation.perform = perform_disconnect;
         operation->operation.queue = QUEUE_SEND;
         descriptor_set_flags( d, WS2_FLAG_DISCONNECTED | WS2_FLAG_SHUT_SEND );
-        operation_start( d, &operation->operation, &params->operation, NULL );
+        operation_start( d, &operation->operation, &params->operation );
     }
     descriptor_release( d );
     return 0;
@@ -330,7 +330,7 @@ NTSTATUS unix_operation_transmit( void *args )
                  (uint64_t)st.st_size > t->segments[i].offset )
                 t->segments[i].size = st.st_size - t->segments[i].offset;
         }
-        operation_start( d, &t->operation, &params->operation, NULL );
+        operation_start( d, &t->operation, &params->operation );
     }
     descriptor_release( d );
     return 0;

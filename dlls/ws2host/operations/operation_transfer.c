@@ -310,9 +310,9 @@ static void dispose_transfer( struct operation *operation )
     free( t->bounce );
 }
 
-static struct operation *clone_transfer( const struct operation *operation )
+/* A copy on the heap, which has the bounce buffer from then on, or NULL. */
+static struct operation *clone_transfer( const struct transfer *from )
 {
-    const struct transfer *from = (const struct transfer *)operation;
     struct transfer *t = malloc( sizeof( *t ) + from->count * sizeof( struct iovec ) );
 
     if ( !t ) return NULL;
@@ -344,6 +344,8 @@ static void write_now( const struct operation *operation )
 static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, int sending )
 {
     struct iovec stack[STACK_VECTORS];
+    struct operation_attempt attempt;
+    struct operation *copy;
     struct transfer t = { .flags = params->flags, .vectors = stack, .count = params->count };
     struct windows_message message;
     struct message extra;
@@ -408,7 +410,14 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
         t.operation.perform = sending ? perform_send : perform_receive;
-        operation_start( d, &t.operation, &params->operation, clone_transfer );
+        if ( operation_try( d, &t.operation, &params->operation, &attempt ) )
+            operation_tried( &t.operation, &params->operation );
+        else
+        {
+            copy = clone_transfer( &t );
+            if ( copy ) t.bounce = NULL; /* the copy's, which may be gone after the call */
+            operation_start_tried( d, copy, &params->operation, &attempt );
+        }
         if ( params->operation.error == WS2_ERROR_PORT_UNREACHABLE ) params->operation.error = WSAECONNRESET;
         if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
@@ -470,8 +479,7 @@ int32_t operation_background_send( uint64_t handle, const struct iovec *vectors,
         free( t );
         return error ? error : WSAENOTSOCK;
     }
-    descriptor_hold( d );
-    descriptor_hold( d );
+    descriptor_ref( d, 2 ); /* as its descriptor and its owner */
     t->operation.descriptor = t->operation.owner = d;
     if ( ( error = operation_queue( d, &t->operation ) ) )
     {
