@@ -260,7 +260,9 @@ struct ws2_poll_params
     uint64_t unknown; /* as in select */
     uint64_t fds;
     uint32_t count;
-    int32_t timeout; /* ms, negative for none */
+    int32_t timeout;       /* ms, negative for none */
+    uint32_t adopted_from; /* in and out, 0 at first: entries before it have been offered for adoption already */
+    uint32_t reserved;
     struct ws2_wait wait;
 };
 

@@ -509,7 +509,7 @@ static void poll_it( const struct record *r )
         fds[i].fd = handle_of( i );
         fds[i].events = r->bytes[i] & 1 ? 0x310 : r->bytes[i] & 0x10;
     }
-    params.wait.reserved = 1;
+    params.adopted_from = HANDLES;
     unix_poll( &params );
 }
 

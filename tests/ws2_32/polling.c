@@ -489,6 +489,33 @@ static void test_poll( void )
     closesocket( listener );
 }
 
+/* A copy of a SOCKET's handle that no Winsock call has seen is a socket, whatever stands before it in the array. */
+static void test_poll_unseen( void )
+{
+    SOCKET s = udp_bound( AF_INET, NULL );
+    HANDLE events[2], copies[2];
+    WSAPOLLFD fds[5] = { { s, POLLWRNORM, -1 } };
+
+    for ( unsigned int i = 0; i < 2; i++ )
+    {
+        events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
+        ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)s, GetCurrentProcess(), &copies[i], 0, FALSE,
+                             DUPLICATE_SAME_ACCESS ),
+            "DuplicateHandle failed, error %lu\n", GetLastError() );
+        fds[1 + 2 * i] = ( WSAPOLLFD ){ (SOCKET)events[i], POLLWRNORM, -1 };
+        fds[2 + 2 * i] = ( WSAPOLLFD ){ (SOCKET)copies[i], POLLWRNORM, -1 };
+    }
+    check_result( WSAPoll( fds, 5, 0 ), 3 );
+    for ( unsigned int i = 0; i < 5; i++ )
+        ok( fds[i].revents == ( i == 1 || i == 3 ? POLLNVAL : POLLWRNORM ), "%u: got %#x\n", i, fds[i].revents );
+    for ( unsigned int i = 0; i < 2; i++ )
+    {
+        check_ok( closesocket( (SOCKET)copies[i] ) );
+        CloseHandle( events[i] );
+    }
+    closesocket( s );
+}
+
 START_TEST( polling )
 {
     support_begin();
@@ -499,5 +526,6 @@ START_TEST( polling )
     test_timeout();
     test_closed_while_waiting();
     test_poll();
+    test_poll_unseen();
     support_end();
 }

@@ -292,11 +292,11 @@ NTSTATUS unix_poll( void *args )
         if ( copy[i].fd == NO_SOCKET || !( d = descriptor_acquire( copy[i].fd, &status ) ) )
         {
             /* a handle that the process has not seen may be an inherited socket; the PE side looks once at each */
-            if ( status == WS2_STATUS_ADOPT && i >= params->wait.reserved )
+            if ( status == WS2_STATUS_ADOPT && i >= params->adopted_from )
             {
                 release_all( descriptors, used );
                 params->unknown = copy[i].fd;
-                params->wait.reserved = i + 1;
+                params->adopted_from = i + 1;
                 return status;
             }
             status = 0;
