@@ -2,6 +2,7 @@
 #define WS2_NAME_CALLS( X ) \
     X( hostname ) \
     X( etc_file ) \
+    X( file_state ) \
     X( interfaces ) \
     X( resolve ) \
     X( reverse )
@@ -27,6 +28,18 @@ struct ws2_etc_file_params
     uint64_t text;
     uint32_t size;
     uint32_t length;
+};
+
+/* What a file is like: any change of it changes state (device, inode, size, time of data, time of all else), for a reader
+ * that keeps what it read. A file that is not there has the state of its folder. recent: it changed so lately that a
+ * second change may not show: what is read now is not to be kept. */
+#define WS2_FILE_STATES 6
+struct ws2_file_state_params
+{
+    int32_t error; /* WSANO_DATA: not even the folder is there */
+    uint32_t recent;
+    uint64_t path; /* the host's, NUL-terminated */
+    uint64_t state[WS2_FILE_STATES];
 };
 
 /* An address with Windows' number of its family; bytes in network order. */

@@ -43,4 +43,12 @@ double bench_echo_64( double nanoseconds );
 double bench_echo_5000( double nanoseconds );
 double bench_transmit( double nanoseconds );
 
+/* cases_names.c */
+int bench_names_begin( int argument );
+void bench_names_end( void );
+int bench_localhost( void );
+int bench_no_node( void );
+int bench_gethostbyname( void );
+int bench_own_name( void );
+
 #endif

@@ -186,6 +186,8 @@ static int select_ready( void )
 
 static int poll_begin( int count ) { return many_begin( count, 1 ); }
 
+static int poll_idle_begin( int count ) { return many_begin( count, 0 ); }
+
 static int poll_many( void ) { return WSAPoll( poll_fds, many_count, 0 ) == many_ready ? 0 : failed(); }
 
 /* --- datagrams, sockets coming and going --------------------------------------------------------------------------------*/
@@ -262,6 +264,9 @@ const struct bench_case bench_cases[] = {
     { "select-1", select_begin, select_ready, many_end, 1, 64, 1, NULL },
     { "select-64", select_begin, select_ready, many_end, 64, 8, 1, NULL },
     { "poll-1000", poll_begin, poll_many, many_end, 1000, 1, 1, NULL },
+    { "poll-idle-200", poll_idle_begin, poll_many, many_end, 200, 4, 1, NULL },
+    { "poll-idle-1000", poll_idle_begin, poll_many, many_end, 1000, 1, 1, NULL },
+    { "poll-idle-5000", poll_idle_begin, poll_many, many_end, 5000, 1, 1, NULL },
     { "getsockopt", pair_begin, get_option, pair_end, 0, 64, 1, NULL },
     { "fionread", pair_begin, bytes_to_read, pair_end, 0, 64, 1, NULL },
     { "getsockname", pair_begin, get_name, pair_end, 0, 64, 1, NULL },
@@ -272,6 +277,10 @@ const struct bench_case bench_cases[] = {
     { "socket-close", nothing_begin, create_close, nothing_end, 0, 16, 1, NULL },
     { "connect-accept", bench_accept_begin, bench_accept, bench_accept_end, 0, 4, 1, NULL },
     { "duplicate", pass_begin, pass, pass_end, 0, 1, PASSES, NULL },
+    { "localhost", bench_names_begin, bench_localhost, bench_names_end, 0, 16, 1, NULL },
+    { "no-node", bench_names_begin, bench_no_node, bench_names_end, 0, 16, 1, NULL },
+    { "gethostbyname", bench_names_begin, bench_gethostbyname, bench_names_end, 0, 16, 1, NULL },
+    { "own-name", bench_names_begin, bench_own_name, bench_names_end, 0, 16, 1, NULL },
     { "echo-64", NULL, NULL, NULL, 0, 0, 0, bench_echo_64 },
     { "echo-5000", NULL, NULL, NULL, 0, 0, 0, bench_echo_5000 },
     { "transmit-file", NULL, NULL, NULL, 0, 0, 0, bench_transmit },

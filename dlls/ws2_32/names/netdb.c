@@ -1,6 +1,7 @@
 /*
- * The data bases of hosts, services and protocols: files of lines, read anew for each question, as Windows does, so
- * that a change is seen at once. No state; any thread.
+ * The data bases of hosts, services and protocols: files of lines. Windows reads them anew for each question, so that a change
+ * is seen at once. Here what was read is kept while the host says that the file is the same. Any thread; a lock for what is
+ * kept, shared by those who search it.
  */
 #include "base/ws2_32_private.h"
 #include "names/netdb.h"
@@ -26,6 +27,30 @@ static const struct
 
 #define LARGEST_FILE 0x1000000
 
+/* Of each data base the prefix's file, and the host's */
+enum source
+{
+    PREFIX,
+    HOST
+};
+
+static struct kept
+{
+    char path[1024]; /* the host's name of the file; empty: not looked for yet */
+    BOOL known;      /* what follows is of a file that was read */
+    UINT64 state[WS2_FILE_STATES];
+    char *text; /* NULL: there is none */
+} kept[3][2];
+static SRWLOCK kept_lock = SRWLOCK_INIT;
+
+static BOOL prefix_path( enum base base, WCHAR path[MAX_PATH + 32] )
+{
+    if ( !GetSystemDirectoryW( path, MAX_PATH ) ) return FALSE;
+    wcscat( path, L"\\drivers\\etc\\" );
+    wcscat( path, bases[base].file );
+    return TRUE;
+}
+
 /* A whole file of the prefix, malloc'ed, NUL-terminated. */
 static char *read_prefix_file( enum base base )
 {
@@ -35,9 +60,7 @@ static char *read_prefix_file( enum base base )
     DWORD got = 0;
     HANDLE file;
 
-    if ( !GetSystemDirectoryW( path, MAX_PATH ) ) return NULL;
-    wcscat( path, L"\\drivers\\etc\\" );
-    wcscat( path, bases[base].file );
+    if ( !prefix_path( base, path ) ) return NULL;
     file = CreateFileW( path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
                         0, NULL );
     if ( file == INVALID_HANDLE_VALUE ) return NULL;
@@ -125,17 +148,68 @@ static BOOL search_text( enum base base, const char *text, match_function *match
     return FALSE;
 }
 
+static const char *const host_files[] = {
+    [HOSTS] = NULL, [SERVICES] = "/etc/services", [PROTOCOLS] = "/etc/protocols"
+};
+
+/* Its name may have come to be written in another case. */
+static void find_path( enum base base, enum source source, struct kept *file )
+{
+    WCHAR path[MAX_PATH + 32];
+
+    if ( source == HOST ) strcpy( file->path, host_files[base] );
+    else if ( !prefix_path( base, path ) || ws2host_host_path( path, file->path, sizeof( file->path ) ) )
+        file->path[0] = 0;
+}
+
+/* With the lock held in either way. *state is what the file is like now. */
+static BOOL is_current( const struct kept *file, struct ws2_file_state_params *state )
+{
+    state->path = ws2_pointer( file->path );
+    return file->path[0] && !ws2_call( file_state, state ) && file->known &&
+           !memcmp( file->state, state->state, sizeof( file->state ) );
+}
+
+/* With the lock held for oneself */
+static void refresh( enum base base, enum source source, struct kept *file )
+{
+    struct ws2_file_state_params state = { 0 };
+
+    find_path( base, source, file );
+    if ( is_current( file, &state ) ) return;
+    free( file->text );
+    file->text = source == HOST ? read_host_file( base ) : read_prefix_file( base );
+    file->known = file->path[0] && !state.error && !state.recent;
+    memcpy( file->state, state.state, sizeof( file->state ) );
+}
+
+static BOOL search_file( enum base base, enum source source, match_function *match, void *context,
+                         struct netdb_entry *entry )
+{
+    struct kept *file = &kept[base][source];
+    struct ws2_file_state_params state;
+    BOOL found;
+
+    AcquireSRWLockShared( &kept_lock );
+    if ( is_current( file, &state ) )
+    {
+        found = search_text( base, file->text, match, context, entry );
+        ReleaseSRWLockShared( &kept_lock );
+        return found;
+    }
+    ReleaseSRWLockShared( &kept_lock );
+    AcquireSRWLockExclusive( &kept_lock );
+    refresh( base, source, file );
+    found = search_text( base, file->text, match, context, entry );
+    ReleaseSRWLockExclusive( &kept_lock );
+    return found;
+}
+
 static BOOL netdb_search( enum base base, match_function *match, void *context, struct netdb_entry *entry )
 {
-    char *text = read_prefix_file( base );
-    BOOL found = search_text( base, text, match, context, entry );
-
-    free( text );
-    if ( found || search_text( base, bases[base].stock, match, context, entry ) ) return TRUE;
-    text = read_host_file( base );
-    found = search_text( base, text, match, context, entry );
-    free( text );
-    return found;
+    if ( search_file( base, PREFIX, match, context, entry ) ) return TRUE;
+    if ( search_text( base, bases[base].stock, match, context, entry ) ) return TRUE;
+    return bases[base].host_file >= 0 && search_file( base, HOST, match, context, entry );
 }
 
 BOOL netdb_has_name( const struct netdb_entry *entry, const char *name )

@@ -1,16 +1,26 @@
 /*
- * What the host says of itself: the addresses of its adapters, and its data base of services. No state of
- * their own, any thread. Every pointer in the parameters is ws2_32's own memory, not the program's.
+ * What the host says of itself: the addresses of its adapters, and its data base of services. Any thread. Every
+ * pointer in the parameters is ws2_32's own memory, not the program's.
+ *
+ * The adapters' addresses are kept while a netlink socket has nothing to say of a change: one system call a question. An
+ * owner lock guards them, never held while they are read.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <libgen.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/owner_lock.h"
 #include "base/unix_private.h"
 #include "names/adapters.h"
 
@@ -36,6 +46,38 @@ NTSTATUS unix_etc_file( void *args )
         }
     }
     close( fd );
+    return 0;
+}
+
+/* A clock tick of the file system, generously: file times of some are whole seconds. */
+#define SETTLED 3
+
+NTSTATUS unix_file_state( void *args )
+{
+    struct ws2_file_state_params *params = args;
+    const char *path = (const char *)(uintptr_t)params->path;
+    struct stat st;
+    struct timespec now;
+    char *copy;
+    int got = fstatat( AT_FDCWD, path, &st, 0 );
+
+    memset( params->state, 0, sizeof( params->state ) );
+    params->error = WSANO_DATA;
+    if ( got && ( copy = strdup( path ) ) )
+    {
+        got = fstatat( AT_FDCWD, dirname( copy ), &st, 0 );
+        free( copy );
+    }
+    if ( got ) return 0;
+    params->state[0] = st.st_dev;
+    params->state[1] = st.st_ino;
+    params->state[2] = st.st_size;
+    params->state[3] = st.st_mtim.tv_sec * 1000000000ull + st.st_mtim.tv_nsec;
+    params->state[4] = st.st_ctim.tv_sec * 1000000000ull + st.st_ctim.tv_nsec;
+    params->state[5] = st.st_mode;
+    clock_gettime( CLOCK_REALTIME, &now );
+    params->recent = st.st_ctim.tv_sec + SETTLED >= now.tv_sec;
+    params->error = 0;
     return 0;
 }
 
@@ -86,21 +128,93 @@ static int adapter_describe( const struct ifaddrs *interface, struct ws2_address
     return 1;
 }
 
+static _Atomic uint32_t adapters_lock;
+static struct ws2_address *adapters; /* what is kept, or NULL; the lock's, like the rest */
+static uint32_t adapters_count;
+static int adapters_changes = -1; /* netlink: whatever has changed since adapters were read */
+static uint32_t adapters_looks;   /* how often it had something to say: what was read before the last is not kept */
+
+/* Everything that a change of addresses, of adapters or of default routes brings */
+static int adapters_watch( void )
+{
+    struct sockaddr_nl address = { .nl_family = AF_NETLINK,
+                                   .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
+                                                RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+    int fd = socket( AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE );
+
+    if ( fd >= 0 && bind( fd, (struct sockaddr *)&address, sizeof( address ) ) )
+    {
+        close( fd );
+        return -1;
+    }
+    return fd;
+}
+
+/* Takes out what netlink has said, so that the next look sees later changes only. What is kept goes with it. */
+static void adapters_look( void )
+{
+    struct ws2_address *old = adapters;
+    char message[1];
+
+    if ( adapters_changes < 0 ) adapters_changes = adapters_watch();
+    if ( adapters_changes < 0 ) return;
+    /* an error of the socket's is one of too many changes: they are lost, but not that there were any */
+    while ( recv( adapters_changes, message, sizeof( message ), 0 ) >= 0 ||
+            ( errno != EAGAIN && errno != EWOULDBLOCK ) )
+    {
+        adapters_looks++;
+        adapters = NULL;
+    }
+    if ( !adapters ) free( old );
+}
+
+/* Reads them anew; *list is the caller's. */
+static int32_t adapters_read( struct ws2_address **list, uint32_t *count )
+{
+    struct ifaddrs *interfaces;
+    uint32_t most = 1;
+
+    *count = 0;
+    if ( getifaddrs( &interfaces ) ) return WSAENETDOWN;
+    for ( struct ifaddrs *interface = interfaces; interface; interface = interface->ifa_next ) most++;
+    if ( ( *list = malloc( most * sizeof( **list ) ) ) )
+        for ( struct ifaddrs *interface = interfaces; interface; interface = interface->ifa_next )
+            *count += adapter_describe( interface, &( *list )[*count] );
+    freeifaddrs( interfaces );
+    return *list ? 0 : WSA_NOT_ENOUGH_MEMORY;
+}
+
+static void adapters_give( struct ws2_interfaces_params *params, const struct ws2_address *list, uint32_t count )
+{
+    params->count = count;
+    params->error = count > params->capacity ? WSAENOBUFS : 0;
+    if ( !params->error ) memcpy( (void *)(uintptr_t)params->addresses, list, count * sizeof( *list ) );
+}
+
 NTSTATUS unix_interfaces( void *args )
 {
     struct ws2_interfaces_params *params = args;
-    struct ws2_address *addresses = (struct ws2_address *)(uintptr_t)params->addresses, address;
-    struct ifaddrs *list;
+    struct ws2_address *list;
+    uint32_t looks, count;
+    int known;
 
     params->count = 0;
-    if ( getifaddrs( &list ) ) return params->error = WSAENETDOWN, 0;
-    for ( struct ifaddrs *interface = list; interface; interface = interface->ifa_next )
+    owner_lock_take( &adapters_lock );
+    adapters_look();
+    looks = adapters_looks;
+    if ( ( known = adapters != NULL ) ) adapters_give( params, adapters, adapters_count );
+    owner_lock_give( &adapters_lock );
+    if ( known || ( params->error = adapters_read( &list, &count ) ) ) return 0;
+
+    adapters_give( params, list, count );
+    owner_lock_take( &adapters_lock );
+    if ( adapters_changes >= 0 && looks == adapters_looks && !adapters )
     {
-        if ( !adapter_describe( interface, &address ) ) continue;
-        if ( params->count < params->capacity ) addresses[params->count] = address;
-        params->count++;
+        adapters_count = count;
+        adapters = list;
+        list = NULL;
     }
-    freeifaddrs( list );
-    params->error = params->count > params->capacity ? WSAENOBUFS : 0;
+    owner_lock_give( &adapters_lock );
+    free( list );
     return 0;
 }
