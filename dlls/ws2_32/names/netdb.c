@@ -148,9 +148,7 @@ static BOOL search_text( enum base base, const char *text, match_function *match
     return FALSE;
 }
 
-static const char *const host_files[] = {
-    [HOSTS] = NULL, [SERVICES] = "/etc/services", [PROTOCOLS] = "/etc/protocols"
-};
+static const char *const host_files[] = { [HOSTS] = NULL, [SERVICES] = "/etc/services", [PROTOCOLS] = NULL };
 
 /* Its name may have come to be written in another case. */
 static void find_path( enum base base, enum source source, struct kept *file )
