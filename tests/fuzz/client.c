@@ -24,6 +24,7 @@
 #include "client/connection.h"
 #include "operations/operation.h"
 #include "attempts/transfer.h"
+#include "ws2host/interface.h"
 
 #define HANDLES 12
 #define BLOCKS 16u /* that the server leases in all */

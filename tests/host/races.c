@@ -13,6 +13,7 @@
 #include "harness.h"
 #include "operations/operation.h"
 #include "attempts/transfer.h"
+#include "ws2host/interface.h"
 
 #define PID 0x20
 #define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */

@@ -1,6 +1,7 @@
 /* The process comes to its server. */
 #include "base/ws2_32_private.h"
 #include "ntdll/hooks.h"
+#include "ws2host/interface.h"
 
 int ws2_attach( void )
 {

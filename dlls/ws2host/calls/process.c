@@ -18,6 +18,7 @@
 #include "operations/operation.h"
 #include "operations/port.h"
 #include "ws2host/winsock_codes.h"
+#include "ws2host/interface.h"
 
 static int log_fd = 2;
 
