@@ -110,14 +110,15 @@ void block_free_slot( uint32_t index, uint32_t generation )
         free_slots[( free_first + free_count++ ) % free_size] = index;
 }
 
-uint32_t blocks_take_back( uint32_t owner )
+uint32_t blocks_take_back( uint32_t owner, uint32_t most )
 {
-    uint32_t block = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK, next, count = 0;
+    uint32_t count = 0;
 
-    owner_blocks[owner] = 0;
-    for ( ; block != NO_BLOCK; block = next, count++ )
+    for ( ; owner_blocks[owner] && count < most; count++ )
     {
-        next = blocks[block].next;
+        const uint32_t block = owner_blocks[owner] - 1;
+
+        owner_blocks[owner] = blocks[block].next == NO_BLOCK ? 0 : blocks[block].next + 1;
         blocks[block].owner = NO_OWNER;
         for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
         {
@@ -161,6 +162,8 @@ void block_unshare_slot( uint32_t slot )
     blocks[slot / WS2_BLOCK_SLOTS].shared &= ~( 1ull << slot % WS2_BLOCK_SLOTS );
     block_unpin( slot / WS2_BLOCK_SLOTS );
 }
+
+uint32_t blocks_free( void ) { return WS2_BLOCK_COUNT - used + queue_length; }
 
 uint32_t blocks_end( void ) { return used * WS2_BLOCK_SLOTS; }
 

@@ -1,18 +1,19 @@
 /*
- * Clients: the processes of the table, one record each.
+ * Clients: the processes of the table, one record each, from HELLO until the process has ended. Their indexes are those of
+ * the client directory in the table.
  *
- * Their indexes are those of the client directory in the table. An observer (ws2ctl) has no index. A process that a
- * server before this one knew has a record without a connection until it comes back or its pidfd says that it ended.
+ * A client is known by its process (processes.c) and its Windows number, not by its connection: that may come and go. One
+ * that a server before this one knew has its record before it comes back.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "server.h"
 #include "ws2host/winsock_codes.h"
@@ -23,9 +24,10 @@ LIST_HEAD( pid_list, client );
 static struct client *clients[WS2_CLIENT_COUNT];
 static struct pid_list by_windows_pid[PID_BUCKETS];
 static TAILQ_HEAD(, client ) to_tell = TAILQ_HEAD_INITIALIZER( to_tell );
-static unsigned int connections, next_index;
-static unsigned int absent;       /* processes of the table that have not come back yet */
-static int server_directory = -1; /* borrowed */
+static unsigned int alive, next_index;
+static unsigned int
+    missing_targets[WS2_TARGET_BITS]; /* clients that have not published all yet and may have such tickets */
+static int server_directory = -1;     /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
 
@@ -40,207 +42,193 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->windows_pid, 0 );
     atomic_store( &record->start_time, 0 );
     atomic_store( &record->sharing, 0 );
+    atomic_store( &record->targets, 0 );
     snprintf( name, sizeof( name ), WS2_KICK_SOCKET, index );
     unlinkat( server_directory, name, 0 );
 }
 
 struct client *client_at( uint32_t index ) { return index < WS2_CLIENT_COUNT ? clients[index] : NULL; }
-unsigned int clients_connected( void ) { return connections; }
+unsigned int clients_alive( void ) { return alive; }
 
 struct client *client_of_windows_pid( uint32_t windows_pid )
 {
     struct client *client;
 
     LIST_FOREACH( client, &by_windows_pid[windows_pid % PID_BUCKETS], in_pids )
-    if ( client->windows_pid == windows_pid && !client->dropped ) return client;
+    if ( client->windows_pid == windows_pid ) return client;
     return NULL;
 }
 
-/* Field 22 of /proc/PID/stat: tells a process from a later one with the same number. */
-uint64_t process_start_time( pid_t pid )
+struct client *client_of_process( const struct process *process, uint32_t windows_pid )
 {
-    char path[32], text[1024], *field;
-    ssize_t size;
-    int fd;
+    struct client *client;
 
-    snprintf( path, sizeof( path ), "/proc/%d/stat", (int)pid );
-    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
-    size = read( fd, text, sizeof( text ) - 1 );
-    close( fd );
-    if ( size <= 0 ) return 0;
-    text[size] = 0;
-    /* the second field is the name in parentheses, which may hold anything */
-    if ( !( field = strrchr( text, ')' ) ) ) return 0;
-    for ( int i = 2; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
-    return field ? strtoull( field + 1, NULL, 10 ) : 0;
+    LIST_FOREACH( client, &process->clients, in_process )
+    if ( client->windows_pid == windows_pid ) return client;
+    return NULL;
 }
 
-struct client *client_create( int fd, pid_t pid )
+static struct client *create( struct process *process, uint32_t windows_pid, uint32_t index )
 {
+    struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;
     struct client *client = calloc( 1, sizeof( *client ) );
 
-    if ( client && !( client->process = process_get( pid ) ) )
-    {
-        free( client );
-        client = NULL;
-    }
     if ( !client ) return NULL;
-    client->process->connections++;
-    client->fd = fd;
-    client->pidfd = client->notice = -1;
-    client->index = WS2_NO_INDEX;
-    client->unix_pid = pid;
-    /* without an identity it is listed with the observers */
-    LIST_INSERT_HEAD( &by_windows_pid[0], client, in_pids );
-    connections++;
+    client->process = process;
+    process->users++;
+    client->windows_pid = windows_pid;
+    client->index = index;
+    client->notice = client->cells = -1;
+    clients[index] = client;
+    LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
+    LIST_INSERT_HEAD( &process->clients, client, in_process );
+    alive++;
+    atomic_store( &record->windows_pid, windows_pid );
+    atomic_store( &record->start_time, process->start_time );
+    atomic_store( &record->unix_pid, process->unix_pid );
     return client;
+}
+
+struct client *client_create( struct process *process, uint32_t windows_pid )
+{
+    for ( uint32_t tried = 0; tried < WS2_CLIENT_COUNT; tried++ )
+    {
+        const uint32_t index = next_index;
+
+        next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
+        if ( !clients[index] ) return create( process, windows_pid, index );
+    }
+    return NULL;
+}
+
+static void count_missing_targets( const struct client *client, int change )
+{
+    for ( unsigned int i = 0; i < WS2_TARGET_BITS; i++ )
+        if ( client->targets_before >> i & 1 ) missing_targets[i] += change;
+}
+
+struct client *client_restore( struct process *process, uint32_t index )
+{
+    const struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;
+    struct client *client = create( process, atomic_load( &record->windows_pid ), index );
+
+    if ( !client ) return NULL;
+    /* a process that shared nothing has nothing to publish, and may be idle for ever */
+    client->missing = atomic_load( &record->sharing ) != 0;
+    if ( client->missing ) client->targets_before = atomic_load( &record->targets );
+    count_missing_targets( client, 1 );
+    return client;
+}
+
+void client_found( struct client *client )
+{
+    count_missing_targets( client, -1 );
+    client->targets_before = 0;
+    client->missing = 0;
+    client_set_sharing( client );
+}
+
+int clients_missing_for( uint32_t windows_pid ) { return missing_targets[ws2_target_bit( windows_pid )] != 0; }
+
+/* For a server that takes over: whether it must wait for this process, and for whom it may have tickets. One that has not
+ * published all it holds is waited for by the server after this one too; and so is the source of a ticket that ended, until
+ * it is told: who redeemed it may not have got the answer. */
+void client_set_sharing( struct client *client )
+{
+    struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
+    const uint64_t targets = client->targets_before | client->targets_now;
+
+    if ( client->ended ) return;
+    if ( atomic_load( &record->targets ) != targets ) atomic_store( &record->targets, targets );
+    atomic_store( &record->sharing,
+                  client->holder_count + client->ticket_count + client->ended_count + client->missing );
+}
+
+void client_count_ticket( struct client *client, uint32_t target, int change )
+{
+    const unsigned int bit = ws2_target_bit( target );
+
+    client->ticket_count += change;
+    client->targets[bit] += change;
+    if ( client->targets[bit] ) client->targets_now |= 1ull << bit;
+    else client->targets_now &= ~( 1ull << bit );
+    client_set_sharing( client );
+}
+
+void client_end( struct client *client )
+{
+    client->ended = 1;
+    LIST_REMOVE( client, in_pids );
+    LIST_REMOVE( client, in_process );
+    count_missing_targets( client, -1 );
+    client->targets_before = 0;
+    if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    client->ended_count = 0;
+    free( client->ended_tickets );
+    client->ended_tickets = NULL;
+    if ( client->notice >= 0 ) close_later_consume( client->notice, client->process->closing );
+    if ( client->cells >= 0 ) close_later_consume( client->cells, client->process->closing );
+    client->notice = client->cells = -1;
+    if ( LIST_EMPTY( &client->process->clients ) ) process_unwatch( client->process );
 }
 
 void client_free( struct client *client )
 {
-    client->process->connections--;
+    clients[client->index] = NULL;
+    client_clear_record( client->index );
     process_put( client->process );
+    alive--;
     free( client );
 }
 
-static void set_record( struct client *client )
+/* Written into memory that only grows with whoever gave it: sealed, so that writing cannot fail for want of a file. */
+int client_set_cells_consume( struct client *client, int fd )
 {
-    struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
+    const int needed = F_SEAL_SHRINK | F_SEAL_GROW;
+    struct statfs file_system;
+    struct stat st;
 
-    atomic_store( &record->windows_pid, client->windows_pid );
-    atomic_store( &record->start_time, client->start_time );
-    atomic_store( &record->unix_pid, client->unix_pid );
-}
-
-/* For a server that takes over: whether it must wait for this process. One that has not published all it holds is waited
- * for by the server after this one too; and so is the source of a ticket that ended, until it is told: who redeemed it may
- * not have got the answer. */
-void client_set_sharing( struct client *client )
-{
-    if ( client->index == WS2_NO_INDEX || client->dropped ) return;
-    atomic_store( &ws2_table_clients( table_mapping() )[client->index].sharing,
-                  client->holder_count + client->ticket_count + client->ended_count + client->missing );
-}
-
-/* A process that the table knows and that has come back takes its record over. */
-static void client_resume( struct client *client, struct client *before )
-{
-    struct holder *holder;
-
-    client->index = before->index;
-    clients[client->index] = client;
-    while ( ( holder = LIST_FIRST( &before->holders ) ) )
+    if ( ( fcntl( fd, F_GET_SEALS ) & ( needed | F_SEAL_WRITE ) ) != needed || fstat( fd, &st ) < 0 ||
+         st.st_size != WS2_CELLS * sizeof( uint32_t ) || fstatfs( fd, &file_system ) < 0 ||
+         file_system.f_type != TMPFS_MAGIC )
     {
-        LIST_REMOVE( holder, in_client );
-        LIST_INSERT_HEAD( &client->holders, holder, in_client );
-        holder->client = client;
+        close_later_consume( fd, client->process->closing );
+        return 0;
     }
-    client->holder_count = before->holder_count;
-    client->resuming = 1;
-    client->missing = before->missing;
-    absent--;
-    LIST_REMOVE( before, in_pids );
-    loop_remove( before->pidfd );
-    close( before->pidfd );
-    connections--;
-    client_free( before );
-}
-
-int32_t client_greet( struct client *client, uint32_t windows_pid )
-{
-    struct client *before = NULL;
-
-    client->windows_pid = windows_pid;
-    client->greeted = 1;
-    if ( !windows_pid ) return 0;
-    client->start_time = process_start_time( client->unix_pid );
-    for ( uint32_t i = 0; absent && i < WS2_CLIENT_COUNT && !before; i++ )
-        if ( clients[i] && clients[i]->fd < 0 && clients[i]->unix_pid == client->unix_pid &&
-             clients[i]->start_time == client->start_time )
-            before = clients[i];
-    if ( before ) client_resume( client, before );
-    else
-    {
-        uint32_t tried = 0;
-
-        while ( tried < WS2_CLIENT_COUNT && clients[next_index] )
-        {
-            next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
-            tried++;
-        }
-        if ( tried == WS2_CLIENT_COUNT ) return WSAENOBUFS;
-        client->index = next_index;
-        clients[next_index] = client;
-        next_index = ( next_index + 1 ) % WS2_CLIENT_COUNT;
-    }
-    LIST_REMOVE( client, in_pids );
-    LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
-    set_record( client );
-    return 0;
-}
-
-void client_remove( struct client *client )
-{
-    connections--;
-    LIST_REMOVE( client, in_pids );
-    if ( client->fd < 0 ) absent--;
-    if ( client->notice >= 0 ) close( client->notice );
-    if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
-    client->ended_count = 0;
-    free( client->ended );
-    client->ended = NULL;
-    client->notice = -1;
-    if ( client->index == WS2_NO_INDEX ) return;
-    clients[client->index] = NULL;
-    client_clear_record( client->index );
-}
-
-struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time,
-                               void ( *death )( struct source *source, uint32_t events ) )
-{
-    struct client *client = client_create( -1, unix_pid );
-
-    if ( !client ) return NULL;
-    client->death.ready = death;
-    client->pidfd = syscall( SYS_pidfd_open, unix_pid, 0 );
-    if ( client->pidfd < 0 || loop_add( &client->death, client->pidfd, EPOLLIN ) < 0 )
-    {
-        if ( client->pidfd >= 0 ) close( client->pidfd );
-        LIST_REMOVE( client, in_pids );
-        connections--;
-        client_free( client );
-        return NULL;
-    }
-    client->index = index;
-    client->windows_pid = windows_pid;
-    client->start_time = start_time;
-    absent++;
-    clients[index] = client;
-    LIST_REMOVE( client, in_pids );
-    LIST_INSERT_HEAD( &by_windows_pid[windows_pid % PID_BUCKETS], client, in_pids );
-    return client;
-}
-
-static void flush_ended( struct client *client )
-{
-    const ssize_t sent = send( client->notice, client->ended, client->ended_count * sizeof( *client->ended ),
-                               MSG_DONTWAIT | MSG_NOSIGNAL );
-    const unsigned int count = sent > 0 ? sent / sizeof( *client->ended ) : 0;
-
-    client->ended_count -= count;
-    memmove( client->ended, client->ended + count, client->ended_count * sizeof( *client->ended ) );
-    client_set_sharing( client );
+    if ( client->cells >= 0 ) close_later_consume( client->cells, client->process->closing );
+    client->cells = fd;
+    return 1;
 }
 
 /* Told when the current event is done, after the reply that redeemed the ticket: were it the other way round, a server
  * that dies in between would leave the ticket with nobody. */
-void client_tell_ended( struct client *client, uint32_t ticket )
+void client_tell_ended( struct client *client, uint32_t ticket, uint32_t cell )
 {
-    if ( client->notice < 0 || client->dropped ) return;
-    if ( !client->ended && !( client->ended = calloc( CLIENT_ENDED, sizeof( *client->ended ) ) ) ) return;
-    if ( client->ended_count == CLIENT_ENDED ) return;
+    if ( client->ended || ( client->notice < 0 && client->cells < 0 ) ) return;
+    if ( client->ended_count == client->ended_size )
+    {
+        const unsigned int size = client->ended_size ? 2 * client->ended_size : 16;
+        struct ended_ticket *more = realloc( client->ended_tickets, size * sizeof( *more ) );
+
+        if ( !more ) return;
+        client->ended_tickets = more;
+        client->ended_size = size;
+    }
     if ( !client->ended_count ) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
-    client->ended[client->ended_count++] = ticket;
+    client->ended_tickets[client->ended_count++] = ( struct ended_ticket ){ ticket, cell };
+}
+
+/* The cell is what counts; the notice makes its reader look, and one that does not fit is not missed: there are others that
+ * have not been read. */
+static int tell( const struct client *client, const struct ended_ticket *ended )
+{
+    if ( client->cells >= 0 && ended->cell < WS2_CELLS &&
+         pwrite( client->cells, &ended->number, sizeof( ended->number ), ended->cell * sizeof( ended->number ) ) < 0 &&
+         ( errno == ENOSPC || errno == ENOMEM || errno == EINTR ) )
+        return 0;
+    if ( client->notice >= 0 )
+        send( client->notice, &ended->number, sizeof( ended->number ), MSG_DONTWAIT | MSG_NOSIGNAL );
+    return 1;
 }
 
 int clients_to_tell( void ) { return !TAILQ_EMPTY( &to_tell ); }
@@ -251,8 +239,14 @@ void clients_tell_ended( void )
 
     for ( client = TAILQ_FIRST( &to_tell ); client; client = next )
     {
+        unsigned int told = 0;
+
         next = TAILQ_NEXT( client, in_to_tell );
-        flush_ended( client );
+        while ( told < client->ended_count && tell( client, &client->ended_tickets[told] ) ) told++;
+        client->ended_count -= told;
+        memmove( client->ended_tickets, client->ended_tickets + told,
+                 client->ended_count * sizeof( *client->ended_tickets ) );
+        client_set_sharing( client );
         if ( !client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
     }
 }

@@ -1,11 +1,14 @@
 /*
- * Connections: accepted, read when they are ready, answered now or later, and what ends with them.
+ * Connections: accepted, read when they are ready, answered now or later. A connection belongs to a process and, after
+ * HELLO, to one client of it (or to an observer); losing it says nothing of the process.
  *
  * What a message means is not known here: the reader that main.c hands over (requests.c) is called for what is ready.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,11 +16,14 @@
 #include "ws2host/message.h"
 
 #define LISTEN_AGAIN 100 /* ms */
-#define TELL_AGAIN 50    /* ms, when a client is slow to read which tickets ended */
+#define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
+#define TELL_AGAIN 50    /* ms, when there is no memory to tell which tickets ended */
+#define CLOSING_MOST 64u /* descriptors of a process that wait to be closed while it is read from */
+#define CLOSING_AGAIN 5  /* ms */
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
-TAILQ_HEAD( held_list, client );
-static struct held_list held = TAILQ_HEAD_INITIALIZER( held );
+TAILQ_HEAD( held_list, connection );
+static struct held_list held = TAILQ_HEAD_INITIALIZER( held ), due = TAILQ_HEAD_INITIALIZER( due );
 static int spare_fd =
     -1; /* given up for a moment to accept, and so to refuse, a connection when there are no descriptors */
 static int listener_fd = -1;
@@ -25,28 +31,95 @@ static struct source *listener;
 static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
 static struct connection_reader reader;
 static unsigned int tried_parked; /* takeover_progress when parked requests were last tried */
+static unsigned int connections;
+static struct close_queue *refused; /* connections that belong to nobody */
 
-void connections_begin( int fd, struct connection_reader functions )
+unsigned int connections_open( void ) { return connections; }
+
+void connections_begin( struct connection_reader functions )
 {
     reader = functions;
-    listener_fd = fd;
-    spare_fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
+    if ( !refused ) refused = close_queue_create();
 }
 
-static void client_ready( struct source *source, uint32_t events )
+void connections_listen( int fd )
 {
-    struct client *client = (struct client *)source;
-
-    if ( events & EPOLLIN ) reader.receive( client );
-    else client_drop( client );
-    if ( client->dropped ) client_free( client );
+    listener_fd = fd;
+    if ( spare_fd < 0 ) spare_fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
 }
 
-void client_accept( struct source *source, uint32_t events )
+/* Reads on, or waits until it can be written to. */
+static void set_events( struct connection *connection )
+{
+    loop_change( &connection->source, connection->fd,
+                 connection->unsent  ? EPOLLOUT | EPOLLRDHUP
+                 : connection->waits ? EPOLLRDHUP
+                                     : WAIT_EVENTS );
+}
+
+/* The record itself is freed by the event that is being handled. */
+void connection_end( struct connection *connection )
+{
+    if ( connection->ended ) return;
+    connection->ended = 1;
+    connections--;
+    if ( connection->waits == WAITS_UNTIL ) TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
+    if ( connection->waits == WAITS_FOR_WORK ) work_cancel( &connection->work );
+    if ( connection->request_fd >= 0 ) close_later_consume( connection->request_fd, connection->process->closing );
+    if ( connection->client && connection->client->connection == connection ) connection->client->connection = NULL;
+    free( connection->unsent );
+    loop_remove( connection->fd );
+    close_later_consume( connection->fd, connection->process->closing );
+    process_charge( connection->process, &connection->process->held.connections, -1 );
+}
+
+static void free_ended( struct connection *connection )
+{
+    if ( !connection->ended ) return;
+    process_put( connection->process );
+    free( connection );
+}
+
+/* 0 when it is still not to be had. */
+static int send_unsent( struct connection *connection )
+{
+    struct unsent *unsent = connection->unsent;
+
+    if ( message_send( connection->fd, unsent->message, unsent->size, &unsent->fd, unsent->fd >= 0, MSG_DONTWAIT ) < 0 )
+    {
+        if ( errno == EAGAIN || errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM ) return 0;
+        connection_end( connection );
+        return 1;
+    }
+    connection->unsent = NULL;
+    free( unsent );
+    return 1;
+}
+
+static void connection_ready( struct source *source, uint32_t events )
+{
+    struct connection *connection = (struct connection *)source;
+
+    if ( connection->unsent && ( events & EPOLLOUT ) && !( events & ( EPOLLHUP | EPOLLERR ) ) )
+    {
+        if ( send_unsent( connection ) && !connection->ended ) set_events( connection );
+    }
+    else if ( events & EPOLLIN )
+    {
+        if ( close_pending( connection->process->closing ) > CLOSING_MOST )
+            connection_wait( connection, CLOSING_AGAIN );
+        else reader.receive( connection );
+    }
+    else connection_end( connection );
+    free_ended( connection );
+}
+
+void connection_accept( struct source *source, uint32_t events )
 {
     struct ucred peer;
     socklen_t size = sizeof( peer );
-    struct client *client;
+    struct connection *connection;
+    struct process *process = NULL;
     int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
 
     (void)events;
@@ -55,7 +128,7 @@ void client_accept( struct source *source, uint32_t events )
         if ( ( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0 )
         {
             close( spare_fd );
-            if ( ( fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC ) ) >= 0 ) close( fd );
+            if ( ( fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC ) ) >= 0 ) close_later_consume( fd, refused );
             spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
         }
         if ( spare_fd >= 0 || errno == EAGAIN ) return;
@@ -64,124 +137,148 @@ void client_accept( struct source *source, uint32_t events )
         loop_change( source, listener_fd, 0 );
         return;
     }
-    if ( getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ||
-         !( client = client_create( fd, peer.pid ) ) )
+    if ( getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ) goto refuse;
+    /* a process that this server cannot see, in another PID name space, has no number here */
+    process = peer.pid > 0 ? process_get( peer.pid ) : process_foreign();
+    if ( !process || process->held.connections >= PROCESS_CONNECTIONS ||
+         !( connection = calloc( 1, sizeof( *connection ) ) ) )
+        goto refuse;
+    connection->source.ready = connection_ready;
+    connection->fd = fd;
+    connection->request_fd = -1;
+    connection->process = process;
+    if ( loop_add( &connection->source, fd, WAIT_EVENTS ) < 0 )
     {
-        close( fd );
+        free( connection );
+        goto refuse;
+    }
+    process_charge( process, &process->held.connections, 1 );
+    connections++;
+    return;
+
+refuse:
+    if ( process ) process_put( process );
+    close_later_consume( fd, refused );
+}
+
+void connection_drain( struct connection *connection )
+{
+    /* what the socket's buffer holds, and no more: the process that writes to it has gone on to another */
+    for ( int i = 0; i < 64 && !connection->ended; i++ )
+        if ( connection->waits || connection->unsent || !reader.receive( connection ) ) break;
+    connection_end( connection );
+    free_ended( connection );
+}
+
+/* errno when it was not sent. */
+int connection_try_reply( struct connection *connection, const void *message, size_t size, int fd )
+{
+    return message_send( connection->fd, message, size, &fd, fd >= 0, MSG_DONTWAIT ) == (ssize_t)size;
+}
+
+void connection_reply( struct connection *connection, const void *message, size_t size, int lasting_fd )
+{
+    struct unsent *unsent;
+
+    if ( message_send( connection->fd, message, size, &lasting_fd, lasting_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size )
+        return;
+    if ( ( errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS && errno != ENOMEM ) ||
+         !( unsent = malloc( sizeof( *unsent ) + size ) ) )
+    {
+        connection_end( connection );
         return;
     }
-    client->source.ready = client_ready;
-    if ( client->process->connections > PROCESS_CONNECTIONS || loop_add( &client->source, fd, WAIT_EVENTS ) < 0 )
-        client_drop( client );
-    if ( client->dropped ) client_free( client );
+    unsent->fd = lasting_fd;
+    unsent->size = size;
+    memcpy( unsent->message, message, size );
+    connection->unsent = unsent;
+    if ( errno == EAGAIN ) set_events( connection );
+    else connection_wait( connection, SEND_AGAIN );
 }
 
-/* Ends a client: all it held is given up. The record itself is freed by the event that is being handled. */
-void client_drop( struct client *client )
+void connection_wait( struct connection *connection, uint64_t delay )
 {
-    struct holder *holder;
-
-    if ( client->dropped ) return;
-    client->dropped = 1;
-    if ( client->held_until ) TAILQ_REMOVE( &held, client, in_held );
-    if ( client->fd >= 0 )
-    {
-        loop_remove( client->fd );
-        close( client->fd );
-    }
-    if ( client->pidfd >= 0 )
-    {
-        loop_remove( client->pidfd );
-        close( client->pidfd );
-    }
-    while ( ( holder = LIST_FIRST( &client->holders ) ) ) share_release( holder );
-    tickets_client_gone( client );
-    if ( client->index != WS2_NO_INDEX ) client->process->blocks -= blocks_take_back( client->index );
-    client_remove( client );
-    takeover_client_done( client );
+    connection->waits = WAITS_UNTIL;
+    connection->held_until = loop_now() + delay;
+    TAILQ_INSERT_TAIL( &held, connection, in_held );
+    loop_change( &connection->source, connection->fd, EPOLLRDHUP );
 }
 
-void client_death_ready( struct source *source, uint32_t events )
+void connection_hold( struct connection *connection, const struct ws2_reply *reply, uint64_t delay )
 {
-    struct client *client = (struct client *)( (char *)source - offsetof( struct client, death ) );
-
-    (void)events;
-    client_drop( client );
-    client_free( client );
+    connection->held_reply = *reply;
+    connection->has_reply = 1;
+    connection_wait( connection, delay );
 }
 
-int client_reply( struct client *client, const void *message, size_t size, int fd )
+void connection_park( struct connection *connection, const struct ws2_request *request, uint64_t delay )
 {
-    if ( message_send( client->fd, message, size, &fd, fd >= 0, MSG_DONTWAIT ) == (ssize_t)size ) return 1;
-    client_drop( client );
+    connection->parked = *request;
+    connection->is_parked = 1;
+    connection_wait( connection, delay );
+}
+
+static int work_step_of( struct work *work )
+{
+    struct connection *connection = (struct connection *)( (char *)work - offsetof( struct connection, work ) );
+
+    connection->waits = NOT_WAITING;
+    reader.go_on( connection );
+    if ( connection->waits == WAITS_FOR_WORK ) return 1;
+    connection->working = 0;
+    if ( !connection->ended && !connection->waits ) set_events( connection );
+    free_ended( connection );
     return 0;
 }
 
-/* This is what slows guessing down. */
-void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay )
+void connection_work( struct connection *connection )
 {
-    client->held_reply = *reply;
-    client->held_until = loop_now() + delay;
-    TAILQ_INSERT_TAIL( &held, client, in_held );
-    loop_change( &client->source, client->fd, EPOLLRDHUP );
+    const int goes_on = connection->working;
+
+    connection->waits = WAITS_FOR_WORK;
+    if ( goes_on ) return; /* it is in a step of it */
+    connection->working = 1;
+    connection->work.step = work_step_of;
+    work_begin( &connection->work );
+    loop_change( &connection->source, connection->fd, EPOLLRDHUP );
 }
 
-uint64_t clients_deadline( void )
+uint64_t connections_deadline( void )
 {
-    struct client *client;
+    struct connection *connection;
     uint64_t deadline = clients_to_tell() ? loop_now() + TELL_AGAIN : 0;
 
     if ( listen_at && ( !deadline || listen_at < deadline ) ) deadline = listen_at;
-    TAILQ_FOREACH( client, &held, in_held )
-    if ( !deadline || client->held_until < deadline ) deadline = client->held_until;
+    TAILQ_FOREACH( connection, &held, in_held )
+    if ( !deadline || connection->held_until < deadline ) deadline = connection->held_until;
     return deadline;
 }
 
-static void client_resume_reading( struct client *client )
+/* What it waited for is there, or the time is over. */
+static void go_on( struct connection *connection )
 {
-    client->held_until = 0;
-    loop_change( &client->source, client->fd, WAIT_EVENTS );
-}
+    const int has_reply = connection->has_reply;
 
-/* 0 when it was dropped and is gone. */
-static int retry( struct client *client )
-{
-    if ( reader.retry( client ) ) return 1;
-    client_drop( client );
-    client_free( client );
-    return 0;
-}
-
-/* Parked requests again: a source has published what it holds, or all have. */
-static void run_parked( void )
-{
-    struct held_list parked = TAILQ_HEAD_INITIALIZER( parked );
-    struct client *client, *next;
-
-    tried_parked = takeover_progress();
-    for ( client = TAILQ_FIRST( &held ); client; client = next )
+    connection->waits = NOT_WAITING;
+    connection->has_reply = 0;
+    if ( connection->unsent )
     {
-        next = TAILQ_NEXT( client, in_held );
-        if ( !client->parked ) continue;
-        TAILQ_REMOVE( &held, client, in_held );
-        TAILQ_INSERT_TAIL( &parked, client, in_held );
+        if ( !send_unsent( connection ) ) connection_wait( connection, SEND_AGAIN );
     }
-    while ( ( client = TAILQ_FIRST( &parked ) ) )
-    {
-        const uint64_t deadline = client->held_until;
-
-        TAILQ_REMOVE( &parked, client, in_held );
-        client_resume_reading( client );
-        if ( retry( client ) && client->parked && !client->deferred ) client->held_until = deadline; /* parked again */
-    }
+    else if ( has_reply ) connection_reply( connection, &connection->held_reply, sizeof( connection->held_reply ), -1 );
+    else if ( connection->is_parked ) reader.go_on( connection );
+    if ( !connection->ended && !connection->waits ) set_events( connection );
+    free_ended( connection );
 }
 
-void clients_run_deadlines( void )
+/* Those that are due; all that are parked, when a source has published what it holds. */
+void connections_run( void )
 {
-    struct client *client, *next;
+    const int progress = tried_parked != takeover_progress();
+    struct connection *connection, *next;
     uint64_t now;
 
-    if ( tried_parked != takeover_progress() ) run_parked();
+    tried_parked = takeover_progress();
     if ( !listen_at && TAILQ_EMPTY( &held ) ) return;
     now = loop_now();
     if ( listen_at && now >= listen_at )
@@ -190,18 +287,38 @@ void clients_run_deadlines( void )
         if ( spare_fd < 0 ) spare_fd = fcntl( listener_fd, F_DUPFD_CLOEXEC, 0 );
         loop_change( listener, listener_fd, EPOLLIN );
     }
-    for ( client = TAILQ_FIRST( &held ); client; client = next )
+    for ( connection = TAILQ_FIRST( &held ); connection; connection = next )
     {
-        next = TAILQ_NEXT( client, in_held );
-        if ( client->held_until > now ) continue;
-        TAILQ_REMOVE( &held, client, in_held );
-        client_resume_reading( client );
-        if ( client->deferred )
-        {
-            retry( client );
-            continue;
-        }
-        client->parked = 0;
-        if ( !client_reply( client, &client->held_reply, sizeof( client->held_reply ), -1 ) ) client_free( client );
+        next = TAILQ_NEXT( connection, in_held );
+        if ( connection->held_until > now && !( progress && connection->is_parked ) ) continue;
+        TAILQ_REMOVE( &held, connection, in_held );
+        TAILQ_INSERT_TAIL( &due, connection, in_held );
+        connection->is_due = 1;
     }
+    while ( ( connection = TAILQ_FIRST( &due ) ) )
+    {
+        TAILQ_REMOVE( &due, connection, in_held );
+        connection->is_due = 0;
+        go_on( connection );
+    }
+}
+
+void process_ended( struct source *source, uint32_t events )
+{
+    struct process *process = (struct process *)( (char *)source - offsetof( struct process, source ) );
+    struct client *client;
+
+    (void)events;
+    process->users++;
+    while ( ( client = LIST_FIRST( &process->clients ) ) ) connection_end_client( client );
+    process_unwatch( process );
+    process_put( process );
+}
+
+void connection_end_client( struct client *client )
+{
+    /* it may be the one whose message is being handled: freed by whoever does that, or when its end is seen */
+    if ( client->connection ) client->connection->client = NULL;
+    client->connection = NULL;
+    ending_begin( client );
 }

@@ -2,8 +2,9 @@
  * Endpoints: Windows' rules for which addresses may be bound together, over all sockets of the prefix.
  *
  * Linux refuses combinations that Windows allows and the other way round, so clients bind with SO_REUSEADDR where these
- * rules allow it and ask here first. The state is the slots' own (address, port, flags); nothing else is kept, and a slot
- * counts as bound as soon as its port is set: a client sets address and port, asks, binds, and clears the port if refused.
+ * rules allow it and ask here first: a client sets address and port in its slot, asks, binds, and clears them if refused; one
+ * that lets the host choose a port tells it afterwards. What is bound is the slots' own state; here they are listed by port, a
+ * slot that is not bound any more until somebody comes by.
  */
 #include <string.h>
 #include "server.h"
@@ -11,6 +12,20 @@
 
 #define FAMILY_INET 2 /* as Windows numbers them */
 #define FAMILY_INET6 23
+
+#define PORT_ENDPOINTS 16384u /* of one port, a quarter of them of one process: each is looked at by each BIND */
+
+/* Slots are listed as BASE + index, so that 0 is nobody. */
+#define NOT_LISTED 0u
+#define FIRST 1u
+#define BASE 2u
+
+static struct link
+{
+    uint32_t next, previous;
+    uint16_t port;
+} links[WS2_SLOT_COUNT];
+static uint32_t ports[0x10000];
 
 /* How much an endpoint covers: a broader one meets every narrower one that it includes. */
 enum breadth
@@ -78,26 +93,66 @@ static int32_t conflict( const struct ws2_slot *newcomer, const struct ws2_slot 
     return 0;
 }
 
+static void forget( uint32_t index )
+{
+    const uint32_t next = links[index].next, previous = links[index].previous;
+
+    if ( previous == NOT_LISTED ) return;
+    if ( previous == FIRST ) ports[links[index].port] = next;
+    else links[previous - BASE].next = next;
+    if ( next ) links[next - BASE].previous = previous;
+    links[index].previous = NOT_LISTED;
+}
+
+void endpoint_note( uint32_t index )
+{
+    const struct ws2_slot *slot = ws2_table_slot( table_mapping(), index );
+    const uint16_t port = atomic_load( &slot->local_port );
+
+    forget( index );
+    if ( !port ) return;
+    links[index] = ( struct link ){ .next = ports[port], .previous = FIRST, .port = port };
+    if ( ports[port] ) links[ports[port] - BASE].previous = BASE + index;
+    ports[port] = BASE + index;
+}
+
+/* Whether it is bound to the port it is listed with, by the program: a connection accepted from a listener has its address
+ * without having been bound. */
+static int is_bound( const struct ws2_slot *slot, uint32_t port )
+{
+    return atomic_load( &slot->local_port ) == port && ( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT ) &&
+           ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_FREE;
+}
+
 int32_t endpoint_check( uint32_t index, uint32_t *neighbours )
 {
     const struct ws2_slot *newcomer = ws2_table_slot( table_mapping(), index );
     const uint32_t port = atomic_load( &newcomer->local_port );
+    unsigned int listed = 0, own = 0;
+    uint32_t entry, next;
 
     *neighbours = 0;
     if ( !port || ( newcomer->family != FAMILY_INET && newcomer->family != FAMILY_INET6 ) ) return 0;
-    for ( uint32_t i = 0; i < blocks_end(); i++ )
+    for ( entry = ports[port]; entry; entry = next )
     {
-        const struct ws2_slot *slot = ws2_table_slot( table_mapping(), i );
+        const struct ws2_slot *slot = ws2_table_slot( table_mapping(), entry - BASE );
         int32_t error;
 
-        if ( i == index || atomic_load_explicit( &slot->local_port, memory_order_relaxed ) != port ) continue;
-        if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE || slot->protocol != newcomer->protocol )
+        next = links[entry - BASE].next;
+        if ( entry - BASE == index ) continue;
+        if ( !is_bound( slot, port ) )
+        {
+            forget( entry - BASE );
             continue;
-        /* a connection accepted from a listener has its address without having been bound */
-        if ( !( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT ) ) continue;
-        if ( slot->family != FAMILY_INET && slot->family != FAMILY_INET6 ) continue;
+        }
+        listed++;
+        own += block_owner( entry - BASE ) == block_owner( index );
+        if ( slot->protocol != newcomer->protocol || ( slot->family != FAMILY_INET && slot->family != FAMILY_INET6 ) )
+            continue;
         if ( ( error = conflict( newcomer, slot ) ) ) return error;
         ++*neighbours;
     }
+    if ( listed >= PORT_ENDPOINTS || own >= PORT_ENDPOINTS / 4 ) return WSAENOBUFS;
+    endpoint_note( index );
     return 0;
 }

@@ -1,55 +1,183 @@
 /*
- * Processes as the kernel knows them: what all connections of one hold together is charged here and limited (server.h:
- * PROCESS_...), so that no process takes what the others need; and the wrong guesses at tickets, charged to the Windows
- * process in whose name they were made, whatever connection or process they came by.
+ * Processes as the kernel knows them: one by its number and start time, watched by a pidfd while it has a client in the
+ * table. What all its connections hold together is charged to it, and to its family, which is its session: no program takes
+ * what the others need. So are its wrong guesses at tickets.
  *
- * A record lasts as long as a connection of the process, or a ticket or watch that it made.
+ * The limits leave room: what one may hold is a part of what is still free, so that some is left however many ask for all.
+ * A record lasts as long as a connection or a client of the process, or a ticket, watch or socket that it made.
  */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "server.h"
 
-#define PID_BUCKETS 1024u
-#define FREE_GUESSES 4u     /* programs do replay an info now and then */
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+#define BUCKETS 1024u
+#define FREE_GUESSES 4u /* a program may be wrong now and then */
+#define FREE_GUESSES_OF_SESSION 64u
+#define FREE_GUESSES_OF_ALL 1000u
 #define SLOWEST_GUESS 1000u /* ms */
-#define FORGIVEN 10000u     /* ms without a wrong one, for which half of them are forgiven */
-#define GUESSERS 1024u
+#define SLOWEST_GUESS_OF_ALL 10u
+#define FORGIVEN 10000u /* ms without a wrong one, for which half of them are forgiven */
+#define SESSIONS 1024u
 
 LIST_HEAD( process_list, process );
-static struct process_list by_pid[PID_BUCKETS];
+LIST_HEAD( family_list, family );
+static struct process_list by_pid[BUCKETS];
+static struct family_list by_session[BUCKETS];
 
-static struct
+static struct guesses of_session[SESSIONS], of_all; /* they outlast a session, or a new one would be free */
+
+int process_look( pid_t pid, struct process_look *look )
 {
-    unsigned int wrong;
-    uint64_t last;  /* when */
-    uint64_t until; /* no other is looked at before */
-} guesses[GUESSERS];
+    char path[32], text[1024], *field;
+    ssize_t size;
+    int fd;
+
+    snprintf( path, sizeof( path ), "/proc/%d/stat", (int)pid );
+    if ( pid <= 0 || ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
+    size = read( fd, text, sizeof( text ) - 1 );
+    close( fd );
+    if ( size <= 0 ) return 0;
+    text[size] = 0;
+    /* the second field is the name in parentheses, which may hold anything */
+    if ( !( field = strrchr( text, ')' ) ) ) return 0;
+    for ( int i = 2; i < 22 && field; i++ )
+    {
+        if ( i == 6 ) look->session = atoi( field + 1 );
+        field = strchr( field + 1, ' ' );
+    }
+    look->start_time = field ? strtoull( field + 1, NULL, 10 ) : 0;
+    return look->start_time != 0;
+}
+
+static struct family *family_get( pid_t session )
+{
+    struct family *family;
+
+    LIST_FOREACH( family, &by_session[(unsigned int)session % BUCKETS], in_sessions )
+    if ( family->session == session ) break;
+    if ( !family )
+    {
+        if ( !( family = calloc( 1, sizeof( *family ) ) ) ) return NULL;
+        family->session = session;
+        LIST_INSERT_HEAD( &by_session[(unsigned int)session % BUCKETS], family, in_sessions );
+    }
+    family->users++;
+    return family;
+}
+
+static void family_put( struct family *family )
+{
+    if ( --family->users ) return;
+    LIST_REMOVE( family, in_sessions );
+    free( family );
+}
 
 struct process *process_get( pid_t pid )
 {
+    struct process_look look = { 0 };
     struct process *process;
 
-    LIST_FOREACH( process, &by_pid[(unsigned int)pid % PID_BUCKETS], in_pids )
-    if ( process->unix_pid == pid ) break;
+    if ( !process_look( pid, &look ) ) return NULL;
+    LIST_FOREACH( process, &by_pid[(unsigned int)pid % BUCKETS], in_pids )
+    if ( process->unix_pid == pid && process->start_time == look.start_time ) break;
     if ( !process )
     {
         if ( !( process = calloc( 1, sizeof( *process ) ) ) ) return NULL;
+        if ( !( process->closing = close_queue_create() ) || !( process->family = family_get( look.session ) ) )
+        {
+            if ( process->closing ) close_queue_free( process->closing );
+            free( process );
+            return NULL;
+        }
         process->unix_pid = pid;
-        LIST_INSERT_HEAD( &by_pid[(unsigned int)pid % PID_BUCKETS], process, in_pids );
+        process->start_time = look.start_time;
+        process->pidfd = -1;
+        LIST_INSERT_HEAD( &by_pid[(unsigned int)pid % BUCKETS], process, in_pids );
     }
     process->users++;
     return process;
 }
 
+struct process *process_foreign( void )
+{
+    static struct process foreign = { .pidfd = -1, .users = 1 };
+    static struct family family;
+
+    if ( !foreign.closing && !( foreign.closing = close_queue_create() ) ) return NULL;
+    foreign.family = &family;
+    foreign.users++;
+    return &foreign;
+}
+
+int process_is_foreign( const struct process *process ) { return !process->unix_pid; }
+
 void process_put( struct process *process )
 {
     if ( --process->users ) return;
     LIST_REMOVE( process, in_pids );
+    family_put( process->family );
+    close_queue_free( process->closing );
     free( process );
 }
 
-/* A third of the descriptors that the server may have are for tickets, a sixth for watches; of either, a process gets a
- * quarter at most. */
+void process_charge( struct process *process, unsigned int *what, int change )
+{
+    unsigned int *of_family =
+        (unsigned int *)( (char *)&process->family->held + ( (char *)what - (char *)&process->held ) );
+
+    *what += change;
+    *of_family += change;
+}
+
+int process_watch( struct process *process, int connection, void ( *ended )( struct source *source, uint32_t events ) )
+{
+    struct process_look look = { 0 };
+    socklen_t size = sizeof( process->pidfd );
+
+    if ( process->pidfd >= 0 ) return 0;
+    if ( connection < 0 || getsockopt( connection, SOL_SOCKET, SO_PEERPIDFD, &process->pidfd, &size ) < 0 )
+        process->pidfd = syscall( SYS_pidfd_open, process->unix_pid, 0 );
+    if ( process->pidfd < 0 ) return -1;
+    process->source.ready = ended;
+    /* the number may have gone to another process before this look: then the one that was meant has ended */
+    if ( process_has_ended( process ) || !process_look( process->unix_pid, &look ) ||
+         look.start_time != process->start_time || loop_add( &process->source, process->pidfd, EPOLLIN ) < 0 )
+    {
+        close( process->pidfd );
+        process->pidfd = -1;
+        return -1;
+    }
+    return 0;
+}
+
+void process_unwatch( struct process *process )
+{
+    if ( process->pidfd < 0 ) return;
+    loop_remove( process->pidfd );
+    close( process->pidfd );
+    process->pidfd = -1;
+}
+
+int process_has_ended( const struct process *process )
+{
+    struct pollfd state = { .fd = process->pidfd, .events = POLLIN };
+
+    return process->pidfd >= 0 && poll( &state, 1, 0 ) == 1;
+}
+
+/* A third of the descriptors that the server may have are for tickets, a sixth for watches. */
 unsigned int process_descriptor_share( unsigned int part )
 {
     static unsigned int files;
@@ -60,29 +188,46 @@ unsigned int process_descriptor_share( unsigned int part )
     return files / part;
 }
 
-static unsigned int guesser( uint32_t windows_pid ) { return windows_pid / 4 % GUESSERS; }
-
-uint64_t guess_wait( uint32_t windows_pid )
+int process_may_take( const struct process *process, const unsigned int *what, unsigned int always, unsigned int most,
+                      unsigned int free )
 {
-    const uint64_t now = loop_now(), until = guesses[guesser( windows_pid )].until;
+    const unsigned int of_family = *(const unsigned int *)( (const char *)&process->family->held +
+                                                            ( (const char *)what - (const char *)&process->held ) );
 
-    return until > now ? until - now : 0;
+    if ( *what >= most ) return 0;
+    if ( *what < always ) return 1;
+    return *what < free / 3 && of_family < free;
 }
 
-uint64_t guess_wrong( uint32_t windows_pid )
+/* ms until one wrong guess is answered */
+static uint64_t slow_down( struct guesses *guesses, unsigned int unpunished, uint64_t slowest )
 {
-    const unsigned int i = guesser( windows_pid );
     const uint64_t now = loop_now();
     unsigned int shift;
     uint64_t delay;
 
-    for ( uint64_t quiet = now - guesses[i].last; guesses[i].wrong && quiet >= FORGIVEN; quiet -= FORGIVEN )
-        guesses[i].wrong /= 2;
-    guesses[i].last = now;
-    if ( ++guesses[i].wrong <= FREE_GUESSES ) return 0;
-    shift = guesses[i].wrong - FREE_GUESSES - 1;
+    for ( uint64_t quiet = now - guesses->last; guesses->wrong && quiet >= FORGIVEN; quiet -= FORGIVEN )
+        guesses->wrong /= 2;
+    guesses->last = now;
+    if ( ++guesses->wrong <= unpunished ) return 0;
+    shift = guesses->wrong - unpunished - 1;
     delay = 10ull << ( shift < 7 ? shift : 7 );
-    if ( delay > SLOWEST_GUESS ) delay = SLOWEST_GUESS;
-    guesses[i].until = now + delay;
-    return delay;
+    if ( delay > slowest ) delay = slowest;
+    /* one after the other, by however many connections they come */
+    if ( guesses->until < now ) guesses->until = now;
+    guesses->until += delay;
+    return guesses->until - now;
+}
+
+uint64_t guess_wrong( struct process *process )
+{
+    const uint64_t delays[] = {
+        slow_down( &process->guesses, FREE_GUESSES, SLOWEST_GUESS ),
+        slow_down( &of_session[process->family->session % SESSIONS], FREE_GUESSES_OF_SESSION, SLOWEST_GUESS ),
+        slow_down( &of_all, FREE_GUESSES_OF_ALL, SLOWEST_GUESS_OF_ALL ),
+    };
+    uint64_t most = delays[0];
+
+    if ( delays[1] > most ) most = delays[1];
+    return delays[2] > most ? delays[2] : most;
 }

@@ -11,17 +11,25 @@
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
-#define REQUESTS_AT_ONCE 16    /* of one client before the others get their turn */
+#define TURN 300               /* us of one connection before the others get theirs */
 #define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
+#define REPLY_AGAIN 20         /* ms until a socket is sent again that could not be */
+#define REPLY_TRIES 50
+#define LIST_STEP 0x800u  /* slots that one LIST looks at */
+#define LIST_MOST 0x2000u /* rows of one slot that are listed */
+#define FDS_MOST 253      /* of one message, as the host has it */
 
-/* Handlers fill in the reply, may take *fd (setting it to -1), and leave the descriptor to send in *send_fd (borrowed). */
+/* Handlers fill in the reply, may take *fd (setting it to -1), and leave a descriptor of the server's own to send in *send_fd
+ * (borrowed). One that answers later has the connection wait. */
 struct exchange
 {
-    struct client *client;
+    struct connection *connection;
+    struct client *client; /* NULL for an observer, and before HELLO */
     const struct ws2_request *request;
     struct ws2_reply reply;
-    uint64_t delay; /* ms before it is answered */
     struct ws2_row rows[WS2_LIST_ROWS];
+    struct ticket *ticket; /* redeemed by this reply, if it can be sent */
+    struct holder *holder;
     int fd;
     int send_fd;
 };
@@ -35,42 +43,110 @@ static uint64_t socket_cookie( int fd )
 }
 
 /* The first process brings the table of a server that died, or there is none yet. */
-static int find_table( struct exchange *e )
+static int32_t find_table( struct exchange *e )
 {
     const int fd = e->fd;
 
-    if ( table_mapping() ) return 1;
+    if ( table_mapping() ) return 0;
     e->fd = -1;
     if ( ( fd >= 0 && !table_take_over_consume( fd ) ) || !table_find_orphan( table_name() ) )
     {
-        takeover_begin( client_death_ready );
-        return 1;
+        takeover_begin( process_ended );
+        return 0;
     }
-    return !table_create();
+    /* another server serves it, from a directory that was put aside: it will find out, and give way */
+    if ( errno == EBUSY ) return WSAEWOULDBLOCK;
+    return table_create() ? WSAENOBUFS : 0;
+}
+
+/* The client that comes back, or NULL and why not. What it has not published when it says RESUMED it does not have. */
+static struct client *returning_client( struct exchange *e )
+{
+    struct process *process = e->connection->process;
+    struct client *client = client_of_process( process, e->request->windows_pid );
+
+    if ( client && client->connection )
+    {
+        connection_drain( client->connection );
+        client = client_of_process( process, e->request->windows_pid );
+    }
+    if ( !client ) return NULL;
+    if ( e->request->instance != table_instance() )
+    {
+        /* another program in the same process, which holds nothing of this table */
+        connection_end_client( client );
+        return NULL;
+    }
+    holders_doubt( client );
+    client->resuming = 1;
+    return client;
+}
+
+static int32_t new_client( struct exchange *e, struct client **result )
+{
+    struct process *process = e->connection->process;
+    struct client *other = client_of_windows_pid( e->request->windows_pid );
+
+    if ( other && process_has_ended( other->process ) )
+    {
+        process_ended( &other->process->source, 0 );
+        other = client_of_windows_pid( e->request->windows_pid );
+    }
+    if ( other && other->process != process )
+    {
+        e->reply.detail = WS2_DETAIL_CLAIMED;
+        return WSAEACCES;
+    }
+    if ( process_watch( process, e->connection->fd, process_ended ) < 0 ||
+         !( *result = client_create( process, e->request->windows_pid ) ) )
+        return WSAENOBUFS;
+    return 0;
 }
 
 static int32_t request_hello( struct exchange *e )
 {
+    struct client *client = NULL;
+    int32_t error;
+
     if ( e->request->version != WS2_LAYOUT_VERSION )
     {
         e->reply.detail = WS2_DETAIL_VERSION;
         e->reply.instance = WS2_LAYOUT_VERSION;
         return WSAENETDOWN;
     }
-    if ( e->client->greeted ) return WSAEINVAL;
-    if ( !find_table( e ) ) return WSAENOBUFS;
-    e->reply.error = client_greet( e->client, e->request->windows_pid );
-    e->reply.index = e->client->index;
+    if ( process_is_foreign( e->connection->process ) )
+    {
+        e->reply.detail = WS2_DETAIL_FOREIGN;
+        return WSAENETDOWN;
+    }
+    if ( e->request->windows_pid && limits_give_way( e->connection->process->unix_pid ) ) return WSAEWOULDBLOCK;
+    if ( ( error = find_table( e ) ) ) return error;
+    if ( e->request->windows_pid && !( client = returning_client( e ) ) && ( error = new_client( e, &client ) ) )
+        return error;
+    e->connection->greeted = 1;
+    e->connection->client = client;
+    if ( client ) client->connection = e->connection;
+    e->reply.index = client ? client->index : WS2_NO_INDEX;
     e->reply.instance = table_instance();
     if ( e->request->instance != table_instance() ) e->send_fd = table_fd();
-    return e->reply.error;
+    return 0;
+}
+
+static int32_t request_leave( struct exchange *e )
+{
+    connection_end_client( e->client );
+    return 0;
 }
 
 static int32_t request_lease( struct exchange *e )
 {
-    if ( e->client->process->blocks >= PROCESS_BLOCKS ) return WSAEMFILE;
-    if ( block_lease( e->client->index, &e->reply.slot ) ) return WSAEMFILE;
-    e->client->process->blocks++;
+    struct process *process = e->client->process;
+
+    if ( !process_may_take( process, &process->held.slots, PROCESS_SLOTS_ALWAYS, PROCESS_SLOTS,
+                            blocks_free() * WS2_BLOCK_SLOTS ) ||
+         block_lease( e->client->index, &e->reply.slot ) )
+        return WSAEMFILE;
+    process_charge( process, &process->held.slots, WS2_BLOCK_SLOTS );
     return 0;
 }
 
@@ -86,7 +162,7 @@ static int32_t share_of_client( struct exchange *e, struct share **result )
     if ( !share && !share_of_slot( request->slot ) && block_owner( request->slot ) == e->client->index )
         share = share_private( e->client, request->slot, request->generation, request->handle, cookie, &error );
     if ( error ) return error;
-    if ( !share || !share_find_holder( share, e->client, request->handle ) || !share_set_cookie( share, cookie ) )
+    if ( !share || !holder_find( share, e->client, request->handle ) || !share_set_cookie( share, cookie ) )
         return WSAENOTSOCK;
     *result = share;
     return 0;
@@ -108,11 +184,15 @@ static int32_t request_duplicate( struct exchange *e )
     if ( request->ticket )
     {
         /* published again, perhaps by a source that has closed its descriptor since */
-        share = e->client->resuming && takeover_running() ? share_at( request->slot, request->generation ) : NULL;
+        share = e->client->resuming ? share_at( request->slot, request->generation ) : NULL;
         if ( !share || !share_set_cookie( share, socket_cookie( e->fd ) ) ) return WSAEINVAL;
+        e->reply.ticket = request->ticket;
+        if ( ticket_publish_known( e->client, share, request->ticket, request->flags - 1 ) ) return 0;
+        if ( !takeover_running() ) return WSAEINVAL;
     }
     else if ( ( error = share_of_client( e, &share ) ) ) return error;
-    if ( ( error = ticket_create( e->client, share, e->fd, request->windows_pid, request->ticket, &ticket ) ) )
+    if ( ( error = ticket_create( e->client, share, e->fd, request->windows_pid, request->ticket, request->flags - 1,
+                                  &ticket ) ) )
         return error;
     e->fd = -1;
     if ( request->ticket ) takeover_ticket_published();
@@ -131,56 +211,103 @@ static int32_t request_watch( struct exchange *e )
 
 static int32_t request_redeem( struct exchange *e )
 {
-    struct ticket *ticket;
+    struct connection *connection = e->connection;
+    const uint64_t now = loop_now();
+    uint64_t delay;
 
-    /* not even looked at while an earlier one is paid for, or guessing on many connections would be fast */
-    if ( ( e->delay = guess_wait( e->client->windows_pid ) ) )
+    connection->is_parked = 0;
+    if ( ( e->ticket = ticket_find( e->request->ticket, e->client->windows_pid ) ) )
     {
-        e->client->parked = e->request->ticket;
-        e->client->deferred = 1;
-        return WSAEINVAL;
+        if ( !( e->holder = share_hold( e->ticket->share, e->client, 0 ) ) )
+        {
+            e->ticket = NULL;
+            return WSAENOBUFS;
+        }
+        e->reply.slot = e->ticket->share->slot;
+        e->reply.generation = e->ticket->share->generation;
+        e->send_fd = e->ticket->fd;
+        return 0;
     }
-    ticket = ticket_find( e->request->ticket, e->client->windows_pid );
-    if ( !ticket && takeover_running() )
+    if ( ticket_has_ended( e->request->ticket, e->client->windows_pid ) ) return WSAEINVAL;
+    /* its source may not have come back yet */
+    if ( takeover_running() && clients_missing_for( e->client->windows_pid ) )
     {
-        /* its source may not have come back yet */
-        e->client->parked = e->request->ticket;
-        e->delay = TAKEOVER_PATIENCE;
-        return WSAEINVAL;
+        if ( !connection->parked_until ) connection->parked_until = now + TAKEOVER_PATIENCE;
+        if ( now < connection->parked_until )
+        {
+            connection_park( connection, e->request, connection->parked_until - now );
+            return 0;
+        }
     }
-    if ( !ticket )
+    connection->parked_until = 0;
+    e->reply.error = WSAEINVAL;
+    if ( ( delay = guess_wrong( e->client->process ) ) ) connection_hold( connection, &e->reply, delay );
+    return WSAEINVAL;
+}
+
+/* The socket goes out with the reply, or the ticket stays as it was. */
+static void reply_redeemed( struct exchange *e )
+{
+    struct connection *connection = e->connection;
+    int error;
+
+    connection->parked_until = 0;
+    /* what the client finds in the table is right as soon as it has the answer */
+    share_count_ticket( e->ticket->share, -1, 0 );
+    e->ticket->counted = 0;
+    if ( connection_try_reply( connection, &e->reply, sizeof( e->reply ), e->send_fd ) )
     {
-        e->delay = guess_wrong( e->client->windows_pid );
-        return WSAEINVAL;
+        connection->tries = 0;
+        ticket_end( e->ticket );
+        return;
     }
-    if ( !share_hold( ticket->share, e->client, 0 ) ) return WSAENOBUFS;
-    e->reply.slot = ticket->share->slot;
-    e->reply.generation = ticket->share->generation;
-    /* closed when the reply has gone out with it */
-    e->fd = e->send_fd = ticket->fd;
-    ticket->fd = -1;
-    ticket_end( ticket );
-    return 0;
+    error = errno;
+    share_count_ticket( e->ticket->share, 1, 0 );
+    e->ticket->counted = 1;
+    share_release( e->holder );
+    errno = error;
+    if ( errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS && errno != ENOMEM ) connection_end( connection );
+    else if ( errno == EAGAIN || ++connection->tries < REPLY_TRIES )
+        connection_park( connection, e->request, REPLY_AGAIN );
+    else
+    {
+        connection->tries = 0;
+        connection_reply( connection, &( struct ws2_reply ){ .error = WSAENOBUFS }, sizeof( e->reply ), -1 );
+    }
 }
 
 static int32_t request_name( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );
-    struct holder *holder = share ? share_find_holder( share, e->client, 0 ) : NULL;
+    struct holder *holder = share ? holder_find( share, e->client, 0 ) : NULL;
 
-    if ( holder ) share_name( holder, e->request->handle );
+    if ( holder ) holder_name( holder, e->request->handle );
     return 0;
 }
 
+/* A step of it; the socket that nobody has shared yet is looked for among all slots. */
 static int32_t request_adopt( struct exchange *e )
 {
-    const uint64_t cookie = socket_cookie( e->fd );
+    struct adoption *adoption = &e->connection->adoption;
     struct share *share;
-    int new_slot;
     int32_t error;
 
-    if ( !cookie ) return WSAENOTSOCK;
-    if ( !( share = share_adopt( cookie, e->request->flags, &new_slot, &error ) ) ) return error;
+    if ( !e->connection->working )
+    {
+        *adoption =
+            ( struct adoption ){ .cookie = socket_cookie( e->fd ), .kind = e->request->flags, .ghost = WS2_NO_INDEX };
+        if ( !adoption->cookie ) return WSAENOTSOCK;
+    }
+    if ( !share_adopt( adoption, e->client, &share, &error ) )
+    {
+        /* the descriptor keeps the socket meanwhile */
+        if ( !e->connection->working ) e->connection->parked = *e->request;
+        e->connection->request_fd = e->fd;
+        e->fd = -1;
+        connection_work( e->connection );
+        return 0;
+    }
+    if ( !share ) return error;
     if ( !share_hold( share, e->client, e->request->handle ) )
     {
         share_check( share );
@@ -188,14 +315,14 @@ static int32_t request_adopt( struct exchange *e )
     }
     e->reply.slot = share->slot;
     e->reply.generation = share->generation;
-    if ( new_slot ) e->reply.detail = WS2_DETAIL_NEW_SLOT;
+    if ( adoption->new_slot ) e->reply.detail = WS2_DETAIL_NEW_SLOT;
     return 0;
 }
 
 static int32_t request_close( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );
-    struct holder *holder = share ? share_find_holder( share, e->client, e->request->handle ) : NULL;
+    struct holder *holder = share ? holder_find( share, e->client, e->request->handle ) : NULL;
 
     if ( !holder ) return WSAENOTSOCK;
     share_release( holder );
@@ -204,15 +331,24 @@ static int32_t request_close( struct exchange *e )
 
 static int32_t request_notice( struct exchange *e )
 {
-    int domain = 0, type = 0;
+    int domain = 0, type = 0, old = e->client->notice;
     socklen_t size = sizeof( domain );
 
     if ( getsockopt( e->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size ) < 0 || domain != AF_UNIX ||
-         getsockopt( e->fd, SOL_SOCKET, SO_TYPE, &type, &size ) < 0 || type != SOCK_STREAM || e->client->notice >= 0 )
+         getsockopt( e->fd, SOL_SOCKET, SO_TYPE, &type, &size ) < 0 || type != SOCK_STREAM )
         return WSAEINVAL;
+    if ( old >= 0 ) close_later_consume( old, e->client->process->closing );
     e->client->notice = e->fd;
     e->fd = -1;
     return 0;
+}
+
+static int32_t request_cells( struct exchange *e )
+{
+    const int fd = e->fd;
+
+    e->fd = -1;
+    return client_set_cells_consume( e->client, fd ) ? 0 : WSAEINVAL;
 }
 
 static int32_t request_publish( struct exchange *e )
@@ -223,9 +359,9 @@ static int32_t request_publish( struct exchange *e )
 
     if ( !e->client->resuming || !share || ( e->fd >= 0 && !share_set_cookie( share, cookie ) ) ) return WSAEINVAL;
     /* one that was counted before the process came back: another adopted the socket meanwhile */
-    if ( e->request->handle && ( holder = share_find_holder( share, e->client, e->request->handle ) ) )
+    if ( e->request->handle && ( holder = holder_find( share, e->client, e->request->handle ) ) )
     {
-        share_name( holder, e->request->handle );
+        holder_name( holder, e->request->handle );
         return 0;
     }
     return share_hold( share, e->client, e->request->handle ) ? 0 : WSAENOBUFS;
@@ -240,20 +376,29 @@ static int32_t request_spent( struct exchange *e )
 static int32_t request_resumed( struct exchange *e )
 {
     takeover_client_done( e->client );
+    ending_sweep( e->client );
     return 0;
 }
 
-static int32_t request_bind( struct exchange *e )
+static int knows_slot( struct exchange *e )
 {
     const struct ws2_slot *slot = ws2_table_slot( table_mapping(), e->request->slot );
     struct share *share = share_at( e->request->slot, e->request->generation );
 
-    if ( share ? !share_is_held( share, e->client )
-               : !slot || block_owner( e->request->slot ) != e->client->index ||
-                     atomic_load( &slot->word ) !=
-                         ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE ) )
-        return WSAENOTSOCK;
-    return endpoint_check( e->request->slot, &e->reply.count );
+    if ( share ) return holder_of( share, e->client ) != NULL;
+    return slot && block_owner( e->request->slot ) == e->client->index &&
+           atomic_load( &slot->word ) == ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE );
+}
+
+static int32_t request_bind( struct exchange *e )
+{
+    return knows_slot( e ) ? endpoint_check( e->request->slot, &e->reply.count ) : WSAENOTSOCK;
+}
+
+static int32_t request_bound( struct exchange *e )
+{
+    if ( knows_slot( e ) ) endpoint_note( e->request->slot );
+    return 0;
 }
 
 static int add_row( struct exchange *e, uint32_t *skip, uint32_t slot, uint32_t generation, struct client *client,
@@ -270,7 +415,7 @@ static int add_row( struct exchange *e, uint32_t *skip, uint32_t slot, uint32_t 
     row->slot = slot;
     row->generation = generation;
     row->windows_pid = client ? client->windows_pid : 0;
-    row->unix_pid = client ? client->unix_pid : 0;
+    row->unix_pid = client ? client->process->unix_pid : 0;
     row->handle = handle;
     row->ticket_target = target;
     e->reply.count++;
@@ -288,11 +433,14 @@ static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
     if ( atomic_load( &record->flags ) & WS2_FLAG_HELPER ) return 1;
     if ( share )
     {
+        struct member *member;
         struct holder *holder;
         struct ticket *ticket;
 
-        LIST_FOREACH( holder, &share->holders, in_share )
-        if ( !add_row( e, &skip, slot, share->generation, holder->client, holder->handle, 0 ) ) return 0;
+        if ( skip >= LIST_MOST ) return 1;
+        LIST_FOREACH( member, &share->members, in_share )
+        LIST_FOREACH( holder, &member->holders, in_member )
+        if ( !add_row( e, &skip, slot, share->generation, member->client, holder->handle, 0 ) ) return 0;
         LIST_FOREACH( ticket, &share->tickets, in_share )
         if ( !add_row( e, &skip, slot, share->generation, ticket->issuer, 0, ticket->target ) ) return 0;
     }
@@ -304,7 +452,7 @@ static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
 static int32_t request_list( struct exchange *e )
 {
     uint32_t slot = e->request->slot, skip = e->request->handle;
-    const uint32_t end = blocks_end(), pause = slot < end && end - slot > 0x4000 ? slot + 0x4000 : end;
+    const uint32_t end = blocks_end(), pause = slot < end && end - slot > LIST_STEP ? slot + LIST_STEP : end;
 
     for ( ; slot < pause; slot++, skip = 0 )
     {
@@ -333,6 +481,9 @@ static const struct
     unsigned char one_way;
     unsigned char observer; /* an observer may send it */
 } requests[WS2_REQUEST_COUNT] = {
+    [WS2_LEAVE] = { request_leave, NO_FD, 1, 0 },
+    [WS2_BOUND] = { request_bound, NO_FD, 1, 0 },
+    [WS2_CELLS_REQUEST] = { request_cells, NEEDS_FD, 0, 0 },
     [WS2_HELLO] = { request_hello, MAY_HAVE_FD, 0, 1 },
     [WS2_LEASE] = { request_lease, NO_FD, 0, 0 },
     [WS2_DUPLICATE] = { request_duplicate, NEEDS_FD, 0, 0 },
@@ -350,7 +501,7 @@ static const struct
 };
 
 /* The first descriptor of a message, -1 for none; any others are closed. */
-static int take_fd( struct msghdr *header )
+static int take_fd( struct msghdr *header, struct process *process )
 {
     int result = -1;
 
@@ -363,79 +514,87 @@ static int take_fd( struct msghdr *header )
 
             memcpy( &fd, CMSG_DATA( cmsg ) + offset, sizeof( fd ) );
             if ( result < 0 ) result = fd;
-            else close( fd );
+            else close_later_consume( fd, process->closing );
         }
     }
     return result;
 }
 
-/* 0 when the client breaks the protocol. */
-static int request_handle( struct client *client, const struct ws2_request *request, int fd, int truncated )
+static void reply( struct exchange *e )
 {
-    struct exchange e = { .client = client, .request = request, .fd = fd, .send_fd = -1 };
-    int alive = 0;
+    /* the rows stand right behind the reply */
+    char message[sizeof( e->reply ) + sizeof( e->rows )];
+    const size_t rows = e->request->type == WS2_LIST ? e->reply.count * sizeof( e->rows[0] ) : 0;
+
+    memcpy( message, &e->reply, sizeof( e->reply ) );
+    memcpy( message + sizeof( e->reply ), e->rows, rows );
+    connection_reply( e->connection, message, sizeof( e->reply ) + rows, e->send_fd );
+}
+
+/* A client that breaks the protocol loses its connection, and nothing else. */
+static void handle( struct connection *connection, const struct ws2_request *request, int fd, int truncated )
+{
+    struct exchange e = {
+        .connection = connection, .client = connection->client, .request = request, .fd = fd, .send_fd = -1
+    };
 
     if ( request->type < WS2_REQUEST_COUNT && requests[request->type].handle &&
-         ( request->type == WS2_HELLO ) == !client->greeted &&
-         ( requests[request->type].observer || client->windows_pid ) )
+         ( request->type == WS2_HELLO ) == !connection->greeted &&
+         ( requests[request->type].observer || connection->client ) )
     {
         const enum descriptor_rule rule = requests[request->type].fd;
 
-        alive = 1;
         if ( fd < 0 && truncated ) e.reply.error = WSAENOBUFS;
         else if ( ( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 ) ) e.reply.error = WSAEINVAL;
         else e.reply.error = requests[request->type].handle( &e );
-        if ( e.delay ) client_hold( client, &e.reply, e.delay );
-        else if ( !requests[request->type].one_way )
-        {
-            /* the rows stand right behind the reply */
-            char message[sizeof( e.reply ) + sizeof( e.rows )];
-            const size_t rows = request->type == WS2_LIST ? e.reply.count * sizeof( e.rows[0] ) : 0;
-
-            memcpy( message, &e.reply, sizeof( e.reply ) );
-            memcpy( message + sizeof( e.reply ), e.rows, rows );
-            alive = client_reply( client, message, sizeof( e.reply ) + rows, e.send_fd );
-        }
+        if ( e.ticket ) reply_redeemed( &e );
+        else if ( !connection->waits && !requests[request->type].one_way ) reply( &e );
     }
-    if ( e.fd >= 0 ) close( e.fd );
-    return alive;
+    else connection_end( connection );
+    if ( e.fd >= 0 ) close_later_consume( e.fd, connection->process->closing );
 }
 
-int request_retry( struct client *client )
+void request_go_on( struct connection *connection )
 {
-    const struct ws2_request request = { .type = WS2_REDEEM, .ticket = client->parked };
+    const struct ws2_request request = connection->parked;
+    const int fd = connection->request_fd;
 
-    client->parked = client->deferred = 0;
-    return request_handle( client, &request, -1, 0 );
+    connection->is_parked = 0;
+    connection->request_fd = -1;
+    handle( connection, &request, fd, 0 );
 }
 
-void request_receive( struct client *client )
+int request_receive( struct connection *connection )
 {
-    for ( int i = 0; i < REQUESTS_AT_ONCE; i++ )
-    {
+    const uint64_t end = loop_now_us() + TURN;
+    int received = 0;
+
+    do {
         struct ws2_request request[2]; /* room to tell a message that is too long */
-        char control[CMSG_SPACE( 4 * sizeof( int ) )];
+        /* for all that one message can carry: what does not fit the host would close, here and now */
+        char control[CMSG_SPACE( FDS_MOST * sizeof( int ) )];
         struct iovec data = { request, sizeof( request ) };
         struct msghdr header = {
             .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
         };
-        const ssize_t size = recvmsg( client->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC );
+        const ssize_t size = recvmsg( connection->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC );
         int fd;
 
-        if ( size < 0 && ( errno == EAGAIN || errno == EINTR ) ) return;
-        if ( size < 0 ) goto drop;
+        if ( size < 0 && ( errno == EAGAIN || errno == EINTR ) ) return received;
+        if ( size < 0 ) goto broken;
+        received = 1;
         /* a message of no bytes, which is also how the end looks, may carry some */
-        fd = take_fd( &header );
+        fd = take_fd( &header, connection->process );
         if ( size != sizeof( request[0] ) )
         {
-            if ( fd >= 0 ) close( fd );
-            goto drop;
+            if ( fd >= 0 ) close_later_consume( fd, connection->process->closing );
+            goto broken;
         }
-        if ( !request_handle( client, request, fd, header.msg_flags & MSG_CTRUNC ) ) goto drop;
-        if ( client->held_until ) return;
-    }
-    return;
+        handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
+    } while ( !connection->ended && !connection->waits && !connection->unsent && loop_now_us() < end );
+    return received;
 
-drop:
-    client_drop( client );
+broken:
+    connection_end( connection );
+    return received;
 }

@@ -1,7 +1,7 @@
 /*
  * ws2server inside: what its rooms offer each other.
  *
- * The server is one thread. Its own records (blocks, clients, shares, tickets) are the truth; what it writes of them into
+ * The server is one thread; others of it do nothing but close descriptors (closing.c). Its own records (blocks, clients, shares, tickets) are the truth; what it writes of them into
  * the table is for readers and for a server that takes over. Nothing read from the table or from a message is used before
  * it is checked. A function named ..._consume owns the descriptor it is given, whatever it returns.
  */
@@ -14,7 +14,7 @@
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
 
-/* --- loop.c: descriptors that the server waits on, and the time */
+/* --- loop.c: descriptors that the server waits on, the time, and work in steps */
 struct source
 {
     void ( *ready )( struct source *source, uint32_t events );
@@ -24,19 +24,45 @@ int loop_add( struct source *source, int fd, uint32_t events );
 void loop_change( struct source *source, int fd, uint32_t events );
 void loop_remove( int fd );
 uint64_t loop_now( void ); /* ms, monotonic */
+uint64_t loop_now_us( void );
 /* What the loop asks of who uses it. */
 struct loop_work
 {
     int ( *needed )( void );        /* 0: the server may leave */
     uint64_t ( *deadline )( void ); /* when run is due, 0 for never */
     void ( *run )( void );          /* after each event, and when it is due */
+    int ( *over )( void );          /* the server is to leave now */
 };
 /* Serves until nobody has needed the server for linger ms. */
 void loop_run( const struct loop_work *work, uint64_t linger );
+/* What takes long: a step of some 100 us at most, between the events of others, until it returns 0. */
+struct work
+{
+    TAILQ_ENTRY( work ) entry;
+    int ( *step )( struct work *work );
+};
+void work_begin( struct work *work );
+void work_cancel( struct work *work ); /* not from its own step */
+int work_pending( void );
+void work_step( void );
+
+/* --- closing.c: descriptors whose close may take its time */
+struct close_queue;
+int closing_begin( void );
+struct close_queue *close_queue_create( void ); /* NULL without memory */
+void close_queue_free( struct close_queue *queue );
+void close_later_consume( int fd, struct close_queue *queue );
+unsigned int close_pending( const struct close_queue *queue );
+
+/* --- limits.c: what the server may have */
+int limits_raise( void );         /* -1, and said on stderr, when it is too little */
+int limits_give_way( pid_t pid ); /* this process may have more of what is too little: the server is to leave */
+int limits_are_left( void );
 
 /* --- table.c: the memfd */
 int table_create( void );
-int table_take_over_consume( int fd ); /* -1 and errno when fd is not a table of this version */
+/* -1 and errno when fd is not a table of this version, EBUSY when another server serves it. */
+int table_take_over_consume( int fd );
 int table_find_orphan( const char *name );
 void table_set_name( const char *name ); /* of the memfd, tells the tables of two server directories apart */
 const char *table_name( void );
@@ -49,41 +75,211 @@ int32_t block_lease( uint32_t owner, uint32_t *first );
 /* The lease of a block that a server before this one gave, in ascending order of blocks; WS2_NO_INDEX: nobody's, the caller
  * pins it. */
 void block_restore( uint32_t block, uint32_t owner );
-void block_restore_slot( uint32_t slot );    /* a FREE slot of the server's own blocks */
-uint32_t blocks_take_back( uint32_t owner ); /* how many they were */
-uint32_t block_owner( uint32_t slot );       /* client index of the slot's lessee, WS2_NO_INDEX for none */
-void block_pin( uint32_t block );            /* the block stays when its lessee is gone */
+void block_restore_slot( uint32_t slot );                   /* a FREE slot of the server's own blocks */
+uint32_t blocks_take_back( uint32_t owner, uint32_t most ); /* how many they were */
+uint32_t block_owner( uint32_t slot ); /* client index of the slot's lessee, WS2_NO_INDEX for none */
+void block_pin( uint32_t block );      /* the block stays when its lessee is gone */
 void block_unpin( uint32_t block );
 void block_share_slot( uint32_t slot ); /* pins its block */
 void block_unshare_slot( uint32_t slot );
+uint32_t blocks_free( void );
 uint32_t blocks_end( void );      /* no slot from here on was ever leased */
 uint32_t block_take_slot( void ); /* a FREE slot of the server's own blocks, WS2_NO_INDEX when there is none */
 void block_free_slot( uint32_t slot, uint32_t generation ); /* any state -> FREE, one generation on */
 
-/* --- shares.c: sockets that more than one descriptor knows */
+/* --- endpoints.c: Windows' bind rules */
+/* 0, WSAEACCES or WSAEADDRINUSE; on success how many endpoints share the port with it. */
+int32_t endpoint_check( uint32_t slot, uint32_t *neighbours );
+void endpoint_note( uint32_t slot ); /* it may be bound */
+
+/* --- processes.c: processes as the kernel knows them, and what is charged to them */
+#define PROCESS_CONNECTIONS 8u
+#define PROCESS_TICKETS 10000u     /* open, each with a descriptor */
+#define PROCESS_TICKETS_ALWAYS 32u /* even when others hoard them */
+#define PROCESS_WATCHES 512u
+#define PROCESS_SLOTS WS2_SLOT_COUNT /* leased, or of sockets that it had adopted */
+#define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
+#define PROCESS_HOLDERS 0x40000u /* descriptors of shared sockets */
+#define TICKET_PART 3            /* of the server's descriptors */
+#define WATCH_PART 6
+
 struct client;
+struct charges
+{
+    unsigned int connections, tickets, watches, slots, holders;
+};
+
+struct guesses
+{
+    unsigned int wrong;
+    uint64_t last;  /* when */
+    uint64_t until; /* the last of them is answered */
+};
+
+struct family /* the processes of a session */
+{
+    LIST_ENTRY( family ) in_sessions;
+    pid_t session;
+    unsigned int users;
+    struct charges held;
+};
+
+struct process
+{
+    struct source source; /* readable when it has ended */
+    LIST_ENTRY( process ) in_pids;
+    LIST_HEAD(, client ) clients;
+    struct family *family;
+    struct close_queue *closing;
+    pid_t unix_pid;
+    uint64_t start_time; /* field 22 of /proc/PID/stat, tells a reused number */
+    unsigned int users;
+    struct charges held;
+    struct guesses guesses;
+    int pidfd; /* -1 while it has no client */
+};
+
+struct process_look
+{
+    uint64_t start_time;
+    pid_t session;
+};
+int process_look( pid_t pid, struct process_look *look ); /* 0 when there is no such process */
+struct process *process_get( pid_t pid );                 /* NULL without such a process, or memory */
+struct process *process_foreign( void );                  /* what stands for all that cannot be seen */
+int process_is_foreign( const struct process *process );
+void process_put( struct process *process );
+/* -1 when it has ended, or there is no descriptor; connection: one that it has made, or -1. */
+int process_watch( struct process *process, int connection, void ( *ended )( struct source *source, uint32_t events ) );
+void process_unwatch( struct process *process );
+int process_has_ended( const struct process *process );
+/* what: a field of process->held */
+void process_charge( struct process *process, unsigned int *what, int change );
+/* Whether one more of what may be taken, of which there are free ones: a third of what then is left, together with its family
+ * as much as is left; at least `always`. */
+int process_may_take( const struct process *process, const unsigned int *what, unsigned int always, unsigned int most,
+                      unsigned int free );
+/* The part-th part of the server's descriptors. */
+unsigned int process_descriptor_share( unsigned int part );
+/* A wrong guess at a ticket: ms until it is answered, which grow with each. */
+uint64_t guess_wrong( struct process *process );
+
+/* --- clients.c: the processes of the table */
+struct holder;
 struct ticket;
+struct watch;
+struct connection;
+LIST_HEAD( holder_list, holder );
+
+struct ended_ticket
+{
+    uint32_t number, cell;
+};
+
+struct client
+{
+    LIST_ENTRY( client ) in_pids;
+    LIST_ENTRY( client ) in_process;
+    TAILQ_ENTRY( client ) in_to_tell; /* while ended_count != 0 */
+    struct work work;                 /* its end, or what it did not publish */
+    struct holder_list holders;
+    struct holder_list doubted; /* to be published again by a client that came back to this server */
+    LIST_HEAD(, ticket ) tickets;
+    LIST_HEAD(, ticket ) aimed; /* for it to redeem, issued while it was in the table */
+    LIST_HEAD(, watch ) watches;
+    struct process *process;
+    struct connection *connection; /* NULL when it is lost */
+    uint32_t index, windows_pid;
+    int notice;                         /* socket that is written to when a ticket has ended, or -1 */
+    int cells;                          /* memory for the tickets that have ended, or -1 */
+    struct ended_ticket *ended_tickets; /* that it has not been told of */
+    unsigned int ended_count, ended_size;
+    unsigned int holder_count, ticket_count, spent_count;
+    uint16_t targets[WS2_TARGET_BITS];    /* how many of its tickets there are for each */
+    uint64_t targets_now, targets_before; /* bits; before: by the table, until it has published all */
+    unsigned char resuming;               /* it may publish what it holds */
+    unsigned char missing;                /* the take-over waits for it */
+    unsigned char sweeping;               /* work is at what it did not publish */
+    unsigned char ended;
+};
+
+#define CLIENT_SPENT 256u /* what a client keeps, dlls/ws2host/client/tickets.c */
+
+struct client *client_create( struct process *process, uint32_t windows_pid ); /* NULL: no room */
+/* A process of the table that is taken over, which is watched. */
+struct client *client_restore( struct process *process, uint32_t index );
+void client_end( struct client *client ); /* found by its index only */
+void client_free( struct client *client );
+/* The server directory's descriptor, which stays the caller's. */
+void client_set_directory( int directory );
+struct client *client_at( uint32_t index );
+struct client *client_of_windows_pid( uint32_t windows_pid );
+struct client *client_of_process( const struct process *process, uint32_t windows_pid );
+void client_found( struct client *client );      /* it is not missing any more */
+int clients_missing_for( uint32_t windows_pid ); /* one that is missing may have tickets for this process */
+void client_clear_record( uint32_t index );
+void client_set_sharing( struct client *client );
+void client_count_ticket( struct client *client, uint32_t target, int change );
+int client_set_cells_consume( struct client *client, int fd ); /* 0 when it is not what it has to be */
+void client_tell_ended( struct client *client, uint32_t ticket, uint32_t cell );
+int clients_to_tell( void );
+void clients_tell_ended( void );
+unsigned int clients_alive( void );
+
+/* --- holders.c: descriptors of shared sockets */
+struct member /* the descriptors of one process */
+{
+    LIST_ENTRY( member ) in_bucket;
+    LIST_ENTRY( member ) in_share;
+    struct holder_list holders;
+    struct holder_list unnamed; /* their handle is not known yet */
+    /* another process's adoption made them known before their own had a handle: NAME may never come */
+    struct holder_list anonymous;
+    struct share *share;
+    struct client *client;
+    uint32_t count;
+};
 
 struct holder /* one descriptor */
 {
-    LIST_ENTRY( holder ) in_share;
+    LIST_ENTRY( holder ) in_bucket;
+    LIST_ENTRY( holder ) in_member;
     LIST_ENTRY( holder ) in_client;
-    struct share *share;
-    struct client *client;
+    struct member *member;
     uint32_t handle; /* 0 until its process has named it */
-    unsigned char
-        anonymous; /* another process's adoption made it known before its own had a handle: NAME may never come */
+    uint32_t listed;
 };
 
+struct holder *holder_add( struct share *share, struct client *client, uint32_t handle ); /* NULL: no room */
+void holder_remove( struct holder *holder );
+/* The descriptor with this handle, 0 being one that was redeemed and is still to be named; else an anonymous one. */
+struct holder *holder_find( struct share *share, struct client *client, uint32_t handle );
+void holder_name( struct holder *holder, uint32_t handle ); /* it is not in doubt any more */
+void holder_set_anonymous( struct holder *holder );
+struct member *holder_of( struct share *share, struct client *client );
+void holders_doubt( struct client *client );
+
+/* --- shares.c: sockets that more than one descriptor knows */
 struct share
 {
     LIST_ENTRY( share ) in_cookies;
-    LIST_HEAD(, holder ) holders;
+    LIST_ENTRY( share ) in_awaiting; /* while restored */
+    LIST_HEAD(, member ) members;
     LIST_HEAD(, ticket ) tickets;
-    uint64_t cookie; /* of the host socket, as the kernel told this server */
+    struct process *maker; /* that its slot is charged to, if it is the server's own */
+    uint64_t cookie;       /* of the host socket, as the kernel told this server */
     uint32_t slot;
     uint32_t generation;
     uint32_t count;
+    uint32_t awaited; /* that a server before this one counted, and that nobody has published yet */
+    uint32_t restored;
+};
+
+struct adoption /* of a socket by its cookie, so far */
+{
+    uint64_t cookie, ghost_word;
+    uint32_t kind, next, ghost;
+    int new_slot;
 };
 
 struct share *share_at( uint32_t slot, uint32_t generation );
@@ -91,169 +287,146 @@ struct share *share_of_slot( uint32_t slot );
 /* PRIVATE -> SHARED, with the owner's descriptor counted. NULL when the owner closed it first, or *error WSAENOBUFS. */
 struct share *share_private( struct client *owner, uint32_t slot, uint32_t generation, uint32_t handle, uint64_t cookie,
                              int32_t *error );
-/* The socket with this cookie, whoever holds it; of a new slot when nobody does (*new_slot). */
-struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_t *error );
+/* The socket with this cookie, whoever holds it; of a new slot when nobody does. 0: to be gone on with. */
+int share_adopt( struct adoption *adoption, struct client *adopter, struct share **result, int32_t *error );
 /* A slot that the table says is SHARED, found by a server that takes over. */
 struct share *share_restore( uint32_t slot );
 int share_set_cookie( struct share *share, uint64_t cookie );
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle );
-/* The descriptor with this handle, 0 being one that was redeemed and is still to be named; else an anonymous one. */
-struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle );
-void share_name( struct holder *holder, uint32_t handle );
-int share_is_held( struct share *share, struct client *client );
 void share_release( struct holder *holder );
-void share_count_ticket( struct share *share, int change );
+int shares_release_some( struct holder_list *list, unsigned int most ); /* 0 when none is left */
+void share_count_ticket( struct share *share, int change, int is_published );
 /* Frees the slot when nothing refers to it. */
 void share_check( struct share *share );
-/* None is freed from here on, until shares_check_all. */
-void shares_keep( void );
-void shares_check_all( void );
+/* All has been published: none is waited for any more. */
+void shares_settle( void );
 
 /* --- tickets.c: tickets, and the watches that tell that a target ended */
 struct ticket
 {
     LIST_ENTRY( ticket ) in_numbers;
-    LIST_ENTRY( ticket ) in_targets;
+    LIST_ENTRY( ticket ) in_aim; /* while aim != NULL */
     LIST_ENTRY( ticket ) in_share;
     LIST_ENTRY( ticket ) in_issuer; /* while issuer != NULL */
     LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
     struct share *share;
     struct client *issuer;   /* NULL when it is gone */
+    struct client *aim;      /* the target, if it was in the table */
     struct process *process; /* that it is charged to */
-    struct watch *watch;     /* NULL when the target had a connection */
+    struct watch *watch;     /* that its target ends with */
     uint32_t number;
     uint32_t target;
+    uint32_t cell;
     int fd;
+    int counted; /* by its share */
 };
 
 int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
-                       struct ticket **result );
+                       uint32_t cell, struct ticket **result );
+/* Published again to the server that gave it. 0: it has not, or not this client's. */
+int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell );
 /* The ticket, when target may redeem it. */
 struct ticket *ticket_find( uint32_t number, uint32_t target );
+int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is no guess */
 void ticket_end( struct ticket *ticket );
 int32_t watch_create_consume( struct client *client, uint32_t target, int fd );
 int watch_find( struct client *client, uint32_t target );
-void tickets_client_gone( struct client *client );
+int tickets_release_some( struct client *client, unsigned int most ); /* 0 when a client that ends has no more */
 unsigned int tickets_open( void );
 /* SPENT: told by the target of a ticket while a take-over is going on. */
 void ticket_spent( struct client *target, uint32_t number );
 void tickets_forget_spent( void );
 
-/* --- processes.c: what the connections of one process hold together, and guesses */
-#define PROCESS_CONNECTIONS 8u
-#define PROCESS_TICKETS 1024u      /* open, each with a descriptor, or fewer: a quarter of what there may be in all */
-#define PROCESS_TICKETS_ALWAYS 32u /* even when there are as many as there may be in all */
-#define PROCESS_WATCHES 512u       /* the same */
-#define PROCESS_BLOCKS ( WS2_BLOCK_COUNT / 4 )
-#define TICKET_PART 3 /* of the server's descriptors */
-#define WATCH_PART 6
-
-struct process
-{
-    LIST_ENTRY( process ) in_pids;
-    pid_t unix_pid;
-    unsigned int users; /* connections, tickets and watches */
-    unsigned int connections, tickets, watches, blocks;
-};
-
-struct process *process_get( pid_t pid );
-void process_put( struct process *process );
-/* The part-th part of the server's descriptors. */
-unsigned int process_descriptor_share( unsigned int part );
-/* ms until a ticket for this Windows process is looked up again. */
-uint64_t guess_wait( uint32_t windows_pid );
-/* One was wrong: ms until it is answered, which grow with each; a right one does not make up for it. */
-uint64_t guess_wrong( uint32_t windows_pid );
-
-/* --- clients.c: the processes of the table */
-#define CLIENT_HOLDERS 0x40000u      /* descriptors of shared sockets */
-#define CLIENT_ENDED PROCESS_TICKETS /* tickets that it has not been told of */
-#define CLIENT_SPENT 256u            /* what a client keeps, dlls/ws2host/client/tickets.c */
-
-struct client
-{
-    struct source source;
-    struct source death; /* of a process known from the table only, by pidfd */
-    LIST_ENTRY( client ) in_pids;
-    TAILQ_ENTRY( client ) in_held;
-    TAILQ_ENTRY( client ) in_to_tell; /* while ended_count != 0 */
-    LIST_HEAD(, holder ) holders;
-    LIST_HEAD(, ticket ) tickets;
-    LIST_HEAD(, watch ) watches;
-    uint32_t index;       /* WS2_NO_INDEX before HELLO and for an observer */
-    uint32_t windows_pid; /* 0 for an observer */
-    pid_t unix_pid;
-    struct process *process;
-    uint64_t start_time;
-    int fd; /* -1: a process of the table that has not come back yet */
-    int pidfd;
-    int notice;      /* socket for the tickets that ended, or -1 */
-    uint32_t *ended; /* tickets it has not been told of */
-    unsigned int ended_count;
-    unsigned int holder_count;
-    unsigned int ticket_count;
-    unsigned int spent_count;
-    uint64_t held_until; /* 0, or when the answer to a wrong guess is due */
-    struct ws2_reply held_reply;
-    uint32_t parked;        /* a ticket that it wants to redeem and that its source may yet publish, 0 for none */
-    unsigned char deferred; /* the parked one is looked at when held_until is over: guesses were wrong before it */
-    unsigned char greeted;
-    unsigned char resuming; /* it may publish what it holds */
-    unsigned char missing;  /* the take-over waits for it */
-    unsigned char dropped;  /* to be freed when the current event is done */
-};
-
-/* One more connection of a process, or with fd -1 a process of the table. NULL without memory. */
-struct client *client_create( int fd, pid_t pid );
-void client_free( struct client *client );
-/* Takes it out of the directories and of the table. */
-void client_remove( struct client *client );
-/* The server directory's descriptor, which stays the caller's. */
-void client_set_directory( int directory );
-struct client *client_at( uint32_t index );
-struct client *client_of_windows_pid( uint32_t windows_pid );
-int32_t client_greet( struct client *client, uint32_t windows_pid );
-void client_clear_record( uint32_t index );
-void client_set_sharing( struct client *client );
-void client_tell_ended( struct client *client, uint32_t ticket );
-int clients_to_tell( void );
-void clients_tell_ended( void );
-unsigned int clients_connected( void );
-/* A process of a table that is taken over; death is called when it ends. */
-struct client *client_restore( uint32_t index, pid_t unix_pid, uint32_t windows_pid, uint64_t start_time,
-                               void ( *death )( struct source *source, uint32_t events ) );
-uint64_t process_start_time( pid_t pid ); /* 0 when there is no such process */
-
 /* --- takeover.c: the table of a server that died */
-void takeover_begin( void ( *death )( struct source *source, uint32_t events ) );
+void takeover_begin( void ( *ended )( struct source *source, uint32_t events ) );
 int takeover_running( void );
 void takeover_client_done( struct client *client ); /* it has published what it holds, or it is gone */
 void takeover_ticket_published( void );
 unsigned int takeover_progress( void ); /* another number when a parked request may have its answer */
 
-/* --- endpoints.c: Windows' bind rules */
-/* 0, WSAEACCES or WSAEADDRINUSE; on success how many endpoints share the port with it. */
-int32_t endpoint_check( uint32_t slot, uint32_t *neighbours );
+/* --- endings.c: what goes with a process */
+void ending_begin( struct client *client );
+void ending_sweep( struct client *client ); /* what it did not publish */
 
 /* --- connections.c: the clients' messages on their way */
+enum waiting
+{
+    NOT_WAITING,
+    WAITS_UNTIL, /* held_until */
+    WAITS_FOR_WORK
+};
+
+struct unsent /* a reply that could not be sent yet */
+{
+    int fd; /* borrowed, -1 for none */
+    size_t size;
+    char message[];
+};
+
+struct connection
+{
+    struct source source;
+    struct work work;
+    TAILQ_ENTRY( connection ) in_held; /* while WAITS_UNTIL */
+    struct process *process;
+    struct client *client; /* NULL before HELLO, for an observer, and when it has ended */
+    struct unsent *unsent;
+    int fd;
+    int request_fd; /* of the request that is being worked at, or -1 */
+    enum waiting waits;
+    uint64_t held_until;
+    uint64_t parked_until; /* 0, or how long a ticket is waited for that its source may yet publish */
+    struct ws2_reply held_reply;
+    struct ws2_request parked; /* to be handled again */
+    struct adoption adoption;
+    unsigned int tries;
+    unsigned char has_reply, is_parked, is_due, working, greeted, ended;
+};
+
 struct connection_reader
 {
-    void ( *receive )( struct client *client ); /* there is something to read */
-    int ( *retry )( struct client *client );    /* the parked request again; 0 when the client is to be dropped */
+    int ( *receive )( struct connection *connection ); /* there is something to read; 0 when there was not */
+    void ( *go_on )( struct connection *connection );  /* with the parked request */
 };
-void connections_begin( int listener, struct connection_reader reader );
-void client_accept( struct source *listener, uint32_t events );
-void client_drop( struct client *client );
-void client_death_ready( struct source *source, uint32_t events );
-/* 0 when the client was dropped, because it does not read or is gone. */
-int client_reply( struct client *client, const void *message, size_t size, int fd );
-/* The answer comes later, and nothing is read from the client until then. */
-void client_hold( struct client *client, const struct ws2_reply *reply, uint64_t delay );
-uint64_t clients_deadline( void ); /* when clients_run_deadlines is due, 0 for never */
-void clients_run_deadlines( void );
+void connections_begin( struct connection_reader reader );
+void connections_listen( int listener );
+void connection_accept( struct source *listener, uint32_t events );
+void connection_end( struct connection *connection );
+void connection_end_client( struct client *client );
+/* Handles what it has sent already and ends it: its client has another. */
+void connection_drain( struct connection *connection );
+void process_ended( struct source *source, uint32_t events );
+/* Sent now or, as soon as it can be, later. lasting_fd: one that the server has for ever, or -1. */
+void connection_reply( struct connection *connection, const void *message, size_t size, int lasting_fd );
+int connection_try_reply( struct connection *connection, const void *message, size_t size, int fd ); /* 0 and errno */
+/* Nothing is read from the client until then: ms from now. */
+void connection_wait( struct connection *connection, uint64_t delay );
+void connection_hold( struct connection *connection, const struct ws2_reply *reply, uint64_t delay );
+/* The request is handled again then, or when the take-over has gone on. */
+void connection_park( struct connection *connection, const struct ws2_request *request, uint64_t delay );
+/* The request (connection->parked) is handled again in the next step. */
+void connection_work( struct connection *connection );
+unsigned int connections_open( void );
+uint64_t connections_deadline( void ); /* when connections_run is due, 0 for never */
+void connections_run( void );
+
+/* --- place.c: the server's directory, locks and listening socket */
+struct notifier
+{
+    struct source source;
+    int fd;
+};
+int fail( const char *format, ... ); /* -1, said on stderr with errno's words */
+int place_open( const char *name );
+int place_take( void ); /* 1 with the locks held, 0 when another server listens, -1 */
+int place_listen( void );
+void place_look( void ); /* what was taken away is made again */
+uint64_t place_deadline( void );
+int place_is_lost( void ); /* to another server */
+void place_leave( void );
 
 /* --- requests.c: the messages */
-void request_receive( struct client *client );
-int request_retry( struct client *client );
+int request_receive( struct connection *connection );
+void request_go_on( struct connection *connection );
 
 #endif

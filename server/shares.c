@@ -11,13 +11,14 @@
 #include "ws2host/winsock_codes.h"
 
 #define COOKIE_BUCKETS 0x10000u
+#define ADOPT_STEP 4096u /* slots that are looked at between two events */
 /* flags that say something of a registration and not of the socket */
 #define FLAGS_NOT_INHERITED ( WS2_FLAG_HAS_PORT | WS2_FLAG_SEND_BLOCKED )
 
 LIST_HEAD( cookie_list, share );
 static struct cookie_list by_cookie[COOKIE_BUCKETS];
 static struct share *by_slot[WS2_SLOT_COUNT];
-static int kept; /* a take-over is going on */
+static LIST_HEAD(, share ) awaiting; /* restored shares of which not all has been published */
 
 static struct cookie_list *cookie_bucket( uint64_t cookie )
 {
@@ -56,9 +57,10 @@ static struct share *share_create( uint32_t slot, uint32_t generation, uint64_t 
     return share;
 }
 
+/* Never less than there are, at any instruction: a server that takes over waits for as many to be published. */
 static void publish_count( struct share *share )
 {
-    atomic_store( &ws2_table_slot( table_mapping(), share->slot )->descriptors, share->count );
+    atomic_store( &ws2_table_slot( table_mapping(), share->slot )->descriptors, share->count + share->awaited );
 }
 
 /* The socket of a descriptor can be replaced under the same slot (DisconnectEx with TF_REUSE_SOCKET does): believed when
@@ -87,20 +89,12 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
                                               ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
     {
         atomic_store( &record->cookie, cookie );
-        LIST_FIRST( &share->holders )->anonymous = !handle;
+        if ( !handle ) holder_set_anonymous( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
         return share;
     }
     if ( share )
     {
-        struct holder *holder = LIST_FIRST( &share->holders );
-
-        if ( holder )
-        {
-            LIST_REMOVE( holder, in_client );
-            owner->holder_count--;
-            client_set_sharing( owner );
-            free( holder );
-        }
+        if ( !LIST_EMPTY( &share->members ) ) holder_remove( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
         LIST_REMOVE( share, in_cookies );
         by_slot[slot] = NULL;
         block_unshare_slot( slot );
@@ -117,8 +111,15 @@ static void clear_slot( struct ws2_slot *slot )
     atomic_store( &slot->port_owner, WS2_NO_INDEX );
 }
 
+/* Slots of the server's own are charged to the process that had them made. */
+static int may_make( const struct client *client )
+{
+    return process_may_take( client->process, &client->process->held.slots, PROCESS_SLOTS_ALWAYS, PROCESS_SLOTS,
+                             blocks_free() * WS2_BLOCK_SLOTS );
+}
+
 /* A slot of the server's own for a socket that nobody holds any more, or that ws2host never made. */
-static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2_slot *ghost )
+static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2_slot *ghost, struct client *maker )
 {
     const uint32_t index = block_take_slot();
     struct ws2_slot *slot = ws2_table_slot( table_mapping(), index );
@@ -149,116 +150,114 @@ static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2
         slot->type = kind >> 16;
         slot->protocol = kind >> 24;
     }
+    share->maker = maker->process;
+    share->maker->users++;
+    process_charge( share->maker, &share->maker->held.slots, 1 );
     atomic_store( &slot->cookie, cookie );
     atomic_store( &slot->word, ws2_word( generation, WS2_SERVER_INDEX, WS2_SLOT_SHARED ) );
     return share;
 }
 
-struct share *share_adopt( uint64_t cookie, uint32_t kind, int *new_slot, int32_t *error )
+static struct share *adopt_scanned( struct adoption *adoption, struct client *adopter, int32_t *error )
 {
-    struct ws2_slot *ghost = NULL;
-    uint64_t ghost_word = 0;
-    struct share *share;
+    struct ws2_slot *ghost =
+        adoption->ghost == WS2_NO_INDEX ? NULL : ws2_table_slot( table_mapping(), adoption->ghost );
+    struct share *share = NULL;
 
-    *new_slot = 0;
-    *error = 0;
-    if ( ( share = share_by_cookie( cookie ) ) ) return share;
-    for ( uint32_t i = 0; i < blocks_end(); i++ )
-    {
-        struct ws2_slot *slot = ws2_table_slot( table_mapping(), i );
-        uint64_t word;
-        struct client *owner;
-
-        if ( atomic_load_explicit( &slot->cookie, memory_order_relaxed ) != cookie ) continue;
-        word = atomic_load( &slot->word );
-        if ( ws2_word_state( word ) == WS2_SLOT_FREE )
-        {
-            ghost = slot;
-            ghost_word = word;
-        }
-        else if ( ws2_word_state( word ) == WS2_SLOT_PRIVATE && !share_of_slot( i ) &&
-                  ( owner = client_at( block_owner( i ) ) ) )
-        {
-            share = share_private( owner, i, ws2_word_generation( word ), atomic_load( &slot->handle ), cookie, error );
-            if ( share || *error ) return share;
-            ghost = slot; /* closed while we looked */
-            ghost_word = atomic_load( &slot->word );
-        }
-    }
     if ( ghost )
     {
         /* its blocking mode, timeouts and options are the socket's, unless the slot is taken again while we copy */
         struct ws2_slot copy = *ghost;
 
-        if ( ws2_word_state( ghost_word ) != WS2_SLOT_FREE || atomic_load( &ghost->word ) != ghost_word ||
-             atomic_load( &copy.cookie ) != cookie )
+        if ( ws2_word_state( adoption->ghost_word ) != WS2_SLOT_FREE ||
+             atomic_load( &ghost->word ) != adoption->ghost_word || atomic_load( &copy.cookie ) != adoption->cookie )
             ghost = NULL;
-        else if ( ( share = share_new( cookie, kind, &copy ) ) )
+        else if ( may_make( adopter ) && ( share = share_new( adoption->cookie, adoption->kind, &copy, adopter ) ) )
         {
             atomic_store( &ghost->cookie, 0 );
             return share;
         }
     }
-    if ( !ghost && ( kind & WS2_ADOPT_KNOWN ) )
+    if ( !ghost && ( adoption->kind & WS2_ADOPT_KNOWN ) )
     {
         *error = WSAENOTSOCK;
         return NULL;
     }
-    if ( !ghost && ( share = share_new( cookie, kind, NULL ) ) ) *new_slot = 1;
+    if ( !ghost && may_make( adopter ) && ( share = share_new( adoption->cookie, adoption->kind, NULL, adopter ) ) )
+        adoption->new_slot = 1;
     if ( !share ) *error = WSAEMFILE;
     return share;
+}
+
+int share_adopt( struct adoption *adoption, struct client *adopter, struct share **result, int32_t *error )
+{
+    const uint32_t end = blocks_end();
+    struct share *share;
+
+    *error = 0;
+    *result = NULL;
+    if ( ( *result = share_by_cookie( adoption->cookie ) ) ) return 1;
+    for ( uint32_t last = adoption->next + ADOPT_STEP; adoption->next < end && adoption->next < last; adoption->next++ )
+    {
+        const uint32_t i = adoption->next;
+        struct ws2_slot *slot = ws2_table_slot( table_mapping(), i );
+        uint64_t word;
+        struct client *owner;
+
+        if ( atomic_load_explicit( &slot->cookie, memory_order_relaxed ) != adoption->cookie ) continue;
+        word = atomic_load( &slot->word );
+        if ( ws2_word_state( word ) == WS2_SLOT_FREE )
+        {
+            adoption->ghost = i;
+            adoption->ghost_word = word;
+        }
+        else if ( ws2_word_state( word ) == WS2_SLOT_PRIVATE && !share_of_slot( i ) &&
+                  ( owner = client_at( block_owner( i ) ) ) && !owner->ended )
+        {
+            share = share_private( owner, i, ws2_word_generation( word ), atomic_load( &slot->handle ),
+                                   adoption->cookie, error );
+            if ( share || *error )
+            {
+                *result = share;
+                return 1;
+            }
+            adoption->ghost = i; /* closed while we looked */
+            adoption->ghost_word = atomic_load( &slot->word );
+        }
+    }
+    if ( adoption->next < end ) return 0;
+    *result = adopt_scanned( adoption, adopter, error );
+    return 1;
 }
 
 struct share *share_restore( uint32_t slot )
 {
     struct ws2_slot *record = ws2_table_slot( table_mapping(), slot );
+    struct share *share =
+        share_create( slot, ws2_word_generation( atomic_load( &record->word ) ), atomic_load( &record->cookie ) );
 
-    return share_create( slot, ws2_word_generation( atomic_load( &record->word ) ), atomic_load( &record->cookie ) );
+    if ( !share ) return NULL;
+    share->awaited = atomic_load( &record->descriptors );
+    share->restored = 1;
+    LIST_INSERT_HEAD( &awaiting, share, in_awaiting );
+    return share;
+}
+
+/* One of those that a server before this one counted. */
+static void published( struct share *share )
+{
+    if ( share->awaited ) share->awaited--;
 }
 
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle )
 {
-    struct holder *holder;
+    struct holder *holder = holder_add( share, client, handle );
 
-    if ( client->holder_count >= CLIENT_HOLDERS || !( holder = calloc( 1, sizeof( *holder ) ) ) ) return NULL;
-    holder->share = share;
-    holder->client = client;
-    holder->handle = handle;
-    LIST_INSERT_HEAD( &share->holders, holder, in_share );
-    LIST_INSERT_HEAD( &client->holders, holder, in_client );
-    client->holder_count++;
-    client_set_sharing( client );
+    if ( !holder ) return NULL;
+    if ( client->missing ) published( share );
     share->count++;
     publish_count( share );
     return holder;
-}
-
-struct holder *share_find_holder( struct share *share, struct client *client, uint32_t handle )
-{
-    struct holder *holder, *anonymous = NULL;
-
-    LIST_FOREACH( holder, &share->holders, in_share )
-    {
-        if ( holder->client != client ) continue;
-        if ( holder->anonymous ) anonymous = holder;
-        else if ( holder->handle == handle ) return holder;
-    }
-    return anonymous;
-}
-
-void share_name( struct holder *holder, uint32_t handle )
-{
-    holder->handle = handle;
-    holder->anonymous = 0;
-}
-
-int share_is_held( struct share *share, struct client *client )
-{
-    struct holder *holder;
-
-    LIST_FOREACH( holder, &share->holders, in_share )
-    if ( holder->client == client ) return 1;
-    return 0;
 }
 
 /* The event registration and the completion port end with the last descriptor of the process that made them. */
@@ -279,22 +278,25 @@ static void drop_registrations( struct share *share, struct client *client )
 
 void share_release( struct holder *holder )
 {
-    struct share *share = holder->share;
-    struct client *client = holder->client;
+    struct share *share = holder->member->share;
+    struct client *client = holder->member->client;
 
-    LIST_REMOVE( holder, in_share );
-    LIST_REMOVE( holder, in_client );
-    client->holder_count--;
-    client_set_sharing( client );
-    free( holder );
-    if ( !share_is_held( share, client ) ) drop_registrations( share, client );
+    holder_remove( holder );
+    if ( !holder_of( share, client ) ) drop_registrations( share, client );
     share->count--;
     publish_count( share );
     share_check( share );
 }
 
-void share_count_ticket( struct share *share, int change )
+int shares_release_some( struct holder_list *list, unsigned int most )
 {
+    for ( ; most && !LIST_EMPTY( list ); most-- ) share_release( LIST_FIRST( list ) );
+    return !LIST_EMPTY( list );
+}
+
+void share_count_ticket( struct share *share, int change, int is_published )
+{
+    if ( is_published ) published( share );
     share->count += change;
     publish_count( share );
 }
@@ -302,19 +304,39 @@ void share_count_ticket( struct share *share, int change )
 void share_check( struct share *share )
 {
     /* until every process has published, one that has not may hold it */
-    if ( share->count || kept ) return;
+    if ( share->count || share->awaited ) return;
+    if ( share->restored ) LIST_REMOVE( share, in_awaiting );
     by_slot[share->slot] = NULL;
     LIST_REMOVE( share, in_cookies );
     block_free_slot( share->slot, share->generation );
     block_unshare_slot( share->slot );
+    if ( share->maker )
+    {
+        process_charge( share->maker, &share->maker->held.slots, -1 );
+        process_put( share->maker );
+    }
     free( share );
 }
 
-void shares_keep( void ) { kept = 1; }
-
-void shares_check_all( void )
+static int settle_step( struct work *work )
 {
-    kept = 0;
-    for ( uint32_t i = 0; i < blocks_end(); i++ )
-        if ( by_slot[i] ) share_check( by_slot[i] );
+    struct share *share;
+
+    (void)work;
+    for ( unsigned int i = 0; i < 256 && ( share = LIST_FIRST( &awaiting ) ); i++ )
+    {
+        LIST_REMOVE( share, in_awaiting );
+        share->restored = 0;
+        share->awaited = 0;
+        publish_count( share );
+        share_check( share );
+    }
+    return !LIST_EMPTY( &awaiting );
+}
+
+void shares_settle( void )
+{
+    static struct work work = { .step = settle_step };
+
+    if ( !LIST_EMPTY( &awaiting ) ) work_begin( &work );
 }

@@ -30,6 +30,25 @@ uint64_t table_instance( void ) { return instance; }
 void table_set_name( const char *name ) { snprintf( memfd_name, sizeof( memfd_name ), "ws2host-%s", name ); }
 const char *table_name( void ) { return memfd_name; }
 
+/* Held as long as this process has the table open; no other server serves it meanwhile, from whatever directory. */
+static int lock_table( int fd )
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+
+    if ( !fcntl( fd, F_OFD_SETLK, &lock ) ) return 0;
+    errno = EBUSY;
+    return -1;
+}
+
+/* The descriptor that holds the lock is not the one that clients are given: it would be theirs too. */
+static int reopen( int fd )
+{
+    char path[40];
+
+    snprintf( path, sizeof( path ), "/proc/self/fd/%d", fd );
+    return open( path, O_RDWR | O_CLOEXEC );
+}
+
 static void *map_table( int fd )
 {
     void *table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0 );
@@ -40,11 +59,13 @@ static void *map_table( int fd )
 int table_create( void )
 {
     struct ws2_table_header *header;
-    int fd = memfd_create( memfd_name, MFD_CLOEXEC | MFD_ALLOW_SEALING );
+    int locked = -1, fd = memfd_create( memfd_name, MFD_CLOEXEC | MFD_ALLOW_SEALING );
 
     if ( fd < 0 ) return -1;
-    if ( ftruncate( fd, WS2_TABLE_SIZE ) < 0 || fcntl( fd, F_ADD_SEALS, SEALS ) < 0 || !( mapping = map_table( fd ) ) )
+    if ( ftruncate( fd, WS2_TABLE_SIZE ) < 0 || fcntl( fd, F_ADD_SEALS, SEALS ) < 0 || ( locked = reopen( fd ) ) < 0 ||
+         lock_table( locked ) < 0 || !( mapping = map_table( fd ) ) )
     {
+        if ( locked >= 0 ) close( locked );
         close( fd );
         return -1;
     }
@@ -68,6 +89,7 @@ int table_take_over_consume( int fd )
     struct statfs file_system;
     struct stat st;
     void *table;
+    int locked;
 
     /* F_GET_SEALS answers for shared memory only; huge pages would let a fault kill the server */
     if ( seals < 0 || ( seals & SEALS ) != SEALS || fstat( fd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE ||
@@ -84,6 +106,16 @@ int table_take_over_consume( int fd )
         munmap( table, WS2_TABLE_SIZE );
         close( fd );
         errno = EINVAL;
+        return -1;
+    }
+    if ( ( locked = reopen( fd ) ) < 0 || lock_table( locked ) < 0 )
+    {
+        const int error = errno;
+
+        if ( locked >= 0 ) close( locked );
+        munmap( table, WS2_TABLE_SIZE );
+        close( fd );
+        errno = error;
         return -1;
     }
     instance = header->instance;
@@ -120,7 +152,7 @@ int table_find_orphan( const char *name )
 {
     char target[96];
     struct dirent *entry;
-    int result = -1;
+    int result = -1, error = ENOENT;
     DIR *proc = opendir( "/proc" );
 
     if ( !proc ) return -1;
@@ -132,8 +164,10 @@ int table_find_orphan( const char *name )
 
         if ( entry->d_name[0] < '1' || entry->d_name[0] > '9' || atoi( entry->d_name ) == getpid() ) continue;
         if ( fstatat( dirfd( proc ), entry->d_name, &st, 0 ) < 0 || st.st_uid != geteuid() ) continue;
-        if ( ( fd = find_in_process( entry->d_name, target ) ) >= 0 ) result = table_take_over_consume( fd );
+        if ( ( fd = find_in_process( entry->d_name, target ) ) < 0 ) continue;
+        if ( ( result = table_take_over_consume( fd ) ) < 0 && errno == EBUSY ) error = EBUSY;
     }
     closedir( proc );
+    errno = error;
     return result;
 }

@@ -2,13 +2,10 @@
  * Take-over: the table of a server that died, carried on by this one.
  *
  * The directories in the table say which processes lived and what they leased; the dead are cleaned up, the living get a
- * record that waits for them (and a pidfd, should they die first). Who holds descriptors of the shared slots, and which
- * tickets are open, only the processes know: each publishes it when it comes back. Until the last of them has done so or
- * has died, no shared slot is freed, whatever its count.
+ * record that waits for them. Who holds descriptors of the shared slots, and which tickets are open, only the processes
+ * know: each publishes it when it comes back. How many there were of a slot, the table knows: it is not freed before as
+ * many have been published, or the last process has come back or ended. What is shared since waits for nobody.
  */
-#include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include "server.h"
 
 static unsigned int missing; /* processes that have not yet published all they hold */
@@ -23,30 +20,28 @@ static void takeover_check_end( void )
 {
     if ( !running || missing ) return;
     running = 0;
-    progress++;
     tickets_forget_spent();
-    shares_check_all();
+    shares_settle();
 }
 
-static void restore_clients( void ( *death )( struct source *source, uint32_t events ) )
+static void restore_clients( void ( *ended )( struct source *source, uint32_t events ) )
 {
     for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
     {
         struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + i;
         const uint32_t pid = atomic_load( &record->unix_pid );
-        const uint64_t start_time = atomic_load( &record->start_time );
-        struct client *client;
+        struct process *process;
+        struct client *client = NULL;
 
         if ( !pid ) continue;
-        if ( (int32_t)pid > 0 && start_time && process_start_time( pid ) == start_time &&
-             ( client = client_restore( i, pid, atomic_load( &record->windows_pid ), start_time, death ) ) )
+        if ( ( process = process_get( (pid_t)pid ) ) )
         {
-            /* a process that shared nothing has nothing to publish, and may be idle for ever */
-            client->missing = atomic_load( &record->sharing ) != 0;
-            missing += client->missing;
-            continue;
+            if ( process->start_time == atomic_load( &record->start_time ) && !process_watch( process, -1, ended ) )
+                client = client_restore( process, i );
+            process_put( process );
         }
-        client_clear_record( i );
+        if ( client ) missing += client->missing;
+        else client_clear_record( i );
     }
 }
 
@@ -61,23 +56,25 @@ static void restore_slots( uint32_t block, uint32_t owner )
         if ( state == WS2_SLOT_SHARED ) share_restore( index );
         else if ( state != WS2_SLOT_FREE && !client_at( owner ) ) block_free_slot( index, ws2_word_generation( word ) );
         else if ( state == WS2_SLOT_FREE && owner == WS2_SERVER_INDEX ) block_restore_slot( index );
+        endpoint_note( index );
     }
 }
 
-void takeover_begin( void ( *death )( struct source *source, uint32_t events ) )
+void takeover_begin( void ( *ended )( struct source *source, uint32_t events ) )
 {
     running = 1;
-    shares_keep();
-    restore_clients( death );
+    restore_clients( ended );
     for ( uint32_t block = 0; block < WS2_BLOCK_COUNT; block++ )
     {
         const uint32_t entry = atomic_load( ws2_table_blocks( table_mapping() ) + block );
         uint32_t owner = entry - 1;
+        struct client *client;
 
         if ( !entry ) continue;
         if ( owner != WS2_SERVER_INDEX && !client_at( owner ) ) owner = WS2_NO_INDEX;
         block_restore( block, owner );
-        if ( client_at( owner ) ) client_at( owner )->process->blocks++;
+        if ( ( client = client_at( owner ) ) )
+            process_charge( client->process, &client->process->held.slots, WS2_BLOCK_SLOTS );
         block_pin( block );
         restore_slots( block, owner );
         block_unpin( block );
@@ -89,8 +86,8 @@ void takeover_client_done( struct client *client )
 {
     client->resuming = 0;
     if ( !client->missing ) return;
-    client->missing = 0;
-    client_set_sharing( client );
+    client_found( client );
     missing--;
+    progress++;
     takeover_check_end();
 }

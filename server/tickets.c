@@ -3,8 +3,8 @@
  * process ended without ever having connected.
  *
  * A ticket keeps the host socket open by a descriptor of its own, so its source may close first, or die. It ends when it is
- * redeemed, or with its target: by the watch that it was issued under, or, issued to a connected process, with the last
- * connection of that process. Tickets and watches are charged to the process that made them.
+ * redeemed, or with its target: by the watch that it was issued under, or, issued to a process of the table, with that
+ * process. Tickets and watches are charged to the process that made them.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,8 +17,8 @@
 #include "ws2host/winsock_codes.h"
 
 #define BUCKETS 4096u
-#define QUARTER( part, most ) \
-    ( process_descriptor_share( part ) / 4 < most ? process_descriptor_share( part ) / 4 : most )
+#define WATCH_STEP 64u      /* tickets that end with their target between two events */
+#define SPENT_NUMBERS 4096u /* that are known not to be guesses */
 
 struct watch
 {
@@ -32,8 +32,15 @@ struct watch
 };
 
 LIST_HEAD( ticket_list, ticket );
-static struct ticket_list by_number[BUCKETS], by_target[BUCKETS];
+static struct ticket_list by_number[BUCKETS];
 static unsigned int open_tickets, watches;
+
+/* The last that ended: an info that is used again is no guess. */
+static struct
+{
+    uint32_t number, target;
+} ended[SPENT_NUMBERS];
+static unsigned int next_ended;
 
 /* numbers that their targets have redeemed from a server that died, kept until the take-over ends */
 struct spent
@@ -84,23 +91,29 @@ static int is_spent( uint32_t number, uint32_t target )
     return 0;
 }
 
-int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
-                       struct ticket **result )
+static unsigned int room_for_tickets( void )
 {
+    const unsigned int all = process_descriptor_share( TICKET_PART );
+
+    return all > open_tickets ? all - open_tickets : 0;
+}
+
+int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
+                       uint32_t cell, struct ticket **result )
+{
+    struct client *aim = client_of_windows_pid( target );
     struct watch *watch = client_watch( issuer, target );
     struct ticket *ticket;
     unsigned int room;
 
-    if ( !watch && !client_of_windows_pid( target ) ) return WSAEINVAL;
-    if ( number && ( find_number( number ) || is_spent( number, target ) ) ) return WSAEINVAL;
+    if ( !watch && !aim ) return WSAEINVAL;
+    if ( number && ( find_number( number ) || is_spent( number, target ) || ticket_has_ended( number, target ) ) )
+        return WSAEINVAL;
     /* among the tickets published again may be some that have ended without their source knowing yet */
     room = number ? 2 : 1;
-    if ( issuer->process->tickets >= room * QUARTER( TICKET_PART, PROCESS_TICKETS ) ||
+    if ( !process_may_take( issuer->process, &issuer->process->held.tickets, PROCESS_TICKETS_ALWAYS,
+                            room * PROCESS_TICKETS, room * room_for_tickets() ) ||
          open_tickets >= 2 * process_descriptor_share( TICKET_PART ) )
-        return WSAENOBUFS;
-    /* who asks for few is served though others hoard them */
-    if ( open_tickets >= room * process_descriptor_share( TICKET_PART ) &&
-         issuer->process->tickets >= PROCESS_TICKETS_ALWAYS )
         return WSAENOBUFS;
     if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) return WSAENOBUFS;
     ticket->share = share;
@@ -109,36 +122,56 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     ticket->number = number ? number : new_number();
     ticket->target = target;
     ticket->fd = fd;
-    ticket->process = process_get( issuer->unix_pid );
-    ticket->process->tickets++;
+    ticket->cell = cell;
+    ticket->process = issuer->process;
+    ticket->process->users++;
+    process_charge( ticket->process, &ticket->process->held.tickets, 1 );
     LIST_INSERT_HEAD( &by_number[ticket->number % BUCKETS], ticket, in_numbers );
-    LIST_INSERT_HEAD( &by_target[target % BUCKETS], ticket, in_targets );
+    if ( !watch ) LIST_INSERT_HEAD( &aim->aimed, ticket, in_aim );
+    ticket->aim = watch ? NULL : aim;
     LIST_INSERT_HEAD( &share->tickets, ticket, in_share );
     LIST_INSERT_HEAD( &issuer->tickets, ticket, in_issuer );
     if ( watch ) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
-    issuer->ticket_count++;
-    client_set_sharing( issuer );
+    client_count_ticket( issuer, target, 1 );
     open_tickets++;
-    share_count_ticket( share, 1 );
+    share_count_ticket( share, 1, number != 0 );
+    ticket->counted = 1;
     *result = ticket;
     return 0;
+}
+
+int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell )
+{
+    struct ticket *ticket = find_number( number );
+
+    if ( !ticket || ticket->issuer != issuer || ticket->share != share ) return 0;
+    ticket->cell = cell;
+    return 1;
 }
 
 struct ticket *ticket_find( uint32_t number, uint32_t target )
 {
     struct ticket *ticket = find_number( number );
 
-    return ticket && ticket->target == target ? ticket : NULL;
+    /* one for a process before it with the same number is about to end */
+    return ticket && ticket->target == target && !( ticket->aim && ticket->aim->ended ) ? ticket : NULL;
+}
+
+int ticket_has_ended( uint32_t number, uint32_t target )
+{
+    for ( unsigned int i = 0; i < SPENT_NUMBERS; i++ )
+        if ( ended[i].number == number && ended[i].target == target ) return 1;
+    return 0;
 }
 
 static void watch_free( struct watch *watch )
 {
     if ( watch->client ) LIST_REMOVE( watch, in_client );
-    watch->process->watches--;
+    process_charge( watch->process, &watch->process->held.watches, -1 );
+    loop_remove( watch->fd );
+    close_later_consume( watch->fd, watch->process->closing );
     process_put( watch->process );
     watches--;
-    loop_remove( watch->fd );
-    close( watch->fd );
     free( watch );
 }
 
@@ -146,21 +179,23 @@ static void watch_free( struct watch *watch )
 static void ticket_unlink( struct ticket *ticket )
 {
     LIST_REMOVE( ticket, in_numbers );
-    LIST_REMOVE( ticket, in_targets );
+    if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
     LIST_REMOVE( ticket, in_share );
     if ( ticket->watch ) LIST_REMOVE( ticket, in_watch );
     if ( ticket->issuer )
     {
         LIST_REMOVE( ticket, in_issuer );
-        ticket->issuer->ticket_count--;
-        client_tell_ended( ticket->issuer, ticket->number );
-        client_set_sharing( ticket->issuer );
+        client_tell_ended( ticket->issuer, ticket->number, ticket->cell );
+        client_count_ticket( ticket->issuer, ticket->target, -1 );
     }
-    if ( ticket->fd >= 0 ) close( ticket->fd );
-    ticket->process->tickets--;
+    ended[next_ended].number = ticket->number;
+    ended[next_ended].target = ticket->target;
+    next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
+    close_later_consume( ticket->fd, ticket->process->closing );
+    process_charge( ticket->process, &ticket->process->held.tickets, -1 );
     process_put( ticket->process );
     open_tickets--;
-    share_count_ticket( ticket->share, -1 );
+    if ( ticket->counted ) share_count_ticket( ticket->share, -1, 0 );
     share_check( ticket->share );
     free( ticket );
 }
@@ -179,8 +214,9 @@ static void watch_ready( struct source *source, uint32_t events )
     struct ticket *ticket;
 
     if ( !( events & ( EPOLLHUP | EPOLLERR | EPOLLRDHUP ) ) ) return;
-    while ( ( ticket = LIST_FIRST( &watch->tickets ) ) ) ticket_unlink( ticket );
-    watch_free( watch );
+    for ( unsigned int i = 0; i < WATCH_STEP && ( ticket = LIST_FIRST( &watch->tickets ) ); i++ )
+        ticket_unlink( ticket );
+    if ( LIST_EMPTY( &watch->tickets ) ) watch_free( watch );
 }
 
 /* The reading end of a pipe: nothing else hangs up for certain when the process that has the other end is gone. One that was
@@ -196,17 +232,18 @@ static int hangs_up( int fd )
 
 int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
 {
+    const unsigned int all = process_descriptor_share( WATCH_PART ), room = all > watches ? all - watches : 0;
     struct watch *watch;
 
     if ( client_watch( client, target ) )
     {
-        close( fd );
+        close_later_consume( fd, client->process->closing );
         return 0;
     }
-    if ( client->process->watches >= QUARTER( WATCH_PART, PROCESS_WATCHES ) ||
-         watches >= process_descriptor_share( WATCH_PART ) || !( watch = calloc( 1, sizeof( *watch ) ) ) )
+    if ( !process_may_take( client->process, &client->process->held.watches, 0, PROCESS_WATCHES, room ) ||
+         !( watch = calloc( 1, sizeof( *watch ) ) ) )
     {
-        close( fd );
+        close_later_consume( fd, client->process->closing );
         return WSAENOBUFS;
     }
     watch->source.ready = watch_ready;
@@ -216,41 +253,35 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
     if ( !hangs_up( fd ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0 )
     {
         free( watch );
-        close( fd );
+        close_later_consume( fd, client->process->closing );
         return WSAEINVAL;
     }
     LIST_INSERT_HEAD( &client->watches, watch, in_client );
-    watch->process = process_get( client->unix_pid );
-    watch->process->watches++;
+    watch->process = client->process;
+    watch->process->users++;
+    process_charge( watch->process, &watch->process->held.watches, 1 );
     watches++;
     return 0;
 }
 
-void tickets_client_gone( struct client *client )
+int tickets_release_some( struct client *client, unsigned int most )
 {
-    struct ticket *ticket, *next;
-    struct watch *watch, *next_watch;
+    struct ticket *ticket;
+    struct watch *watch;
 
-    for ( ticket = LIST_FIRST( &client->tickets ); ticket; ticket = next )
+    for ( ; most && ( ticket = LIST_FIRST( &client->tickets ) ); most-- )
     {
-        next = LIST_NEXT( ticket, in_issuer );
         LIST_REMOVE( ticket, in_issuer );
         ticket->issuer = NULL;
     }
-    client->ticket_count = 0;
-    for ( watch = LIST_FIRST( &client->watches ); watch; watch = next_watch )
+    for ( ; most && ( watch = LIST_FIRST( &client->watches ) ); most-- )
     {
-        next_watch = LIST_NEXT( watch, in_client );
         LIST_REMOVE( watch, in_client );
         watch->client = NULL;
         if ( LIST_EMPTY( &watch->tickets ) ) watch_free( watch );
     }
-    if ( !client->windows_pid || client_of_windows_pid( client->windows_pid ) ) return;
-    for ( ticket = LIST_FIRST( &by_target[client->windows_pid % BUCKETS] ); ticket; ticket = next )
-    {
-        next = LIST_NEXT( ticket, in_targets );
-        if ( ticket->target == client->windows_pid && !ticket->watch ) ticket_end( ticket );
-    }
+    for ( ; most && ( ticket = LIST_FIRST( &client->aimed ) ); most-- ) ticket_end( ticket );
+    return !most;
 }
 
 void ticket_spent( struct client *target, uint32_t number )

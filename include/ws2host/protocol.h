@@ -1,10 +1,16 @@
 /*
  * What clients (ws2host.so, ws2ctl) and ws2server say to each other: one fixed-size request and one fixed-size reply per
  * operation on an AF_UNIX SOCK_SEQPACKET connection, at most one descriptor with each. The server answers every request
- * except those marked one-way, in order. A message of another size, or of no known type, ends the connection. Errors are Winsock codes (0 = success).
+ * except those marked one-way, in order. A message of another size, or of no known type, ends the connection. Errors are
+ * Winsock codes (0 = success).
+ *
+ * A client is a process, for as long as it runs; a connection may be lost and made again, and its answers may be late. The
+ * process then says HELLO with the table's instance, publishes what it holds, and says RESUMED: whether another server has
+ * taken over or the same one is there still, it goes on as before.
  *
  * The socket is WS2_SERVER_SOCKET in the server directory (0700, owned by the user): WS2HOST_DIR, or
- * $XDG_RUNTIME_DIR/ws2host-DEV-INO, or /tmp/.ws2host-UID/DEV-INO, DEV-INO of the WINEPREFIX folder in hexadecimal.
+ * /tmp/.ws2host-UID/DEV-INO, DEV-INO of the WINEPREFIX folder in hexadecimal: the same for each process of user and prefix,
+ * whatever else its environment says. A server locks the directory (flock), and the table (the first byte, F_OFD_SETLK).
  */
 #ifndef WS2HOST_PROTOCOL_H
 #define WS2HOST_PROTOCOL_H
@@ -17,6 +23,8 @@
     75 /* exit status of the start-up process when its server was killed before it listened: try again */
 #define WS2_KICK_SOCKET "kick-%u" /* a client's, by its index: see dlls/ws2host/client/event_kick.h */
 
+#define WS2_CELLS 16384u
+
 #define WS2_ADOPT_KNOWN 0x8000 /* beside the family in flags: only a socket that the table knows */
 
 enum ws2_request_type
@@ -24,12 +32,13 @@ enum ws2_request_type
     /*                      in                                          out
      * HELLO                version, windows_pid, instance              index = client index, instance
      *   + the memfd of the table that the client holds (instance != 0)   + memfd, when its instance is another
-     *   The first request. windows_pid 0: an observer (ws2ctl), which can only ask for LIST. */
+     *   The first request. windows_pid 0: an observer (ws2ctl), which can only ask for LIST. WSAEWOULDBLOCK: connect again,
+     *   to another server by then; WSAENOBUFS: again, later. */
     WS2_HELLO = 1,
     /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE
      *   A lease ends with the process. */
     WS2_LEASE,
-    /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket      ticket
+    /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket, flags = 1 + cell      ticket
      *   + the host socket. ticket 0: a new one; another value: a ticket of a server that died, published again.
      *   WSAEINVAL with detail WS2_DETAIL_UNKNOWN_TARGET: send WATCH first. */
     WS2_DUPLICATE,
@@ -49,8 +58,13 @@ enum ws2_request_type
      *   next, and what others ask because it has closed, comes to the server after it */
     WS2_CLOSE,
     /* NOTICE               + a stream socket, on which the server writes the number (4 bytes) of each ticket of this
-     *   client that has ended, redeemed or not: what the client kept for a server that takes over can go. */
+     *   client that has ended, redeemed or not, if there is room: what the client kept for a server that takes over can
+     *   go. What counts is the ticket's cell. */
     WS2_NOTICE,
+    /* CELLS                + a memfd of WS2_CELLS numbers, sealed against growing and shrinking. The server writes the
+     *   number of a ticket that has ended into the cell that DUPLICATE gave it (flags 0: none): before a client publishes
+     *   a ticket it looks there, and so nobody can redeem it again. */
+    WS2_CELLS_REQUEST,
     /* PUBLISH              slot, generation, handle                    after another server took over: a descriptor held
      *   + the host socket, where the client has it at hand */
     WS2_PUBLISH,
@@ -62,6 +76,10 @@ enum ws2_request_type
     /* BIND                 slot, generation                            count = endpoints of that port that it will share with
      *   May the endpoint in the slot be bound, by Windows' rules: WSAEACCES or WSAEADDRINUSE if not. */
     WS2_BIND,
+    /* BOUND (one-way)      slot, generation                            bound to a port that the host chose */
+    WS2_BOUND,
+    /* LEAVE (one-way)                                                  the process is ending: what it holds is given up */
+    WS2_LEAVE,
     /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
      *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */
     WS2_LIST,
@@ -73,7 +91,9 @@ enum ws2_detail
     WS2_DETAIL_NONE = 0,
     WS2_DETAIL_UNKNOWN_TARGET, /* the server does not know whether the target process lives */
     WS2_DETAIL_NEW_SLOT,
-    WS2_DETAIL_VERSION /* instance = the server's layout version */
+    WS2_DETAIL_VERSION, /* instance = the server's layout version */
+    WS2_DETAIL_CLAIMED, /* another process has this Windows number, and runs */
+    WS2_DETAIL_FOREIGN  /* a process of a PID name space that the server cannot see */
 };
 
 struct ws2_request

@@ -21,7 +21,7 @@
 
 #define WS2_TABLE_MAGIC 0x3254534f48325357ull /* "WS2HOST2" */
 /* Of the table's layout and of the server protocol together: a client and a server of two versions refuse each other. */
-#define WS2_LAYOUT_VERSION 1u
+#define WS2_LAYOUT_VERSION 2u
 
 #define WS2_SLOT_COUNT 0x100000u /* sockets of one prefix */
 #define WS2_BLOCK_SLOTS 64u      /* slots leased together */
@@ -153,8 +153,12 @@ struct ws2_client_record
     _Atomic uint32_t windows_pid;
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat, tells a reused pid */
     _Atomic uint32_t sharing; /* descriptors of shared sockets, and tickets, that it would publish to another server */
-    uint32_t reserved[3];
+    uint32_t reserved;
+    _Atomic uint64_t targets; /* whom its open tickets are for, a bit each by ws2_target_bit */
 };
+
+#define WS2_TARGET_BITS 64u
+static inline unsigned int ws2_target_bit( uint32_t windows_pid ) { return windows_pid * 0x9e3779b1u >> 26; }
 
 _Static_assert( sizeof( struct ws2_client_record ) == 32, "the client directory has fixed records" );
 

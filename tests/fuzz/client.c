@@ -128,7 +128,9 @@ static void answer( int fd, int memfd )
             reply.error = atomic_load( &forged[3] ) & 4 ? WSAEINVAL : 0;
         }
         if ( received >= 0 && received != notice ) close( received );
-        if ( request.type == WS2_NAME || request.type == WS2_CLOSE ) continue;
+        if ( request.type == WS2_NAME || request.type == WS2_CLOSE || request.type == WS2_BOUND ||
+             request.type == WS2_LEAVE )
+            continue;
         header = ( struct msghdr ){ .msg_iov = &out, .msg_iovlen = 1 };
         if ( given >= 0 )
         {

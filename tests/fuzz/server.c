@@ -61,6 +61,20 @@ uint64_t loop_now( void )
     static uint64_t now;
     return now += 100;
 }
+uint64_t loop_now_us( void ) { return loop_now() * 1000; }
+
+static TAILQ_HEAD(, work ) works = TAILQ_HEAD_INITIALIZER( works );
+void work_begin( struct work *work ) { TAILQ_INSERT_TAIL( &works, work, entry ); }
+void work_cancel( struct work *work ) { TAILQ_REMOVE( &works, work, entry ); }
+int work_pending( void ) { return !TAILQ_EMPTY( &works ); }
+void work_step( void )
+{
+    struct work *work = TAILQ_FIRST( &works );
+
+    if ( !work ) return;
+    TAILQ_REMOVE( &works, work, entry );
+    if ( work->step( work ) ) TAILQ_INSERT_TAIL( &works, work, entry );
+}
 
 static void begin( void )
 {
@@ -74,7 +88,9 @@ static void begin( void )
     if ( bind( listener, (struct sockaddr *)&address, sizeof( sa_family_t ) ) || listen( listener, 16 ) ||
          getsockname( listener, (struct sockaddr *)&address, &address_size ) )
         abort();
-    connections_begin( listener, ( struct connection_reader ){ request_receive, request_retry } );
+    closing_begin();
+    connections_begin( ( struct connection_reader ){ request_receive, request_go_on } );
+    connections_listen( listener );
     client_set_directory( open( "/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC ) );
     for ( int i = 0; i < CLIENTS; i++ ) ends[i] = -1;
 }
@@ -89,7 +105,8 @@ static void step( void )
         if ( sources[i].source && poll( &state, 1, 0 ) > 0 )
             sources[i].source->ready( sources[i].source, state.revents );
     }
-    clients_run_deadlines();
+    for ( int i = 0; i < 4; i++ ) work_step();
+    connections_run();
     clients_tell_ended();
 }
 
@@ -110,7 +127,7 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
         {
             ends[client] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
             if ( connect( ends[client], (struct sockaddr *)&address, address_size ) ) abort();
-            client_accept( NULL, 0 );
+            connection_accept( NULL, 0 );
             if ( action != 7 ) message_send( ends[client], &hello, sizeof( hello ), NULL, 0, MSG_DONTWAIT );
             step();
         }
@@ -134,15 +151,29 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
         step();
         while ( recv( ends[client], drain, sizeof( drain ), MSG_DONTWAIT ) > 0 ) continue;
     }
+    /* a client that lost its connection is there still: each comes back, and leaves */
     for ( int i = 0; i < CLIENTS; i++ )
-        if ( ends[i] >= 0 )
-        {
-            close( ends[i] );
-            ends[i] = -1;
-            step();
-        }
+    {
+        const struct ws2_request hello = { .type = WS2_HELLO,
+                                           .version = WS2_LAYOUT_VERSION,
+                                           .windows_pid = 0x20 + 4 * i };
+        const struct ws2_request leave = { .type = WS2_LEAVE };
+
+        if ( ends[i] >= 0 ) close( ends[i] );
+        for ( int j = 0; j < 4; j++ ) step();
+        ends[i] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
+        if ( connect( ends[i], (struct sockaddr *)&address, address_size ) ) abort();
+        connection_accept( NULL, 0 );
+        message_send( ends[i], &hello, sizeof( hello ), NULL, 0, MSG_DONTWAIT );
+        step();
+        message_send( ends[i], &leave, sizeof( leave ), NULL, 0, MSG_DONTWAIT );
+        step();
+        close( ends[i] );
+        ends[i] = -1;
+        step();
+    }
     /* what it held back is answered, what hung up is seen */
     for ( int i = 0; i < 20; i++ ) step();
-    if ( clients_connected() || tickets_open() ) abort(); /* nothing is left */
+    if ( clients_alive() || connections_open() || tickets_open() ) abort(); /* nothing is left */
     return 0;
 }

@@ -135,6 +135,9 @@ START_TEST( across_processes )
     ck_assert_int_eq( connection_attach( 0x20 ), 0 );
     ck_assert_int_eq( lease_take( &slot, &generation ), 0 );
     endpoint_set( slot, matrix[i].first, matrix[i].first_flags );
+    /* asked for, or got from the host and told */
+    if ( i % 2 ) connection_bound( slot, generation );
+    else ck_assert_int_eq( ask( slot, generation ), 0 );
     ck_assert_int_eq( write( go[1], "", 1 ), 1 );
     ck_assert_int_eq( process_wait( child ), 0 );
     harness_end();

@@ -132,6 +132,23 @@ static inline int raw_attach( uint32_t windows_pid, struct ws2_reply *reply, int
     return fd;
 }
 
+/* The client ends, as its process would: losing its connection says nothing. */
+static inline void raw_leave( int fd )
+{
+    const struct ws2_request leave = { .type = WS2_LEAVE };
+
+    raw_send( fd, &leave, sizeof( leave ), NULL, 0 );
+    close( fd );
+}
+
+/* The same, of one that has lost it. */
+static inline void raw_forget( uint32_t windows_pid )
+{
+    struct ws2_reply reply;
+
+    raw_leave( raw_attach( windows_pid, &reply, NULL ) );
+}
+
 /* Waits for condition, at most some seconds. */
 #define eventually( condition ) \
     do { \

@@ -16,7 +16,7 @@ static struct
 {
     uint32_t slot, generation;
     int fd;
-} redeemed[64];
+} redeemed[2048];
 static unsigned int redeemed_count;
 
 static void redeemer_enumerate( connection_publish_function publish )

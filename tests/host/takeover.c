@@ -153,7 +153,7 @@ static void by_hand_return( struct by_hand *client )
 
 static void by_hand_end( struct by_hand *client )
 {
-    close( client->fd );
+    raw_leave( client->fd );
     close( client->host );
     munmap( client->table, WS2_TABLE_SIZE );
     close( client->memfd );

@@ -122,12 +122,14 @@ static void test_no_server( void )
     ok( duplicate != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
     check_ok( WSADuplicateSocketA( client, GetCurrentProcessId(), &pending ) );
 
-    /* the server of this directory dies, and its directory is a file, so that there cannot be another */
-    snprintf( script, sizeof( script ),
-              "d='%s'; mv $d $d.away; : > $d; for p in /proc/[0-9]*; do "
-              "if [ $(cat $p/comm)x = ws2serverx ] && grep -qzxF WS2HOST_DIR=$d $p/environ; then kill -9 ${p#/proc/}; "
-              "fi; done",
-              server_directory );
+    /* the server of this directory dies, and its directory is a file, so that there cannot be another; stopped first, or it
+     * would make the directory again */
+    snprintf(
+        script, sizeof( script ),
+        "d='%s'; s=; for p in /proc/[0-9]*; do "
+        "if [ $(cat $p/comm)x = ws2serverx ] && grep -qzxF WS2HOST_DIR=$d $p/environ; then s=\\\"$s ${p#/proc/}\\\"; "
+        "fi; done; kill -STOP $s; mv $d $d.away; : > $d; kill -9 $s",
+        server_directory );
     if ( !host_shell( script ) )
     {
         ok( 0, "the host shell did not run\n" );

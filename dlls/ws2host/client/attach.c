@@ -6,6 +6,7 @@ int32_t connection_attach( uint32_t windows_pid )
     static const struct connection_parts parts = {
         .share_begins = server_monitor_start,
         .established = server_monitor_wake,
+        .prepare = tickets_prepare,
         .follow = tickets_follow,
         .publish = tickets_publish,
     };

@@ -51,6 +51,8 @@ struct connection_parts
     int ( *share_begins )( void );
     /* A server has been found, or found again. */
     void ( *established )( void );
+    /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. */
+    int32_t ( *prepare )( struct ws2_request *request, int fd );
     /* A request has been answered; fd went with it. */
     void ( *follow )( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
     /* Publishes to a server that has taken over, by connection_publish_request. */
@@ -80,9 +82,10 @@ void in_flight_publish( connection_publish_function publish );
 
 /* --- tickets.c: its part in a take-over and after each request, mutex held */
 void tickets_publish( void );
+int32_t tickets_prepare( struct ws2_request *request, int fd );
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
-/* A ticket has ended; no mutex held. */
-void tickets_ended( uint32_t number );
+/* Tickets have ended, their numbers as far as the notices had room for them; no mutex held. */
+void tickets_ended( const uint32_t *numbers, unsigned int count );
 
 /* --- server_monitor.c: struct connection_parts' share_begins and established */
 int server_monitor_start( void );

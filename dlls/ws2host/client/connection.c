@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,7 +23,10 @@
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
-#define REPLY_DEADLINE 20 /* s for one message; a guess that is slowed down waits about one */
+#define SLOW_SERVER 5000 /* ms after which a person is told that the server does not answer */
+#define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
+#define SEND_TRIES 10
+#define LAST_TRY 200 /* ms before a server is given up */
 
 void ( *connection_enumerate_shared )( connection_publish_function publish );
 
@@ -51,13 +55,49 @@ void connection_unlock( const sigset_t *before ) { host_mutex_unlock( &connectio
 
 /* --- messages -------------------------------------------------------------------------------------------------------*/
 
-static int send_message( int fd, const void *message, size_t size, int send_fd )
+static void tell_slow( int fd )
 {
-    return message_send( fd, message, size, &send_fd, send_fd >= 0, 0 ) == (ssize_t)size ? 0 : -1;
+    struct ucred peer = { 0 };
+    socklen_t size = sizeof( peer );
+
+    getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size );
+    complaint_say(
+        "ws2server (process %d) does not answer, and calls that need it wait; if it is stopped, let it go on "
+        "(kill -CONT %d), or end it (kill -KILL %d): another takes over",
+        peer.pid, peer.pid, peer.pid );
+}
+
+/* However long it takes: a server that accepts is there, and hanging up would make it forget nothing and help nobody. A
+ * person is told. */
+static void wait_for( int fd, short events )
+{
+    struct pollfd state = { .fd = fd, .events = events };
+    const uint64_t begin = client_now_ms();
+    int ready;
+
+    while ( ( ready = poll( &state, 1, SLOW_SERVER ) ) <= 0 )
+        if ( !ready || client_now_ms() - begin > SLOW_SERVER ) tell_slow( fd );
+}
+
+enum outcome
+{
+    DONE,
+    GONE,    /* the server has hung up */
+    NOT_SENT /* nothing was sent, and the connection is as it was: errno */
+};
+
+static enum outcome send_message( int fd, const void *message, size_t size, int send_fd )
+{
+    for ( ;; )
+    {
+        if ( message_send( fd, message, size, &send_fd, send_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size ) return DONE;
+        if ( errno == EAGAIN ) wait_for( fd, POLLOUT );
+        else return errno == ETOOMANYREFS || errno == ENOMEM || errno == ENOBUFS || errno == EBADF ? NOT_SENT : GONE;
+    }
 }
 
 /* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
-static int receive_message( int fd, void *message, size_t size, int *received_fd )
+static enum outcome receive_message( int fd, void *message, size_t size, int *received_fd )
 {
     char control[CMSG_SPACE( sizeof( int ) )];
     struct iovec data = { message, size };
@@ -67,46 +107,73 @@ static int receive_message( int fd, void *message, size_t size, int *received_fd
     ssize_t received;
 
     *received_fd = -1;
-    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) ) < 0 && errno == EINTR ) continue;
-    if ( received < 0 ) return -1;
+    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT ) ) < 0 &&
+            ( errno == EINTR || errno == EAGAIN ) )
+        if ( errno == EAGAIN ) wait_for( fd, POLLIN );
+    if ( received < 0 ) return GONE;
     for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
         if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
              cmsg->cmsg_len == CMSG_LEN( sizeof( int ) ) )
             memcpy( received_fd, CMSG_DATA( cmsg ), sizeof( int ) );
-    if ( received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC ) ) return 0;
+    if ( received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC ) ) return DONE;
     if ( *received_fd >= 0 ) close( *received_fd );
     *received_fd = -1;
-    return -1;
+    return GONE;
 }
 
 static int is_one_way( uint32_t type )
 {
-    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED;
+    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
+           type == WS2_LEAVE;
 }
 
-/* 0 when the server answered, whatever it answered. Mutex held. */
-static int connection_exchange( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
-                                int *received_fd )
+/* DONE when the server answered, whatever it answered. Mutex held. */
+static enum outcome connection_exchange( int fd, const struct ws2_request *request, int send_fd,
+                                         struct ws2_reply *reply, int *received_fd )
 {
+    enum outcome outcome;
+
     *received_fd = -1;
     memset( reply, 0, sizeof( *reply ) );
-    if ( send_message( fd, request, sizeof( *request ), send_fd ) < 0 ) return -1;
-    return is_one_way( request->type ) ? 0 : receive_message( fd, reply, sizeof( *reply ), received_fd );
+    outcome = send_message( fd, request, sizeof( *request ), send_fd );
+    if ( outcome != DONE || is_one_way( request->type ) ) return outcome;
+    return receive_message( fd, reply, sizeof( *reply ), received_fd );
+}
+
+/* The same, some times if the host has no room for one more descriptor on its way. */
+static enum outcome connection_exchange_again( int fd, const struct ws2_request *request, int send_fd,
+                                               struct ws2_reply *reply, int *received_fd )
+{
+    enum outcome outcome;
+
+    for ( int tries = 0; ( outcome = connection_exchange( fd, request, send_fd, reply, received_fd ) ) == NOT_SENT;
+          tries++ )
+    {
+        if ( tries == SEND_TRIES || errno == EBADF ) break;
+        client_sleep_ms( SEND_AGAIN );
+    }
+    return outcome;
 }
 
 /* --- finding, starting and greeting a server ------------------------------------------------------------------------*/
 
 static int connect_server( int directory )
 {
-    const struct timeval limit = { REPLY_DEADLINE, 0 };
+    const struct timeval patience = { SLOW_SERVER / 1000, 0 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
 
     if ( fd < 0 ) return -1;
-    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof( limit ) );
-    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof( limit ) );
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
     snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
-    if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
+    for ( ;; )
+    {
+        if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
+        if ( errno != EAGAIN && errno != EINTR ) break;
+        /* more processes wait for it already than can stand in its queue */
+        if ( errno == EAGAIN )
+            complaint_say( "ws2server does not accept connections; if it is stopped, let it go on or end it" );
+    }
     error = errno;
     close( fd );
     errno = error;
@@ -138,11 +205,12 @@ static int map_table( int memfd, uint64_t instance )
 enum greeting
 {
     GREETED,
-    GONE,
+    AGAIN,
     REFUSED
 };
 
-static enum greeting connection_greet( int fd, const char *directory )
+/* last: what might be better in a moment is told, too. */
+static enum greeting connection_greet( int fd, const char *directory, int last )
 {
     const struct ws2_request request = { .type = WS2_HELLO,
                                          .version = WS2_LAYOUT_VERSION,
@@ -150,13 +218,28 @@ static enum greeting connection_greet( int fd, const char *directory )
                                          .instance = connection.instance };
     struct ws2_reply reply;
     int memfd;
+    enum outcome outcome = connection_exchange( fd, &request, connection.memfd, &reply, &memfd );
 
-    if ( connection_exchange( fd, &request, connection.memfd, &reply, &memfd ) ) return GONE;
+    /* a server that needs the table finds it with the processes that have it */
+    if ( outcome == NOT_SENT ) outcome = connection_exchange( fd, &request, -1, &reply, &memfd );
+    if ( outcome != DONE ) return AGAIN;
+    if ( !last && ( reply.error == WSAEWOULDBLOCK || reply.error == WSAENOBUFS || reply.error == WSAEACCES ) )
+        return AGAIN;
     if ( reply.detail == WS2_DETAIL_VERSION )
         complaint_say(
             "this program's ws2host.so has version %u, the server of %s has version %llu; end all Windows programs "
             "that use it and start again",
             WS2_LAYOUT_VERSION, directory, (unsigned long long)reply.instance );
+    else if ( reply.detail == WS2_DETAIL_CLAIMED )
+        complaint_say( "in %s another program runs under this one's process number (%#x); end it", directory,
+                       connection.windows_pid );
+    else if ( reply.detail == WS2_DETAIL_FOREIGN )
+        complaint_say(
+            "the server of %s runs in another PID name space (a container?) and cannot see this program; set "
+            "WS2HOST_DIR to another directory for each",
+            directory );
+    else if ( reply.error == WSAEWOULDBLOCK )
+        complaint_say( "another server than that of %s has the table of its programs; end it or them", directory );
     else if ( reply.error )
         complaint_say( "the server of %s takes no more processes (%u); end some Windows programs", directory,
                        reply.error );
@@ -188,10 +271,15 @@ static enum greeting connection_greet( int fd, const char *directory )
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply )
 {
     int received;
+    enum outcome outcome;
 
     memset( reply, 0, sizeof( *reply ) );
     if ( connection.publish_error ) return -1;
-    if ( connection_exchange( connection.fd, request, fd, reply, &received ) )
+    outcome = connection_exchange_again( connection.fd, request, fd, reply, &received );
+    /* a descriptor is counted without its socket, too */
+    if ( outcome == NOT_SENT && request->type == WS2_PUBLISH )
+        outcome = connection_exchange( connection.fd, request, -1, reply, &received );
+    if ( outcome != DONE )
     {
         connection.publish_error = 1;
         return -1;
@@ -248,6 +336,7 @@ static int32_t connection_establish( void )
     const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
     const int again = connection.table != NULL;
     char path[4096] = "the server directory";
+    unsigned int again_in = 1;
     int directory, started = 0, error = WSAENETDOWN;
 
     if ( connection.fd >= 0 ) return 0;
@@ -262,7 +351,7 @@ static int32_t connection_establish( void )
     }
     while ( client_now_ms() < deadline )
     {
-        enum greeting greeting = GONE;
+        enum greeting greeting;
         const int fd = connect_server( directory );
 
         if ( fd < 0 )
@@ -279,14 +368,16 @@ static int32_t connection_establish( void )
         }
         connection.fd = fd;
         connection.serial++;
-        if ( ( greeting = connection_greet( fd, path ) ) == GREETED && ( !again || !publish_all() ) )
+        greeting = connection_greet( fd, path, client_now_ms() + LAST_TRY >= deadline );
+        if ( greeting == GREETED && ( !again || !publish_all() ) )
         {
             error = 0;
             break;
         }
         hang_up();
         if ( greeting == REFUSED ) break;
-        client_sleep_ms( 2 );
+        client_sleep_ms( again_in );
+        if ( again_in < LAST_TRY / 2 ) again_in *= 2;
     }
     if ( error ) complaint_say( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
     else
@@ -315,8 +406,12 @@ int32_t connection_open( const struct connection_parts *parts, uint32_t windows_
 void connection_end( void )
 {
     /* no mutex: the thread that held it may be dead. Nobody attaches again, and the server hears of the end now. */
+    const struct ws2_request leave = { .type = WS2_LEAVE };
+
     connection.lost = 1;
-    if ( connection.fd >= 0 ) shutdown( connection.fd, SHUT_RDWR );
+    if ( connection.fd < 0 ) return;
+    message_send( connection.fd, &leave, sizeof( leave ), NULL, 0, MSG_DONTWAIT );
+    shutdown( connection.fd, SHUT_WR );
 }
 
 /* Mutex held. From the first sharing operation on, the server monitor thread looks after the connection. */
@@ -329,6 +424,7 @@ static void share_begins( void )
     connection.publish_error = 0;
     connection.notice = connection.parts->share_begins();
     send_notice_socket();
+    if ( connection.publish_error ) hang_up();
 }
 
 int connection_notice( void ) { return connection.notice; }
@@ -378,6 +474,8 @@ static void complain_of_limit( uint32_t type, uint32_t error )
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
     const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
+    enum outcome outcome;
+    int32_t error;
     int received;
 
     /* servers that die one after the other are no reason to fail; one that hangs up each time is */
@@ -387,7 +485,18 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         if ( connection_establish() ) break;
         if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT )
             share_begins();
-        if ( !connection_exchange( connection.fd, request, send_fd, reply, &received ) )
+        if ( connection.fd < 0 ) continue;
+        connection.publish_error = 0;
+        if ( ( error = connection.parts->prepare( request, send_fd ) ) ) return reply->error = error;
+        outcome = connection_exchange_again( connection.fd, request, send_fd, reply, &received );
+        if ( outcome == NOT_SENT )
+        {
+            complaint_say(
+                "too many descriptors of this user's are on their way between programs; raise the limit of open "
+                "files (ulimit -n) or end some programs" );
+            return reply->error = WSAENOBUFS;
+        }
+        if ( outcome == DONE )
         {
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
@@ -425,7 +534,7 @@ static int32_t close_locked( struct ws2_request *request )
     in_flight_forget( request->slot, request->generation, request->handle );
     if ( connection.fd >= 0 )
     {
-        if ( !connection_exchange( connection.fd, request, -1, &reply, &received ) ) return 0;
+        if ( connection_exchange( connection.fd, request, -1, &reply, &received ) == DONE ) return 0;
         hang_up();
     }
     return connection_establish();
@@ -485,6 +594,14 @@ void connection_name( uint32_t slot, uint32_t generation, uint32_t handle )
 void connection_close( uint32_t slot, uint32_t generation, uint32_t handle )
 {
     struct ws2_request request = { .type = WS2_CLOSE, .slot = slot, .generation = generation, .handle = handle };
+    struct ws2_reply reply;
+
+    connection_request( &request, -1, &reply, NULL );
+}
+
+void connection_bound( uint32_t slot, uint32_t generation )
+{
+    struct ws2_request request = { .type = WS2_BOUND, .slot = slot, .generation = generation };
     struct ws2_reply reply;
 
     connection_request( &request, -1, &reply, NULL );

@@ -62,6 +62,8 @@ int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t proto
 void connection_name( uint32_t slot, uint32_t generation, uint32_t handle );
 /* A descriptor of a SHARED slot is closed; the fd is closed by the caller. */
 void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
+/* The socket of this slot has got a port from the host. */
+void connection_bound( uint32_t slot, uint32_t generation );
 /* Returns when the server has seen to what this process has told it. */
 void connection_settle( void );
 

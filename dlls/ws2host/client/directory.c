@@ -40,8 +40,8 @@ static int is_safe( int fd )
 
 int directory_open( int create, char *path, size_t size )
 {
-    const char *given = getenv( "WS2HOST_DIR" ), *runtime = getenv( "XDG_RUNTIME_DIR" );
-    char name[40], parent[4096];
+    const char *given = getenv( "WS2HOST_DIR" );
+    char name[40], parent[64];
     int fd;
 
     if ( given && *given )
@@ -50,23 +50,16 @@ int directory_open( int create, char *path, size_t size )
     }
     else
     {
-        struct stat st;
-
+        /* nothing else of the environment has a say: all processes of a prefix are to meet, and a folder of the session's
+         * would go with it */
         if ( prefix_name( name, sizeof( name ) ) < 0 ) return -1;
-        if ( runtime && *runtime && !stat( runtime, &st ) && st.st_uid == geteuid() )
-        {
-            if ( snprintf( path, size, "%s/ws2host-%s", runtime, name ) >= (int)size ) goto too_long;
-        }
-        else
-        {
-            snprintf( parent, sizeof( parent ), "/tmp/.ws2host-%u", geteuid() );
-            if ( create && mkdir( parent, 0700 ) < 0 && errno != EEXIST ) return -1;
-            /* in /tmp anybody could have made it */
-            if ( ( fd = open( parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC ) ) < 0 ) return -1;
-            if ( !is_safe( fd ) ) goto unsafe;
-            close( fd );
-            if ( snprintf( path, size, "%s/%s", parent, name ) >= (int)size ) goto too_long;
-        }
+        snprintf( parent, sizeof( parent ), "/tmp/.ws2host-%u", geteuid() );
+        if ( create && mkdir( parent, 0700 ) < 0 && errno != EEXIST ) return -1;
+        /* in /tmp anybody could have made it */
+        if ( ( fd = open( parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC ) ) < 0 ) return -1;
+        if ( !is_safe( fd ) ) goto unsafe;
+        close( fd );
+        if ( snprintf( path, size, "%s/%s", parent, name ) >= (int)size ) goto too_long;
     }
     if ( create && mkdir( path, 0700 ) < 0 && errno != EEXIST ) return -1;
     if ( ( fd = open( path, O_RDONLY | O_DIRECTORY | O_CLOEXEC ) ) < 0 ) return -1;

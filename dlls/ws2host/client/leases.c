@@ -5,7 +5,8 @@
  * in its slot is how the server knows a socket that a child inherited and its parent closed (see ADOPT). A slot that was
  * shared becomes FREE by the server's hand; walks over the blocks find those, seldom enough to cost nothing.
  *
- * A mutex of this file guards the queue, with signals blocked as in connection.c; it may be held while asking the server.
+ * A mutex of this file guards the queue, with signals blocked as in connection.c; it is not held while asking the server,
+ * whose answer may be late: who closes, or finds a slot in the queue, does not wait for it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static uint32_t queue_size, queue_first, queue_count;
 static uint32_t *blocks; /* first slot of each */
 static uint32_t block_count;
 static uint32_t taken_since_walk;
+static unsigned int asking;              /* threads that ask for a block */
 static uint64_t queued[WS2_BLOCK_COUNT]; /* a bit per slot */
 
 _Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
@@ -35,31 +37,41 @@ static void lease_put( uint32_t slot )
 }
 
 /* The queue has room for every slot of the process, so that giving one back cannot fail. */
-static int32_t lease_block( void )
+static int32_t add_block( uint32_t first )
 {
-    struct ws2_request request = { .type = WS2_LEASE };
-    struct ws2_reply reply = { .slot = WS2_SLOT_COUNT };
     uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof( *queue ) ), *more_blocks;
-    int32_t error;
 
     more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof( *blocks ) );
     if ( more_blocks ) blocks = more_blocks;
-    if ( !larger_queue || !more_blocks ) error = WSAENOBUFS;
-    else error = connection_request( &request, -1, &reply, NULL );
-    if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
-    if ( error )
+    if ( !larger_queue || !more_blocks )
     {
         free( larger_queue );
-        return error;
+        return WSAENOBUFS;
     }
     for ( uint32_t i = 0; i < queue_count; i++ ) larger_queue[i] = queue[( queue_first + i ) % queue_size];
     free( queue );
     queue = larger_queue;
     queue_size += WS2_BLOCK_SLOTS;
     queue_first = 0;
-    blocks[block_count++] = reply.slot;
-    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) lease_put( reply.slot + i );
+    blocks[block_count++] = first;
+    for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) lease_put( first + i );
     return 0;
+}
+
+/* Called, and returns, with the mutex held; asks without it. A block that cannot be kept stays leased and unused. */
+static int32_t lease_block( void )
+{
+    struct ws2_request request = { .type = WS2_LEASE };
+    struct ws2_reply reply;
+    int32_t error;
+
+    asking++;
+    pthread_mutex_unlock( &mutex );
+    error = connection_request( &request, -1, &reply, NULL );
+    pthread_mutex_lock( &mutex );
+    asking--;
+    if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
+    return error ? error : add_block( reply.slot );
 }
 
 static void find_freed( void )
@@ -97,7 +109,8 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
     {
         if ( queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
             find_freed();
-        if ( queue_count <= SPARE ) error = lease_block();
+        /* while one asks for all, the others take what is left */
+        if ( !queue_count || ( queue_count <= SPARE && !asking ) ) error = lease_block();
         if ( !queue_count ) return error;
         *slot = queue[queue_first];
         queue_first = ( queue_first + 1 ) % queue_size;

@@ -33,7 +33,7 @@ static void read_notices( void )
     ssize_t size;
 
     while ( ( size = recv( notice[0], numbers, sizeof( numbers ), MSG_DONTWAIT ) ) > 0 )
-        for ( size_t i = 0; i < size / sizeof( numbers[0] ); i++ ) tickets_ended( numbers[i] );
+        tickets_ended( numbers, size / sizeof( numbers[0] ) );
 }
 
 static void *attend( void *unused )

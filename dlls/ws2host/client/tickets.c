@@ -2,25 +2,31 @@
  * Tickets as the process sees them: issued for WSADuplicateSocket, redeemed for WSASocket.
  *
  * A ticket must outlive the server that gave it. So a process keeps, for each ticket it issued, a descriptor of the socket
- * until the server has told it that the ticket ended, and publishes all of them to a server that takes over; and it tells
- * that server which tickets it has redeemed, lest a source that was not told in time publishes one again.
+ * until the ticket has ended, and publishes all of them to a server that takes over. That a ticket has ended the server
+ * writes into a cell, in memory that it shares with this process, right after the answer that redeemed it: so it is known
+ * here whatever this process was doing, and no ticket that has been redeemed is published again. But for the last one, whose
+ * server died in between: who redeemed it says so to the next server (SPENT).
  *
  * The lists are guarded by connection's mutex.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/queue.h>
 #include <unistd.h>
 #include "client/client_private.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPENT_KEPT 256
+#define NOTICES_MANY 32
+#define NO_CELL 0xffffffffu
 #define BUCKETS 256
 
 struct kept_ticket
 {
     LIST_ENTRY( kept_ticket ) entry;
-    uint32_t number, slot, generation, target;
+    uint32_t number, slot, generation, target, cell;
     int fd;
 };
 
@@ -36,6 +42,22 @@ static LIST_HEAD(, kept_ticket ) kept_tickets[BUCKETS];
 static LIST_HEAD(, kept_watch ) kept_watches;
 static uint32_t spent[SPENT_KEPT];
 static unsigned int next_spent;
+
+/* The cells of the tickets that are kept. */
+static struct
+{
+    _Atomic uint32_t *numbers; /* NULL before there are any */
+    int fd;
+    uint32_t next;
+    uint64_t used[WS2_CELLS / 64];
+} cells = { .fd = -1 };
+
+/* What is kept of the DUPLICATE that is on its way: one whose socket or cell cannot be kept is not asked for. */
+static struct
+{
+    int fd;
+    uint32_t cell;
+} reserved = { -1, NO_CELL };
 
 int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
                       int *unknown_target )
@@ -110,22 +132,109 @@ static void keep_watch( uint32_t target, int fd )
     free( watch );
 }
 
-static void keep_ticket( const struct ws2_request *request, uint32_t number, int fd )
+static int make_cells( void )
+{
+    const size_t size = WS2_CELLS * sizeof( uint32_t );
+    void *memory;
+
+    if ( cells.numbers ) return 0;
+    if ( ( cells.fd = memfd_create( "ws2host-tickets", MFD_CLOEXEC | MFD_ALLOW_SEALING ) ) < 0 ) return -1;
+    if ( ftruncate( cells.fd, size ) < 0 || fcntl( cells.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW ) < 0 ||
+         ( memory = mmap( NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cells.fd, 0 ) ) == MAP_FAILED )
+    {
+        close( cells.fd );
+        cells.fd = -1;
+        return -1;
+    }
+    cells.numbers = memory;
+    return 0;
+}
+
+static uint32_t take_cell( void )
+{
+    for ( uint32_t i = 0; i < WS2_CELLS; i++ )
+    {
+        const uint32_t cell = ( cells.next + i ) % WS2_CELLS;
+
+        if ( cells.used[cell / 64] >> cell % 64 & 1 ) continue;
+        cells.used[cell / 64] |= 1ull << cell % 64;
+        cells.next = cell + 1;
+        atomic_store( &cells.numbers[cell], 0 );
+        return cell;
+    }
+    return NO_CELL;
+}
+
+static void give_cell( uint32_t cell ) { cells.used[cell / 64] &= ~( 1ull << cell % 64 ); }
+
+static int has_ended( const struct kept_ticket *ticket )
+{
+    return atomic_load( &cells.numbers[ticket->cell] ) == ticket->number;
+}
+
+static void drop_reserved( void )
+{
+    if ( reserved.fd >= 0 ) close( reserved.fd );
+    if ( reserved.cell != NO_CELL ) give_cell( reserved.cell );
+    reserved.fd = -1;
+    reserved.cell = NO_CELL;
+}
+
+/* Each server is given the cells, before the first ticket. */
+static int send_cells( void )
+{
+    struct ws2_request request = { .type = WS2_CELLS_REQUEST };
+    struct ws2_reply reply;
+
+    return cells.fd < 0 ? 0 : connection_publish_request( &request, cells.fd, &reply );
+}
+
+int32_t tickets_prepare( struct ws2_request *request, int fd )
+{
+    /* without a server monitor thread nobody would learn when it ends */
+    if ( request->type != WS2_DUPLICATE || connection_notice() < 0 || reserved.fd >= 0 ) return 0;
+    if ( !cells.numbers )
+    {
+        if ( make_cells() ) goto no_room;
+        if ( send_cells() )
+        {
+            munmap( cells.numbers, WS2_CELLS * sizeof( uint32_t ) );
+            close( cells.fd );
+            cells.numbers = NULL;
+            cells.fd = -1;
+            return 0; /* the server is gone, and the request finds out */
+        }
+    }
+    if ( ( reserved.cell = take_cell() ) == NO_CELL ) return WSAENOBUFS;
+    if ( ( reserved.fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) goto no_room;
+    request->flags = 1 + reserved.cell;
+    return 0;
+
+no_room:
+    drop_reserved();
+    if ( errno != EMFILE && errno != ENFILE ) return WSAENOBUFS;
+    connection_out_of_descriptors();
+    return WSAEMFILE;
+}
+
+static void keep_ticket( const struct ws2_request *request, uint32_t number )
 {
     struct kept_ticket *ticket = malloc( sizeof( *ticket ) );
     struct kept_watch *watch = find_watch( request->windows_pid );
 
-    if ( !ticket ) return;
-    *ticket = ( struct kept_ticket ){ .number = number,
-                                      .slot = request->slot,
-                                      .generation = request->generation,
-                                      .target = request->windows_pid,
-                                      .fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) };
-    if ( ticket->fd < 0 )
+    if ( !ticket || reserved.fd < 0 )
     {
         free( ticket );
         return;
     }
+    *ticket = ( struct kept_ticket ){ .number = number,
+                                      .slot = request->slot,
+                                      .generation = request->generation,
+                                      .target = request->windows_pid,
+                                      .cell = reserved.cell,
+                                      .fd = reserved.fd };
+    reserved.fd = -1;
+    reserved.cell = NO_CELL;
     LIST_INSERT_HEAD( &kept_tickets[number % BUCKETS], ticket, entry );
     if ( watch ) watch->tickets++;
 }
@@ -136,33 +245,54 @@ static void drop_ticket( struct kept_ticket *ticket )
 
     if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
     LIST_REMOVE( ticket, entry );
+    give_cell( ticket->cell );
     close( ticket->fd );
     free( ticket );
 }
 
-void tickets_ended( uint32_t number )
+/* All that have ended. */
+static void drop_ended( void )
+{
+    struct kept_ticket *ticket, *next;
+
+    for ( unsigned int i = 0; i < BUCKETS; i++ )
+        for ( ticket = LIST_FIRST( &kept_tickets[i] ); ticket; ticket = next )
+        {
+            next = LIST_NEXT( ticket, entry );
+            if ( has_ended( ticket ) ) drop_ticket( ticket );
+        }
+}
+
+void tickets_ended( const uint32_t *numbers, unsigned int count )
 {
     struct kept_ticket *ticket;
     sigset_t before;
 
     connection_lock( &before );
-    LIST_FOREACH( ticket, &kept_tickets[number % BUCKETS], entry )
-    if ( ticket->number == number ) break;
-    if ( ticket ) drop_ticket( ticket );
+    for ( unsigned int i = 0; i < count; i++ )
+    {
+        LIST_FOREACH( ticket, &kept_tickets[numbers[i] % BUCKETS], entry )
+        if ( ticket->number == numbers[i] ) break;
+        if ( ticket ) drop_ticket( ticket );
+    }
+    /* there may have been more than the notices had room for */
+    if ( count >= NOTICES_MANY ) drop_ended();
     connection_unlock( &before );
 }
 
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd )
 {
-    if ( reply->error ) return;
     switch ( request->type )
     {
-    case WS2_WATCH: keep_watch( request->windows_pid, fd ); break;
-    /* without a server monitor thread nobody would learn when it ends */
+    case WS2_WATCH:
+        if ( !reply->error ) keep_watch( request->windows_pid, fd );
+        break;
     case WS2_DUPLICATE:
-        if ( connection_notice() >= 0 ) keep_ticket( request, reply->ticket, fd );
+        if ( !reply->error ) keep_ticket( request, reply->ticket );
+        drop_reserved();
         break;
     case WS2_REDEEM:
+        if ( reply->error ) break;
         spent[next_spent] = request->ticket;
         next_spent = ( next_spent + 1 ) % SPENT_KEPT;
         break;
@@ -175,6 +305,8 @@ void tickets_publish( void )
     struct kept_watch *watch;
     struct ws2_reply reply;
 
+    send_cells();
+    drop_ended();
     LIST_FOREACH( watch, &kept_watches, entry )
     {
         struct ws2_request request = { .type = WS2_WATCH, .windows_pid = watch->target };
@@ -187,10 +319,11 @@ void tickets_publish( void )
                                            .slot = ticket->slot,
                                            .generation = ticket->generation,
                                            .windows_pid = ticket->target,
-                                           .ticket = ticket->number };
+                                           .ticket = ticket->number,
+                                           .flags = 1 + ticket->cell };
             next = LIST_NEXT( ticket, entry );
             if ( connection_publish_request( &request, ticket->fd, &reply ) ) return;
-            if ( reply.error ) drop_ticket( ticket ); /* redeemed, or its target is gone */
+            if ( reply.error == WSAEINVAL ) drop_ticket( ticket ); /* redeemed, or its target is gone */
         }
     for ( unsigned int i = 0; i < SPENT_KEPT; i++ )
     {

@@ -122,6 +122,7 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
     turn_on( d, SO_REUSEPORT );
     if ( joins && d->slot->type != SOCK_STREAM ) bind_prefer_earliest( d );
     endpoint_remember( d );
+    if ( !address->in.sin_port ) connection_bound( d->slot_index, d->generation );
     return 0;
 }
 
