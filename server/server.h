@@ -1,9 +1,9 @@
 /*
  * ws2server inside: what its rooms offer each other.
  *
- * The server is one thread; others of it do nothing but close descriptors (closing.c). Its own records (blocks, clients, shares, tickets) are the truth; what it writes of them into
- * the table is for readers and for a server that takes over. Nothing read from the table or from a message is used before
- * it is checked. A function named ..._consume owns the descriptor it is given, whatever it returns.
+ * The server is one thread; others of it do nothing but close descriptors (closing.c). Its own records (blocks, clients,
+ * shares, tickets) are the truth; what it writes of them into the table is for readers and for a server that takes over.
+ * Nothing read from the table or from a message is used before it is checked. A function named ..._consume owns the descriptor it is given, whatever it returns.
  */
 #ifndef WS2SERVER_H
 #define WS2SERVER_H
