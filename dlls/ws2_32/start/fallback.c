@@ -8,6 +8,7 @@
  */
 #include "base/ws2_32_private.h"
 #include "start/fallback.h"
+#include "ws2host/interface.h"
 
 #ifdef __x86_64__
 #define LIBRARY_FOLDER L"\\x86_64-windows\\ws2_32.dll"
