@@ -6,6 +6,7 @@
  * exports of this one before DllMain runs, so a jump is written over each export's first bytes; the build aligns functions to
  * 16 and merges none. What the other DLL has not stays here, where nothing was started. One thread, under the loader's lock.
  */
+#include "ws2host/interface.h"
 #include "base/ws2_32_private.h"
 #include "start/fallback.h"
 #include "ws2host/interface.h"
