@@ -57,7 +57,8 @@ enum ws2_operation_how
 {
     WS2_OPERATION_TRY = 1,     /* WSAEWOULDBLOCK instead of queueing it */
     WS2_OPERATION_NO_WAIT = 2, /* the same, on a non-blocking socket only */
-    WS2_OPERATION_ROUTES = 4   /* operation_idle: routes, and not addresses */
+    WS2_OPERATION_ROUTES = 4,  /* operation_idle: routes, and not addresses */
+    WS2_OPERATION_KIND = 8     /* a transfer on a socket that is not overlapped is not begun: `synchronous` is set */
 };
 
 struct ws2_operation
@@ -72,6 +73,8 @@ struct ws2_operation
     uint32_t need_io_thread; /* out */
     uint64_t held; /* out: it was queued in spite of WS2_OPERATION_TRY, a part of it being done; the program is told
                            * of its end after operation_release, which takes this struct */
+    uint32_t synchronous; /* out, with WS2_OPERATION_KIND */
+    uint32_t reserved;
 };
 
 /* operation_receive, operation_send. buffers: WSABUF[count]; address and size_pointer as in ws2_message_params;

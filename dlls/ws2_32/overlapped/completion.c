@@ -6,6 +6,7 @@
  * closes or cancels, before its call returns.
  */
 #include "overlapped/completion.h"
+#include "ws2host/table.h"
 #include "base/status.h"
 #include "overlapped/file_wait.h"
 #include "ports/ports.h"
@@ -114,6 +115,13 @@ void completion_thread_ends( struct thread_data *data )
     if ( data->thread ) CloseHandle( data->thread );
 }
 
+enum overlapped_how completion_how( SOCKET s )
+{
+    struct ws2_socket_info_params info = { .handle = s };
+
+    return ws2_call( socket_info, &info ) || ( info.flags & WS2_FLAG_OVERLAPPED ) ? OVERLAPPED_NORMAL : OVERLAPPED_WAIT;
+}
+
 /* Handles that are not overlapped: the request is started with an event of ours, and waited for. */
 static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operation,
                                 const struct overlapped_request *request, UINT32 options )
@@ -128,6 +136,7 @@ static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operati
     {
         NtWaitForSingleObject( private.event, FALSE, NULL );
         status = iosb.Status;
+        operation->error = 0;
     }
     CloseHandle( private.event );
     if ( !NT_ERROR_( status ) )
@@ -139,6 +148,7 @@ static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operati
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
                            enum overlapped_how how, UINT32 options )
 {
+    const BOOL is_transfer = code == ws2_call_operation_receive || code == ws2_call_operation_send;
     struct thread_data *data;
     int error;
 
@@ -162,14 +172,19 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     operation->how = how == OVERLAPPED_NO_WAIT  ? WS2_OPERATION_NO_WAIT
                      : how == OVERLAPPED_ROUTES ? WS2_OPERATION_ROUTES
                                                 : 0;
+    if ( is_transfer && !( options & TARGET_SYNCHRONOUS ) ) operation->how |= WS2_OPERATION_KIND;
     if ( plain_event( request->event ) )
     {
         /* an operation that may end at once has its event reset only when it does not */
-        if ( code == ws2_call_operation_receive || code == ws2_call_operation_send )
-            operation->how |= WS2_OPERATION_TRY;
+        if ( is_transfer ) operation->how |= WS2_OPERATION_TRY;
         else reset_event( plain_event( request->event ) );
     }
     error = ws2_call_( code, operation );
+    if ( operation->synchronous )
+    {
+        operation->synchronous = 0;
+        return start_and_wait( code, operation, request, options & ~TARGET_STORE_FLAGS );
+    }
     if ( error == WSAEWOULDBLOCK && ( operation->how & WS2_OPERATION_TRY ) )
     {
         /* now it waits: the event is reset before anything can set it */

@@ -11,6 +11,8 @@ struct thread_data;
 /* Starts what params, which begin with operation, say; code is that of the call. The status is as overlapped.h has it. */
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
                            enum overlapped_how how, UINT32 options );
+/* How what is no transfer is begun on the socket: nothing pends on one that is not overlapped. */
+enum overlapped_how completion_how( SOCKET s );
 /* Tells the program of all that has ended. */
 void completion_deliver( void );
 /* The calling thread ends, and with it what it has pending. */

@@ -12,7 +12,7 @@ static int connection_start( unsigned int code, struct ws2_operation *operation,
     int error;
 
     if ( ( error = completion_request( &request, overlapped, NULL ) ) ) return error;
-    status = completion_start( code, operation, &request, OVERLAPPED_NORMAL, 0 );
+    status = completion_start( code, operation, &request, completion_how( (SOCKET)operation->handle ), 0 );
     if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     return operation->error ? operation->error : status_to_error( status );
 }

@@ -74,7 +74,13 @@ int overlapped_receive( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
                                                     .address = ws2_pointer( from ),
                                                     .size_pointer = ws2_pointer( from_size ) };
 
-    if ( ws2_read( &params.flags, flags, sizeof( params.flags ) ) ) return WSAEFAULT;
+    if ( ws2_read( &params.flags, flags, sizeof( params.flags ) ) )
+    {
+        struct ws2_socket_info_params info = { .handle = s };
+        const int error = ws2_call( socket_info, &info );
+
+        return error ? error : WSAEFAULT;
+    }
     return winsock_transfer( ws2_call_operation_receive, &params, received, flags, overlapped, routine );
 }
 

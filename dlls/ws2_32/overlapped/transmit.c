@@ -46,7 +46,7 @@ static int transmit_start( SOCKET s, struct ws2_segment *segments, DWORD count, 
     request.iosb = &iosb;
     if ( overlapped && ( error = completion_request( &request, overlapped, NULL ) ) ) return error;
     status = completion_start( ws2_call_operation_transmit, &params.operation, &request,
-                               overlapped ? OVERLAPPED_NORMAL : OVERLAPPED_WAIT, 0 );
+                               overlapped ? completion_how( s ) : OVERLAPPED_WAIT, 0 );
     if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     return status_to_error( status );
 }

@@ -2,6 +2,15 @@
 #include "base/ws2_32_private.h"
 #include "overlapped/overlapped.h"
 
+/* Arguments that are none: WSAEFAULT, or what is wrong with the handle before that. */
+static int refuse( SOCKET s )
+{
+    struct ws2_socket_info_params info = { .handle = s };
+    int error = ws2_call( socket_info, &info );
+
+    return error ? error : WSAEFAULT;
+}
+
 /* A negative length: WSAEFAULT, or what is wrong with the socket before that. */
 static int refuse_receive( SOCKET s )
 {
@@ -20,7 +29,7 @@ int WINAPI send( SOCKET s, const char *buffer, int size, int flags )
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    error = size < 0 ? WSAEFAULT : ws2_call( send, &params );
+    error = size < 0 ? refuse( s ) : ws2_call( send, &params );
     if ( params.need_io_thread ) ws2_start_io_thread();
     return WS2_RESULT( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
                        (void *)buffer, size, flags );
@@ -82,7 +91,7 @@ int WINAPI sendto( SOCKET s, const char *buffer, int size, int flags, const stru
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    error = size < 0 ? WSAEFAULT : send_message( s, &one, 1, &done, flags, to, to_size );
+    error = size < 0 ? refuse( s ) : send_message( s, &one, 1, &done, flags, to, to_size );
     return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error,
                        "s=%#zx, buffer=%p, size=%d, flags=%#x, to=%p, to_size=%d", s, (void *)buffer, size, flags,
                        (void *)to, to_size );
@@ -111,7 +120,7 @@ static int send_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD 
     int error;
 
     if ( overlapped ) return overlapped_send( s, buffers, count, sent, flags, to, to_size, overlapped, routine );
-    if ( !sent ) return WSAEFAULT;
+    if ( !sent ) return refuse( s );
     if ( ( error = send_message( s, buffers, count, &done, flags, to, to_size ) ) ) return error;
     return ws2_write( sent, &done, sizeof( done ) );
 }
@@ -148,7 +157,7 @@ static int receive_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
 
     if ( overlapped )
         return overlapped_receive( s, buffers, count, received, flags, from, from_size, overlapped, routine );
-    if ( !received || ws2_read( &message_flags, flags, sizeof( message_flags ) ) ) return WSAEFAULT;
+    if ( !received || ws2_read( &message_flags, flags, sizeof( message_flags ) ) ) return refuse( s );
     error = receive_message( s, buffers, count, &done, &message_flags, from, from_size );
     if ( error && error != WSAEMSGSIZE ) return error;
     if ( ws2_write( received, &done, sizeof( done ) ) || ws2_write( flags, &message_flags, sizeof( message_flags ) ) )

@@ -19,12 +19,17 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
 
     if ( ( flags & WS2_FLAG_LISTENING ) || atomic_load( &d->queues.accepting ) ) return WSAEINVAL;
     if ( flags & WS2_FLAG_CONNECTED ) return flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ? WSAEINVAL : WSAEISCONN;
-    if ( flags & WS2_FLAG_CONNECTING ) switch ( connect_check( d ) )
+    if ( flags & WS2_FLAG_CONNECTING )
+    {
+        const int by_call = connect_by_call( d );
+
+        switch ( connect_check( d ) )
         {
-        case CONNECT_PENDING: return WSAEALREADY;
-        case CONNECT_DONE: return WSAEISCONN;
+        case CONNECT_PENDING: return by_call ? WSAEALREADY : WSAEINVAL;
+        case CONNECT_DONE: return by_call ? WSAEISCONN : WSAEINVAL;
         case CONNECT_FAILED: break;
         }
+    }
     if ( ( address->any.sa_family == AF_INET || address->any.sa_family == AF_INET6 ) && is_any( address ) )
         return WSAEADDRNOTAVAIL;
     if ( ( address->any.sa_family == AF_INET && !address->in.sin_port ) ||

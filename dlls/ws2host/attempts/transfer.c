@@ -1,15 +1,22 @@
 /* The rules of sends and receives: see transfer.h. */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include "attempts/transfer.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
 #include "sockets/connect.h"
 #include "sockets/datagram_errors.h"
+#include "sockets/option_bits.h"
 
 #define SEND_FLAGS ( WS_MSG_OOB | WS_MSG_DONTROUTE | WS_MSG_PARTIAL )
 #define RECEIVE_FLAGS \
     ( WS_MSG_OOB | WS_MSG_PEEK | WS_MSG_WAITALL | WS_MSG_INTERRUPT | WS_MSG_PUSH_IMMEDIATE | WS_MSG_PARTIAL )
+
+static int32_t reset_error( const struct descriptor *d )
+{
+    return option_bit( d->slot, BIT_ABORTED ) ? WSAECONNABORTED : WSAECONNRESET;
+}
 
 int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
 {
@@ -22,7 +29,7 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
         if ( !( state & WS2_FLAG_CONNECTED ) &&
              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
             return WSAENOTCONN;
-        if ( state & WS2_FLAG_RESET ) return WSAECONNRESET;
+        if ( state & WS2_FLAG_RESET ) return reset_error( d );
     }
     else if ( !( state & WS2_FLAG_BOUND ) ) return WSAEINVAL;
     else if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
@@ -40,7 +47,7 @@ int32_t transfer_check_send( struct descriptor *d, uint32_t flags, int addressed
         if ( !( state & WS2_FLAG_CONNECTED ) &&
              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
             return WSAENOTCONN;
-        if ( state & WS2_FLAG_RESET ) return WSAECONNRESET;
+        if ( state & WS2_FLAG_RESET ) return reset_error( d );
     }
     /* asked without an address, the host would bind the socket before it refuses */
     else if ( !addressed && !( state & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
@@ -53,11 +60,21 @@ int32_t transfer_error( struct descriptor *d, int error )
     if ( d->slot->type != SOCK_STREAM ) return error == ECONNREFUSED ? WSAECONNRESET : winsock_error( error );
     if ( error == ECONNRESET || error == EPIPE )
     {
+        /* the host tells the two apart once: a connection of which the peer had closed its half is a broken pipe */
+        if ( !( descriptor_flags( d ) & WS2_FLAG_RESET ) ) option_set_bit( d->slot, BIT_ABORTED, error == EPIPE );
         descriptor_set_flags( d, WS2_FLAG_RESET );
-        return WSAECONNRESET;
+        return reset_error( d );
     }
     if ( error == EINVAL ) return WSAEINVAL;
     return winsock_error( error );
+}
+
+int32_t transfer_stream_ended( struct descriptor *d )
+{
+    struct pollfd fd = { .fd = d->fd };
+
+    if ( poll( &fd, 1, 0 ) < 0 || !( fd.revents & POLLERR ) ) return 0;
+    return transfer_error( d, EPIPE );
 }
 
 int transfer_receive_flags( uint32_t flags )

@@ -10,6 +10,8 @@ int32_t transfer_check_receive( struct descriptor *descriptor, uint32_t flags );
 /* addressed: a destination is given */
 int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags, int addressed );
 int32_t transfer_error( struct descriptor *descriptor, int error );
+/* A stream has given nothing: 0 for its end, or the error when a reset came after it. */
+int32_t transfer_stream_ended( struct descriptor *descriptor );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
 /* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */

@@ -315,28 +315,49 @@ static int is_unknown( const struct ws2_address_params *params, const struct des
            !( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING ) );
 }
 
-/* The name of one end. A socket that is not in the state that gives it one has the error `without`, before any pointer is
- * looked at. */
-static NTSTATUS end_name( struct ws2_address_params *params, uint32_t state, int32_t without,
-                          int ( *name )( int, __SOCKADDR_ARG, socklen_t *restrict ) )
+/* The name of one end, or the error of a socket that has none, before any pointer is looked at. */
+static NTSTATUS give_name( struct ws2_address_params *params, int32_t error, const union host_address *address,
+                           socklen_t size )
 {
+    if ( !error && ( !params->address || !params->size_pointer ) ) error = WSAEFAULT;
+    params->error = error ? error : address_write( address, size, params->address, params->size_pointer );
+    return 0;
+}
+
+NTSTATUS unix_getsockname( void *args )
+{
+    struct ws2_address_params *params = args;
     union host_address address;
     socklen_t size = sizeof( address );
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
+    int32_t error = 0;
 
     if ( !d ) return status;
-    /* a connection under way may be made by now; whether the socket is bound does not depend on that */
-    if ( state == WS2_FLAG_CONNECTED ) connect_check( d );
-    params->error = !( descriptor_flags( d ) & state ) || is_unknown( params, d ) ? without
-                    : name( d->fd, &address.any, &size )                          ? winsock_error( errno )
-                                                                                  : 0;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || is_unknown( params, d ) ) error = WSAEINVAL;
+    else if ( getsockname( d->fd, &address.any, &size ) ) error = winsock_error( errno );
     descriptor_release( d );
-    if ( !params->error && ( !params->address || !params->size_pointer ) ) params->error = WSAEFAULT;
-    if ( !params->error ) params->error = address_write( &address, size, params->address, params->size_pointer );
-    return 0;
+    return give_name( params, error, &address, size );
 }
 
-NTSTATUS unix_getsockname( void *args ) { return end_name( args, WS2_FLAG_BOUND, WSAEINVAL, getsockname ); }
+/* connect() gives the socket the name at once, ConnectEx with SO_UPDATE_CONNECT_CONTEXT. */
+NTSTATUS unix_getpeername( void *args )
+{
+    struct ws2_address_params *params = args;
+    union host_address address;
+    socklen_t size = sizeof( address );
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t flags;
+    int32_t error = 0;
 
-NTSTATUS unix_getpeername( void *args ) { return end_name( args, WS2_FLAG_CONNECTED, WSAENOTCONN, getpeername ); }
+    if ( !d ) return status;
+    connect_check( d ); /* it may be connected by now, or have failed */
+    flags = descriptor_flags( d );
+    if ( ( !( flags & WS2_FLAG_CONNECTED ) && !connect_by_call( d ) ) || ( flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ) ||
+         is_unknown( params, d ) )
+        error = WSAENOTCONN;
+    else if ( connect_peer( d, &address, &size ) ) error = winsock_error( errno );
+    descriptor_release( d );
+    return give_name( params, error, &address, size );
+}

@@ -112,6 +112,17 @@ NTSTATUS unix_sendmsg( void *args )
     return status;
 }
 
+/* Nowhere to put what comes, or too little room for its sender: then the datagram stays where it is. */
+static int32_t message_check_receive( const struct descriptor *d, const struct ws2_message_params *params,
+                                      int32_t capacity )
+{
+    if ( !params->count && !params->width ) return WSAEINVAL;
+    if ( d->slot->type != SOCK_STREAM && params->address && params->size_pointer &&
+         capacity < (int32_t)address_size( d->slot->family ) )
+        return WSAEFAULT;
+    return 0;
+}
+
 NTSTATUS unix_recvmsg( void *args )
 {
     struct ws2_message_params *params = args;
@@ -125,9 +136,10 @@ NTSTATUS unix_recvmsg( void *args )
     struct descriptor *d;
     uint32_t type = 0, left, total = 0;
     int flags, received = 0, urgent, touched = 0;
+    int32_t capacity = 0;
     uint8_t kept;
 
-    if ( params->size_pointer ) (void)*(volatile int32_t *)(uintptr_t)params->size_pointer;
+    if ( params->size_pointer ) capacity = *(volatile int32_t *)(uintptr_t)params->size_pointer;
     if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
     {
         params->error = WSAENOBUFS;
@@ -144,6 +156,7 @@ NTSTATUS unix_recvmsg( void *args )
 again:
     if ( ( params->error = transfer_check_receive( d, params->flags ) ) ) goto done;
     type = d->slot->type;
+    if ( ( params->error = message_check_receive( d, params, capacity ) ) ) goto done;
 
     first = vectors;
     left = params->count;
@@ -177,6 +190,8 @@ again:
         {
             urgent_passed( d, urgent );
             received = 1;
+            if ( type == SOCK_STREAM && !n && params->done < total && !params->done )
+                params->error = transfer_stream_ended( d );
             params->done += n;
             if ( params->width )
                 control_used = control_from_host( d, &message, params->width, control,

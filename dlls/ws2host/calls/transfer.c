@@ -55,6 +55,7 @@ again:
                 params->error = WSAEMSGSIZE;
                 n = left;
             }
+            if ( stream && !n && left && !params->done ) params->error = transfer_stream_ended( d );
             params->done += n;
             if ( ( params->flags & WS_MSG_WAITALL ) && stream && n && params->done < params->size &&
                  !( params->flags & WS_MSG_PEEK ) )

@@ -101,7 +101,7 @@ NTSTATUS unix_operation_connect( void *args )
     if ( ( flags & WS2_FLAG_LISTENING ) || accepting || type != SOCK_STREAM ) error = WSAEINVAL;
     else if ( flags & WS2_FLAG_CONNECTED ) error = WSAEISCONN;
     else if ( !( flags & WS2_FLAG_BOUND ) ) error = WSAEINVAL;
-    else if ( flags & WS2_FLAG_CONNECTING ) error = WSAEALREADY;
+    else if ( flags & WS2_FLAG_CONNECTING ) error = WSAEINVAL;
     else error = address_read_peer( family, params->address, params->address_size, &address, &size );
     if ( ( params->operation.error = error ) ) return 0;
     if ( !params->data ) params->data_size = 0;

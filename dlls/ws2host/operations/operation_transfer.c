@@ -236,6 +236,7 @@ static enum operation_result perform_receive( struct operation *operation )
             if ( t->bounce ) bounce_end( t );
             return OPERATION_DONE;
         }
+        if ( stream && !n && t->total && !operation->information ) operation->error = transfer_stream_ended( d );
         if ( t->flags & WS_MSG_PEEK ) operation->information = n;
         else advance_transfer( t, n );
         if ( ( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total &&
@@ -340,6 +341,13 @@ static void write_now( const struct operation *operation )
                 operation->writes[i].size );
 }
 
+/* A file that is not overlapped keeps its caller until an operation has ended. */
+static int keeps_caller( const struct descriptor *d, const struct ws2_operation *params )
+{
+    return ( params->how & WS2_OPERATION_KIND ) && !( descriptor_flags( d ) & WS2_FLAG_OVERLAPPED ) &&
+           !( ( params->how & WS2_OPERATION_NO_WAIT ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) );
+}
+
 /* Both directions. The WSAMSG, if there is one, replaces the other parameters. */
 static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, int sending )
 {
@@ -398,6 +406,11 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
                 ( params->operation.error = datagram_check_destination( &t.address ) ) ) )
         return 0;
 
+    if ( !sending && !params->message && !t.count ) params->operation.error = WSAEINVAL;
+    /* too little room for its sender: the datagram stays where it is */
+    if ( !sending && t.address_user && type != SOCK_STREAM && t.capacity < (int32_t)address_size( family ) )
+        params->operation.error = WSAEFAULT;
+    if ( params->operation.error ) return 0;
     operation_probe( params->buffers, t.count * sizeof( struct windows_buffer ) );
     if ( t.count > STACK_VECTORS && !( t.vectors = malloc( t.count * sizeof( struct iovec ) ) ) )
     {
@@ -410,7 +423,12 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     {
         t.operation.queue = sending ? QUEUE_SEND : params->flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
         t.operation.perform = sending ? perform_send : perform_receive;
-        if ( operation_try( d, &t.operation, &params->operation, &attempt ) )
+        if ( keeps_caller( d, &params->operation ) )
+        {
+            params->operation.synchronous = 1;
+            params->operation.error = WSA_IO_PENDING;
+        }
+        else if ( operation_try( d, &t.operation, &params->operation, &attempt ) )
             operation_tried( &t.operation, &params->operation );
         else
         {

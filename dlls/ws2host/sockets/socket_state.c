@@ -19,7 +19,7 @@ NTSTATUS unix_socket_state( void *args )
     if ( descriptor_flags( d ) & WS2_FLAG_BOUND && !getsockname( d->fd, &address.any, &size ) )
         params->local_size = address_to_windows( &address, size, params->local );
     size = sizeof( params->remote );
-    if ( descriptor_flags( d ) & WS2_FLAG_CONNECTED && !getpeername( d->fd, &address.any, &size ) )
+    if ( descriptor_flags( d ) & WS2_FLAG_CONNECTED && !connect_peer( d, &address, &size ) )
         params->remote_size = address_to_windows( &address, size, params->remote );
     descriptor_release( d );
     return 0;

@@ -1,0 +1,273 @@
+/*
+ * Sends and receives by rule: what is looked at first of wrong arguments, and through which handles; a receive into no
+ * buffer; a sender's address without room for it, which costs no datagram; sockets that are not overlapped, on which
+ * nothing pends; a send without a buffer of the system's, which ends when the peer has taken it.
+ */
+#include "support.h"
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+static int address_length( int family )
+{
+    return family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
+}
+
+/* --- arguments -------------------------------------------------------------------------------------------------------*/
+
+static void test_order( int family )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), copy = NULL;
+    const SOCKET bad[] = { INVALID_SOCKET, (SOCKET)event, (SOCKET)0xdead0 };
+    OVERLAPPED overlapped = { 0 };
+    union address address;
+    SOCKET client, server, udp;
+    char byte = 'x';
+    WSABUF buffer = { 1, &byte };
+    DWORD count = 0xdeadbeef, flags = 0;
+    int size = address_length( family );
+    unsigned int i;
+
+    address_loopback( &address, family, 9 );
+    for ( i = 0; i < ARRAY_SIZE( bad ); i++ )
+    {
+        const SOCKET s = bad[i];
+
+        winetest_push_context( "handle %#llx", (ULONGLONG)s );
+        check_fails( WSASend( s, &buffer, 1, NULL, 0, NULL, NULL ), WSAENOTSOCK );
+        check_fails( WSASend( s, &buffer, 1, &count, 0, NULL, NULL ), WSAENOTSOCK );
+        check_fails( WSASend( s, &buffer, 1, NULL, 0, &overlapped, NULL ), WSAENOTSOCK );
+        check_fails( WSASendTo( s, &buffer, 1, NULL, 0, &address.any, size, NULL, NULL ), WSAENOTSOCK );
+        check_fails( WSASendTo( s, &buffer, 1, NULL, 0, &address.any, size, &overlapped, NULL ), WSAENOTSOCK );
+        check_fails( WSARecv( s, &buffer, 1, NULL, &flags, NULL, NULL ), WSAENOTSOCK );
+        check_fails( WSARecv( s, &buffer, 1, &count, NULL, NULL, NULL ), WSAENOTSOCK );
+        check_fails( WSARecv( s, &buffer, 1, NULL, NULL, &overlapped, NULL ), WSAENOTSOCK );
+        check_fails( WSARecvFrom( s, &buffer, 1, NULL, NULL, NULL, NULL, NULL, NULL ), WSAENOTSOCK );
+        check_fails( send( s, &byte, -1, 0 ), WSAENOTSOCK );
+        check_fails( sendto( s, &byte, -1, 0, &address.any, size ), WSAENOTSOCK );
+        check_fails( recv( s, &byte, -1, 0 ), WSAENOTSOCK );
+        winetest_pop_context();
+    }
+    /* the event is as it was */
+    check_fails( closesocket( (SOCKET)event ), WSAENOTSOCK );
+    ok( CloseHandle( event ), "error %lu\n", GetLastError() );
+
+    tcp_pair_family( family, &client, &server );
+    check_fails( WSASend( client, &buffer, 1, NULL, 0, NULL, NULL ), WSAEFAULT );
+    check_fails( WSASendTo( client, &buffer, 1, NULL, 0, NULL, 0, NULL, NULL ), WSAEFAULT );
+    check_fails( WSARecv( client, &buffer, 1, NULL, &flags, NULL, NULL ), WSAEFAULT );
+    check_fails( WSARecv( client, &buffer, 1, &count, NULL, NULL, NULL ), WSAEFAULT );
+
+    /* a copy of the handle is as good as the handle */
+    ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)client, GetCurrentProcess(), &copy, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS ),
+        "error %lu\n", GetLastError() );
+    check_result( send( (SOCKET)copy, "a", 1, 0 ), 1 );
+    check_result( sendto( (SOCKET)copy, "b", 1, 0, NULL, 0 ), 1 );
+    check_fails( WSASend( (SOCKET)copy, &buffer, 1, NULL, 0, NULL, NULL ), WSAEFAULT );
+    check_ok( WSASend( (SOCKET)copy, &buffer, 1, &count, 0, NULL, NULL ) );
+    ok( count == 1, "count %lu\n", count );
+    check_result( recv( server, &byte, 1, 0 ), 1 );
+    check_result( recv( server, &byte, 1, 0 ), 1 );
+    check_result( recv( server, &byte, 1, 0 ), 1 );
+    check_ok( closesocket( (SOCKET)copy ) );
+    check_ok( closesocket( client ) );
+    closesocket( server );
+
+    udp = socket( family, SOCK_DGRAM, 0 );
+    check_fails( WSASendTo( udp, &buffer, 1, NULL, 0, &address.any, size, NULL, NULL ), WSAEFAULT );
+    check_clears( WSASendTo( udp, &buffer, 1, &count, 0, &address.any, size, NULL, NULL ), 0 );
+    ok( socket_port( udp ) != 0, "not bound\n" );
+    closesocket( udp );
+}
+
+static void test_no_buffers( int family )
+{
+    SOCKET client, server;
+    OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+    char data[8];
+    WSABUF buffer = { 0, data };
+    DWORD count = 0xdeadbeef, flags = 0;
+
+    tcp_pair_family( family, &client, &server );
+    check_fails( WSARecv( client, NULL, 0, &count, &flags, &overlapped, NULL ), WSAEINVAL );
+    check_fails( WSARecv( client, &buffer, 0, &count, &flags, &overlapped, NULL ), WSAEINVAL );
+    check_fails( WSARecv( client, &buffer, 0, NULL, &flags, &overlapped, NULL ), WSAEINVAL );
+    check_fails( WSARecvFrom( client, &buffer, 0, &count, &flags, NULL, NULL, &overlapped, NULL ), WSAEINVAL );
+    ok( WaitForSingleObject( overlapped.hEvent, 0 ) == WAIT_TIMEOUT, "the event is set\n" );
+
+    /* one of no length waits for what comes, and takes none of it */
+    check_fails( WSARecv( client, &buffer, 1, &count, &flags, &overlapped, NULL ), WSA_IO_PENDING );
+    ok( WaitForSingleObject( overlapped.hEvent, 50 ) == WAIT_TIMEOUT, "it has ended\n" );
+    check_result( send( server, "hello", 5, 0 ), 5 );
+    ok( !WaitForSingleObject( overlapped.hEvent, 5000 ), "it has not ended\n" );
+    ok( GetOverlappedResult( (HANDLE)client, &overlapped, &count, FALSE ) && !count, "count %lu\n", count );
+    count = 0xdeadbeef;
+    check_clears( WSARecv( client, &buffer, 1, &count, &flags, &overlapped, NULL ), 0 );
+    ok( !count, "count %lu\n", count );
+    check_result( recv( client, NULL, 0, 0 ), 0 );
+    check_result( recv( client, data, sizeof( data ), 0 ), 5 );
+    closesocket( client );
+    closesocket( server );
+    CloseHandle( overlapped.hEvent );
+}
+
+/* --- a sender's address without room --------------------------------------------------------------------------------*/
+
+static int receive_by( int way, SOCKET s, char *data, int size, union address *from, int *from_size )
+{
+    OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+    WSABUF buffer = { size, data };
+    DWORD count = 0, flags = 0;
+    int result;
+
+    if ( way == 0 ) result = recvfrom( s, data, size, 0, &from->any, from_size );
+    else
+    {
+        result =
+            WSARecvFrom( s, &buffer, 1, &count, &flags, &from->any, from_size, way == 2 ? &overlapped : NULL, NULL );
+        if ( !result ) result = (int)count;
+    }
+    CloseHandle( overlapped.hEvent );
+    return result;
+}
+
+static void test_sender_address( int family )
+{
+    const int size = address_length( family );
+    union address address, from;
+    SOCKET s = udp_bound( family, &address ), client, server;
+    int way, short_by, from_size;
+    char data[64];
+
+    set_nonblocking( s, TRUE );
+    for ( way = 0; way < 3; way++ )
+        for ( short_by = 1; short_by <= size; short_by += size - 2 )
+        {
+            winetest_push_context( "way %d, short by %d", way, short_by );
+            check_result( sendto( s, "datagram", 8, 0, &address.any, size ), 8 );
+            ok( wait_readable( s, 5000 ), "nothing came\n" );
+            memset( &from, 0xcc, sizeof( from ) );
+            memset( data, 0xcc, sizeof( data ) );
+            from_size = size - short_by;
+            check_fails( receive_by( way, s, data, sizeof( data ), &from, &from_size ), WSAEFAULT );
+            ok( *(BYTE *)&from == 0xcc, "the address was written\n" );
+            from_size = size;
+            check_result( receive_by( way, s, data, sizeof( data ), &from, &from_size ), 8 );
+            ok( from_size == size && !memcmp( data, "datagram", 8 ), "size %d\n", from_size );
+            ok( address_port( &from ) == address_port( &address ), "from port %d\n", address_port( &from ) );
+            winetest_pop_context();
+        }
+    for ( way = 0; way < 3; way++ )
+    {
+        char room[1024];
+
+        winetest_push_context( "way %d", way );
+        check_result( sendto( s, "datagram", 8, 0, &address.any, size ), 8 );
+        ok( wait_readable( s, 5000 ), "nothing came\n" );
+        memset( room, 0xcc, sizeof( room ) );
+        from_size = sizeof( room );
+        check_result( receive_by( way, s, data, sizeof( data ), (union address *)room, &from_size ), 8 );
+        ok( from_size == size && (BYTE)room[size] == 0xcc && (BYTE)room[1023] == 0xcc, "size %d\n", from_size );
+        winetest_pop_context();
+    }
+    closesocket( s );
+
+    /* a stream has no sender */
+    tcp_pair_family( family, &client, &server );
+    check_result( send( client, "x", 1, 0 ), 1 );
+    from_size = 1;
+    check_result( recvfrom( server, data, 1, 0, &from.any, &from_size ), 1 );
+    closesocket( client );
+    closesocket( server );
+}
+
+/* --- sockets that are not overlapped ---------------------------------------------------------------------------------*/
+
+struct late
+{
+    SOCKET s;
+    volatile LONG sent;
+};
+
+static DWORD CALLBACK send_late( void *arg )
+{
+    struct late *late = arg;
+
+    Sleep( 200 );
+    late->sent = 1;
+    check_result( send( late->s, "data", 4, 0 ), 4 );
+    return 0;
+}
+
+static void test_synchronous( void )
+{
+    int with_event, way;
+
+    for ( way = 0; way < 4; way++ )
+        for ( with_event = 0; with_event < 2; with_event++ )
+        {
+            HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), thread;
+            OVERLAPPED overlapped = { 0 };
+            DWORD count = 0xdeadbeef, flags = 0;
+            struct late late;
+            SOCKET client, server;
+            char data[8];
+            WSABUF buffer = { sizeof( data ), data };
+
+            winetest_push_context( "way %d, event %d", way, with_event );
+            tcp_pair_with( 0, &client, &server );
+            if ( way & 1 ) /* the accepted one is as its listener */
+            {
+                SOCKET other = client;
+                client = server;
+                server = other;
+            }
+            set_nonblocking( client, TRUE );
+            set_nonblocking( server, TRUE );
+            check_fails( recv( client, data, sizeof( data ), 0 ), WSAEWOULDBLOCK );
+            check_fails( WSARecv( client, &buffer, 1, &count, &flags, NULL, NULL ), WSAEWOULDBLOCK );
+            if ( with_event ) overlapped.hEvent = event;
+            late.s = server;
+            late.sent = 0;
+            thread = CreateThread( NULL, 0, send_late, &late, 0, NULL );
+            if ( way < 2 ) check_ok( WSARecv( client, &buffer, 1, &count, &flags, &overlapped, NULL ) );
+            else check_ok( WSARecvFrom( client, &buffer, 1, &count, &flags, NULL, NULL, &overlapped, NULL ) );
+            ok( late.sent, "it did not wait\n" );
+            ok( count == 4, "count %lu\n", count );
+            count = 0;
+            ok( GetOverlappedResult( (HANDLE)client, &overlapped, &count, FALSE ) && count == 4,
+                "count %lu, error %lu\n", count, GetLastError() );
+            if ( with_event ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
+            WaitForSingleObject( thread, 10000 );
+            CloseHandle( thread );
+
+            /* and with what is there already */
+            check_result( send( server, "more", 4, 0 ), 4 );
+            ok( wait_readable( client, 5000 ), "nothing came\n" );
+            check_ok( WSARecv( client, &buffer, 1, &count, &flags, &overlapped, NULL ) );
+            ok( GetOverlappedResult( (HANDLE)client, &overlapped, &count, FALSE ) && count == 4, "count %lu\n", count );
+            check_ok( WSASend( client, &buffer, 1, &count, 0, &overlapped, NULL ) );
+            ok( GetOverlappedResult( (HANDLE)client, &overlapped, &count, FALSE ) && count == 8, "count %lu\n", count );
+            closesocket( client );
+            closesocket( server );
+            CloseHandle( event );
+            winetest_pop_context();
+        }
+}
+
+START_TEST( transfer_rules )
+{
+    unsigned int i;
+
+    if ( support_begin() ) return;
+    for ( i = 0; i < ( have_ipv6() ? 2 : 1 ); i++ )
+    {
+        winetest_push_context( "family %d", families[i] );
+        test_order( families[i] );
+        test_no_buffers( families[i] );
+        test_sender_address( families[i] );
+        winetest_pop_context();
+    }
+    test_synchronous();
+    support_end();
+}
