@@ -103,14 +103,6 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
     return NULL;
 }
 
-/* What the next socket of a slot must not find of the one before. Everything up to the word itself. */
-static void clear_slot( struct ws2_slot *slot )
-{
-    memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
-    atomic_store( &slot->event_owner, WS2_NO_INDEX );
-    atomic_store( &slot->port_owner, WS2_NO_INDEX );
-}
-
 /* Slots of the server's own are charged to the process that had them made. */
 static int may_make( const struct client *client )
 {
@@ -145,7 +137,7 @@ static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2
     }
     else
     {
-        clear_slot( slot );
+        ws2_slot_clear( slot );
         slot->family = kind & 0xffff;
         slot->type = kind >> 16;
         slot->protocol = kind >> 24;

@@ -109,6 +109,11 @@ static inline uint32_t ws2_events_seen( uint64_t events ) { return events >> 20 
 static inline uint32_t ws2_events_recorded( uint64_t events ) { return events >> 10 & WS2_EVENT_ALL; }
 static inline uint32_t ws2_events_mask( uint64_t events ) { return events & WS2_EVENT_ALL; }
 
+/*
+ * Every byte of a slot is used, and every flag. The next flag is one of another kind of socket's beside one of streams (as
+ * DATAGRAM_ERROR beside RESET), or an option bit, of which some are left (enum option_bit in dlls/ws2host); the next field
+ * shares one in the same way. What has no room so makes the slot larger for all, and is another WS2_LAYOUT_VERSION.
+ */
 struct ws2_slot
 {
     _Atomic uint64_t word;             /*   0: see above */
@@ -133,7 +138,7 @@ struct ws2_slot
     _Atomic uint16_t close_error;      /*  78: iErrorCode of FD_CLOSE; WS2_FLAG_DATAGRAM_ERROR's */
     _Atomic uint64_t port_key;         /*  80: completion key */
     _Atomic uint32_t port_owner;       /*  88: client index of the process that associated a completion port */
-    _Atomic uint32_t port_handle;      /*  92: the port's handle there */
+    _Atomic uint32_t port_handle;      /*  92: the port's handle there, and the notification modes: ws2_port_word */
     _Atomic uint32_t local_address[4]; /* 96: bound address, network order; IPv4 in the first */
     _Atomic uint16_t local_port;       /* 112: bound port, host order, 0 when unbound */
     _Atomic uint16_t linger_onoff;     /* 114 */
@@ -161,6 +166,19 @@ struct ws2_client_record
 static inline unsigned int ws2_target_bit( uint32_t windows_pid ) { return windows_pid * 0x9e3779b1u >> 26; }
 
 _Static_assert( sizeof( struct ws2_client_record ) == 32, "the client directory has fixed records" );
+
+/* Everything but the word: what the next socket of a slot must not find of the one before. */
+static inline void ws2_slot_clear( struct ws2_slot *slot )
+{
+    __builtin_memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
+    atomic_store( &slot->event_owner, WS2_NO_INDEX );
+    atomic_store( &slot->port_owner, WS2_NO_INDEX );
+}
+
+/* port_handle: a handle, whose two lowest bits no handle uses, and SetFileCompletionNotificationModes' two flags in them. */
+static inline uint32_t ws2_port_word( uint32_t handle, uint32_t modes ) { return ( handle & ~3u ) | ( modes & 3 ); }
+static inline uint32_t ws2_port_word_handle( uint32_t word ) { return word & ~3u; }
+static inline uint32_t ws2_port_word_modes( uint32_t word ) { return word & 3; }
 
 /* 4 or 16 bytes of the bound address. */
 static inline void ws2_slot_set_address( struct ws2_slot *slot, const void *bytes, size_t size )

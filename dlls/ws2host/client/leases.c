@@ -9,7 +9,6 @@
  * whose answer may be late: who closes, or finds a slot in the queue, does not wait for it.
  */
 #include <stdlib.h>
-#include <string.h>
 #include "base/host_mutex.h"
 #include "client/connection.h"
 #include "ws2host/winsock_codes.h"
@@ -94,9 +93,7 @@ static int lease_occupy( uint32_t index, uint32_t *generation )
     if ( ws2_word_state( word ) != WS2_SLOT_FREE ) return 0;
     *generation = ws2_word_generation( word );
     /* before the word: nobody may find the old socket's cookie in a slot that is in use */
-    memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
-    atomic_store( &slot->event_owner, WS2_NO_INDEX );
-    atomic_store( &slot->port_owner, WS2_NO_INDEX );
+    ws2_slot_clear( slot );
     return atomic_compare_exchange_strong( &slot->word, &word,
                                            ws2_word( *generation, connection_client_index(), WS2_SLOT_PRIVATE ) );
 }

@@ -1,6 +1,6 @@
 /*
- * A socket's one completion port. It stands in the slot: the port's handle in the process that associated it (the lowest
- * two bits, which no handle uses, are the notification modes), that process, and the key.
+ * A socket's one completion port. It stands in the slot: the port's handle in the process that associated it, with the
+ * notification modes (ws2_port_word), that process, and the key.
  */
 #include "client/connection.h"
 #include "operations/operation.h"
@@ -10,13 +10,13 @@ struct ws2_port port_of( const struct descriptor *d )
 {
     const struct ws2_slot *slot = d->slot;
     struct ws2_port port = { 0 };
-    uint32_t handle = atomic_load( &slot->port_handle ), owner;
+    uint32_t word = atomic_load( &slot->port_handle ), owner;
 
-    port.modes = handle & 3;
-    if ( !( descriptor_flags( d ) & WS2_FLAG_HAS_PORT ) || !( handle & ~3u ) ) return port;
+    port.modes = ws2_port_word_modes( word );
+    if ( !( descriptor_flags( d ) & WS2_FLAG_HAS_PORT ) || !ws2_port_word_handle( word ) ) return port;
     owner = atomic_load( &slot->port_owner );
     if ( owner >= WS2_CLIENT_COUNT ) return port;
-    port.handle = handle & ~3u;
+    port.handle = ws2_port_word_handle( word );
     port.key = atomic_load( &slot->port_key );
     port.owner = atomic_load( &ws2_table_clients( connection_table() )[owner].windows_pid );
     return port;
@@ -39,7 +39,7 @@ NTSTATUS unix_port_associate( void *args )
         atomic_store( &d->slot->port_owner, connection_client_index() );
         before = atomic_load( &d->slot->port_handle );
         while ( !atomic_compare_exchange_weak( &d->slot->port_handle, &before,
-                                               ( params->port.handle & ~3u ) | ( before & 3 ) ) )
+                                               ws2_port_word( params->port.handle, ws2_port_word_modes( before ) ) ) )
             continue;
         params->error = 0;
         if ( params->queue ) operation_attach_port( d, (struct port *)(uintptr_t)params->queue );
@@ -55,7 +55,7 @@ NTSTATUS unix_port_modes( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
     if ( !d ) return status;
-    atomic_fetch_or( &d->slot->port_handle, params->port.modes & 3 );
+    atomic_fetch_or( &d->slot->port_handle, ws2_port_word( 0, params->port.modes ) );
     descriptor_release( d );
     params->error = 0;
     return 0;

@@ -72,26 +72,28 @@ NTSTATUS unix_port_open( void *args )
     params->error = WSAENOBUFS;
     if ( !port ) return 0;
     port->references = 1;
-    port->epoll = epoll_create1( EPOLL_CLOEXEC );
-    port->wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK );
-    if ( port->epoll >= 0 && port->wake >= 0 && !epoll_ctl( port->epoll, EPOLL_CTL_ADD, port->wake, &event ) &&
-         !( params->error = io_loop_open( &params->need_io_thread, &io ) ) )
+    if ( ( port->epoll = epoll_create1( EPOLL_CLOEXEC ) ) < 0 ) goto free_port;
+    if ( ( port->wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) goto close_epoll;
+    if ( epoll_ctl( port->epoll, EPOLL_CTL_ADD, port->wake, &event ) ) goto close_wake;
+    if ( ( params->error = io_loop_open( &params->need_io_thread, &io ) ) ) goto close_wake;
+
+    owner_lock_take( &list_lock );
+    port->next = all;
+    all = port;
+    owner_lock_give( &list_lock );
+    if ( !port_arm( port ) ) params->port = (uintptr_t)port;
+    else
     {
-        owner_lock_take( &list_lock );
-        port->next = all;
-        all = port;
-        owner_lock_give( &list_lock );
-        if ( !port_arm( port ) )
-        {
-            params->port = (uintptr_t)port;
-            return 0;
-        }
         params->error = WSAENOBUFS;
         port_release( port );
-        return 0;
     }
-    if ( port->epoll >= 0 ) close( port->epoll );
-    if ( port->wake >= 0 ) close( port->wake );
+    return 0;
+
+close_wake:
+    close( port->wake );
+close_epoll:
+    close( port->epoll );
+free_port:
     free( port );
     return 0;
 }
