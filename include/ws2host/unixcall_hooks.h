@@ -13,7 +13,6 @@
     X( wait_cancel_self ) \
     X( socket_replaced ) \
     X( fd_close ) \
-    X( afd_polled ) \
     X( afd_poll )
 
 /* Where the descriptor table stands, for looking a handle up without a call (read only): chunks[handle / 4 / entries] is
@@ -48,8 +47,6 @@ struct ws2_socket_replaced_params
     uint32_t next;
     uint32_t reserved;
 };
-
-/* afd_polled takes struct ws2_handle_params: WSAEINVAL when no poll watches the socket. */
 
 struct ws2_fd_params
 {

@@ -19,6 +19,7 @@
     X( operation_transmit ) \
     X( operation_idle ) \
     X( operation_release ) \
+    X( operation_pending ) \
     X( operation_cancel ) \
     X( operation_fetch ) \
     X( operation_flush ) \
@@ -40,8 +41,11 @@ struct ws2_operation_target
     uint64_t apc_context;
     uint64_t thread; /* handle, for an apc */
     uint32_t thread_id;
-    uint32_t options; /* bits of the PE side's own */
+    uint32_t options; /* bits of the PE side's own, and the one below */
 };
+
+/* Set by the host half in what has ended: iosb is filled when the packet is taken from the port. */
+#define WS2_TARGET_LATE 0x80000000u
 
 /* The socket's completion port. The modes are of FileIoCompletionNotificationInformation. */
 struct ws2_port
@@ -147,6 +151,8 @@ struct ws2_operation_transmit_params
 };
 
 /* operation_idle takes struct ws2_operation: it pends until the host's addresses, or routes, change. */
+
+/* operation_pending takes struct ws2_handle_params: WSAEINVAL when nothing waits through the handle. */
 
 /* Cancels what matches all that is given: handle (0: of every socket), iosb (0: any), thread_id (0: any). */
 struct ws2_operation_cancel_params

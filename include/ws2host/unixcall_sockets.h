@@ -58,10 +58,10 @@ struct ws2_handle_params
     int32_t error;
     uint32_t completions; /* out of close_begin: overlapped operations ended by it */
     uint64_t handle;
-    /* into close_begin: another SOCKET of the same handle's object, for the polls that watch; 0 for none */
+    /* into close_begin: another SOCKET of the same handle's object, which takes over what waits; 0 for none */
     uint64_t survivor;
     uint32_t other_handles; /* into close_begin: other handles of that object exist somewhere */
-    uint32_t reserved;
+    uint32_t polled;        /* out of operation_pending */
 };
 
 /* A new host socket with its slot. The caller makes a handle of fd (which stays the host half's) and installs the

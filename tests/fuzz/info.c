@@ -32,6 +32,7 @@ static void demand( int condition )
 }
 
 void SetLastError( DWORD error ) { run.error = error; }
+DWORD GetLastError( void ) { return run.error; }
 void ws2_trace( const char *function, long long result, int error, const char *format, ... )
 {
     (void)function, (void)result, (void)error, (void)format;

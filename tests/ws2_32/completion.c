@@ -111,7 +111,7 @@ static void test_packets( void )
     memset( &ov, 0, sizeof( ov ) );
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     closesocket( server );
-    check_packet( port, &ov, FALSE, ERROR_OPERATION_ABORTED, 0 );
+    check_packet( port, &ov, FALSE, ERROR_CONNECTION_ABORTED, 0 );
     check_no_packet( port );
     closesocket( client );
     CloseHandle( port );
@@ -317,7 +317,7 @@ static void test_shared( void )
     /* the one that is left closes: the peer sees the end */
     check_pends( receive( server, data[0], 16, &ov[0], NULL ) );
     closesocket( server );
-    check_packet( port, &ov[0], FALSE, ERROR_OPERATION_ABORTED, 0 );
+    check_packet( port, &ov[0], FALSE, ERROR_CONNECTION_ABORTED, 0 );
     check_eof( client );
     closesocket( client );
 

@@ -45,8 +45,15 @@ static void test_bad_pid( void )
         winetest_push_context( "pid %#lx", pids[i] );
         check_fails( WSADuplicateSocketA( client, pids[i], &a ), WSAEINVAL );
         check_fails( WSADuplicateSocketW( client, pids[i], &w ), WSAEINVAL );
+        /* the socket comes first, then the process, then the pointer */
+        check_fails( WSADuplicateSocketA( client, pids[i], NULL ), WSAEINVAL );
+        check_fails( WSADuplicateSocketW( client, pids[i], NULL ), WSAEINVAL );
+        check_fails( WSADuplicateSocketA( 0, pids[i], NULL ), WSAENOTSOCK );
+        check_fails( WSADuplicateSocketW( 0, pids[i], NULL ), WSAENOTSOCK );
         winetest_pop_context();
     }
+    check_fails( WSADuplicateSocketA( 0, own_pid(), &a ), WSAENOTSOCK );
+    check_fails( WSADuplicateSocketW( 0, own_pid(), NULL ), WSAENOTSOCK );
     check_flow( client, server );
     check_ok( closesocket( client ) );
     check_eof( server );

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #define STATUS_CANCELLED_ 0xc0000120
+#define STATUS_CONNECTION_ABORTED_ 0xc0000241
 #define STATUS_RESET_ 0xc000020d
 
 static WSABUF buffer_of( void *memory, ULONG size ) { return ( WSABUF ){ size, memory }; }
@@ -233,9 +234,9 @@ static void test_cancel( void )
         check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     }
     closesocket( server );
-    for ( unsigned int i = 0; i < 3; i++ ) check_done( &ov[i], STATUS_CANCELLED_, 0 );
+    for ( unsigned int i = 0; i < 3; i++ ) check_done( &ov[i], STATUS_CONNECTION_ABORTED_, 0 );
     check_eof( client );
-    check_error( GetOverlappedResult( (HANDLE)server, &ov[0], &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
+    check_error( GetOverlappedResult( (HANDLE)server, &ov[0], &size, FALSE ), FALSE, ERROR_CONNECTION_ABORTED );
     check_error( WSAGetOverlappedResult( server, &ov[0], &size, FALSE, &flags ), FALSE, WSAENOTSOCK );
     closesocket( client );
     for ( unsigned int i = 0; i < 3; i++ ) CloseHandle( events[i] );

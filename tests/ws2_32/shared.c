@@ -324,6 +324,55 @@ static void test_datagrams( void )
     closesocket( peer );
 }
 
+/* That a socket is bound each descriptor knows for itself, from the time when it was opened. */
+static void test_bound( void )
+{
+    union address address, any;
+    const int any_length = address_any( &any, AF_INET, 0 );
+    SOCKET peer = udp_bound( AF_INET, &address ), s, duplicate;
+    WSAPROTOCOL_INFOA info;
+    char buffer[16];
+    int length;
+
+    for ( int late = 0; late < 2; late++ )
+    {
+        winetest_push_context( "opened %s", late ? "afterwards" : "before" );
+        s = socket( AF_INET, SOCK_DGRAM, 0 );
+        duplicate = INVALID_SOCKET;
+        check_ok( WSADuplicateSocketA( s, GetCurrentProcessId(), &info ) );
+        if ( !late ) duplicate = WSASocketA( 0, 0, 0, &info, 0, WSA_FLAG_OVERLAPPED );
+        address_loopback( &address, AF_INET, 0 );
+        check_ok( bind( s, &address.any, sizeof( address.v4 ) ) );
+        length = sizeof( address );
+        check_ok( getsockname( s, &address.any, &length ) );
+        if ( late ) duplicate = WSASocketA( 0, 0, 0, &info, 0, WSA_FLAG_OVERLAPPED );
+        set_receive_timeout( s, 10000 );
+        check_result( sendto( peer, "hello", 5, 0, &address.any, length ), 5 );
+        ok( wait_readable( s, 10000 ), "nothing arrived\n" );
+        if ( late ) check_result( recvfrom( duplicate, buffer, sizeof( buffer ), 0, NULL, NULL ), 5 );
+        else
+        {
+            check_fails( recvfrom( duplicate, buffer, sizeof( buffer ), 0, NULL, NULL ), WSAEINVAL );
+            check_fails( recv( duplicate, buffer, sizeof( buffer ), 0 ), WSAEINVAL );
+            check_result( recv( s, buffer, sizeof( buffer ), 0 ), 5 );
+        }
+        closesocket( duplicate );
+        closesocket( s );
+        winetest_pop_context();
+    }
+    /* who binds through the duplicate receives through it */
+    s = socket( AF_INET, SOCK_DGRAM, 0 );
+    check_ok( WSADuplicateSocketA( s, GetCurrentProcessId(), &info ) );
+    duplicate = WSASocketA( 0, 0, 0, &info, 0, WSA_FLAG_OVERLAPPED );
+    check_fails( recv( duplicate, buffer, sizeof( buffer ), 0 ), WSAEINVAL );
+    check_ok( bind( duplicate, &any.any, any_length ) );
+    set_nonblocking( duplicate, TRUE );
+    check_fails( recv( duplicate, buffer, sizeof( buffer ), 0 ), WSAEWOULDBLOCK );
+    closesocket( duplicate );
+    closesocket( s );
+    closesocket( peer );
+}
+
 /* --- one registration a socket ---------------------------------------------------------------------------------------*/
 
 static int puppet_select( struct trio *trio, long mask )
@@ -462,6 +511,7 @@ START_TEST( shared )
     test_data();
     test_state();
     test_datagrams();
+    test_bound();
     test_registration();
     test_registered_process_dies();
     support_end();

@@ -20,10 +20,6 @@ void NTAPI RtlWakeAddressAll( const void *address );
 
 #define NT_ERROR_( status ) ( (ULONG)( status ) >> 30 == 3 )
 
-static SRWLOCK delivery_lock = SRWLOCK_INIT;
-/* what is being set, from before the status can be seen: a program that sees it may use the event again at once */
-static HANDLE volatile delivering_event;
-
 static HANDLE plain_event( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
 
 /* thread: for the APC. at_once: the call that started it returns the result too. */
@@ -34,16 +30,42 @@ static void complete( const struct ws2_operation_target *target, const struct ws
     HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
     DWORD offset = flags;
 
+    if ( target->options & WS2_TARGET_LATE )
+    {
+        port_post_late( port, (void *)(UINT_PTR)target->apc_context, iosb, status, information );
+        return;
+    }
     if ( target->options & TARGET_STORE_FLAGS ) ws2_write( &( (OVERLAPPED *)iosb )->Offset, &offset, sizeof( offset ) );
     if ( !ws2_write( &iosb->Information, &information, sizeof( information ) ) )
         ws2_write( (void *)&iosb->Status, &status, sizeof( status ) );
-    if ( event ) NtSetEvent( event, NULL );
-    else if ( !at_once ) RtlWakeAddressAll( (void *)&iosb->Status );
+    /* the event last: who wakes from it finds the packet in the port, the APC with the thread */
     if ( target->apc )
         NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
     else if ( target->apc_context && port->handle &&
               !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ) )
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
+    if ( event ) NtSetEvent( event, NULL );
+    else if ( !at_once ) RtlWakeAddressAll( (void *)&iosb->Status );
+}
+
+/* By the call that started it. */
+static void complete_at_once( const struct ws2_operation_target *target, const struct ws2_port *port, NTSTATUS status,
+                              ULONG_PTR information, UINT32 flags )
+{
+    const HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
+    const BOOL both = event && target->apc_context && port->handle;
+
+    if ( both )
+    {
+        AcquireSRWLockExclusive( &port_delivery_lock );
+        InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
+    }
+    complete( target, port, GetCurrentThread(), status, information, flags, TRUE );
+    if ( both )
+    {
+        InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
+        ReleaseSRWLockExclusive( &port_delivery_lock );
+    }
 }
 
 static void complete_operation( const struct ws2_completion *completion )
@@ -63,12 +85,12 @@ static void complete_operation( const struct ws2_completion *completion )
      * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
-    InterlockedExchangePointer( (void *volatile *)&delivering_event,
+    InterlockedExchangePointer( (void *volatile *)&port_delivering_event,
                                 plain_event( (HANDLE)(UINT_PTR)completion->target.event ) );
     complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
               completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
               FALSE );
-    InterlockedExchangePointer( (void *volatile *)&delivering_event, NULL );
+    InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
     if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
 }
@@ -77,18 +99,18 @@ void completion_deliver( void )
 {
     static struct ws2_operation_fetch_params params; /* under the lock */
 
-    AcquireSRWLockExclusive( &delivery_lock );
+    AcquireSRWLockExclusive( &port_delivery_lock );
     do {
         if ( ws2_call( operation_fetch, &params ) ) break;
         for ( UINT32 i = 0; i < params.count; i++ ) complete_operation( &params.completions[i] );
     } while ( params.count ); /* the last one gives back what was told of */
-    ReleaseSRWLockExclusive( &delivery_lock );
+    ReleaseSRWLockExclusive( &port_delivery_lock );
 }
 
 /* For an operation that begins: what ended before it does not set its event afterwards. */
 static void reset_event( HANDLE event )
 {
-    while ( delivering_event == event ) SwitchToThread();
+    if ( port_delivering_event == event ) port_wait_for_event( event );
     NtResetEvent( event, NULL );
 }
 
@@ -210,8 +232,8 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     if ( error && error != WSAEMSGSIZE ) return status_of_error( error );
     /* a send that is too long is an error; a datagram cut short is a result */
     if ( error && code != ws2_call_operation_receive ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
-    complete( &operation->target, &operation->port, GetCurrentThread(), status_of_error( error ),
-              operation->information, operation->flags, TRUE );
+    complete_at_once( &operation->target, &operation->port, status_of_error( error ), operation->information,
+                      operation->flags );
     return status_of_error( error );
 }
 
@@ -224,7 +246,7 @@ void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTST
     struct ws2_port_params port = { .handle = ws2_pointer( s ) };
 
     if ( ws2host_call( ws2_call_port_query, &port ) ) port.port = ( struct ws2_port ){ 0 };
-    complete( &target, &port.port, GetCurrentThread(), status, information, 0, TRUE );
+    complete_at_once( &target, &port.port, status, information, 0 );
 }
 
 NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )

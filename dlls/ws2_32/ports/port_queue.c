@@ -40,11 +40,17 @@ void port_queue_hold( struct port_queue *queue ) { InterlockedIncrement( &queue-
 void port_queue_release( struct port_queue *queue )
 {
     struct ws2_port_open_params params = { 0 };
+    struct late_status *late;
 
     if ( !queue || InterlockedDecrement( &queue->references ) ) return;
     params.port = queue->host;
     ws2host_call( ws2_call_port_close, &params );
     free( queue->packets );
+    while ( ( late = queue->late ) )
+    {
+        queue->late = late->next;
+        free( late );
+    }
     free( queue );
 }
 
@@ -144,6 +150,46 @@ struct port_packet port_queue_first( struct port_queue *queue )
     return packet;
 }
 
+BOOL port_queue_add_late( struct port_queue *queue, ULONG_PTR value, IO_STATUS_BLOCK *iosb, NTSTATUS status,
+                          ULONG_PTR information )
+{
+    struct late_status *late = malloc( sizeof( *late ) );
+
+    if ( !late ) return FALSE;
+    *late = ( struct late_status ){ queue->late, value, iosb, { { status }, information } };
+    queue->late = late;
+    return TRUE;
+}
+
+struct late_status *port_queue_late( struct port_queue *queue, const struct port_packet *packet )
+{
+    struct late_status **link = &queue->late, *found;
+
+    while ( *link && ( *link )->value != packet->value ) link = &( *link )->next;
+    if ( !( found = *link ) ) return NULL;
+    *link = found->next;
+    found->next = NULL;
+    return found;
+}
+
+void port_queue_fill( IO_STATUS_BLOCK *iosb, NTSTATUS status, ULONG_PTR information )
+{
+    if ( !ws2_write( &iosb->Information, &information, sizeof( information ) ) )
+        ws2_write( (void *)&iosb->Status, &status, sizeof( status ) );
+}
+
+void port_queue_fill_late( struct late_status *late )
+{
+    struct late_status *next;
+
+    for ( ; late; late = next )
+    {
+        next = late->next;
+        port_queue_fill( late->iosb, late->status.Status, late->status.Information );
+        free( late );
+    }
+}
+
 /* One at a time: a thread that was woken and finds more packets than it takes wakes the next. */
 BOOL port_queue_to_wake( struct port_queue *queue )
 {
@@ -193,6 +239,7 @@ void port_queue_redirect( struct port_queue *queue )
 
 void port_queue_give_up( struct port_queue *queue )
 {
+    struct late_status *late;
     BOOL wake;
 
     AcquireSRWLockExclusive( &queue->lock );
@@ -209,7 +256,10 @@ void port_queue_give_up( struct port_queue *queue )
 
         nt_NtSetIoCompletion( queue->handle, packet.key, packet.value, packet.iosb.Status, packet.iosb.Information );
     }
+    late = queue->late;
+    queue->late = NULL;
     wake = port_queue_to_wake( queue );
     ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_fill_late( late );
     if ( wake ) port_queue_wake( queue );
 }

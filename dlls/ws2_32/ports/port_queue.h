@@ -23,9 +23,10 @@ UINT64 port_queue_begin( struct port_queue *queue );
 void port_queue_share( struct port_queue *queue );
 /* A file of the loader's has come to the port. */
 void port_queue_foreign( HANDLE port );
-/* FALSE: the packet is to go to wineserver. */
-BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status,
+/* FALSE: the packet is to go to wineserver. late: filled when the packet is taken; NULL for none. */
+BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, IO_STATUS_BLOCK *late, NTSTATUS status,
                       ULONG_PTR information );
+void port_queue_fill( IO_STATUS_BLOCK *iosb, NTSTATUS status, ULONG_PTR information );
 
 /* Before a handle, of whatever, is closed, duplicated, or made one that child processes get. */
 void port_queue_closing( HANDLE handle );

@@ -18,6 +18,14 @@ enum port_state
     PORT_CLOSED   /* nobody can want packets any more */
 };
 
+/* A status block that is filled when the packet of that value is taken. */
+struct late_status
+{
+    struct late_status *next;
+    ULONG_PTR value;
+    IO_STATUS_BLOCK *iosb, status;
+};
+
 struct port_queue
 {
     struct port_queue *next; /* in its bucket */
@@ -29,6 +37,7 @@ struct port_queue
     UINT64 host;                 /* the host half's part; 0 before the first socket */
     struct port_packet *packets; /* a ring */
     UINT32 size, first, count;   /* size: 0 or a power of two */
+    struct late_status *late;    /* of its packets, hardly ever one */
     LONG waiting;                /* threads in the host's wait, without the lock; those ended there included */
     DWORD woken;                 /* when one of them was woken that has not come yet, else 0 */
     UINT32 in_server;            /* threads of ours that sleep in wineserver, as packets are not kept here */
@@ -64,6 +73,12 @@ struct port_queue *port_queue_forget( HANDLE port );
 /* With the lock held. */
 BOOL port_queue_append( struct port_queue *queue, const struct port_packet *packet );
 struct port_packet port_queue_first( struct port_queue *queue );
+/* FALSE: no memory. */
+BOOL port_queue_add_late( struct port_queue *queue, ULONG_PTR value, IO_STATUS_BLOCK *iosb, NTSTATUS status,
+                          ULONG_PTR information );
+/* What is to be filled as a packet is taken: the caller's, for port_queue_fill_late without the lock. */
+struct late_status *port_queue_late( struct port_queue *queue, const struct port_packet *packet );
+void port_queue_fill_late( struct late_status *late );
 /* Brings what lies in wineserver's queue, of `most` packets at most; how many those were. A redirect packet is for
  * another thread: whether there was one, which is taken out, and ends the fetching. */
 UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOOL *redirect );

@@ -8,7 +8,8 @@
 
 /* --- posting ------------------------------------------------------------------------------------------------------------*/
 
-BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, ULONG_PTR information )
+BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, IO_STATUS_BLOCK *late, NTSTATUS status,
+                      ULONG_PTR information )
 {
     const struct port_packet packet = { key, value, { { status }, information } };
     BOOL taken = FALSE, wake = FALSE, look = FALSE;
@@ -25,6 +26,8 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
         /* fall through */
     case PORT_KEPT:
         if ( !( taken = port_queue_append( queue, &packet ) ) ) break;
+        if ( late && !port_queue_add_late( queue, value, late, status, information ) )
+            port_queue_fill( late, status, information );
         wake = port_queue_to_wake( queue );
         /* no thread is there or on the way: it may be another process's to take, which the forwarder sees when it is left
          * lying */
@@ -41,7 +44,7 @@ NTSTATUS NTAPI hook_NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR val
                                        SIZE_T information )
 {
     struct port_queue *queue = port_queue_find( port );
-    BOOL taken = queue && port_queue_post( queue, key, value, status, information );
+    BOOL taken = queue && port_queue_post( queue, key, value, NULL, status, information );
 
     port_queue_release( queue );
     return taken ? 0 : nt_NtSetIoCompletion( port, key, value, status, information );

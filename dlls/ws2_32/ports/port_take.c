@@ -9,6 +9,7 @@
  * time, whether the host has those that count asleep.
  */
 #include "ports/port_queue_private.h"
+#include "ports/ports.h"
 #include "base/upcalls.h"
 #include "base/thread_data.h"
 
@@ -275,14 +276,26 @@ static NTSTATUS take_packets( struct port_queue *queue, const struct take_reques
                               BOOL checking )
 {
     struct port_packet packets[PACKETS_AT_ONCE];
+    struct late_status *late = NULL;
+    HANDLE event;
     ULONG count = min( queue->count, request->packets ? min( request->count, PACKETS_AT_ONCE ) : 1 );
     BOOL wake;
 
-    for ( ULONG i = 0; i < count; i++ ) packets[i] = port_queue_first( queue );
+    for ( ULONG i = 0; i < count; i++ )
+    {
+        struct late_status *found;
+
+        packets[i] = port_queue_first( queue );
+        if ( !queue->late || !( found = port_queue_late( queue, &packets[i] ) ) ) continue;
+        found->next = late;
+        late = found;
+    }
     count_running( queue, user );
     wake = wakes_another( queue, checking );
     ReleaseSRWLockExclusive( &queue->lock );
     if ( wake ) port_queue_wake( queue );
+    port_queue_fill_late( late );
+    if ( ( event = port_delivering_event ) ) port_wait_for_event( event );
     return give_packets( request, packets, count );
 }
 
@@ -302,7 +315,7 @@ static NTSTATUS take_until( struct port_queue *queue, const struct take_request 
     struct port_user *user = user_comes( queue );
     struct deadline deadline = { .timeout = timeout };
     unsigned int held = 0; /* times that it was */
-    BOOL checking = FALSE, apcs;
+    BOOL checking = FALSE, settled = FALSE, apcs;
     NTSTATUS status;
     int slice, left;
 
@@ -333,6 +346,16 @@ static NTSTATUS take_until( struct port_queue *queue, const struct take_request 
         if ( queue->count && queue->running < queue->limit ) return take_packets( queue, request, user, checking );
 
         left = deadline_left( &deadline );
+        if ( !left && deadline.waited && !settled )
+        {
+            /* who has seen the status of a request by now finds its packet too */
+            settled = TRUE;
+            ReleaseSRWLockExclusive( &queue->lock );
+            AcquireSRWLockShared( &port_delivery_lock );
+            ReleaseSRWLockShared( &port_delivery_lock );
+            AcquireSRWLockExclusive( &queue->lock );
+            continue;
+        }
         if ( !left && deadline.waited )
         {
             /* files of the loader's end on their own: a thread that only looks finds what has ended by now */

@@ -5,6 +5,14 @@
 
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, ULONG class, void *info, ULONG size, ULONG *result );
 
+SRWLOCK port_delivery_lock = SRWLOCK_INIT;
+HANDLE volatile port_delivering_event;
+
+void port_wait_for_event( HANDLE event )
+{
+    while ( port_delivering_event == event ) SwitchToThread();
+}
+
 NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
 {
     struct port_queue *queue = NULL;
@@ -55,7 +63,8 @@ NTSTATUS port_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     return status_of_error( error );
 }
 
-void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information )
+void port_post_late( const struct ws2_port *port, void *value, IO_STATUS_BLOCK *iosb, LONG status,
+                     ULONG_PTR information )
 {
     HANDLE handle = (HANDLE)(UINT_PTR)port->handle;
     struct port_queue *queue = NULL;
@@ -63,9 +72,15 @@ void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR
 
     if ( port->owner != GetCurrentProcessId() ) handle = port_list_foreign( port->owner, handle );
     else queue = port_list_queue_of( handle );
-    taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, status, information );
+    taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, iosb, status, information );
+    if ( !taken && iosb ) port_queue_fill( iosb, status, information ); /* nobody would do it later */
     if ( !taken && handle ) nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
     port_queue_release( queue );
+}
+
+void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information )
+{
+    port_post_late( port, value, NULL, status, information );
 }
 
 NTSTATUS port_set_modes( HANDLE s, ULONG modes )

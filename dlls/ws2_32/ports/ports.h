@@ -19,6 +19,18 @@ void port_closed( void );
 /* Queues a packet to a socket's port, whichever process's handle it is. */
 void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR information );
 
+/* The same of a request whose status block is filled when its packet is taken. */
+void port_post_late( const struct ws2_port *port, void *value, IO_STATUS_BLOCK *iosb, LONG status,
+                     ULONG_PTR information );
+
+/* Held by the thread that tells the program of ends in order. What a status block shows is in its port when nobody holds
+ * it. */
+extern SRWLOCK port_delivery_lock;
+/* What is being set, from before the status or the packet can be seen: who sees one of them finds the event set, and may use
+ * it again at once. */
+extern HANDLE volatile port_delivering_event;
+void port_wait_for_event( HANDLE event );
+
 /* Our own handle of a port of the program's, by which packets reach it also when the program has closed its handle. */
 NTSTATUS port_keep( HANDLE theirs, HANDLE *ours );
 

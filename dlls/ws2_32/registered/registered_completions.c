@@ -76,8 +76,8 @@ static void completions_notify( struct completion_queue *queue )
 
     queue->armed = FALSE;
     if ( to->Type == RIO_EVENT_COMPLETION ) NtSetEvent( to->Event.EventHandle, NULL );
-    else if ( !queue->port ||
-              !port_queue_post( queue->port, (ULONG_PTR)to->Iocp.CompletionKey, (ULONG_PTR)to->Iocp.Overlapped, 0, 0 ) )
+    else if ( !queue->port || !port_queue_post( queue->port, (ULONG_PTR)to->Iocp.CompletionKey,
+                                                (ULONG_PTR)to->Iocp.Overlapped, NULL, 0, 0 ) )
         nt_NtSetIoCompletion( to->Iocp.IocpHandle, (ULONG_PTR)to->Iocp.CompletionKey, (ULONG_PTR)to->Iocp.Overlapped, 0,
                               0 );
 }

@@ -17,6 +17,20 @@ SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
     return ws2_install( redeem.fd, redeem.descriptor, flags, error );
 }
 
+/* An ended process still has its id while somebody holds a handle to it. */
+static BOOL still_lives( HANDLE process ) { return WaitForSingleObject( process, 0 ) == WAIT_TIMEOUT; }
+
+static BOOL is_process( DWORD pid )
+{
+    HANDLE process = OpenProcess( SYNCHRONIZE, FALSE, pid );
+    BOOL lives;
+
+    if ( !process ) return GetLastError() == ERROR_ACCESS_DENIED;
+    lives = still_lives( process );
+    CloseHandle( process );
+    return lives;
+}
+
 static int give_handle( DWORD target, int fd )
 {
     HANDLE process = OpenProcess( PROCESS_DUP_HANDLE | SYNCHRONIZE, FALSE, target );
@@ -25,8 +39,7 @@ static int give_handle( DWORD target, int fd )
     int error = WSAEINVAL;
 
     if ( !process ) return WSAEINVAL;
-    /* an ended process still has its id while somebody holds a handle to it */
-    if ( WaitForSingleObject( process, 0 ) == WAIT_TIMEOUT && !ws2host_fd_to_handle( fd, 0, &handle ) &&
+    if ( still_lives( process ) && !ws2host_fd_to_handle( fd, 0, &handle ) &&
          DuplicateHandle( GetCurrentProcess(), handle, process, &given, 0, FALSE,
                           DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
         error = 0;
@@ -75,7 +88,7 @@ static int fill_info( SOCKET s, DWORD target, WSAPROTOCOL_INFOW *entry, void *us
     *entry = *found;
     if ( ansi ) catalogue_to_ansi( entry, &entry_a );
     if ( ( error = ws2_write( user, ansi ? (void *)&entry_a : entry, ansi ? sizeof( entry_a ) : sizeof( *entry ) ) ) )
-        return error;
+        return is_process( target ) ? error : WSAEINVAL;
     if ( ( error = issue_ticket( s, target, &entry->dwProviderReserved ) ) ) return error;
     return ws2_write( (char *)user + FIELD_OFFSET( WSAPROTOCOL_INFOW, dwProviderReserved ), &entry->dwProviderReserved,
                       sizeof( entry->dwProviderReserved ) );

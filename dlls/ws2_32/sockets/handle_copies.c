@@ -1,11 +1,12 @@
 /*
- * What is left of a socket when a descriptor of it is closed: polls of \Device\Afd end with AFD_POLL_CLOSE only with the
- * last handle in the system.
+ * What is left of a socket when a descriptor of it is closed: requests belong to the socket and end with its last handle in
+ * the process, polls of \Device\Afd with AFD_POLL_CLOSE only with the last one in the system.
  *
  * ws2host counts descriptors; a copy that DuplicateHandle made, or a child's that inherited it, is none before somebody uses
- * it as a socket. The loader counts handles, and is asked only when a poll watches the socket. The latest copies that were
- * made for this process are remembered by value: one that is of the same object becomes a descriptor, and the polls are its
- * own from then on. Values are compared by the loader, so that a stale one does no harm.
+ * it as a socket. The loader counts handles, and is asked only when something waits: a poll, or a request when this process
+ * has made copies. The latest copies that were made for this process are remembered by value: one that is of the same object
+ * becomes a descriptor, and what waits is its own from then on. Values are compared by the loader, so that a stale one does
+ * no harm.
  */
 #include "sockets/handle_copies.h"
 #include "ntdll/hooks.h"
@@ -39,7 +40,8 @@ void handle_copies( struct ws2_handle_params *params )
         ULONG handles, pointers, reserved[10];
     } basic;
 
-    if ( ws2host_call( ws2_call_afd_polled, params ) || params->error ) return;
+    if ( ws2host_call( ws2_call_operation_pending, params ) || params->error ) return;
+    if ( !params->polled && !copied ) return;
     if ( nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
         return;
     params->other_handles = 1;

@@ -6,6 +6,7 @@
 #include "descriptors/upcalls.h"
 #include "events/events.h"
 #include "sockets/connect.h"
+#include "sockets/endpoint.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/option_bits.h"
 
@@ -31,7 +32,7 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
             return WSAENOTCONN;
         if ( state & WS2_FLAG_RESET ) return reset_error( d );
     }
-    else if ( !( state & WS2_FLAG_BOUND ) ) return WSAEINVAL;
+    else if ( endpoint_unknown( d ) ) return WSAEINVAL;
     else if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
     return 0;
 }

@@ -97,7 +97,7 @@ NTSTATUS unix_sendmsg( void *args )
             break;
     }
     /* sending binds an unbound datagram socket */
-    if ( !params->error && type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) )
+    if ( !params->error && type != SOCK_STREAM && endpoint_unknown( d ) )
     {
         endpoint_remember( d );
         events_look_again( d );

@@ -29,7 +29,8 @@ enum descriptor_local
     LOCAL_REPLACED = 0x4,      /* the handle was made of another host socket (replacement.c) */
     LOCAL_BOUND_BY_CODE = 0x8, /* and not by Winsock's bind */
     LOCAL_MARK_WATCHED = 0x10, /* SIOCATMARK was asked: urgent.h */
-    LOCAL_URGENT_KEPT = 0x20   /* `urgent` is a byte that the program has not fetched */
+    LOCAL_URGENT_KEPT = 0x20,  /* `urgent` is a byte that the program has not fetched */
+    LOCAL_UNBOUND = 0x40       /* a duplicate opened before the socket was bound, by which nothing is received */
 };
 
 struct operation;

@@ -35,7 +35,7 @@ struct afd_entry
     struct afd_entry *next;        /* of the descriptor's */
     uint64_t handle;
     uint32_t mask;
-    uint32_t reserved;
+    uint32_t main; /* of the descriptor's requests this is the one that an exclusive one ends */
 };
 
 struct afd_request
@@ -318,6 +318,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
         /* the socket lives on in other processes: a request of the completion port kind is cancelled, others stay */
         else if ( target->apc_context && !target->apc && !target->event )
         {
+            request->operation.target.options |= WS2_TARGET_LATE;
             end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
             continue;
         }
@@ -340,18 +341,6 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
         afd_poll_look( survivor );
     }
     return tell_ended( ended );
-}
-
-NTSTATUS unix_afd_polled( void *args )
-{
-    struct ws2_handle_params *params = args;
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( params->handle, &status );
-
-    if ( !d ) return status;
-    params->error = atomic_load( &d->polls ) ? 0 : WSAEINVAL;
-    descriptor_release( d );
-    return 0;
 }
 
 uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thread_id, uint32_t keep_ports )
@@ -532,13 +521,16 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
         uint32_t events = epoll_events( entry->mask ) | d->poll_events;
         struct epoll_event event = { .events = events | EPOLLET, .data.ptr = d };
 
-        /* of exclusive requests for one socket the last stays; the one before ends with no events */
-        if ( request->reply.header.exclusive )
+        /* A socket has one main request or none. A new one becomes that if there is none, or if both are exclusive: then
+         * the one before ends with no events. Beside any other main one it never does, whatever becomes of that. */
+        for ( other = atomic_load( &d->polls ); other && !other->main; ) other = other->next;
+        if ( other && other->request != request && request->reply.header.exclusive &&
+             other->request->reply.header.exclusive )
         {
-            for ( other = atomic_load( &d->polls ); other; other = other->next )
-                if ( other->request != request && other->request->reply.header.exclusive ) break;
-            if ( other ) end_request( other->request, NULL, 0, 0, ended );
+            end_request( other->request, NULL, 0, 0, ended );
+            other = NULL;
         }
+        entry->main = !other;
         entry->next = atomic_load( &d->polls );
         atomic_store( &d->polls, entry );
         if ( d->poll_watched && events == d->poll_events ) *settled = 0;

@@ -4,6 +4,7 @@
 #include "client/connection.h"
 #include "operations/afd_poll.h"
 #include "operations/operation_private.h"
+#include "operations/survivor.h"
 
 struct match
 {
@@ -13,6 +14,7 @@ struct match
     uint32_t keep_ports;
     uint32_t options;
     uint32_t excluded_options;
+    uint32_t closing; /* the descriptor is being closed: receives end as the connection does */
 };
 
 static int cancel_matches( const struct match *match, const struct operation *operation )
@@ -23,6 +25,25 @@ static int cancel_matches( const struct match *match, const struct operation *op
            ( operation->target.options & match->options ) == match->options &&
            !( operation->target.options & match->excluded_options ) &&
            ( !match->keep_ports || !port_of( operation->owner ).handle );
+}
+
+static int32_t error_of_cancelled( const struct match *match, const struct descriptor *d,
+                                   const struct operation *operation )
+{
+    const int receives = operation->queue == QUEUE_RECEIVE || operation->queue == QUEUE_URGENT;
+
+    /* the second half of an AcceptEx is in the acceptor's queue and the listener's own */
+    return match->closing && receives && operation->owner == d && d->slot->type == SOCK_STREAM &&
+                   ( descriptor_flags( d ) & WS2_FLAG_CONNECTED )
+               ? WSAECONNABORTED
+               : WSA_OPERATION_ABORTED;
+}
+
+/* Something waits that the closing of the descriptor must deal with: an operation or a poll. */
+static int operation_pending( const struct descriptor *d )
+{
+    return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
+           descriptor_queued( d, QUEUE_CHANGE ) || atomic_load( &d->polls );
 }
 
 /* Ends what matches in the queues of one descriptor. */
@@ -41,7 +62,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
             next = operation->next;
             if ( cancel_matches( match, operation ) && !operation->finished )
             {
-                operation->error = WSA_OPERATION_ABORTED;
+                operation->error = error_of_cancelled( match, d, operation );
                 if ( queue != QUEUE_SEND ) operation->information = 0; /* of a send that much has gone */
                 operation->write_count = 0;
                 if ( ( operation->finished = operation->held ) )
@@ -80,16 +101,35 @@ static uint32_t cancel_everywhere( const struct match *match )
 
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
 {
-    struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL );
-    const struct match all = { 0 }, of_listener = { .owner = d };
+    struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL ), *other = NULL;
+    const struct match all = { .closing = 1 }, of_listener = { .owner = d };
     uint32_t count;
 
     if ( io_loop_epoll() < 0 ) return 0;
+    if ( !survivor && descriptor_is_shared( d ) &&
+         ( operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
+        survivor = other = survivor_find( d );
+    if ( survivor ) survivor_take_over( d, survivor );
     count = cancel_in( d, &all );
     if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
     if ( listener ) count += operation_cancel_accept( listener, d );
     if ( atomic_load( &d->polls ) && descriptor_has_others( d ) ) connection_settle();
-    return count + afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );
+    count += afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );
+    if ( other ) descriptor_release( other );
+    return count;
+}
+
+NTSTATUS unix_operation_pending( void *args )
+{
+    struct ws2_handle_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    if ( !d ) return status;
+    params->error = operation_pending( d ) ? 0 : WSAEINVAL;
+    params->polled = atomic_load( &d->polls ) != NULL;
+    descriptor_release( d );
+    return 0;
 }
 
 NTSTATUS unix_operation_cancel( void *args )

@@ -440,7 +440,7 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
         if ( params->operation.error != WSA_IO_PENDING && params->operation.error != WSAEWOULDBLOCK )
         {
             if ( !sending ) transfer_receive_ends( d, params->flags );
-            else if ( type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) )
+            else if ( type != SOCK_STREAM && endpoint_unknown( d ) )
             {
                 endpoint_remember( d );
                 events_look_again( d );

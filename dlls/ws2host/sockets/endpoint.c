@@ -22,6 +22,7 @@ void endpoint_remember( struct descriptor *d )
 
     if ( !getsockname( d->fd, &address.any, &size ) ) endpoint_copy( d, &address );
     descriptor_set_flags( d, WS2_FLAG_BOUND );
+    if ( atomic_load( &d->local ) & LOCAL_UNBOUND ) atomic_fetch_and( &d->local, ~LOCAL_UNBOUND );
 }
 
 void endpoint_forget( struct descriptor *d )

@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
 #include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -52,6 +54,19 @@ static int host_family( uint32_t family )
     return family == WS_AF_INET6 ? AF_INET6 : family == WS_AF_UNIX ? AF_UNIX : AF_INET;
 }
 
+/* The system answers them, and shows raw sockets only the answers that come. */
+static void hide_echo_requests( int fd, uint32_t protocol )
+{
+    struct icmp_filter filter = { 1u << ICMP_ECHO };
+    struct icmp6_filter filter6;
+
+    if ( protocol == IPPROTO_ICMP ) setsockopt( fd, SOL_RAW, ICMP_FILTER, &filter, sizeof( filter ) );
+    if ( protocol != IPPROTO_ICMPV6 ) return;
+    ICMP6_FILTER_SETPASSALL( &filter6 );
+    ICMP6_FILTER_SETBLOCK( ICMP6_ECHO_REQUEST, &filter6 );
+    setsockopt( fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter6, sizeof( filter6 ) );
+}
+
 int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
 {
     int host_type = type == 3 ? SOCK_RAW : type == 1 ? SOCK_STREAM : SOCK_DGRAM, on = 1, off = 0;
@@ -61,6 +76,7 @@ int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
     /* Windows' default */
     if ( fd >= 0 && family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof( on ) );
     if ( fd >= 0 && host_type == SOCK_DGRAM ) datagram_errors_enable( fd, family );
+    if ( fd >= 0 && host_type == SOCK_RAW ) hide_echo_requests( fd, protocol );
     /* a socket hears the groups that it has joined itself, and no other's */
     if ( fd >= 0 && host_type != SOCK_STREAM )
     {
@@ -250,6 +266,9 @@ NTSTATUS unix_redeem( void *args )
     params->family = d->slot->family;
     params->type = d->slot->type;
     params->protocol = d->slot->protocol;
+    /* that a socket is bound each descriptor knows for itself, from its opening or what is done through it */
+    if ( params->type != SOCK_STREAM && !( descriptor_flags( d ) & WS2_FLAG_BOUND ) )
+        atomic_store( &d->local, LOCAL_UNBOUND );
     params->descriptor = (uintptr_t)d;
     params->fd = fd;
     return 0;

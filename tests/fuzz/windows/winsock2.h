@@ -98,6 +98,7 @@ typedef void ( *LPWSAOVERLAPPED_COMPLETION_ROUTINE )( DWORD, DWORD, OVERLAPPED *
 #define SOCKET_ERROR ( -1 )
 #define PROCESS_DUP_HANDLE 0x40
 #define SYNCHRONIZE 0x100000
+#define ERROR_ACCESS_DENIED 5
 #define WAIT_TIMEOUT 258
 #define DUPLICATE_CLOSE_SOURCE 1
 #define DUPLICATE_SAME_ACCESS 2
@@ -107,6 +108,7 @@ typedef void ( *LPWSAOVERLAPPED_COMPLETION_ROUTINE )( DWORD, DWORD, OVERLAPPED *
 #define socket fuzz_socket
 
 void SetLastError( DWORD error );
+DWORD GetLastError( void );
 int WideCharToMultiByte( UINT page, DWORD flags, const WCHAR *wide, int length, char *text, int size,
                          const char *fallback, BOOL *used );
 HANDLE OpenProcess( DWORD access, BOOL inherit, DWORD pid );

@@ -1,0 +1,16 @@
+/*
+ * A request belongs to the socket, not to the handle that it was made through. When a descriptor goes and the process has
+ * another of the same socket, that one, the survivor, takes over what waits in the queues. The queues' locks are taken one
+ * at a time.
+ */
+#ifndef WS2HOST_SURVIVOR_H
+#define WS2HOST_SURVIVOR_H
+
+#include "operations/operation.h"
+
+/* Another descriptor of the same socket in this process, counted; NULL when there is none. */
+struct descriptor *survivor_find( const struct descriptor *descriptor );
+/* All that waits goes on with the survivor, the descriptor being out of the table already. */
+void survivor_take_over( struct descriptor *descriptor, struct descriptor *survivor );
+
+#endif
