@@ -19,6 +19,7 @@
 #define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
 #define TELL_AGAIN 50    /* ms, when there is no memory to tell which tickets ended */
 #define CLOSING_MOST 64u /* descriptors of a process that wait to be closed while it is read from */
+#define REST 1           /* ms that a process rests when it has had its turn */
 #define CLOSING_AGAIN 5  /* ms */
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
@@ -106,7 +107,8 @@ static void connection_ready( struct source *source, uint32_t events )
     }
     else if ( events & EPOLLIN )
     {
-        if ( close_pending( connection->process->closing ) > CLOSING_MOST )
+        if ( loop_now_us() < connection->process->rests_until ) connection_wait( connection, REST );
+        else if ( close_pending( connection->process->closing ) > CLOSING_MOST )
             connection_wait( connection, CLOSING_AGAIN );
         else reader.receive( connection );
     }
@@ -159,6 +161,11 @@ void connection_accept( struct source *source, uint32_t events )
 refuse:
     if ( process ) process_put( process );
     close_later_consume( fd, refused );
+}
+
+void connection_rest( struct connection *connection )
+{
+    connection->process->rests_until = loop_now_us() + REST * 1000;
 }
 
 void connection_drain( struct connection *connection )

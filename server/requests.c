@@ -591,7 +591,9 @@ int request_receive( struct connection *connection )
             goto broken;
         }
         handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
-    } while ( !connection->ended && !connection->waits && !connection->unsent && loop_now_us() < end );
+        if ( connection->ended || connection->waits || connection->unsent ) return received;
+    } while ( loop_now_us() < end );
+    connection_rest( connection );
     return received;
 
 broken:

@@ -136,7 +136,8 @@ struct process
     unsigned int users;
     struct charges held;
     struct guesses guesses;
-    int pidfd; /* -1 while it has no client */
+    uint64_t rests_until; /* us: it has asked for much at once */
+    int pidfd;            /* -1 while it has no client */
 };
 
 struct process_look
@@ -393,6 +394,8 @@ void connections_listen( int listener );
 void connection_accept( struct source *listener, uint32_t events );
 void connection_end( struct connection *connection );
 void connection_end_client( struct client *client );
+/* It has had its turn, and has asked for more: it, and all of its process, waits while others have theirs. */
+void connection_rest( struct connection *connection );
 /* Handles what it has sent already and ends it: its client has another. */
 void connection_drain( struct connection *connection );
 void process_ended( struct source *source, uint32_t events );

@@ -29,7 +29,7 @@
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
-static char harness_directory[64];
+static char harness_directory[72];
 static int harness_ended;
 
 static inline uint64_t harness_now( void )

@@ -2,6 +2,7 @@
  * The server's own life: one per directory however many processes start it at once, away when nobody needs it, and clear
  * words when there can be none.
  */
+#include <sys/resource.h>
 #include "complaint.h"
 
 static int attach_and_report( void *context )
@@ -131,6 +132,188 @@ START_TEST( stale_directory )
 }
 END_TEST
 
+/* A cleaner takes away what lies in the directory, or the directory: whoever comes then finds the same server. */
+START_TEST( taken_away )
+{
+    static const char *const commands[] = { "rm -f %s/server", "rm -f %s/server %s/lock", "rm -rf %s",
+                                            "mv %s %s.away" };
+    char command[256];
+    struct ws2_reply reply;
+    pid_t server;
+    int fd;
+
+    harness_begin();
+    harness_start_server();
+    server = harness_server();
+    fd = raw_attach( 0x20, &reply, NULL );
+    snprintf( command, sizeof( command ), commands[_i], harness_directory, harness_directory );
+    ck_assert( system( command ) >= 0 );
+    /* at once, or when it looks */
+    for ( int i = 0; i < 7500 && harness_server() != server; i++ ) usleep( 2000 );
+    ck_assert_int_eq( harness_server(), server );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    ck_assert_int_eq( harness_server(), server );
+    ck_assert_uint_eq( harness_table().processes, 1 );
+    ck_assert( harness_server_quiet() ); /* the lock is held */
+    raw_leave( fd );
+    snprintf( command, sizeof( command ), "rm -rf %s.away", harness_directory );
+    ck_assert_int_eq( system( command ), 0 );
+    harness_end();
+}
+END_TEST
+
+/* Somebody else's server in its place: the table goes over to it, and what was shared goes on. */
+START_TEST( another_in_its_place )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = 0x20 };
+    struct ws2_reply reply;
+    char away[96];
+    uint32_t first;
+    pid_t server;
+    int fd, memfd;
+
+    harness_begin();
+    harness_start_server();
+    server = harness_server();
+    fd = raw_attach( 0x20, &reply, &memfd );
+    hello.instance = reply.instance;
+    ck_assert_int_eq( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
+    first = reply.slot;
+    snprintf( away, sizeof( away ), "%s.away", harness_directory );
+    kill( server, SIGSTOP );
+    ck_assert( !rename( harness_directory, away ) && !mkdir( harness_directory, 0700 ) );
+    /* while the first holds the table nobody is given another */
+    if ( !fork() )
+    {
+        const pid_t child = process_start( attach_and_leave, NULL );
+
+        usleep( 1000000 );
+        kill( server, SIGCONT );
+        _exit( process_wait( child ) );
+    }
+    {
+        int status;
+
+        ck_assert_int_gt( wait( &status ), 0 );
+        ck_assert_int_eq( status, 0 );
+    }
+    eventually( harness_server() && harness_server() != server );
+    close( fd );
+    fd = raw_connect();
+    ck_assert_int_eq( raw_request( fd, &hello, memfd, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.instance, hello.instance );
+    for ( int i = 0; i < 40; i++ )
+    {
+        ck_assert_int_eq( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
+        ck_assert_uint_ne( reply.slot, first );
+    }
+    raw_leave( fd );
+    snprintf( away, sizeof( away ), "rm -rf %s.away", harness_directory );
+    ck_assert_int_eq( system( away ), 0 );
+    harness_end();
+}
+END_TEST
+
+/* The first program may have little; the first that may have more starts the server that all have from then on. */
+static int attach_poor( void *unused )
+{
+    const struct rlimit few = { 200, 200 };
+
+    (void)unused;
+    if ( setrlimit( RLIMIT_NOFILE, &few ) ) return 1;
+    if ( connection_attach( 0x20 ) ) return 2;
+    for ( ;; ) pause();
+}
+
+static rlim_t files_of( pid_t pid )
+{
+    struct rlimit limit = { 0 };
+
+    prlimit( pid, RLIMIT_NOFILE, NULL, &limit );
+    return limit.rlim_cur;
+}
+
+START_TEST( limits_of_the_first )
+{
+    pid_t poor, server;
+
+    harness_begin();
+    poor = process_start( attach_poor, NULL );
+    eventually( harness_server() != 0 );
+    server = harness_server();
+    eventually( harness_table().processes == 1 );
+    ck_assert_uint_eq( files_of( server ), 200 );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    ck_assert_int_ne( harness_server(), server );
+    ck_assert_uint_gt( files_of( harness_server() ), 200 );
+    ck_assert_uint_eq( harness_table().processes, 1 );
+    kill( poor, SIGKILL );
+    process_wait( poor );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+static void with_small_files( void )
+{
+    const struct rlimit small = { 0x100000, 0x100000 };
+
+    ck_assert_int_eq( setrlimit( RLIMIT_FSIZE, &small ), 0 );
+}
+
+START_TEST( limits_too_small )
+{
+    harness_begin();
+    check_complaint( with_small_files, "ulimit -f", 12000 );
+    /* and the next is not hindered */
+    harness_start_server();
+    harness_end();
+}
+END_TEST
+
+/* The same directory whatever the environment says, but for WS2HOST_DIR: by a link too. */
+START_TEST( one_directory )
+{
+    char home[96], link[96], path[200];
+    struct stat st;
+    pid_t one;
+
+    harness_begin();
+    snprintf( home, sizeof( home ), "%s/prefix", harness_directory );
+    ck_assert_int_eq( mkdir( home, 0700 ), 0 );
+    setenv( "WINEPREFIX", home, 1 );
+    setenv( "XDG_RUNTIME_DIR", harness_directory, 1 );
+    setenv( "TMPDIR", harness_directory, 1 );
+    unsetenv( "WS2HOST_DIR" );
+    ck_assert_int_eq( stat( home, &st ), 0 );
+    snprintf( path, sizeof( path ), "/tmp/.ws2host-%u/%llx-%llx", geteuid(), (unsigned long long)st.st_dev,
+              (unsigned long long)st.st_ino );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    strcpy( link, harness_directory );
+    ck_assert_uint_lt( strlen( path ), sizeof( harness_directory ) );
+    strcpy( harness_directory, path );
+    ck_assert_int_gt( ( one = harness_server() ), 0 );
+    unsetenv( "XDG_RUNTIME_DIR" );
+    unsetenv( "TMPDIR" );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    ck_assert_int_eq( harness_server(), one );
+    /* the client and the server mean the same by a link */
+    snprintf( path, sizeof( path ), "%s/link", link );
+    ck_assert_int_eq( symlink( harness_directory, path ), 0 );
+    setenv( "WS2HOST_DIR", path, 1 );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    ck_assert_int_eq( harness_server(), one );
+    kill( one, SIGTERM );
+    eventually( !harness_server() );
+    ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+    ck_assert_int_gt( harness_server(), 0 );
+    harness_end();
+    snprintf( path, sizeof( path ), "rm -rf %s", link );
+    ck_assert_int_eq( system( path ), 0 );
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "lifecycle" );
@@ -143,6 +326,11 @@ int main( void )
     tcase_add_test( test, no_server_to_be_had );
     tcase_add_test( test, long_paths );
     tcase_add_test( test, stale_directory );
+    tcase_add_loop_test( test, taken_away, 0, 4 );
+    tcase_add_test( test, another_in_its_place );
+    tcase_add_test( test, limits_of_the_first );
+    tcase_add_test( test, limits_too_small );
+    tcase_add_test( test, one_directory );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }
