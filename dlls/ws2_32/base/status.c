@@ -77,6 +77,7 @@ NTSTATUS status_of_error( int error )
     if ( error == WSA_IO_PENDING ) return STATUS_PENDING;
     if ( error == WAIT_TIMEOUT ) return (NTSTATUS)0x102; /* STATUS_TIMEOUT: an AFD poll without events */
     if ( error == ERROR_INSUFFICIENT_BUFFER ) return (NTSTATUS)0xc0000023; /* STATUS_BUFFER_TOO_SMALL */
+    if ( error == ERROR_INVALID_USER_BUFFER ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
     if ( error == ERROR_PORT_UNREACHABLE ) return (NTSTATUS)0xc000023f;    /* STATUS_PORT_UNREACHABLE */
     for ( unsigned int i = 0; i < ARRAYSIZE( statuses ); i++ )
         if ( statuses[i].error == error ) return statuses[i].status;

@@ -114,7 +114,9 @@ static void end_request( struct registered_request *request, int error, UINT64 b
     struct registered_extras *extras = request->extras;
     RIO_CMSG_BUFFER header = { RIO_CMSG_BASE_SIZE };
 
-    request->result.Status = error == ERROR_PORT_UNREACHABLE ? WSAECONNRESET : error;
+    request->result.Status = error == ERROR_PORT_UNREACHABLE      ? WSAECONNRESET
+                             : error == ERROR_INVALID_USER_BUFFER ? WSAEMSGSIZE
+                                                                  : error;
     request->result.BytesTransferred = error && error != WSAEMSGSIZE ? 0 : (ULONG)bytes;
     if ( request->flags_user ) ws2_write( request->flags_user, &flags, sizeof( flags ) );
     if ( extras && extras->control_user && ( !error || error == WSAEMSGSIZE ) )

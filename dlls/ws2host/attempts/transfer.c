@@ -24,6 +24,8 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
     uint32_t state = descriptor_flags( d );
 
     if ( flags & ~RECEIVE_FLAGS ) return WSAEOPNOTSUPP;
+    if ( ( flags & ( WS_MSG_OOB | WS_MSG_WAITALL ) ) && d->slot->type != SOCK_STREAM ) return WSAEOPNOTSUPP;
+    if ( ( flags & WS_MSG_WAITALL ) && ( flags & ( WS_MSG_PEEK | WS_MSG_OOB | WS_MSG_PARTIAL ) ) ) return WSAEOPNOTSUPP;
     if ( state & WS2_FLAG_SHUT_RECEIVE ) return WSAESHUTDOWN;
     if ( d->slot->type == SOCK_STREAM )
     {

@@ -6,6 +6,16 @@
 #include "events/events.h"
 #include "sockets/datagram_errors.h"
 
+int32_t blocking_check_receive( struct descriptor *d, uint32_t flags )
+{
+    int32_t error = transfer_check_receive( d, flags );
+
+    /* what must not wait cannot wait for all */
+    if ( !error && ( flags & WS_MSG_WAITALL ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
+        return WSAEOPNOTSUPP;
+    return error;
+}
+
 int blocking_receive( struct descriptor *d, uint32_t flags, uint32_t done, struct ws2_wait *wait, int32_t *error,
                       NTSTATUS *status )
 {

@@ -4,6 +4,9 @@
 
 #include "attempts/transfer.h"
 
+/* Whether a receive that waits may be tried: a Winsock code. */
+int32_t blocking_check_receive( struct descriptor *descriptor, uint32_t flags );
+
 /* The host has refused a receive (errno). Waits where that helps; 1: try again, 0: it ends with *error or *status. `done`
  * bytes have been received before. */
 int blocking_receive( struct descriptor *descriptor, uint32_t flags, uint32_t done, struct ws2_wait *wait,

@@ -289,7 +289,8 @@ NTSTATUS unix_shutdown( void *args )
     params->error = 0;
     if ( params->how > 2 ) params->error = WSAEINVAL;
     else if ( d->slot->type == SOCK_STREAM &&
-              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
+              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ||
+                ( descriptor_flags( d ) & WS2_FLAG_NEEDS_ACCEPT_CONTEXT ) ) )
         params->error = WSAENOTCONN;
     else
     {
@@ -340,7 +341,7 @@ NTSTATUS unix_getsockname( void *args )
     return give_name( params, error, &address, size );
 }
 
-/* connect() gives the socket the name at once, ConnectEx with SO_UPDATE_CONNECT_CONTEXT. */
+/* connect() gives the socket the name at once, ConnectEx and AcceptEx with the option that updates the context. */
 NTSTATUS unix_getpeername( void *args )
 {
     struct ws2_address_params *params = args;
@@ -354,8 +355,8 @@ NTSTATUS unix_getpeername( void *args )
     if ( !d ) return status;
     connect_check( d ); /* it may be connected by now, or have failed */
     flags = descriptor_flags( d );
-    if ( ( !( flags & WS2_FLAG_CONNECTED ) && !connect_by_call( d ) ) || ( flags & WS2_FLAG_NEEDS_CONNECT_CONTEXT ) ||
-         is_unknown( params, d ) )
+    if ( ( !( flags & WS2_FLAG_CONNECTED ) && !connect_by_call( d ) ) ||
+         ( flags & ( WS2_FLAG_NEEDS_CONNECT_CONTEXT | WS2_FLAG_NEEDS_ACCEPT_CONTEXT ) ) || is_unknown( params, d ) )
         error = WSAENOTCONN;
     else if ( connect_peer( d, &address, &size ) ) error = winsock_error( errno );
     descriptor_release( d );

@@ -123,6 +123,14 @@ static int32_t message_check_receive( const struct descriptor *d, const struct w
     return 0;
 }
 
+static uint64_t filled( const struct iovec *vectors, uint32_t count )
+{
+    uint64_t size = 0;
+
+    while ( count-- ) size += vectors++->iov_len;
+    return size;
+}
+
 NTSTATUS unix_recvmsg( void *args )
 {
     struct ws2_message_params *params = args;
@@ -135,7 +143,7 @@ NTSTATUS unix_recvmsg( void *args )
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t type = 0, left, total = 0;
-    int flags, received = 0, urgent, touched = 0;
+    int flags, received = 0, urgent, touched = 0, goes_on = 0;
     int32_t capacity = 0;
     uint8_t kept;
 
@@ -154,7 +162,7 @@ NTSTATUS unix_recvmsg( void *args )
         if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     }
 again:
-    if ( ( params->error = transfer_check_receive( d, params->flags ) ) ) goto done;
+    if ( ( params->error = blocking_check_receive( d, params->flags ) ) ) goto done;
     type = d->slot->type;
     if ( ( params->error = message_check_receive( d, params, capacity ) ) ) goto done;
 
@@ -201,7 +209,7 @@ again:
             if ( message.msg_flags & MSG_TRUNC )
             {
                 params->error = WSAEMSGSIZE;
-                params->flags_out |= WS_MSG_TRUNC;
+                params->flags_out |= params->width ? WS_MSG_TRUNC : WS_MSG_PARTIAL;
             }
             if ( ( params->flags & WS_MSG_WAITALL ) && type == SOCK_STREAM && n && params->done < total &&
                  !( params->flags & WS_MSG_PEEK ) )
@@ -209,6 +217,19 @@ again:
                 skip_vectors( &first, &left, n );
                 continue;
             }
+            /* one call takes IOV_MAX of them: the others follow as long as that need not wait */
+            if ( type == SOCK_STREAM && n && left > IOV_MAX && !( params->flags & WS_MSG_PEEK ) &&
+                 (uint64_t)n == filled( first, IOV_MAX ) )
+            {
+                skip_vectors( &first, &left, n );
+                goes_on = 1;
+                continue;
+            }
+            transfer_receive_ends( d, params->flags );
+            break;
+        }
+        if ( goes_on && errno == EAGAIN )
+        {
             transfer_receive_ends( d, params->flags );
             break;
         }

@@ -29,7 +29,7 @@ NTSTATUS unix_recv( void *args )
         if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     }
 again:
-    if ( ( params->error = transfer_check_receive( d, params->flags ) ) ) goto done;
+    if ( ( params->error = blocking_check_receive( d, params->flags ) ) ) goto done;
     stream = d->slot->type == SOCK_STREAM;
     flags = transfer_receive_flags( params->flags ) | ( stream ? 0 : MSG_TRUNC );
     if ( ( params->flags & WS_MSG_OOB ) && params->size && urgent_fetch( d, params->flags, &kept ) )

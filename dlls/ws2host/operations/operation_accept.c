@@ -44,7 +44,10 @@ static void detach_accept( struct operation *operation )
     /* cancelled while it waited for data: the connection ends, and the acceptor is as it was */
     if ( operation->error && accept->has_connection && !atomic_load( &acceptor->closing ) &&
          ( fd = socket_host( acceptor->slot->family, SOCK_STREAM, acceptor->slot->protocol ) ) >= 0 )
+    {
         operation_replace_socket( acceptor, fd );
+        atomic_store( &acceptor->slot->connect_time, 0 );
+    }
     atomic_store( &acceptor->queues.accepting, NULL );
 }
 
@@ -96,6 +99,15 @@ static enum operation_result first_data( struct operation *operation )
     return finish_accept( accept, acceptor );
 }
 
+/* The client has ended the connection hard while it waited in the queue: the program hears of it with the AcceptEx. */
+static int was_reset( int fd )
+{
+    int error = 0;
+    socklen_t size = sizeof( error );
+
+    return !getsockopt( fd, SOL_SOCKET, SO_ERROR, &error, &size ) && error == ECONNRESET;
+}
+
 static enum operation_result take_connection( struct operation *operation )
 {
     struct accept *accept = (struct accept *)operation;
@@ -129,6 +141,12 @@ static enum operation_result take_connection( struct operation *operation )
     if ( fd < 0 )
     {
         operation->error = winsock_error( errno );
+        return OPERATION_DONE;
+    }
+    if ( was_reset( fd ) )
+    {
+        close( fd );
+        operation->error = WSAECONNRESET;
         return OPERATION_DONE;
     }
     store_address( &accept->remote, &address, size );

@@ -9,6 +9,7 @@
 #include "attempts/attempt.h"
 #include "operations/afd_poll.h"
 #include "sockets/connect.h"
+#include "sockets/endpoint.h"
 #include "events/events.h"
 #include "sockets/local.h"
 #include "operations/operation.h"
@@ -157,8 +158,15 @@ static int32_t disconnect( struct descriptor *d, int reuse )
         setsockopt( fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof( on ) );
         if ( d->slot->family == WS_AF_UNIX ) local_let_go( &address.un );
         rebind = !bind( fd, &address.any, size );
+        /* a port that the host chose for connecting it gives to nobody for a while: it chooses another */
+        if ( !rebind && address.any.sa_family != AF_UNIX )
+        {
+            address.in.sin_port = 0; /* the port stands at the same place in both families */
+            rebind = !bind( fd, &address.any, size );
+        }
     }
     operation_replace_socket( d, fd );
+    if ( rebind ) endpoint_remember( d );
     descriptor_clear_flags(
         d, WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED | WS2_FLAG_SHUT_RECEIVE |
                WS2_FLAG_SHUT_SEND | WS2_FLAG_RESET | WS2_FLAG_NEEDS_ACCEPT_CONTEXT | WS2_FLAG_NEEDS_CONNECT_CONTEXT |

@@ -17,6 +17,7 @@
 #include "sockets/vectors.h"
 
 #define STACK_VECTORS 16
+#define LARGEST_SENT 65527 /* of IPv6; IPv4's is shorter */
 #define WS_MSG_PEEK 0x2
 #define WS_MSG_OOB 0x1
 #define WS_MSG_WAITALL 0x8
@@ -187,7 +188,8 @@ static enum operation_result perform_receive( struct operation *operation )
     struct transfer *t = (struct transfer *)operation;
     struct descriptor *d = operation->descriptor;
     const int stream = d->slot->type == SOCK_STREAM;
-    const int flags = transfer_receive_flags( t->flags );
+    const int flags = transfer_receive_flags( t->flags ),
+              many = stream && t->count > IOV_MAX && !( t->flags & ( WS_MSG_PEEK | WS_MSG_WAITALL ) );
 
     if ( !stream && datagram_error_known( d ) && ( operation->error = end_by_icmp( datagram_error_take( d ) ) ) )
         return OPERATION_DONE;
@@ -224,7 +226,8 @@ static enum operation_result perform_receive( struct operation *operation )
             n = vectors_recvmsg( d->fd, &header, flags );
         }
         if ( n < 0 && errno == EINTR ) continue;
-        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+        if ( n < 0 && errno == EAGAIN && !( many && operation->information ) ) return OPERATION_BLOCKED;
+        if ( n < 0 && errno == EAGAIN ) n = 0;
         if ( n < 0 && errno == EFAULT && !t->bounce && bounce_begin( t ) ) continue;
         if ( n < 0 )
         {
@@ -242,10 +245,11 @@ static enum operation_result perform_receive( struct operation *operation )
         if ( ( t->flags & WS_MSG_WAITALL ) && stream && n && operation->information < t->total &&
              !( t->flags & WS_MSG_PEEK ) )
             continue;
+        if ( many && n && !t->skip && t->first < t->count ) continue; /* one call takes IOV_MAX of them */
         if ( header.msg_flags & MSG_TRUNC )
         {
             operation->error = WSAEMSGSIZE;
-            operation->flags_out |= WS_MSG_TRUNC;
+            operation->flags_out |= t->message ? WS_MSG_TRUNC : WS_MSG_PARTIAL;
         }
         if ( !stream ) give_address( t, &header );
         if ( t->bounce ) bounce_end( t );
@@ -299,6 +303,13 @@ static enum operation_result perform_send( struct operation *operation )
         advance_transfer( t, n );
         if ( !stream || operation->information >= t->total ) return OPERATION_DONE;
     }
+}
+
+/* Such a send ends by another status than a receive whose buffer is too short, though with the same error of Winsock's. */
+static enum operation_result perform_too_long( struct operation *operation )
+{
+    operation->error = WS2_ERROR_INVALID_USER_BUFFER;
+    return OPERATION_DONE;
 }
 
 /* --- starting ---------------------------------------------------------------------------------------------------------*/
@@ -427,6 +438,16 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
         {
             params->operation.synchronous = 1;
             params->operation.error = WSA_IO_PENDING;
+        }
+        else if ( sending && t.address_size && type == SOCK_DGRAM && t.total > LARGEST_SENT )
+        {
+            /* longer than any datagram: its end has the error, and a packet */
+            if ( ( copy = clone_transfer( &t ) ) )
+            {
+                copy->perform = perform_too_long;
+                operation_start( d, copy, &params->operation );
+            }
+            else params->operation.error = WSAENOBUFS;
         }
         else if ( operation_try( d, &t.operation, &params->operation, &attempt ) )
             operation_tried( &t.operation, &params->operation );

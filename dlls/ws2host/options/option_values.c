@@ -210,7 +210,9 @@ OPTION_GETTER( option_get_connect_time )
     (void)option;
     if ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTING ) connect_check( descriptor );
     value->number = UINT32_MAX;
-    if ( option_type( descriptor ) == TYPE_STREAM && ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) &&
+    /* an acceptor whose AcceptEx waits for data is connected by then: servers find silent clients by it */
+    if ( option_type( descriptor ) == TYPE_STREAM &&
+         ( ( descriptor_flags( descriptor ) & WS2_FLAG_CONNECTED ) || atomic_load( &descriptor->queues.accepting ) ) &&
          connect_age( descriptor, &ms ) )
         value->number = ms / 1000;
     return 0;

@@ -126,6 +126,8 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
     return 0;
 }
 
+static int is_internet( uint32_t family ) { return family == WS_AF_INET || family == WS_AF_INET6; }
+
 NTSTATUS unix_bind( void *args )
 {
     struct ws2_address_params *params = args;
@@ -141,6 +143,13 @@ NTSTATUS unix_bind( void *args )
     descriptor_release( d ); /* reading the caller's memory may fault */
     params->error = family == WS_AF_UNIX ? local_read( params->address, params->size, &local )
                                          : address_read( family, params->address, params->size, &address, &size );
+    if ( params->error == WSAEAFNOSUPPORT && is_internet( family ) )
+    {
+        uint16_t given;
+
+        memcpy( &given, (const void *)(uintptr_t)params->address, sizeof( given ) );
+        if ( is_internet( given ) ) params->error = WSAEFAULT; /* the other version's */
+    }
     if ( params->error ) return 0;
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
