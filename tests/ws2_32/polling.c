@@ -357,6 +357,7 @@ struct waiting
     SOCKET s;
     int sets, result, error, ready;
     u_int except_count;
+    HANDLE begins; /* an event: the thread is about to call select */
 };
 
 static DWORD CALLBACK select_thread( void *argument )
@@ -369,6 +370,7 @@ static DWORD CALLBACK select_thread( void *argument )
     FD_ZERO( &except );
     FD_SET( waiting->s, &read );
     FD_SET( waiting->s, &except );
+    SetEvent( waiting->begins );
     waiting->result = select( 0, waiting->sets & R ? &read : NULL, NULL, waiting->sets & E ? &except : NULL, &timeout );
     waiting->error = WSAGetLastError();
     waiting->ready = waiting->sets & R && FD_ISSET( waiting->s, &read ) ? R : 0;
@@ -391,7 +393,7 @@ static void test_closed_while_waiting( void )
 
     for ( i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
-        struct waiting waiting = { .sets = rows[i].sets };
+        struct waiting waiting = { .sets = rows[i].sets, .begins = CreateEventW( NULL, FALSE, FALSE, NULL ) };
         SOCKET peer = INVALID_SOCKET;
         HANDLE thread;
 
@@ -399,6 +401,7 @@ static void test_closed_while_waiting( void )
         if ( rows[i].listening ) waiting.s = tcp_listener( AF_INET, NULL );
         else tcp_pair( &waiting.s, &peer );
         thread = CreateThread( NULL, 0, select_thread, &waiting, 0, NULL );
+        ok( !WaitForSingleObject( waiting.begins, 10000 ), "the thread does not begin\n" );
         ok( WaitForSingleObject( thread, 200 ) == WAIT_TIMEOUT, "it does not wait\n" );
         check_ok( closesocket( waiting.s ) );
         ok( !WaitForSingleObject( thread, 5000 ), "closesocket did not end the wait\n" );
@@ -411,6 +414,7 @@ static void test_closed_while_waiting( void )
         }
         else ok( waiting.ready == R, "not in the read set\n" );
         if ( peer != INVALID_SOCKET ) closesocket( peer );
+        CloseHandle( waiting.begins );
         CloseHandle( thread );
         winetest_pop_context();
     }
