@@ -365,6 +365,37 @@ static void test_options( void )
     closesocket( listener );
 }
 
+/* What it has set on the listener does not, before it says so. */
+static void test_listener_options( void )
+{
+    static const struct
+    {
+        int level, option;
+    } rows[] = { { SOL_SOCKET, SO_KEEPALIVE }, { SOL_SOCKET, SO_OOBINLINE }, { IPPROTO_TCP, TCP_NODELAY } };
+    SOCKET listener, acceptor = fresh(), client;
+    const DWORD on = 1;
+    union address address;
+
+    listener = tcp_listener( AF_INET, &address );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
+        check_ok( setsockopt( listener, rows[i].level, rows[i].option, (const char *)&on, sizeof( on ) ) );
+    accept_with( listener, acceptor, &address, &client );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
+    {
+        DWORD value = 0;
+        int length = sizeof( value );
+
+        winetest_push_context( "level %#x option %#x", rows[i].level, rows[i].option );
+        check_ok( getsockopt( acceptor, rows[i].level, rows[i].option, (char *)&value, &length ) );
+        ok( !value, "%#lx\n", value );
+        winetest_pop_context();
+    }
+    check_flow( client, acceptor );
+    closesocket( client );
+    closesocket( acceptor );
+    closesocket( listener );
+}
+
 /* DisconnectEx with TF_REUSE_SOCKET: the acceptor accepts once more. */
 static void test_reuse( void )
 {
@@ -445,6 +476,7 @@ START_TEST( acceptex )
         test_several();
         test_shared_listener();
         test_options();
+        test_listener_options();
         test_reuse();
         test_duplicated();
     }

@@ -117,7 +117,8 @@ int32_t operation_background_send( uint64_t handle, const struct iovec *vectors,
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );
 
-/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place. */
-void operation_replace_socket( struct descriptor *d, int fd );
+/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place.
+ * listener: the one that fd was accepted from, NULL for a fresh host socket. */
+void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener );
 
 #endif

@@ -15,7 +15,7 @@
 #include "options/option.h"
 #include "base/owner_lock.h"
 
-void operation_replace_socket( struct descriptor *d, int fd )
+void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener )
 {
     const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
     int watched;
@@ -25,7 +25,7 @@ void operation_replace_socket( struct descriptor *d, int fd )
     watched = events_forget( d );
     afd_poll_forget( d );
     notify_unwatch( d );
-    option_carry( d, d->fd, fd );
+    option_carry( d, d->fd, fd, listener );
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );

@@ -159,7 +159,8 @@ OPTION_SETTER( multicast_group_source );
 OPTION_GETTER( multicast_get_loop );
 OPTION_SETTER( multicast_set_loop );
 
-/* --- option_carry.c: sets on one host socket what the program has set on the other */
-void option_carry( const struct descriptor *d, int from, int to );
+/* --- option_carry.c: sets on one host socket, the descriptor's to be, what the program has set on the other, the
+ * descriptor's own. listener: whose options the new one has to begin with, NULL for a fresh one. */
+void option_carry( const struct descriptor *d, int from, int to, const struct descriptor *listener );
 
 #endif

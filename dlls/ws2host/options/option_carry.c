@@ -44,11 +44,19 @@ static void carry_buffer( int from, int to, int name )
     if ( wanted > granted / 2 ) setsockopt( to, SOL_SOCKET, name, &wanted, sizeof( wanted ) );
 }
 
-void option_carry( const struct descriptor *d, int from, int to )
+static int is_touched( const struct descriptor *d )
+{
+    return option_bit( d->slot, BIT_KERNEL_SET ) ||
+           ( descriptor_flags( d ) & ( WS2_FLAG_RCVBUF_SET | WS2_FLAG_SNDBUF_SET ) );
+}
+
+void option_carry( const struct descriptor *d, int from, int to, const struct descriptor *listener )
 {
     const int family = d->slot->family == WS_AF_INET6 ? AF_INET6 : AF_INET;
 
     if ( d->slot->type != SOCK_STREAM ) return;
+    /* as they were made, both of them */
+    if ( !is_touched( d ) && ( !listener || !is_touched( listener ) ) ) return;
     for ( unsigned int i = 0; i < sizeof( carried ) / sizeof( carried[0] ); i++ )
     {
         struct linger old, new;

@@ -101,6 +101,7 @@ static int32_t apply_linger( struct descriptor *d, uint32_t onoff, uint32_t seco
 {
     struct linger linger = { .l_onoff = onoff && !seconds };
 
+    option_kernel_touched( d->slot );
     if ( setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof( linger ) ) ) return winsock_error( errno );
     atomic_store( &d->slot->linger_onoff, onoff );
     atomic_store( &d->slot->linger_seconds, seconds );

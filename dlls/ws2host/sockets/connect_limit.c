@@ -13,8 +13,9 @@
  * tried two times more, here at 1 s and 3 s. */
 #define PATIENCE_HERE 3500
 
-static void set( const struct descriptor *d, uint32_t ms )
+static void set( struct descriptor *d, uint32_t ms )
 {
+    option_kernel_touched( d->slot );
     setsockopt( d->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof( ms ) );
 }
 

@@ -29,9 +29,15 @@ int32_t option_kernel_get( struct descriptor *d, uint32_t where, uint32_t *value
     return 0;
 }
 
+void option_kernel_touched( struct ws2_slot *slot )
+{
+    if ( slot->type == SOCK_STREAM && !option_bit( slot, BIT_KERNEL_SET ) ) option_set_bit( slot, BIT_KERNEL_SET, 1 );
+}
+
 int32_t option_kernel_set( struct descriptor *d, uint32_t where, uint32_t value )
 {
     int number = value;
 
+    option_kernel_touched( d->slot );
     return setsockopt( d->fd, where >> 16, where & 0xffff, &number, sizeof( number ) ) ? winsock_error( errno ) : 0;
 }

@@ -39,9 +39,11 @@ enum option_bit
     BIT_OFFLOAD, /* two bits */
     BIT_OFFLOAD_HIGH,
     BIT_SEGMENT,
-    BIT_CONNECT_LIMIT,                      /* the host's limit for a connection under way is set (connect_limit.c) */
-    BIT_MAX_RETRANSMIT,                     /* TCP_MAXRT is */
-    BIT_INITIAL_RTO = BIT_BROADCAST,        /* of streams: SIO_TCP_INITIAL_RTO is */
+    BIT_CONNECT_LIMIT,               /* the host's limit for a connection under way is set (connect_limit.c) */
+    BIT_MAX_RETRANSMIT,              /* TCP_MAXRT is */
+    BIT_INITIAL_RTO = BIT_BROADCAST, /* of streams: SIO_TCP_INITIAL_RTO is */
+    /* of streams: an option of the host socket may differ from what a fresh one has (option_carry.c) */
+    BIT_KERNEL_SET = BIT_REDIRECT_RECORDS,
     BIT_MULTICAST_DEAF = BIT_KEEP_INTERVAL, /* of the others: IP_MULTICAST_LOOP is off */
     BIT_USELOOPBACK = 32,
     BIT_PAUSE_ACCEPT,
@@ -59,6 +61,8 @@ int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value ); /* 
 /* An option of the kernel with an int for a value, where = HOST( level, name ). Winsock codes. */
 #define HOST( level, name ) ( (uint32_t)( level ) << 16 | ( name ) )
 int32_t option_kernel_get( struct descriptor *descriptor, uint32_t where, uint32_t *value );
+/* To be said of whatever else sets such an option. */
+void option_kernel_touched( struct ws2_slot *slot );
 int32_t option_kernel_set( struct descriptor *descriptor, uint32_t where, uint32_t value );
 
 #endif

@@ -14,6 +14,7 @@
 #include "sockets/control.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/local.h"
+#include "sockets/option_bits.h"
 #include "sockets/socket.h"
 
 static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t type, uint32_t protocol,
@@ -123,6 +124,7 @@ static void rebuild_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32
     size = sizeof( address );
     if ( !getpeername( fd, &address.any, &size ) ) flags |= WS2_FLAG_CONNECTED | WS2_FLAG_BOUND;
     fill_slot( slot, fd, family, type, protocol, flags );
+    option_kernel_touched( slot ); /* nobody knows */
 }
 
 /* The family of a host socket of a kind that Winsock has, for connection_adopt; 0 for another. A nameless socket of AF_UNIX
