@@ -2,7 +2,7 @@
  * Hooks in ntdll (hooks.c): the system calls that reach sockets without Winsock's knowledge.
  *
  * Every hook gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
- * after hooks_socket has said so, which costs two reads of memory and no call.
+ * after hooks_is_socket has said so, which costs two reads of memory and no call.
  */
 #ifndef HOOKS_H
 #define HOOKS_H

@@ -10,8 +10,8 @@
 
 #include "base/unix_private.h"
 
-/* In the order of their turns: operations come before the events that look at what they have left, and ports before the
- * operations that count what has ended. */
+/* In the order of their turns. An entry of an operation is served as it comes up, before any turn, so that the events look at
+ * what the operations have left; ports have their turn before the operations', which counts what has ended. */
 enum io_kind
 {
     IO_CHANGES,
