@@ -57,12 +57,24 @@ static int check_directory( void )
                  *path ? path : "The server's directory", strerror( errno ) );
 }
 
+/* The loader asks its own folder before all others. */
+static int check_loader( void )
+{
+    char folder[PATH_MAX];
+
+    if ( !loader_folder( loader_default(), folder ) || loader_state( folder ) != LOADER_OLD ) return 0;
+    return fail(
+        "Another build's bridge is in %s, which the loader asks before %s: run \"ws2ctl install-loader\" or \"ws2ctl "
+        "remove-loader\".",
+        folder, library_directory() );
+}
+
 int command_place( const struct options *options )
 {
     char prefix[PATH_MAX];
 
     (void)options;
-    return find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory();
+    return check_loader() || find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory();
 }
 
 int command_enable( const struct options *options )

@@ -1,176 +1,112 @@
-/* The sockets of a prefix, as a table for people and as JSON for programs. */
+/*
+ * The sockets of a prefix, for people: a line each as long as the terminal is wide enough, else a line and what belongs to
+ * it below. Nothing is cut.
+ */
 #include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
-#include "ws2ctl.h"
+#include "view.h"
 
-/* One socket: its slot, the kernel's view of it, and its rows. */
-struct view
-{
-    uint32_t id, generation;
-    struct ws2_slot slot;
-    char local[ADDRESS_SIZE], peer[ADDRESS_SIZE];
-    const char *family, *type, *state;
-    int shared;
-    uint32_t event_pid;
-    size_t first, end; /* rows */
-};
+#define COLUMNS 6
+static const char *const headings[COLUMNS] = { "TYPE", "STATE", "RECV", "SEND", "LOCAL", "PEER" };
 
-static const char *family_name( unsigned int family )
+#define OTHERS "PROGRAM PID (HOST PID) SOCKET, EVENTS, OPTIONS"
+
+static int terminal_width( void )
 {
-    switch ( family )
-    {
-    case 1: return "unix";
-    case 2: return "inet";
-    case FAMILY_INET6: return "inet6";
-    }
-    return "other";
+    const char *columns = getenv( "COLUMNS" );
+    struct winsize size;
+
+    if ( columns && atoi( columns ) > 20 ) return atoi( columns );
+    return isatty( 1 ) && !ioctl( 1, TIOCGWINSZ, &size ) && size.ws_col > 20 ? size.ws_col : isatty( 1 ) ? 80 : INT_MAX;
 }
 
-static const char *type_name( const struct ws2_slot *slot )
+static void cell( const struct view *view, int column, char *text, size_t size )
 {
-    switch ( slot->type )
+    switch ( column )
     {
-    case SOCK_STREAM: return slot->family == 1 ? "stream" : "tcp";
-    case SOCK_DGRAM: return "udp";
-    case SOCK_RAW: return "raw";
+    case 0: snprintf( text, size, "%s", view->type ); break;
+    case 1: snprintf( text, size, "%s", view->state ); break;
+    case 2: snprintf( text, size, view->known ? "%u" : "-", view->receive_queue ); break;
+    case 3: snprintf( text, size, view->known ? "%u" : "-", view->send_queue ); break;
+    case 4: snprintf( text, size, "%s", view->local ); break;
+    case 5: snprintf( text, size, "%s", view->peer ); break;
     }
-    return "other";
 }
 
-static const char *state_name( uint32_t flags, const struct kernel_socket *kernel, int stream )
+static void event_names( char *text, size_t size, unsigned int mask )
 {
-    static const struct
-    {
-        uint32_t flag;
-        const char *name;
-    } names[] = { { WS2_FLAG_LISTENING, "listening" },
-                  { WS2_FLAG_DISCONNECTED, "disconnected" },
-                  { WS2_FLAG_CONNECTED, "connected" },
-                  { WS2_FLAG_CONNECTING, "connecting" },
-                  { WS2_FLAG_CONNECT_FAILED, "failed" } };
+    static const char *const names[] = { "read",  "write", "oob",       "accept", "connect",
+                                         "close", "qos",   "group-qos", "route",  "address" };
 
-    if ( stream && kernel && kernel->state == 8 && flags & WS2_FLAG_CONNECTED ) return "peer closed";
+    *text = 0;
     for ( unsigned int i = 0; i < sizeof( names ) / sizeof( names[0] ); i++ )
-        if ( flags & names[i].flag ) return names[i].name;
-    /* a socket that ws2host has just adopted: the kernel knows more than the slot */
-    if ( stream && kernel && kernel->state == 1 ) return "connected";
-    if ( stream && kernel && kernel->state == 10 ) return "listening";
-    return flags & WS2_FLAG_BOUND ? "bound" : "new";
+        if ( mask & 1u << i )
+            snprintf( text + strlen( text ), size - strlen( text ), "%s%s", *text ? "," : "", names[i] );
 }
 
-static void make_view( struct view *view, size_t first, size_t end )
+/* What stands behind the columns, or below them, a part each; the number of parts. */
+static int parts_of( const struct view *view, char ( **parts )[400] )
 {
-    const struct ws2_slot *slot = ws2_table_slot( server.table, rows[first].slot );
-    const struct kernel_socket *kernel;
-    uint32_t owner;
+    const size_t most = view->end - view->first + 4;
+    char( *result )[400] = calloc( most, sizeof( *result ) ), program[256], names[100];
+    int count = 0;
 
-    memset( view, 0, sizeof( *view ) );
-    view->id = rows[first].slot;
-    view->generation = rows[first].generation;
-    view->first = first;
-    view->end = end;
-    if ( slot ) memcpy( &view->slot, slot, sizeof( *slot ) );
-    view->shared = ws2_word_state( view->slot.word ) == WS2_SLOT_SHARED;
-    view->family = family_name( view->slot.family );
-    view->type = type_name( &view->slot );
-    strcpy( view->local, "-" );
-    strcpy( view->peer, "-" );
-    if ( ( kernel = kernel_find( view->slot.cookie ) ) )
+    if ( !( *parts = result ) ) return 0;
+    for ( size_t i = view->first; i < view->end; i++ )
     {
-        strcpy( view->local, kernel->local );
-        strcpy( view->peer, kernel->peer );
+        view_program( rows[i].unix_pid, program, sizeof( program ) );
+        if ( rows[i].ticket_target )
+            snprintf( result[count++], 400, "ticket for %u by %s %u", rows[i].ticket_target, program,
+                      rows[i].windows_pid );
+        else
+            snprintf( result[count++], 400, "%s %u (host %u) %#x", program, rows[i].windows_pid, rows[i].unix_pid,
+                      rows[i].handle );
     }
-    else if ( view->slot.local_port )
-        kernel_format_address( view->local, view->slot.family == FAMILY_INET6 ? AF_INET6 : AF_INET,
-                               view->slot.local_address, view->slot.local_port, 0 );
-    view->state = state_name( view->slot.flags, kernel, view->slot.type == SOCK_STREAM );
-    owner = view->slot.event_owner;
-    if ( owner < WS2_CLIENT_COUNT ) view->event_pid = ws2_table_clients( server.table )[owner].windows_pid;
-}
-
-/* The descriptors that the rows show; a PRIVATE socket has one. */
-static unsigned int view_descriptors( const struct view *view )
-{
-    unsigned int count = 0;
-
-    for ( size_t i = view->first; i < view->end; i++ ) count += !rows[i].ticket_target;
+    if ( view->event_pid )
+    {
+        event_names( names, sizeof( names ), ws2_events_mask( view->slot.events ) );
+        snprintf( result[count++], 400, "%s %s by %u", view->slot.event_message ? "window" : "event", names,
+                  view->event_pid );
+    }
+    if ( *view->options ) snprintf( result[count++], 400, "%s", view->options );
+    if ( *view->timer ) snprintf( result[count++], 400, "%s", view->timer );
     return count;
 }
 
-static void print_view( const struct view *view )
+static void print_view( const struct view *view, const int widths[COLUMNS], int width )
 {
-    char descriptors[16], tickets[256] = "", holders[512] = "", events[48] = "-";
-    size_t t = 0, h = 0;
+    char text[PATH_MAX], ( *parts )[400];
+    const int count = parts_of( view, &parts );
+    int used = 0, behind = 0, length = 0;
 
-    for ( size_t i = view->first; i < view->end; i++ )
+    for ( int i = 0; i < COLUMNS; i++ )
     {
-        if ( rows[i].ticket_target && t < sizeof( tickets ) - 24 )
-            t += snprintf( tickets + t, sizeof( tickets ) - t, "%sfor %04x", t ? ", " : "", rows[i].ticket_target );
-        else if ( !rows[i].ticket_target && h < sizeof( holders ) - 24 )
-            h += snprintf( holders + h, sizeof( holders ) - h, "%s%04x:%x", h ? " " : "", rows[i].windows_pid,
-                           rows[i].handle );
+        cell( view, i, text, sizeof( text ) );
+        /* no blanks at the end of a line */
+        used += i < COLUMNS - 1 ? printf( "%-*s ", widths[i], text ) : printf( "%s", text );
+        if ( i == COLUMNS - 1 && widths[i] > (int)strlen( text ) ) length = widths[i] - strlen( text );
     }
-    if ( ws2_events_mask( view->slot.events ) && view->event_pid )
-        snprintf( events, sizeof( events ), "%s %x by %04x", view->slot.event_message ? "window" : "event",
-                  ws2_events_mask( view->slot.events ), view->event_pid );
-    snprintf( descriptors, sizeof( descriptors ), "%u", view_descriptors( view ) );
-    printf( "%-7u %-6s %-6s %-22s %-22s %-12s %-5s %-24s %-20s %s\n", view->id, view->family, view->type, view->local,
-            view->peer, view->state, descriptors, h ? holders : "-", events, t ? tickets : "-" );
-}
-
-static json_object *view_json( const struct view *view )
-{
-    json_object *object = json_object_new_object(), *holders = json_object_new_array(),
-                *tickets = json_object_new_array();
-
-    json_object_object_add( object, "id", json_object_new_int64( view->id ) );
-    json_object_object_add( object, "generation", json_object_new_int64( view->generation ) );
-    json_object_object_add( object, "family", json_object_new_string( view->family ) );
-    json_object_object_add( object, "type", json_object_new_string( view->type ) );
-    json_object_object_add( object, "protocol", json_object_new_int( view->slot.protocol ) );
-    json_object_object_add( object, "local",
-                            strcmp( view->local, "-" ) ? json_object_new_string( view->local ) : NULL );
-    json_object_object_add( object, "peer", strcmp( view->peer, "-" ) ? json_object_new_string( view->peer ) : NULL );
-    json_object_object_add( object, "state", json_object_new_string( view->state ) );
-    json_object_object_add( object, "shared", json_object_new_boolean( view->shared ) );
-    json_object_object_add( object, "nonblocking",
-                            json_object_new_boolean( ( view->slot.flags & WS2_FLAG_NONBLOCKING ) != 0 ) );
-    json_object_object_add( object, "descriptors", json_object_new_int64( view_descriptors( view ) ) );
-    for ( size_t i = view->first; i < view->end; i++ )
+    for ( int i = 0; i < count; i++ ) behind += strlen( parts[i] ) + 2;
+    if ( used + length + behind <= width )
+        for ( int i = 0; i < count; i++ ) printf( "%*s%s", i ? 2 : length + 2, "", parts[i] );
+    else
     {
-        json_object *row = json_object_new_object();
+        int at = INT_MAX / 2;
 
-        if ( rows[i].ticket_target )
+        for ( int i = 0; i < count; i++ )
         {
-            json_object_object_add( row, "target", json_object_new_int64( rows[i].ticket_target ) );
-            json_object_object_add( row, "source", json_object_new_int64( rows[i].windows_pid ) );
-            json_object_array_add( tickets, row );
-            continue;
+            at += strlen( parts[i] ) + 2;
+            if ( at > width ) at = printf( "\n    %s", parts[i] ) - 1;
+            else printf( "  %s", parts[i] );
         }
-        json_object_object_add( row, "windows_pid", json_object_new_int64( rows[i].windows_pid ) );
-        json_object_object_add( row, "unix_pid", json_object_new_int64( rows[i].unix_pid ) );
-        json_object_object_add( row, "handle", json_object_new_int64( rows[i].handle ) );
-        json_object_array_add( holders, row );
     }
-    json_object_object_add( object, "holders", holders );
-    json_object_object_add( object, "tickets", tickets );
-    if ( ws2_events_mask( view->slot.events ) && view->event_pid )
-    {
-        json_object *events = json_object_new_object();
-
-        json_object_object_add( events, "mask", json_object_new_int( ws2_events_mask( view->slot.events ) ) );
-        json_object_object_add( events, "owner", json_object_new_int64( view->event_pid ) );
-        json_object_object_add( events, "kind",
-                                json_object_new_string( view->slot.event_message ? "window" : "event" ) );
-        json_object_object_add( object, "events", events );
-    }
-    else json_object_object_add( object, "events", NULL );
-    return object;
+    putchar( '\n' );
+    free( parts );
 }
 
 static int compare_rows( const void *a, const void *b )
@@ -182,57 +118,110 @@ static int compare_rows( const void *a, const void *b )
     return x->handle < y->handle ? -1 : x->handle > y->handle;
 }
 
-static int show( int as_json )
+/* Each socket that passes the filters; NULL for no more. */
+static int next_view( struct view *view, size_t *at, char **filters )
 {
-    json_object *document = NULL, *sockets = NULL;
-    unsigned int count = 0;
+    while ( *at < row_count )
+    {
+        const size_t first = *at;
 
-    if ( server_load_rows() ) return 1;
-    kernel_load();
-    if ( row_count ) qsort( rows, row_count, sizeof( *rows ), compare_rows );
-    if ( as_json )
-    {
-        document = json_object_new_object();
-        sockets = json_object_new_array();
-        json_object_object_add( document, "directory", json_object_new_string( server.directory ) );
-        json_object_object_add( document, "server",
-                                json_object_new_int64( ws2_table_header( server.table )->server_pid ) );
-        json_object_object_add( document, "sockets", sockets );
+        for ( ( *at )++; *at < row_count && rows[*at].slot == rows[first].slot; ( *at )++ ) continue;
+        view_make( view, first, *at );
+        if ( filter_passes( view, filters ) ) return 1;
     }
-    else
-        printf( "%-7s %-6s %-6s %-22s %-22s %-12s %-5s %-24s %-20s %s\n", "ID", "FAMILY", "TYPE", "LOCAL", "PEER",
-                "STATE", "DESCR", "HELD BY (PID:HANDLE)", "EVENTS", "TICKETS" );
-    for ( size_t first = 0, end; first < row_count; first = end, count++ )
-    {
-        struct view view;
-
-        for ( end = first + 1; end < row_count && rows[end].slot == rows[first].slot; end++ ) continue;
-        make_view( &view, first, end );
-        if ( as_json ) json_object_array_add( sockets, view_json( &view ) );
-        else print_view( &view );
-    }
-    if ( as_json )
-    {
-        puts( json_object_to_json_string_ext( document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE ) );
-        json_object_put( document );
-    }
-    else printf( "%u socket%s\n", count, count == 1 ? "" : "s" );
     return 0;
 }
 
-int command_list( const struct options *options ) { return server_connect() || show( options->as_json ); }
+static void print_table( char **filters )
+{
+    const int width = terminal_width();
+    int widths[COLUMNS];
+    unsigned int count = 0;
+    char text[PATH_MAX];
+    struct view view;
+    int used = 0;
 
+    for ( int i = 0; i < COLUMNS; i++ ) widths[i] = strlen( headings[i] );
+    for ( size_t at = 0; next_view( &view, &at, filters ); )
+        for ( int i = 0; i < COLUMNS; i++ )
+        {
+            cell( &view, i, text, sizeof( text ) );
+            /* one long path does not push all the others to the right */
+            if ( (int)strlen( text ) > widths[i] && ( i < 4 || strlen( text ) <= 47 ) ) widths[i] = strlen( text );
+        }
+    for ( int i = 0; i < COLUMNS; i++ ) used += printf( "%-*s ", widths[i], headings[i] );
+    printf( "%s" OTHERS "\n", used + (int)sizeof( OTHERS ) > width ? "\n    " : " " );
+    for ( size_t at = 0; next_view( &view, &at, filters ); count++ ) print_view( &view, widths, width );
+    printf( "%u socket%s\n", count, count == 1 ? "" : "s" );
+}
+
+static void print_json( char **filters, int flags )
+{
+    json_object *document = json_object_new_object(), *sockets = json_object_new_array();
+    struct view view;
+
+    json_object_object_add( document, "directory", json_object_new_string( server.directory ) );
+    json_object_object_add( document, "server", json_object_new_int64( ws2_table_header( server.table )->server_pid ) );
+    json_object_object_add( document, "sockets", sockets );
+    for ( size_t at = 0; next_view( &view, &at, filters ); ) json_object_array_add( sockets, view_json( &view ) );
+    puts( json_object_to_json_string_ext( document, flags | JSON_C_TO_STRING_NOSLASHESCAPE ) );
+    json_object_put( document );
+}
+
+static int load( void )
+{
+    if ( server_load_rows() ) return 1;
+    if ( kernel_load() )
+    {
+        static int said;
+        if ( !said++ )
+            fail( "The kernel does not tell its sockets (sock_diag): states and queues are as the table knows them." );
+    }
+    if ( row_count ) qsort( rows, row_count, sizeof( *rows ), compare_rows );
+    return 0;
+}
+
+int command_list( const struct options *options )
+{
+    if ( !filter_check( options->arguments ) ) return 2;
+    if ( server_connect() || load() ) return 1;
+    if ( options->as_json ) print_json( options->arguments, JSON_C_TO_STRING_PRETTY );
+    else print_table( options->arguments );
+    return 0;
+}
+
+/* A look a second, or as often as was asked for; a JSON document a line. A server that goes is waited for. */
 int command_watch( const struct options *options )
 {
-    const double asked = options->arguments[0] ? atof( options->arguments[0] ) : 1, seconds = asked >= 0.05 ? asked : 1;
-    const struct timespec pause = { (time_t)seconds, ( seconds - (time_t)seconds ) * 1e9 };
+    char **filters = options->arguments, *end = NULL;
+    double seconds = *filters ? strtod( *filters, &end ) : 1;
+    struct timespec pause;
+    int waiting = 0;
 
-    if ( server_connect() ) return 1;
-    for ( ;; )
+    if ( *filters && end != *filters && !*end ) filters++;
+    else seconds = 1;
+    if ( !filter_check( filters ) ) return 2;
+    if ( seconds < 0.05 ) seconds = 0.05;
+    pause = ( struct timespec ){ (time_t)seconds, ( seconds - (time_t)seconds ) * 1e9 };
+    for ( ;; nanosleep( &pause, NULL ) )
     {
-        if ( isatty( 1 ) ) fputs( "\033[H\033[J", stdout );
-        if ( show( 0 ) ) return 1;
-        fflush( stdout );
-        nanosleep( &pause, NULL );
+        if ( !server.table && server_find() )
+        {
+            if ( !waiting++ ) fail( "No server runs for this prefix: waiting for one." );
+            continue;
+        }
+        if ( load() )
+        {
+            server_close();
+            continue;
+        }
+        waiting = 0;
+        if ( options->as_json ) print_json( filters, JSON_C_TO_STRING_PLAIN );
+        else
+        {
+            if ( isatty( 1 ) ) fputs( "\033[H\033[J", stdout );
+            print_table( filters );
+        }
+        if ( fflush( stdout ) ) return 1;
     }
 }

@@ -5,12 +5,17 @@
  * file system (containers), and puts the server there too.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "ws2ctl.h"
+
+extern char **environ;
 
 struct file
 {
@@ -93,6 +98,35 @@ const char *loader_default( void )
     const char *wine = getenv( "WINELOADER" );
 
     return wine && *wine ? wine : WS2_WINE;
+}
+
+int loader_version( const char *wine, char *version, size_t size )
+{
+    char *const arguments[] = { (char *)wine, "--version", NULL };
+    posix_spawn_file_actions_t actions;
+    char text[256] = "";
+    int ends[2], error;
+    size_t used = 0;
+    ssize_t got;
+    pid_t pid;
+
+    if ( pipe2( ends, O_CLOEXEC ) < 0 ) return 0;
+    posix_spawn_file_actions_init( &actions );
+    posix_spawn_file_actions_addopen( &actions, 0, "/dev/null", O_RDONLY, 0 );
+    posix_spawn_file_actions_addopen( &actions, 2, "/dev/null", O_WRONLY, 0 );
+    posix_spawn_file_actions_adddup2( &actions, ends[1], 1 );
+    error = posix_spawnp( &pid, wine, &actions, NULL, arguments, environ );
+    posix_spawn_file_actions_destroy( &actions );
+    close( ends[1] );
+    while ( !error && used < sizeof( text ) - 1 &&
+            ( got = read( ends[0], text + used, sizeof( text ) - 1 - used ) ) > 0 )
+        used += got;
+    close( ends[0] );
+    if ( error ) return 0;
+    while ( waitpid( pid, NULL, 0 ) < 0 && errno == EINTR ) continue;
+    if ( strncmp( text, "wine-", 5 ) ) return 0;
+    snprintf( version, size, "%.*s", (int)strcspn( text + 5, "\n" ), text + 5 );
+    return 1;
 }
 
 static int find_folder( const struct options *options, char *folder )

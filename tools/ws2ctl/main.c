@@ -26,16 +26,18 @@ static const struct command
     const char *name;
     int ( *run )( const struct options *options );
     int most; /* arguments */
-    const char *help;
+    const char *synopsis, *help;
 } commands[] = {
-    { "list", command_list, 0, "list [--json]                the sockets of the prefix" },
-    { "watch", command_watch, 1, "watch [SECONDS] [--json]     the same, again and again" },
-    { "enable", command_enable, 0, "enable                       ws2host into the prefix, for plain `wine`" },
-    { "disable", command_disable, 0, "disable                      out of it again; what was there before comes back" },
-    { "install-loader", command_install_loader, 1,
-      "install-loader [WINE] [--copy]  the bridge into a loader's own folder: no WINEDLLPATH is needed" },
-    { "remove-loader", command_remove_loader, 1, "remove-loader [WINE]         out of it again" },
-    { "place", command_place, 0, "place                        the DLLs into the prefix and no more, as ws2run does" },
+    { "list", command_list, 64, "list [FILTER...] [--json]", "the sockets of the prefix" },
+    { "watch", command_watch, 64, "watch [SECONDS] [FILTER...] [--json]", "the same, again and again" },
+    { "status", command_status, 0, "status [--json]", "version, prefix, server, how near the limits are" },
+    { "doctor", command_doctor, 0, "doctor", "what can be wrong, a line each, with what to do" },
+    { "enable", command_enable, 0, "enable", "ws2host into the prefix, for plain wine" },
+    { "disable", command_disable, 0, "disable", "out of it again; what was there before comes back" },
+    { "install-loader", command_install_loader, 1, "install-loader [WINE] [--copy]",
+      "the bridge into a loader's own folder: no WINEDLLPATH is needed" },
+    { "remove-loader", command_remove_loader, 1, "remove-loader [WINE]", "out of it again" },
+    { "place", command_place, 0, "place", "the DLLs into the prefix and no more, as ws2run does" },
 };
 
 #define COMMAND_COUNT ( sizeof( commands ) / sizeof( commands[0] ) )
@@ -43,8 +45,10 @@ static const struct command
 static void usage( FILE *file )
 {
     for ( unsigned int i = 0; i < COMMAND_COUNT; i++ )
-        fprintf( file, "%s ws2ctl %s\n", i ? "      " : "Usage:", commands[i].help );
-    fputs( "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
+        fprintf( file, "%s ws2ctl %s\n           %s\n", i ? "      " : "Usage:", commands[i].synopsis,
+                 commands[i].help );
+    fputs( "FILTER: state=established pid=292 port=80 program=name family=inet6 (or tcp, udp, unix), shared.\n"
+           "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
            "--copy makes copies, for a loader that does not see the installation. --version tells the version.\n",
            file );
 }

@@ -204,14 +204,15 @@ enum prefix_files prefix_state( const char *prefix )
     for ( const struct place *place = places( prefix ); place->folder; place++ )
         for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
         {
-            snprintf( path, sizeof( path ), "%s/drive_c/windows/%s", prefix, place->folder );
-            snprintf( source, sizeof( source ), "%s/%s/%s", library, place->build, dlls[i] );
-            if ( stat( path, &st ) < 0 || stat( source, &st ) < 0 ) continue;
-            wanted++;
             snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
-            if ( lstat( path, &st ) < 0 || !is_ours( path, dlls[i] ) ) continue;
-            ours++;
-            current += library_same( source, path );
+            snprintf( source, sizeof( source ), "%s/%s/%s", library, place->build, dlls[i] );
+            if ( !lstat( path, &st ) && is_ours( path, dlls[i] ) )
+            {
+                ours++;
+                current += library_same( source, path );
+            }
+            *strrchr( path, '/' ) = 0;
+            wanted += !stat( path, &st ) && !stat( source, &st );
         }
     return !ours ? PREFIX_NONE : ours < wanted ? PREFIX_SOME : current < wanted ? PREFIX_OLD : PREFIX_ALL;
 }

@@ -3,6 +3,7 @@
  * table itself. It is never started from here.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,28 @@
 
 struct server server = { .fd = -1 };
 
-/* 0 when connected; else a sentence has been written. */
-int server_connect( void )
+static const char *problem( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
+static const char *problem( const char *format, ... )
+{
+    static char text[sizeof( server.directory ) + 200];
+    va_list args;
+
+    va_start( args, format );
+    vsnprintf( text, sizeof( text ), format, args );
+    va_end( args );
+    server_close();
+    return text;
+}
+
+void server_close( void )
+{
+    if ( server.table ) munmap( server.table, WS2_TABLE_SIZE );
+    if ( server.fd >= 0 ) close( server.fd );
+    server.table = NULL;
+    server.fd = -1;
+}
+
+const char *server_find( void )
 {
     struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
     const struct timeval patience = { 10, 0 };
@@ -30,35 +51,46 @@ int server_connect( void )
     };
     struct cmsghdr *cmsg;
     struct stat st;
+    void *table;
     int memfd, directory = directory_open( 0, server.directory, sizeof( server.directory ) );
 
+    if ( server.table ) return NULL;
     if ( directory < 0 && errno == EPERM )
-        return fail( "%s is not this user's alone: chmod 700 it.", server.directory );
-    if ( directory < 0 ) return fail( "No server runs for this prefix." );
+        return problem( "%s is not this user's alone: chmod 700 it.", server.directory );
+    if ( directory < 0 ) return problem( "No server runs for this prefix." );
     server.fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
     snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     if ( server.fd < 0 || connect( server.fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 )
     {
         close( directory );
-        return fail( "No server runs in %s.", server.directory );
+        return problem( "No server runs in %s.", server.directory );
     }
     close( directory );
     setsockopt( server.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
     if ( send( server.fd, &hello, sizeof( hello ), MSG_NOSIGNAL ) != sizeof( hello ) ||
          recvmsg( server.fd, &header, MSG_CMSG_CLOEXEC ) != sizeof( reply ) )
-        return fail( "The server in %s does not answer.", server.directory );
+        return problem( "The server in %s does not answer.", server.directory );
     if ( reply.detail == WS2_DETAIL_VERSION )
-        return fail( "This ws2ctl has version %u, the server in %s version %llu.", WS2_LAYOUT_VERSION, server.directory,
-                     (unsigned long long)reply.instance );
+        return problem( "This ws2ctl has version %u, the server in %s version %llu.", WS2_LAYOUT_VERSION,
+                        server.directory, (unsigned long long)reply.instance );
     if ( reply.error || !( cmsg = CMSG_FIRSTHDR( &header ) ) || cmsg->cmsg_type != SCM_RIGHTS )
-        return fail( "The server in %s does not show its table (%u).", server.directory, reply.error );
+        return problem( "The server in %s does not show its table (%u).", server.directory, reply.error );
     memcpy( &memfd, CMSG_DATA( cmsg ), sizeof( memfd ) );
-    if ( fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE ||
-         ( server.table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0 ) ) ==
-             MAP_FAILED )
-        return fail( "The table of the server in %s cannot be read: %s.", server.directory, strerror( errno ) );
+    table = fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE
+                ? MAP_FAILED
+                : mmap( NULL, WS2_TABLE_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
     close( memfd );
-    return 0;
+    if ( table == MAP_FAILED )
+        return problem( "The table of the server in %s cannot be read: %s.", server.directory, strerror( errno ) );
+    server.table = table;
+    return NULL;
+}
+
+int server_connect( void )
+{
+    const char *why = server_find();
+
+    return why ? fail( "%s", why ) : 0;
 }
 
 struct ws2_row *rows;

@@ -41,11 +41,16 @@ struct options
 struct kernel_socket
 {
     uint64_t cookie;
-    char local[ADDRESS_SIZE], peer[ADDRESS_SIZE];
-    unsigned char state;
+    char local[ADDRESS_SIZE], peer[ADDRESS_SIZE]; /* "-" for none */
+    char name[112];                               /* of an AF_UNIX socket */
+    unsigned char state, timer, retransmits;
+    uint32_t receive_queue, send_queue, timer_ms;
 };
 
-void kernel_load( void );
+/* -1 when it does not tell all of them. */
+int kernel_load( void );
+/* NULL for no state of TCP. */
+const char *kernel_state_name( unsigned int state );
 const struct kernel_socket *kernel_find( uint64_t cookie );
 /* "address:port", "-" for none of both when none_if_empty. family is the host's, port in host order. */
 void kernel_format_address( char *text, int family, const void *address, unsigned int port, int none_if_empty );
@@ -59,7 +64,11 @@ struct server
 };
 extern struct server server;
 
+/* NULL when it is found, or was; else a sentence that says what is in the way. */
+const char *server_find( void );
+/* The same: 0, or 1 after the sentence. */
 int server_connect( void );
+void server_close( void );
 
 extern struct ws2_row *rows;
 extern size_t row_count;
@@ -105,6 +114,9 @@ const char *loader_default( void );
 /* folder holds PATH_MAX. wine: a loader, by name or path, or the top of its tree; 0 when it has no such folder. */
 int loader_folder( const char *wine, char *folder );
 
+/* What `wine --version` says, "8.0 (Debian ...)"; 0 when it does not run. */
+int loader_version( const char *wine, char *version, size_t size );
+
 enum loader_state
 {
     LOADER_NONE, /* the bridge is not there */
@@ -115,7 +127,19 @@ enum loader_state loader_state( const char *folder );
 /* Says what plain `wine` needs to use an enabled prefix. */
 void loader_advise( void );
 
+/* --- status.c */
+struct status
+{
+    uint32_t server_pid, processes, sockets, shared, tickets;
+    uint32_t descriptors, descriptor_limit, memory_kb; /* the server's; 0 where /proc does not tell */
+    int server_replaced;                               /* it runs a program that is installed no more */
+};
+/* Of the server that was found. */
+void status_load( struct status *status );
+
 /* --- commands */
+int command_status( const struct options *options );
+int command_doctor( const struct options *options );
 int command_list( const struct options *options );
 int command_watch( const struct options *options );
 int command_enable( const struct options *options );
