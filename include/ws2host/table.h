@@ -7,7 +7,7 @@
  * value checks it before using it as an index or a size.
  *
  * Who writes what:
- *   - the header, the block directory and the client directory: the server only;
+ *   - the header, the block directory and the client directory: the server only, but for a client's trace word: ws2ctl;
  *   - a PRIVATE slot: the process that leases its block;
  *   - the state word and the descriptor count of a SHARED slot: the server only;
  *   - the other fields of a SHARED slot: any process that holds a descriptor of the socket.
@@ -158,7 +158,8 @@ struct ws2_client_record
     _Atomic uint32_t windows_pid;
     _Atomic uint64_t start_time; /* field 22 of /proc/PID/stat, tells a reused pid */
     _Atomic uint32_t sharing; /* descriptors of shared sockets, and tickets, that it would publish to another server */
-    uint32_t reserved;
+    /* counted up by ws2ctl when it has left other words for WS2DEBUG in the server's directory (WS2_TRACE_FILE) */
+    _Atomic uint32_t trace;
     _Atomic uint64_t targets; /* whom its open tickets are for, a bit each by ws2_target_bit */
 };
 

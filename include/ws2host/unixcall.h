@@ -27,6 +27,7 @@
 #define WS2_CALLS( X ) \
     X( attach ) \
     X( log ) \
+    X( trace_selection ) \
     X( copy ) \
     WS2_SOCKET_CALLS( X ) \
     WS2_EVENT_CALLS( X ) \
@@ -54,11 +55,30 @@ struct ws2_attach_params
 {
     int32_t error;
     uint32_t windows_pid; /* in */
-    uint32_t trace;       /* in: size of this struct, 0 of one that ends with build; out: WS2DEBUG=trace */
+    uint32_t size;        /* in: of this struct, 0 of one that ends with build; out: 0 */
     uint32_t build;       /* in: WS2_INTERFACE, which the build makes from these headers */
     uint64_t library; /* char[library_size]: with WSAVERNOTSUPPORTED the host half's folder of DLLs, "" if not known */
     uint32_t library_size;
     uint32_t reserved;
+    uint64_t
+        tracing; /* uint32_t of the PE side's: 0, or the number of the selection that is in force. Written from now on
+                       * by any call, and read without one */
+};
+
+/* What is told of: WS2DEBUG's words, or those of `ws2ctl trace` meanwhile. */
+enum ws2_trace_what
+{
+    WS2_TRACE_CALLS = 1,
+    WS2_TRACE_ERRORS = 2,
+    WS2_TRACE_EVENTS = 4,
+    WS2_TRACE_OVERLAPPED = 8
+};
+struct ws2_trace_selection_params
+{
+    int32_t error;
+    uint32_t what;       /* out: enum ws2_trace_what */
+    uint64_t socket;     /* out: that SOCKET only, 0: all */
+    char functions[496]; /* out: "" for all; else ",send,recv," for calls */
 };
 
 /* Writes a line of the log, newline included: to stderr, or to WS2DEBUG_FILE. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+#include "client/directory.h"
 #include "ws2ctl.h"
 
 enum verdict

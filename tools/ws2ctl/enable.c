@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "client/directory.h"
 #include "ws2ctl.h"
 
 /* Holds the order of loading that the prefix had, while it is enabled. */

@@ -32,6 +32,8 @@ static const struct command
     { "watch", command_watch, 64, "watch [SECONDS] [FILTER...] [--json]", "the same, again and again" },
     { "status", command_status, 0, "status [--json]", "version, prefix, server, how near the limits are" },
     { "doctor", command_doctor, 0, "doctor", "what can be wrong, a line each, with what to do" },
+    { "trace", command_trace, 64, "trace PID WORD...",
+      "what a program that runs does, from its next call on; off ends it" },
     { "enable", command_enable, 0, "enable", "ws2host into the prefix, for plain wine" },
     { "disable", command_disable, 0, "disable", "out of it again; what was there before comes back" },
     { "install-loader", command_install_loader, 1, "install-loader [WINE] [--copy]",
@@ -48,6 +50,8 @@ static void usage( FILE *file )
         fprintf( file, "%s ws2ctl %s\n           %s\n", i ? "      " : "Usage:", commands[i].synopsis,
                  commands[i].help );
     fputs( "FILTER: state=established pid=292 port=80 program=name family=inet6 (or tcp, udp, unix), shared.\n"
+           "WORD: trace trace:send,recv trace:connect:0x44 errors events overlapped off, as in WS2DEBUG (WS2DEBUG=help "
+           "tells).\n"
            "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
            "--copy makes copies, for a loader that does not see the installation. --version tells the version.\n",
            file );
@@ -75,7 +79,13 @@ int main( int argc, char **argv )
     {
         if ( strcmp( commands[i].name, argv[optind] ) ) continue;
         options.arguments = argv + optind + 1;
-        if ( argc - optind - 1 <= commands[i].most ) return commands[i].run( &options );
+        if ( argc - optind - 1 <= commands[i].most )
+        {
+            const int result = commands[i].run( &options );
+
+            if ( result == 2 ) break;
+            return result;
+        }
         fprintf( stderr, "ws2ctl: %s takes no \"%s\"\n", argv[optind], argv[optind + 1 + commands[i].most] );
         break;
     }

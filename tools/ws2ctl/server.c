@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "client/directory.h"
 #include "ws2ctl.h"
 
 struct server server = { .fd = -1 };
@@ -32,7 +33,11 @@ static const char *problem( const char *format, ... )
 
 void server_close( void )
 {
-    if ( server.table ) munmap( server.table, WS2_TABLE_SIZE );
+    if ( server.table )
+    {
+        munmap( server.table, WS2_TABLE_SIZE );
+        close( server.memfd );
+    }
     if ( server.fd >= 0 ) close( server.fd );
     server.table = NULL;
     server.fd = -1;
@@ -79,9 +84,12 @@ const char *server_find( void )
     table = fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE
                 ? MAP_FAILED
                 : mmap( NULL, WS2_TABLE_SIZE, PROT_READ, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
-    close( memfd );
     if ( table == MAP_FAILED )
+    {
+        close( memfd );
         return problem( "The table of the server in %s cannot be read: %s.", server.directory, strerror( errno ) );
+    }
+    server.memfd = memfd;
     server.table = table;
     return NULL;
 }

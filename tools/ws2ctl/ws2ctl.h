@@ -59,7 +59,8 @@ void kernel_format_address( char *text, int family, const void *address, unsigne
 struct server
 {
     int fd;
-    void *table;          /* read only */
+    void *table;          /* read only, NULL without a server */
+    int memfd;            /* the table's */
     char directory[4096]; /* where it is, or would be */
 };
 extern struct server server;
@@ -139,6 +140,7 @@ void status_load( struct status *status );
 
 /* --- commands */
 int command_status( const struct options *options );
+int command_trace( const struct options *options );
 int command_doctor( const struct options *options );
 int command_list( const struct options *options );
 int command_watch( const struct options *options );

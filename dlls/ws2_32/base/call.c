@@ -23,6 +23,7 @@ void ws2_alert( void )
 
 int ws2_call_( unsigned int code, void *params )
 {
+    BOOL waits = FALSE;
     int32_t status;
 
     if ( blocking_turns && blocking_inside() ) return WSAEINPROGRESS;
@@ -31,6 +32,8 @@ int ws2_call_( unsigned int code, void *params )
         switch ( status )
         {
         case WS2_STATUS_ALERT:
+            if ( ws2_tracing && !waits ) trace_waits( code, params );
+            waits = TRUE;
             ws2_alert();
             if ( blocking_hooks ) blocking_turn();
             break;

@@ -17,29 +17,30 @@
 #include <windows.h>
 #include "ws2host/loader.h"
 #include "ws2host/unixcall.h"
+#include "base/trace.h"
 
-/* --- trace.c */
-extern BOOL ws2_tracing; /* WS2DEBUG=trace */
-void ws2_trace( const char *function, long long result, int error, const char *format, ... )
-    __attribute__( ( format( gnu_printf, 4, 5 ) ) );
-/* One line on stderr whatever WS2DEBUG says: for what a person must know. */
-void ws2_log( const char *format, ... ) __attribute__( ( format( gnu_printf, 1, 2 ) ) );
+/* The result of an exported function, once its error is the thread's and traced: return WS2_RESULT( result, error, "..." ).
+ * The words are a format, of arguments "name=value"; sockets are "s=%#zx" always. */
+#define WS2_RESULT( result, error, ... ) WS2_RESULT_AS( __func__, result, error, __VA_ARGS__ )
 
-/* The result of an exported function, once its error is the thread's and traced. */
-#define WS2_RESULT( result, error, ... ) \
+/* The same of a function that the program knows by another name. */
+#define WS2_RESULT_AS( function, result, error, ... ) \
     ( { \
         int ws2_error_ = ( error ); \
         __typeof__( result ) ws2_result_ = ( result ); \
-        if ( ws2_tracing ) ws2_trace( __func__, (long long)(INT_PTR)ws2_result_, ws2_error_, __VA_ARGS__ ); \
+        if ( ws2_tracing ) \
+            ws2_trace( function, TRACE_RESULT( ws2_result_ ), (long long)(INT_PTR)ws2_result_, ws2_error_, \
+                       __VA_ARGS__ ); \
         SetLastError( ws2_error_ ); \
         ws2_result_; \
     } )
 
 /* The usual one: 0, or SOCKET_ERROR with an error. */
-#define WS2_RESULT_OF( error, ... ) \
+#define WS2_RESULT_OF( error, ... ) WS2_RESULT_OF_AS( __func__, error, __VA_ARGS__ )
+#define WS2_RESULT_OF_AS( function, error, ... ) \
     ( { \
         int ws2_status_ = ( error ); \
-        WS2_RESULT( ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
+        WS2_RESULT_AS( function, ws2_status_ ? SOCKET_ERROR : 0, ws2_status_, __VA_ARGS__ ); \
     } )
 
 /* --- call.c */

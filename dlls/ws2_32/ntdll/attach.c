@@ -6,12 +6,12 @@
 int ws2_attach( void )
 {
     struct ws2_attach_params attach = { .windows_pid = GetCurrentProcessId(),
-                                        .trace = sizeof( attach ),
-                                        .build = WS2_INTERFACE };
+                                        .size = sizeof( attach ),
+                                        .build = WS2_INTERFACE,
+                                        .tracing = ws2_pointer( (const void *)&ws2_tracing ) };
     int error = ws2_call( attach, &attach );
 
     if ( error ) return error;
-    ws2_tracing = attach.trace;
     hooks_install();
     return 0;
 }

@@ -75,6 +75,8 @@ static void complete_operation( const struct ws2_completion *completion )
     for ( UINT32 i = 0; i < completion->write_count; i++ )
         ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
                    completion->writes[i].size );
+    if ( ws2_tracing )
+        trace_operation_ends( completion->handle, completion->target.iosb, completion->error, completion->information );
     if ( completion->target.options & TARGET_REGISTERED )
     {
         registered_ended( completion );

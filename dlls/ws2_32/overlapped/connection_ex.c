@@ -41,9 +41,10 @@ BOOL WINAPI connection_accept( SOCKET listener, SOCKET acceptor, void *buffer, D
 
     WS2_REQUIRE_STARTUP( FALSE );
     error = accept_ex( listener, acceptor, buffer, receive_size, local_size, remote_size, overlapped );
-    return WS2_RESULT(
-        !error, error, "listener=%#zx, acceptor=%#zx, buffer=%p, sizes=%lu %lu %lu, received=%p, overlapped=%p",
-        listener, acceptor, buffer, receive_size, local_size, remote_size, (void *)received, (void *)overlapped );
+    return WS2_RESULT_AS( "AcceptEx", !error, error,
+                          "listener=%#zx, acceptor=%#zx, buffer=%p, sizes=%lu %lu %lu, received=%p, overlapped=%p",
+                          listener, acceptor, buffer, receive_size, local_size, remote_size, (void *)received,
+                          (void *)overlapped );
 }
 
 /* GetAcceptExSockaddrs: each slot begins with the length of the address. */
@@ -94,8 +95,8 @@ BOOL WINAPI connection_connect( SOCKET s, const struct sockaddr *name, int size,
 
     WS2_REQUIRE_STARTUP( FALSE );
     error = connect_ex( s, name, size, data, data_size, overlapped );
-    return WS2_RESULT( !error, error, "s=%#zx, name=%p, size=%d, data=%p+%lu, sent=%p, overlapped=%p", s, (void *)name,
-                       size, data, data_size, (void *)sent, (void *)overlapped );
+    return WS2_RESULT_AS( "ConnectEx", !error, error, "s=%#zx, name=%s, data=%p+%lu, sent=%p, overlapped=%p", s,
+                          trace_address( name, size ), data, data_size, (void *)sent, (void *)overlapped );
 }
 
 static int disconnect_ex( SOCKET s, OVERLAPPED *overlapped, DWORD flags )
@@ -118,5 +119,6 @@ BOOL WINAPI connection_disconnect( SOCKET s, OVERLAPPED *overlapped, DWORD flags
 
     WS2_REQUIRE_STARTUP( FALSE );
     error = reserved ? WSAEINVAL : disconnect_ex( s, overlapped, flags );
-    return WS2_RESULT( !error, error, "s=%#zx, overlapped=%p, flags=%#lx", s, (void *)overlapped, flags );
+    return WS2_RESULT_AS( "DisconnectEx", !error, error, "s=%#zx, overlapped=%p, flags=%#lx", s, (void *)overlapped,
+                          flags );
 }

@@ -93,8 +93,9 @@ BOOL WINAPI transmit_file( SOCKET s, HANDLE file, DWORD size, DWORD per_send, OV
 
     WS2_REQUIRE_STARTUP( FALSE );
     error = send_file( s, file, size, overlapped, buffers, flags );
-    return WS2_RESULT( !error, error, "s=%#zx, file=%p, size=%lu, per_send=%lu, overlapped=%p, buffers=%p, flags=%#lx",
-                       s, file, size, per_send, (void *)overlapped, (void *)buffers, flags );
+    return WS2_RESULT_AS( "TransmitFile", !error, error,
+                          "s=%#zx, file=%p, size=%lu, per_send=%lu, overlapped=%p, buffers=%p, flags=%#lx", s, file,
+                          size, per_send, (void *)overlapped, (void *)buffers, flags );
 }
 
 static int send_packets( SOCKET s, const TRANSMIT_PACKETS_ELEMENT *elements, DWORD count, OVERLAPPED *overlapped,
@@ -138,6 +139,7 @@ BOOL WINAPI transmit_packets( SOCKET s, TRANSMIT_PACKETS_ELEMENT *elements, DWOR
 
     WS2_REQUIRE_STARTUP( FALSE );
     error = send_packets( s, elements, count, overlapped, flags );
-    return WS2_RESULT( !error, error, "s=%#zx, elements=%p, count=%lu, per_send=%lu, overlapped=%p, flags=%#lx", s,
-                       (void *)elements, count, per_send, (void *)overlapped, flags );
+    return WS2_RESULT_AS( "TransmitPackets", !error, error,
+                          "s=%#zx, elements=%p, count=%lu, per_send=%lu, overlapped=%p, flags=%#lx", s,
+                          (void *)elements, count, per_send, (void *)overlapped, flags );
 }

@@ -45,7 +45,7 @@ RIO_BUFFERID WINAPI registered_register_buffer( PCHAR memory, DWORD size )
         buffer->size = size;
         id = registered_publish( buffer );
     }
-    return WS2_RESULT( id, error, "memory=%p, size=%lu", memory, size );
+    return WS2_RESULT_AS( "RIORegisterBuffer", id, error, "memory=%p, size=%lu", memory, size );
 }
 
 void WINAPI registered_deregister_buffer( RIO_BUFFERID id )
@@ -56,7 +56,7 @@ void WINAPI registered_deregister_buffer( RIO_BUFFERID id )
     if ( buffer &&
          InterlockedCompareExchange( (LONG *)&buffer->object.id, 0, (LONG)(UINT_PTR)id ) == (LONG)(UINT_PTR)id )
         registered_free( REGISTERED_BUFFER, buffer );
-    if ( ws2_tracing ) ws2_trace( "RIODeregisterBuffer", 0, 0, "id=%p", (void *)id );
+    if ( ws2_tracing ) ws2_trace( "RIODeregisterBuffer", TRACE_NUMBER, 0, 0, "id=%p", (void *)id );
 }
 
 int registered_segment( const RIO_BUF *user, struct registered_segment *segment )

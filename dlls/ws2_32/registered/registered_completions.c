@@ -90,7 +90,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
     struct completion_queue *queue = lock_queue( handle );
     int error = 0;
 
-    if ( !queue ) return WS2_RESULT( WSAEINVAL, WSAEINVAL, "queue=%p", (void *)handle );
+    if ( !queue ) return WS2_RESULT_AS( "RIONotify", WSAEINVAL, WSAEINVAL, "queue=%p", (void *)handle );
     if ( !queue->notification.Type ) error = WSAEINVAL;
     else if ( queue->armed ) error = WSAEALREADY;
     else
@@ -101,7 +101,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
         if ( queue->first ) completions_notify( queue );
     }
     ReleaseSRWLockExclusive( &queue->lock );
-    return WS2_RESULT( error, error, "queue=%p", (void *)handle );
+    return WS2_RESULT_AS( "RIONotify", error, error, "queue=%p", (void *)handle );
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------------------*/
@@ -140,7 +140,8 @@ RIO_CQ WINAPI registered_create_completions( DWORD size, PRIO_NOTIFICATION_COMPL
         handle = registered_publish( queue );
         ReleaseSRWLockExclusive( &queue->lock );
     }
-    return WS2_RESULT( handle, error, "size=%lu, notification=%p", size, (void *)notification );
+    return WS2_RESULT_AS( "RIOCreateCompletionQueue", handle, error, "size=%lu, notification=%p", size,
+                          (void *)notification );
 }
 
 static void free_requests( struct registered_request *request )
@@ -163,7 +164,7 @@ void WINAPI registered_close_completions( RIO_CQ handle )
     struct registered_request *left;
     BOOL last;
 
-    if ( ws2_tracing ) ws2_trace( "RIOCloseCompletionQueue", 0, 0, "queue=%p", (void *)handle );
+    if ( ws2_tracing ) ws2_trace( "RIOCloseCompletionQueue", TRACE_NUMBER, 0, 0, "queue=%p", (void *)handle );
     if ( !queue ) return;
     queue->open = FALSE;
     registered_hide( queue );
@@ -185,12 +186,12 @@ BOOL WINAPI registered_resize_completions( RIO_CQ handle, DWORD size )
     struct completion_queue *queue = lock_queue( handle );
     int error = 0;
 
-    if ( !queue ) return WS2_RESULT( FALSE, WSAEFAULT, "queue=%p", (void *)handle );
+    if ( !queue ) return WS2_RESULT_AS( "RIOResizeCompletionQueue", FALSE, WSAEFAULT, "queue=%p", (void *)handle );
     if ( !size || size > RIO_MAX_CQ_SIZE ) error = WSAEINVAL;
     else if ( size < queue->reserved ) error = WSAETOOMANYREFS;
     else queue->size = size;
     ReleaseSRWLockExclusive( &queue->lock );
-    return WS2_RESULT( !error, error, "queue=%p, size=%lu", (void *)handle, size );
+    return WS2_RESULT_AS( "RIOResizeCompletionQueue", !error, error, "queue=%p, size=%lu", (void *)handle, size );
 }
 
 struct completion_queue *registered_reserve( RIO_CQ handle, UINT32 requests, int *error )
@@ -265,9 +266,10 @@ ULONG WINAPI registered_dequeue( RIO_CQ handle, PRIORESULT results, ULONG count 
     ULONG done = 0, n;
 
     /* a thread that polls does not hold up those that bring ends */
-    if ( queue && results && !queue->first ) return WS2_RESULT( 0u, 0, "queue=%p: empty", (void *)handle );
+    if ( queue && results && !queue->first )
+        return WS2_RESULT_AS( "RIODequeueCompletion", 0u, 0, "queue=%p: empty", (void *)handle );
     if ( !results || !( queue = lock_queue( handle ) ) )
-        return WS2_RESULT( RIO_CORRUPT_CQ, 0, "queue=%p", (void *)handle );
+        return WS2_RESULT_AS( "RIODequeueCompletion", RIO_CORRUPT_CQ, 0, "queue=%p", (void *)handle );
     taken = queue->first;
     last = NULL;
     while ( done < count && queue->first )
@@ -294,5 +296,6 @@ ULONG WINAPI registered_dequeue( RIO_CQ handle, PRIORESULT results, ULONG count 
     else taken = NULL;
     ReleaseSRWLockExclusive( &queue->lock );
     free_requests( taken );
-    return WS2_RESULT( done, 0, "queue=%p, results=%p, count=%lu", (void *)handle, (void *)results, count );
+    return WS2_RESULT_AS( "RIODequeueCompletion", done, 0, "queue=%p, results=%p, count=%lu", (void *)handle,
+                          (void *)results, count );
 }

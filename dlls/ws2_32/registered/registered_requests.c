@@ -362,16 +362,16 @@ static int begin_request( enum direction direction, const struct request_argumen
 }
 
 /* The end of the four functions below; the rest of the arguments fills in a struct request_arguments. */
-#define REQUEST_RESULT( direction, ... ) \
+#define REQUEST_RESULT( function, direction, ... ) \
     ( { \
         const struct request_arguments arguments = __VA_ARGS__; \
         int request_error_ = begin_request( direction, &arguments ); \
-        WS2_RESULT( !request_error_, request_error_, \
-                    "queue=%p, data=%p, count=%lu, local=%p, remote=%p, control=%p, result_flags=%p, flags=%#lx, " \
-                    "context=%p", \
-                    (void *)arguments.queue, (void *)arguments.data, arguments.count, (void *)arguments.local, \
-                    (void *)arguments.remote, (void *)arguments.control, (void *)arguments.result_flags, \
-                    arguments.flags, arguments.context ); \
+        WS2_RESULT_AS( function, !request_error_, request_error_, \
+                       "queue=%p, data=%p, count=%lu, local=%p, remote=%p, control=%p, result_flags=%p, flags=%#lx, " \
+                       "context=%p", \
+                       (void *)arguments.queue, (void *)arguments.data, arguments.count, (void *)arguments.local, \
+                       (void *)arguments.remote, (void *)arguments.control, (void *)arguments.result_flags, \
+                       arguments.flags, arguments.context ); \
     } )
 
 /***********************************************************************
@@ -379,7 +379,7 @@ static int begin_request( enum direction direction, const struct request_argumen
  */
 BOOL WINAPI registered_receive( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD flags, PVOID context )
 {
-    return REQUEST_RESULT( RECEIVING,
+    return REQUEST_RESULT( "RIOReceive", RECEIVING,
                            { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
 }
 
@@ -389,7 +389,8 @@ BOOL WINAPI registered_receive( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD 
 int WINAPI registered_receive_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO_BUF local, PRIO_BUF remote,
                                   PRIO_BUF control, PRIO_BUF result_flags, DWORD flags, PVOID context )
 {
-    return REQUEST_RESULT( RECEIVING, { queue, data, local, remote, control, result_flags, count, flags, context } );
+    return REQUEST_RESULT( "RIOReceiveEx", RECEIVING,
+                           { queue, data, local, remote, control, result_flags, count, flags, context } );
 }
 
 /***********************************************************************
@@ -397,7 +398,7 @@ int WINAPI registered_receive_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO
  */
 BOOL WINAPI registered_send( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD flags, PVOID context )
 {
-    return REQUEST_RESULT( SENDING,
+    return REQUEST_RESULT( "RIOSend", SENDING,
                            { .queue = queue, .data = data, .count = count, .flags = flags, .context = context } );
 }
 
@@ -407,7 +408,8 @@ BOOL WINAPI registered_send( RIO_RQ queue, PRIO_BUF data, ULONG count, DWORD fla
 BOOL WINAPI registered_send_ex( RIO_RQ queue, PRIO_BUF data, ULONG count, PRIO_BUF local, PRIO_BUF remote,
                                 PRIO_BUF control, PRIO_BUF result_flags, DWORD flags, PVOID context )
 {
-    return REQUEST_RESULT( SENDING, { queue, data, local, remote, control, result_flags, count, flags, context } );
+    return REQUEST_RESULT( "RIOSendEx", SENDING,
+                           { queue, data, local, remote, control, result_flags, count, flags, context } );
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------------------*/
@@ -475,15 +477,15 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
     if ( !error && ( error = ws2_call( socket_info, &info ) ) )
     {
         registered_closing( s );
-        return WS2_RESULT( RIO_INVALID_RQ, error, "s=%#zx: closed meanwhile", s );
+        return WS2_RESULT_AS( "RIOCreateRequestQueue", RIO_INVALID_RQ, error, "s=%#zx: closed meanwhile", s );
     }
     if ( error && ends[RECEIVING] ) registered_unreserve( ends[RECEIVING], receives );
     if ( error && ends[SENDING] ) registered_unreserve( ends[SENDING], sends );
-    return WS2_RESULT( handle, error,
-                       "s=%#zx, receives=%lu, receive_buffers=%lu, sends=%lu, send_buffers=%lu, receive_queue=%p, "
-                       "send_queue=%p, context=%p",
-                       s, receives, receive_buffers, sends, send_buffers, (void *)receive_queue, (void *)send_queue,
-                       context );
+    return WS2_RESULT_AS( "RIOCreateRequestQueue", handle, error,
+                          "s=%#zx, receives=%lu, receive_buffers=%lu, sends=%lu, send_buffers=%lu, receive_queue=%p, "
+                          "send_queue=%p, context=%p",
+                          s, receives, receive_buffers, sends, send_buffers, (void *)receive_queue, (void *)send_queue,
+                          context );
 }
 
 /* Both directions' locks are held. */
@@ -525,7 +527,8 @@ BOOL WINAPI registered_resize_requests( RIO_RQ handle, DWORD receives, DWORD sen
             error = request_queue_resize( queue, ( UINT32[DIRECTIONS] ){ receives, sends } );
         for ( enum direction i = 0; i < DIRECTIONS; i++ ) ReleaseSRWLockExclusive( &queue->starting[i] );
     }
-    return WS2_RESULT( !error, error, "queue=%p, receives=%lu, sends=%lu", (void *)handle, receives, sends );
+    return WS2_RESULT_AS( "RIOResizeRequestQueue", !error, error, "queue=%p, receives=%lu, sends=%lu", (void *)handle,
+                          receives, sends );
 }
 
 static struct request_queue *take_queue_of( SOCKET s )

@@ -23,7 +23,7 @@ static int bind_to( SOCKET s, const struct sockaddr *name, int size )
 int WINAPI bind( SOCKET s, const struct sockaddr *name, int size )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( bind_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
+    return WS2_RESULT_OF( bind_to( s, name, size ), "s=%#zx, name=%s", s, trace_address( name, size ) );
 }
 
 /***********************************************************************
@@ -54,7 +54,7 @@ static int connect_to( SOCKET s, const struct sockaddr *name, int size )
 int WINAPI connect( SOCKET s, const struct sockaddr *name, int size )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d", s, (void *)name, size );
+    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%s", s, trace_address( name, size ) );
 }
 
 /***********************************************************************
@@ -66,8 +66,9 @@ int WINAPI WSAConnect( SOCKET s, const struct sockaddr *name, int size, LPWSABUF
                        LPQOS send_qos, LPQOS group_qos )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%p, size=%d, data=%p %p, qos=%p %p", s,
-                          (void *)name, size, (void *)caller, (void *)callee, (void *)send_qos, (void *)group_qos );
+    return WS2_RESULT_OF( connect_to( s, name, size ), "s=%#zx, name=%s, data=%p %p, qos=%p %p", s,
+                          trace_address( name, size ), (void *)caller, (void *)callee, (void *)send_qos,
+                          (void *)group_qos );
 }
 
 static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error )
@@ -93,7 +94,7 @@ SOCKET WINAPI accept( SOCKET s, struct sockaddr *name, int *size )
 
     WS2_REQUIRE_STARTUP( INVALID_SOCKET );
     accepted = accept_one( s, name, size, &error );
-    return WS2_RESULT( accepted, error, "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    return WS2_RESULT( accepted, error, "s=%#zx, name=%s", s, trace_address_out( name, size ) );
 }
 
 /* Asks the program about a connection that was just accepted; CF_ACCEPT, CF_REJECT or CF_DEFER. */
@@ -142,7 +143,7 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
         }
         if ( error ) accepted = INVALID_SOCKET;
     }
-    return WS2_RESULT( accepted, error, "s=%#zx, name=%p, size=%p, condition=%p", s, (void *)name, (void *)size,
+    return WS2_RESULT( accepted, error, "s=%#zx, name=%s, condition=%p", s, trace_address_out( name, size ),
                        (void *)condition );
 }
 
@@ -190,7 +191,7 @@ int WINAPI getsockname( SOCKET s, struct sockaddr *name, int *size )
                                          .size_pointer = ws2_pointer( size ) };
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( ws2_call( getsockname, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    return WS2_RESULT_OF( ws2_call( getsockname, &params ), "s=%#zx, name=%s", s, trace_address_out( name, size ) );
 }
 
 /***********************************************************************
@@ -203,5 +204,5 @@ int WINAPI getpeername( SOCKET s, struct sockaddr *name, int *size )
                                          .size_pointer = ws2_pointer( size ) };
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( ws2_call( getpeername, &params ), "s=%#zx, name=%p, size=%p", s, (void *)name, (void *)size );
+    return WS2_RESULT_OF( ws2_call( getpeername, &params ), "s=%#zx, name=%s", s, trace_address_out( name, size ) );
 }

@@ -42,6 +42,7 @@ static const struct
 
 void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
 {
+    if ( ws2_tracing ) trace_events( s, events, target, message );
     if ( !message )
     {
         NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
@@ -78,7 +79,7 @@ int WINAPI WSAEventSelect( SOCKET s, WSAEVENT event, LONG mask )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = mask && !event ? WSAEINVAL : select_events( s, event, 0, mask );
-    return WS2_RESULT_OF( error, "s=%#zx, event=%p, mask=%#lx", s, event, mask );
+    return WS2_RESULT_OF( error, "s=%#zx, event=%p, mask=%s", s, event, trace_event_mask( mask ) );
 }
 
 /***********************************************************************
@@ -91,7 +92,8 @@ int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = mask && ( !message || !load_user32() || !is_window( window ) ) ? WSAEINVAL
                                                                            : select_events( s, window, message, mask );
-    return WS2_RESULT_OF( error, "s=%#zx, window=%p, message=%#x, mask=%#lx", s, (void *)window, message, mask );
+    return WS2_RESULT_OF( error, "s=%#zx, window=%p, message=%#x, mask=%s", s, (void *)window, message,
+                          trace_event_mask( mask ) );
 }
 
 void events_closing( SOCKET s )
@@ -148,8 +150,8 @@ int WINAPI WSAEnumNetworkEvents( SOCKET s, WSAEVENT event, LPWSANETWORKEVENTS ev
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = enum_events( s, event, events );
-    return WS2_RESULT_OF( error, "s=%#zx, event=%p, events=%p (%#lx)", s, event, (void *)events,
-                          error ? 0 : events->lNetworkEvents );
+    return WS2_RESULT_OF( error, "s=%#zx, event=%p, events=%s", s, event,
+                          trace_event_mask( error ? 0 : events->lNetworkEvents ) );
 }
 
 /***********************************************************************

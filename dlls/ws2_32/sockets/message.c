@@ -97,7 +97,7 @@ int WINAPI message_receive( SOCKET s, LPWSAMSG message, LPDWORD received, LPWSAO
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    return WS2_RESULT_OF( receive_message( s, message, received, overlapped, routine ),
-                          "s=%#zx, message=%p, received=%p, overlapped=%p, routine=%p", s, (void *)message,
-                          (void *)received, (void *)overlapped, (void *)routine );
+    return WS2_RESULT_OF_AS( "WSARecvMsg", receive_message( s, message, received, overlapped, routine ),
+                             "s=%#zx, message=%p, bytes=%s, overlapped=%p, routine=%p", s, (void *)message,
+                             trace_count( received ), (void *)overlapped, (void *)routine );
 }

@@ -92,9 +92,8 @@ int WINAPI sendto( SOCKET s, const char *buffer, int size, int flags, const stru
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? refuse( s ) : send_message( s, &one, 1, &done, flags, to, to_size );
-    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error,
-                       "s=%#zx, buffer=%p, size=%d, flags=%#x, to=%p, to_size=%d", s, (void *)buffer, size, flags,
-                       (void *)to, to_size );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x, to=%s", s,
+                       (void *)buffer, size, flags, trace_address( to, to_size ) );
 }
 
 /***********************************************************************
@@ -108,9 +107,8 @@ int WINAPI recvfrom( SOCKET s, char *buffer, int size, int flags, struct sockadd
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? refuse_receive( s ) : receive_message( s, &one, 1, &done, &message_flags, from, from_size );
-    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error,
-                       "s=%#zx, buffer=%p, size=%d, flags=%#x, from=%p, from_size=%p", s, (void *)buffer, size, flags,
-                       (void *)from, (void *)from_size );
+    return WS2_RESULT( error ? SOCKET_ERROR : (int)done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x, from=%s", s,
+                       (void *)buffer, size, flags, trace_address_out( from, from_size ) );
 }
 
 static int send_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *sent, DWORD flags, const struct sockaddr *to,
@@ -133,8 +131,8 @@ int WINAPI WSASend( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWORD
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     return WS2_RESULT_OF( send_all( s, buffers, count, sent, flags, NULL, 0, overlapped, routine ),
-                          "s=%#zx, buffers=%p, count=%lu, flags=%#lx, overlapped=%p, routine=%p", s, (void *)buffers,
-                          count, flags, (void *)overlapped, (void *)routine );
+                          "s=%#zx, buffers=%p, count=%lu, bytes=%s, flags=%#lx, overlapped=%p, routine=%p", s,
+                          (void *)buffers, count, trace_count( sent ), flags, (void *)overlapped, (void *)routine );
 }
 
 /***********************************************************************
@@ -145,8 +143,9 @@ int WINAPI WSASendTo( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD sent, DWO
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     return WS2_RESULT_OF( send_all( s, buffers, count, sent, flags, to, to_size, overlapped, routine ),
-                          "s=%#zx, buffers=%p, count=%lu, flags=%#lx, to=%p, to_size=%d, overlapped=%p, routine=%p", s,
-                          (void *)buffers, count, flags, (void *)to, to_size, (void *)overlapped, (void *)routine );
+                          "s=%#zx, buffers=%p, count=%lu, bytes=%s, flags=%#lx, to=%s, overlapped=%p, routine=%p", s,
+                          (void *)buffers, count, trace_count( sent ), flags, trace_address( to, to_size ),
+                          (void *)overlapped, (void *)routine );
 }
 
 static int receive_all( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received, DWORD *flags, struct sockaddr *from,
@@ -173,8 +172,9 @@ int WINAPI WSARecv( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD received, L
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     return WS2_RESULT_OF( receive_all( s, buffers, count, received, flags, NULL, NULL, overlapped, routine ),
-                          "s=%#zx, buffers=%p, count=%lu, flags=%p, overlapped=%p, routine=%p", s, (void *)buffers,
-                          count, (void *)flags, (void *)overlapped, (void *)routine );
+                          "s=%#zx, buffers=%p, count=%lu, bytes=%s, flags=%p, overlapped=%p, routine=%p", s,
+                          (void *)buffers, count, trace_count( received ), (void *)flags, (void *)overlapped,
+                          (void *)routine );
 }
 
 /***********************************************************************
@@ -185,7 +185,7 @@ int WINAPI WSARecvFrom( SOCKET s, LPWSABUF buffers, DWORD count, LPDWORD receive
 {
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     return WS2_RESULT_OF( receive_all( s, buffers, count, received, flags, from, from_size, overlapped, routine ),
-                          "s=%#zx, buffers=%p, count=%lu, flags=%p, from=%p, from_size=%p, overlapped=%p, routine=%p",
-                          s, (void *)buffers, count, (void *)flags, (void *)from, (void *)from_size, (void *)overlapped,
-                          (void *)routine );
+                          "s=%#zx, buffers=%p, count=%lu, bytes=%s, flags=%p, from=%s, overlapped=%p, routine=%p", s,
+                          (void *)buffers, count, trace_count( received ), (void *)flags,
+                          trace_address_out( from, from_size ), (void *)overlapped, (void *)routine );
 }

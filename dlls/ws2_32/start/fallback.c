@@ -46,7 +46,7 @@ static void say( const char *line )
 static enum problem look( char *library, unsigned int size )
 {
     struct ws2_attach_params look = {
-        .trace = sizeof( look ), .build = WS2_INTERFACE, .library = ws2_pointer( library ), .library_size = size
+        .size = sizeof( look ), .build = WS2_INTERFACE, .library = ws2_pointer( library ), .library_size = size
     };
 
     *library = 0;

@@ -1,4 +1,4 @@
-/* The process as a client of ws2host: attaching, the log, copies that may fault. */
+/* The process as a client of ws2host: attaching, copies that may fault. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "calls/trace.h"
 #include "client/connection.h"
 #include "calls/closing.h"
 #include "events/changes.h"
@@ -20,39 +21,6 @@
 #include "ws2host/winsock_codes.h"
 #include "ws2host/interface.h"
 
-static int log_fd = 2;
-
-/* The log is to be had no more, or never was: said once, on stderr. */
-static void log_fails( const char *what )
-{
-    static _Atomic int said;
-    char line[256];
-    int length =
-        snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE: %s; make room or name another file\n", what,
-                  strerror( errno ) );
-
-    if ( atomic_exchange( &said, 1 ) ) return;
-    if ( write( 2, line, length < (int)sizeof( line ) ? length : (int)sizeof( line ) - 1 ) < 0 ) return;
-}
-
-NTSTATUS unix_log( void *args )
-{
-    struct ws2_log_params *params = args;
-    const char *text = (const char *)(uintptr_t)params->text;
-    uint32_t done = 0;
-
-    while ( done < params->size )
-    {
-        ssize_t n = write( log_fd, text + done, params->size - done );
-        if ( n < 0 && errno == EINTR ) continue;
-        if ( n < 0 && log_fd != 2 ) log_fails( "write to" );
-        if ( n <= 0 ) break;
-        done += n;
-    }
-    params->error = 0;
-    return 0;
-}
-
 NTSTATUS unix_copy( void *args )
 {
     struct ws2_copy_params *params = args;
@@ -62,19 +30,12 @@ NTSTATUS unix_copy( void *args )
     return 0;
 }
 
-static void open_log( void )
-{
-    const char *file = getenv( "WS2DEBUG_FILE" );
-    int fd = file && *file ? open( file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) : -1;
-
-    if ( fd >= 0 ) log_fd = fd;
-    else if ( file && *file ) log_fails( "open" );
-}
-
 /* The higher floors fill in what the lower ones call of them. */
+static uint32_t windows_pid;
+
 static void process_start( void )
 {
-    open_log();
+    trace_init( windows_pid );
     descriptor_init();
     changes_init();
     events_init();
@@ -105,11 +66,10 @@ NTSTATUS unix_attach( void *args )
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ws2_attach_params *params = args;
-    const char *debug = getenv( "WS2DEBUG" );
-    const int grown = params->trace >= sizeof( *params );
+    const int grown = params->size >= sizeof( *params );
 
     params->error = WSAVERNOTSUPPORTED;
-    params->trace = 0;
+    params->size = 0;
     if ( params->build != WS2_INTERFACE )
     {
         if ( grown ) library_folder( params );
@@ -123,8 +83,9 @@ NTSTATUS unix_attach( void *args )
     }
     params->error = 0;
     if ( !params->windows_pid ) return 0;
+    windows_pid = params->windows_pid;
     pthread_once( &once, process_start );
-    params->trace = debug && !strcmp( debug, "trace" );
     params->error = connection_attach( params->windows_pid );
+    if ( !params->error && params->tracing ) trace_follow( (volatile uint32_t *)(uintptr_t)params->tracing );
     return 0;
 }

@@ -46,6 +46,18 @@ static struct
     const struct connection_parts *parts;
 } connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX, .notice = -1 };
 
+static _Atomic uint32_t no_trace;
+struct connection_trace connection_trace = { .word = &no_trace };
+
+void connection_follow_trace( void ( *changed )( void ) )
+{
+    _Atomic uint32_t *word = &ws2_table_clients( connection.table )[connection.index].trace;
+
+    connection_trace.changed = changed;
+    connection_trace.known = *word;
+    connection_trace.word = word;
+}
+
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
 

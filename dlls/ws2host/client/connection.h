@@ -10,6 +10,7 @@
 #define WS2HOST_CONNECTION_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "ws2host/protocol.h"
@@ -25,6 +26,26 @@ void connection_port_refused( uint32_t port );
 
 /* The process is ending, its other threads are gone: the server drops what it holds. */
 void connection_end( void );
+
+/* Other words for WS2DEBUG have been left for the process (WS2_TRACE_FILE): found out by whoever looks at a number in its
+ * record of the table, at no cost beyond that. */
+struct connection_trace
+{
+    _Atomic uint32_t *word;
+    _Atomic uint32_t known;
+    void ( *changed )( void );
+};
+extern struct connection_trace connection_trace;
+static inline void connection_look_at_trace( void )
+{
+    const uint32_t now = atomic_load_explicit( connection_trace.word, memory_order_relaxed );
+
+    if ( __builtin_expect( now == atomic_load_explicit( &connection_trace.known, memory_order_relaxed ), 1 ) ) return;
+    atomic_store( &connection_trace.known, now );
+    connection_trace.changed();
+}
+/* From now on, of an attached process. */
+void connection_follow_trace( void ( *changed )( void ) );
 
 /* The table, NULL before the process is attached; its mapping never moves. */
 void *connection_table( void );

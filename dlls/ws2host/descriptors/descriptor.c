@@ -160,6 +160,7 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     entry *entry = find_entry( handle, 0 );
     struct descriptor *d;
 
+    connection_look_at_trace();
     if ( !entry )
     {
         *status = WS2_STATUS_ADOPT;
