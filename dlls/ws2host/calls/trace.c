@@ -3,8 +3,7 @@
  *
  * The words are read here, from the environment and from what `ws2ctl trace` leaves in the server's directory, and handed to
  * the PE side, which writes the lines. Whoever acquires a descriptor compares a number of the process's record in the table
- * with the one it knows (connection.h); when it is another one, the words are read again. One mutex, held with signals
- * blocked.
+ * with the one it knows (connection.h); when it is another one, the words are read again. One mutex.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "client/directory.h"
+#include "base/host_mutex.h"
 #include "base/unix_private.h"
 #include "calls/trace.h"
 
@@ -190,8 +190,7 @@ static void select_again( void )
     ssize_t size;
     int fd;
 
-    connection_block_signals( &before );
-    pthread_mutex_lock( &mutex );
+    host_mutex_lock( &mutex, &before );
     if ( ( fd = selection_file( O_RDONLY ) ) >= 0 )
     {
         if ( ( size = read( fd, text, sizeof( text ) - 1 ) ) >= 0 )
@@ -202,8 +201,7 @@ static void select_again( void )
         close( fd );
     }
     use( &chosen );
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( &before );
+    host_mutex_unlock( &mutex, &before );
 }
 
 NTSTATUS unix_trace_selection( void *args )
@@ -211,11 +209,9 @@ NTSTATUS unix_trace_selection( void *args )
     struct ws2_trace_selection_params *params = args;
     sigset_t before;
 
-    connection_block_signals( &before );
-    pthread_mutex_lock( &mutex );
+    host_mutex_lock( &mutex, &before );
     *params = selection;
-    pthread_mutex_unlock( &mutex );
-    connection_restore_signals( &before );
+    host_mutex_unlock( &mutex, &before );
     params->error = 0;
     return 0;
 }
