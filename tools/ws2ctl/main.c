@@ -83,7 +83,7 @@ int main( int argc, char **argv )
         {
             const int result = commands[i].run( &options );
 
-            if ( result == 2 ) break;
+            if ( result < 0 ) break;
             return result;
         }
         fprintf( stderr, "ws2ctl: %s takes no \"%s\"\n", argv[optind], argv[optind + 1 + commands[i].most] );

@@ -56,7 +56,7 @@ int command_trace( const struct options *options )
     size_t length = 0;
     void *table;
 
-    if ( !arguments[0] || !arguments[1] ) return 2;
+    if ( !arguments[0] || !arguments[1] ) return -1;
     pid = strtoul( arguments[0], &end, 0 );
     if ( *end || end == arguments[0] ) return fail( "\"%s\" is no process id.", arguments[0] ) + 1;
     for ( char **w = arguments + 1; *w; w++ )

@@ -1,6 +1,7 @@
 /*
- * ws2ctl inside: what its commands share. Each command is one function that returns the exit status: 0, 1 when something
- * is not as asked (a sentence has been written), 2 for a wrong command line. One thread; what the program reads it keeps.
+ * ws2ctl inside: what its commands share. Each command is one function that returns the exit status: 0; 1 when something
+ * is not as asked, 2 for a wrong command line, both after a sentence; -1 for the usage to be shown. One thread; what the
+ * program reads it keeps.
  */
 #ifndef WS2CTL_H
 #define WS2CTL_H
