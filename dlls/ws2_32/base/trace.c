@@ -4,7 +4,6 @@
  * 12:34:56.789012 292.296 program.exe send( s=0x44, buffer=0x21fe40, size=5, flags=0 ) = 5
  */
 #include "base/ws2_32_private.h"
-#include "base/local_addresses.h"
 
 volatile UINT32 ws2_tracing;
 
@@ -289,6 +288,21 @@ void trace_events( UINT64 handle, UINT32 mask, UINT64 target, UINT32 message )
 #define TEXTS 256
 #define TEXT_SIZE 128
 
+/* This file stands below the calls that it tells of, ws2_read among them. */
+static BOOL read_memory( void *target, const void *source, size_t size )
+{
+    struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };
+
+    return !ws2host_call( ws2_call_copy, &params ) && !params.error;
+}
+
+static unsigned int host_order( const void *network )
+{
+    const unsigned char *bytes = network;
+
+    return bytes[0] << 8 | bytes[1];
+}
+
 static char *new_text( void )
 {
     static char texts[TEXTS][TEXT_SIZE];
@@ -311,10 +325,10 @@ const char *trace_address( const struct sockaddr *address, int size )
 
     memset( &copy, 0, sizeof( copy ) );
     if ( size > (int)sizeof( copy ) - 1 ) size = sizeof( copy ) - 1;
-    if ( !address || size < (int)sizeof( short ) || ws2_read( &copy, address, size ) )
+    if ( !address || size < (int)sizeof( short ) || !read_memory( &copy, address, size ) )
         snprintf( text, TEXT_SIZE, "%p", (const void *)address );
     else if ( copy.six_or_four.sin_family == AF_INET )
-        snprintf( text, TEXT_SIZE, "%u.%u.%u.%u:%u", b[0], b[1], b[2], b[3], ntohs( copy.six_or_four.sin_port ) );
+        snprintf( text, TEXT_SIZE, "%u.%u.%u.%u:%u", b[0], b[1], b[2], b[3], host_order( &copy.six_or_four.sin_port ) );
     else if ( copy.six_or_four.sin_family == AF_INET6 )
     {
         int length = snprintf( text, TEXT_SIZE, "[" ), best = -1, best_run = 1;
@@ -334,11 +348,11 @@ const char *trace_address( const struct sockaddr *address, int size )
             }
             else
                 length += snprintf( text + length, TEXT_SIZE - length, i && i != best + best_run ? ":%x" : "%x",
-                                    ntohs( words[i] ) );
+                                    host_order( words + i ) );
         }
         if ( copy.six.sin6_scope_id )
             length += snprintf( text + length, TEXT_SIZE - length, "%%%lu", copy.six.sin6_scope_id );
-        snprintf( text + length, TEXT_SIZE - length, "]:%u", ntohs( copy.six.sin6_port ) );
+        snprintf( text + length, TEXT_SIZE - length, "]:%u", host_order( &copy.six.sin6_port ) );
     }
     else if ( copy.six_or_four.sin_family == AF_UNIX )
         snprintf( text, TEXT_SIZE, "%.110s", copy.path[2] ? copy.path + 2 : "(no name)" );
@@ -351,7 +365,7 @@ const char *trace_address_out( const struct sockaddr *address, const int *size )
 {
     int length = 0;
 
-    if ( !address || !size || ws2_read( &length, size, sizeof( length ) ) ) length = 0;
+    if ( !address || !size || !read_memory( &length, size, sizeof( length ) ) ) length = 0;
     return trace_address( address, length );
 }
 
@@ -361,7 +375,7 @@ const char *trace_count( const DWORD *count )
     char *text = new_text();
     DWORD copy;
 
-    if ( !count || ws2_read( &copy, count, sizeof( copy ) ) ) strcpy( text, "-" );
+    if ( !count || !read_memory( &copy, count, sizeof( copy ) ) ) strcpy( text, "-" );
     else snprintf( text, TEXT_SIZE, "%lu", copy );
     SetLastError( last_error );
     return text;
