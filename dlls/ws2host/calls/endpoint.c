@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include "sockets/helpers.h"
 #include "attempts/attempt.h"
 #include "descriptors/deferred.h"
 #include "sockets/connect.h"
@@ -53,6 +54,7 @@ NTSTATUS unix_listen( void *args )
 static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
 {
     if ( datagram_connect_host( d->fd, address, size ) < 0 ) return winsock_error( errno );
+    helpers_connect( d, &address->any, size );
     events_connect_begins( d );
     if ( disconnect )
     {

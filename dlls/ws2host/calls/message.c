@@ -193,7 +193,7 @@ again:
         urgent = urgent_look( d, params->flags );
         n = transfer_queued_before( d, transfer_receive_queue( params->flags ) )
                 ? -1
-                : vectors_recvmsg( d->fd, &message, flags );
+                : vectors_receive_any( d, &message, flags );
         if ( n >= 0 )
         {
             urgent_passed( d, urgent );

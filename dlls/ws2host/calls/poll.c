@@ -8,13 +8,14 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "descriptors/socket_set.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
 
 static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {
     fd->events = poll_host_events( d, wanted );
-    fd->fd = fd->events ? d->fd : -1;
+    fd->fd = fd->events ? socket_set_fd( d, fd->events ) : -1;
     fd->revents = 0;
 }
 

@@ -17,6 +17,7 @@
 #include "events/notify.h"
 #include "operations/afd_poll.h"
 #include "operations/operation.h"
+#include "options/option.h"
 #include "operations/port.h"
 #include "ws2host/winsock_codes.h"
 #include "ws2host/interface.h"
@@ -41,7 +42,9 @@ static void process_start( void )
     events_init();
     event_kicks_init();
     notify_init();
+    multicast_init();
     operation_init();
+    replacement_init();
     port_init();
     afd_poll_init();
     closing_init();

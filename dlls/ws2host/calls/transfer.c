@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <sys/socket.h>
+#include "descriptors/socket_set.h"
 #include "calls/blocking.h"
 #include "operations/operation.h"
 #include "sockets/datagram_send.h"
@@ -43,8 +44,9 @@ again:
     {
         const int urgent = urgent_look( d, params->flags );
         uint32_t left = params->size - params->done;
-        ssize_t n = transfer_queued_before( d, transfer_receive_queue( params->flags ) )
-                        ? -1
+        ssize_t n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1
+                    : socket_set_of( d )
+                        ? socket_set_recv( d, (char *)(uintptr_t)params->buffer + params->done, left, flags )
                         : recv( d->fd, (char *)(uintptr_t)params->buffer + params->done, left, flags );
 
         if ( n >= 0 )

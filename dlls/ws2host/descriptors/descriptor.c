@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "descriptors/descriptor.h"
+#include "descriptors/socket_set.h"
 #include "base/owner_lock.h"
 #include "descriptors/upcalls.h"
 #include "descriptors/wait.h"
@@ -92,6 +93,8 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->notification, NULL );
     memset( &d->queues, 0, sizeof( d->queues ) );
     atomic_store( &d->polls, NULL );
+    atomic_store( &d->set, NULL );
+    d->joined = NULL;
     d->poll_watched = d->poll_events = 0;
     /* a late user of the struct's former life may be counted at this moment: add, never store */
     atomic_fetch_sub( &d->users, DESCRIPTOR_FREE - 1 );
@@ -136,6 +139,7 @@ void descriptor_release( struct descriptor *d )
     /* of several that count it down to nothing, one destroys it */
     if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
     upcalls.unwatch( d );
+    socket_set_free( d );
     close( d->fd );
     d->fd = -1;
     if ( publishing )

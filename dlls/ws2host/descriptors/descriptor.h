@@ -77,6 +77,8 @@ struct descriptor
     _Atomic( struct afd_entry * ) polls; /* requests that watch it, and its place in their epoll (afd_poll.c) */
     _Atomic uint32_t poll_watched;
     _Atomic uint32_t poll_events;
+    _Atomic( struct socket_set * ) set; /* helpers (socket_set.h), NULL for none */
+    struct joined *joined;              /* what it joined before it was bound (helpers.c); begins with the next one */
 };
 
 /* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
 
 struct waiter
@@ -318,7 +319,7 @@ enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *
 
 enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_ms, struct ws2_wait *wait )
 {
-    struct pollfd fds[2] = { { .fd = d->fd, .events = events } };
+    struct pollfd fds[2] = { { .fd = socket_set_fd( d, events ), .events = events } };
 
     return wait_many( &d, fds, 1, timeout_ms ? timeout_ms * 1000ull : WAIT_FOREVER_US, wait );
 }

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "base/io_loop.h"
 #include "client/event_kick.h"
 #include "events/event_record.h"
@@ -32,8 +33,8 @@ int32_t events_watch( struct descriptor *d, uint32_t generation )
     atomic_store( &d->event_generation, generation );
     /* what is ready now comes back from the epoll at once, without having arrived */
     if ( poll( &fd, 1, 0 ) > 0 ) atomic_fetch_or( &d->local, LOCAL_INITIAL );
-    if ( !epoll_ctl( io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd,
-                     &event ) )
+    if ( !socket_set_watch( d, io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                            &event ) )
         atomic_fetch_or( &d->local, LOCAL_WATCHED );
     else error = winsock_error( errno );
     owner_lock_give( &io_lock );
@@ -44,7 +45,7 @@ int32_t events_watch( struct descriptor *d, uint32_t generation )
 static void events_unwatch( struct descriptor *d )
 {
     if ( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )
-        epoll_ctl( io_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+        socket_set_watch( d, io_epoll, EPOLL_CTL_DEL, NULL );
 }
 
 int32_t events_open( uint32_t *made )
@@ -73,7 +74,7 @@ static void events_rearm( struct descriptor *d, uint32_t events )
         struct epoll_event changed = { .events = WATCHED_EVENTS,
                                        .data.u64 = epoll_key( d, atomic_load( &d->event_generation ) ) };
         atomic_fetch_or( &d->local, LOCAL_INITIAL );
-        epoll_ctl( io_epoll, EPOLL_CTL_MOD, d->fd, &changed );
+        socket_set_watch( d, io_epoll, EPOLL_CTL_MOD, &changed );
     }
     else if ( ws2_events_mask( atomic_load( &d->slot->events ) ) & events )
     {

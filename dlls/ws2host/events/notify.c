@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "base/host_mutex.h"
 #include "base/io_loop.h"
 #include "events/notify.h"
@@ -87,7 +88,7 @@ static int notify_watch( struct descriptor *d, struct notification *n, int how )
     struct epoll_event event = { .events = WATCHED_EVENTS, .data.ptr = n };
 
     atomic_store( &d->notified_room, 0 );
-    return epoll_ctl( notify_epoll, how, d->fd, &event );
+    return socket_set_watch( d, notify_epoll, how, &event );
 }
 
 static int32_t notify_enable( struct descriptor *d, const struct ws2_notify_register_params *params )
@@ -121,7 +122,7 @@ static int32_t notify_enable( struct descriptor *d, const struct ws2_notify_regi
 static void remove_notification( struct descriptor *d, struct notification *n )
 {
     atomic_store( &d->notification, NULL );
-    epoll_ctl( notify_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    socket_set_watch( d, notify_epoll, EPOLL_CTL_DEL, NULL );
     n->removed = 1;
     move_to( n, &due );
 }
@@ -327,7 +328,7 @@ void notify_forget( struct descriptor *d )
 
 void notify_unwatch( struct descriptor *d )
 {
-    if ( atomic_load( &d->notification ) ) epoll_ctl( notify_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    if ( atomic_load( &d->notification ) ) socket_set_watch( d, notify_epoll, EPOLL_CTL_DEL, NULL );
 }
 
 void notify_watch_again( struct descriptor *d )

@@ -15,6 +15,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "operations/afd_poll.h"
 #include "base/host_mutex.h"
 #include "base/io_loop.h"
@@ -208,6 +209,7 @@ static uint32_t look_at_host( struct descriptor *d, uint32_t mask )
     struct pollfd fd = { .fd = d->fd, .events = poll_host_events( d, mask ) };
 
     if ( fd.events && poll( &fd, 1, 0 ) < 0 ) fd.revents = 0;
+    if ( fd.events && socket_set_of( d ) ) fd.revents = socket_set_poll( socket_set_of( d ), d->fd );
     return conditions_of( d, fd.events ? fd.revents : 0 );
 }
 
@@ -223,7 +225,7 @@ static uint32_t afd_poll_examine( struct descriptor *d )
     {
         struct epoll_event none = { .events = EPOLLET, .data.ptr = d };
 
-        if ( d->poll_events && !epoll_ctl( poll_epoll, EPOLL_CTL_MOD, d->fd, &none ) ) d->poll_events = 0;
+        if ( d->poll_events && !socket_set_watch( d, poll_epoll, EPOLL_CTL_MOD, &none ) ) d->poll_events = 0;
         host_mutex_unlock( &mutex, &before );
         return 0;
     }
@@ -246,7 +248,7 @@ void afd_poll_forget( struct descriptor *d )
 
     if ( !d->poll_watched ) return;
     host_mutex_lock( &mutex, &before );
-    epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    socket_set_watch( d, poll_epoll, EPOLL_CTL_DEL, NULL );
     d->poll_watched = d->poll_events = 0;
     host_mutex_unlock( &mutex, &before );
 }
@@ -260,7 +262,7 @@ void afd_poll_watch_again( struct descriptor *d )
     host_mutex_lock( &mutex, &before );
     for ( struct afd_entry *entry = atomic_load( &d->polls ); entry; entry = entry->next )
         event.events |= epoll_events( entry->mask );
-    if ( !epoll_ctl( poll_epoll, EPOLL_CTL_ADD, d->fd, &event ) )
+    if ( !socket_set_watch( d, poll_epoll, EPOLL_CTL_ADD, &event ) )
     {
         d->poll_watched = 1;
         d->poll_events = event.events & ~EPOLLET;
@@ -295,7 +297,7 @@ uint32_t afd_poll_close( struct descriptor *d, struct descriptor *survivor, int 
     if ( !atomic_load( &d->polls ) && !d->poll_watched ) return 0;
     host_mutex_lock( &mutex, &before );
     /* the loader has a descriptor of the same socket: closing ours would leave it in the epoll */
-    if ( d->poll_watched ) epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    if ( d->poll_watched ) socket_set_watch( d, poll_epoll, EPOLL_CTL_DEL, NULL );
     d->poll_watched = d->poll_events = 0;
     while ( ( entry = atomic_load( &d->polls ) ) )
     {
@@ -534,7 +536,7 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
         entry->next = atomic_load( &d->polls );
         atomic_store( &d->polls, entry );
         if ( d->poll_watched && events == d->poll_events ) *settled = 0;
-        else if ( !epoll_ctl( poll_epoll, d->poll_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) )
+        else if ( !socket_set_watch( d, poll_epoll, d->poll_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, &event ) )
         {
             d->poll_watched = 1;
             d->poll_events = events;
@@ -557,7 +559,7 @@ static void unwatch_closed( struct afd_request *request )
         struct descriptor *d = request->entries[i].descriptor;
 
         if ( !d || !atomic_load( &d->closing ) || !d->poll_watched ) continue;
-        epoll_ctl( poll_epoll, EPOLL_CTL_DEL, d->fd, NULL );
+        socket_set_watch( d, poll_epoll, EPOLL_CTL_DEL, NULL );
         d->poll_watched = d->poll_events = 0;
     }
 }

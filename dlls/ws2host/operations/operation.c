@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "operations/afd_poll.h"
 #include "base/io_loop.h"
 #include "descriptors/upcalls.h"
@@ -150,6 +151,7 @@ uint32_t operation_filter( struct descriptor *d, uint32_t revents )
     if ( !revents ) return 0;
     operation_serve( d );
     if ( poll( &fd, 1, 0 ) < 0 ) return 0;
+    if ( socket_set_of( d ) ) fd.revents = socket_set_poll( socket_set_of( d ), d->fd );
     revents &= fd.revents | POLLNVAL;
     if ( descriptor_queued( d, QUEUE_RECEIVE ) ) revents &= ~POLLIN;
     if ( descriptor_queued( d, QUEUE_SEND ) ) revents &= ~POLLOUT;

@@ -120,5 +120,6 @@ struct ws2_port operation_port( const struct operation *operation );
 /* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place.
  * listener: the one that fd was accepted from, NULL for a fresh host socket. */
 void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener );
+void replacement_init( void );
 
 #endif

@@ -223,7 +223,7 @@ static enum operation_result perform_receive( struct operation *operation )
                     header.msg_controllen = sizeof( t->message->host );
                 }
             }
-            n = vectors_recvmsg( d->fd, &header, flags );
+            n = vectors_receive_any( d, &header, flags );
         }
         if ( n < 0 && errno == EINTR ) continue;
         if ( n < 0 && errno == EAGAIN && !( many && operation->information ) ) return OPERATION_BLOCKED;

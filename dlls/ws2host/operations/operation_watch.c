@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <sys/epoll.h>
+#include "descriptors/socket_set.h"
 #include "base/owner_lock.h"
 #include "descriptors/upcalls.h"
 #include "operations/operation_private.h"
@@ -28,7 +29,7 @@ int32_t operation_watch( struct descriptor *d, enum operation_queue queue )
     {
         event.events = EPOLLIN | EPOLLEXCLUSIVE;
         queues->epoll = io_loop_epoll();
-        if ( epoll_ctl( io_loop_epoll(), EPOLL_CTL_ADD, d->fd, &event ) < 0 ) return winsock_error( errno );
+        if ( socket_set_watch( d, io_loop_epoll(), EPOLL_CTL_ADD, &event ) < 0 ) return winsock_error( errno );
         queues->exclusive = 1;
         owner_lock_take( &exclusive_lock );
         queues->next_exclusive = exclusive_first;
@@ -40,7 +41,7 @@ int32_t operation_watch( struct descriptor *d, enum operation_queue queue )
     {
         event.events = wanted | EPOLLET;
         if ( !queues->watched ) queues->epoll = queues->port ? port_epoll( queues->port ) : io_loop_epoll();
-        if ( epoll_ctl( queues->epoll, queues->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, d->fd, &event ) < 0 )
+        if ( socket_set_watch( d, queues->epoll, queues->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, &event ) < 0 )
             return winsock_error( errno );
     }
     queues->watched = wanted;
@@ -53,7 +54,7 @@ void operation_forget( struct descriptor *d )
 
     if ( !queues->watched ) return;
     queues->watched = 0;
-    epoll_ctl( queues->epoll, EPOLL_CTL_DEL, d->fd, NULL );
+    socket_set_watch( d, queues->epoll, EPOLL_CTL_DEL, NULL );
     if ( !queues->exclusive ) return;
     queues->exclusive = 0;
     owner_lock_take( &exclusive_lock );

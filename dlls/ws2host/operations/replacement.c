@@ -8,12 +8,35 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
+#include "descriptors/upcalls.h"
 #include "operations/afd_poll.h"
 #include "events/events.h"
 #include "events/notify.h"
 #include "operations/operation_private.h"
 #include "options/option.h"
 #include "base/owner_lock.h"
+
+static int first_helper( struct descriptor *d, int helper )
+{
+    const int own = atomic_load( &d->queues.lock ) == owner_lock_self();
+    int watched, result;
+
+    if ( !own ) owner_lock_take( &d->queues.lock );
+    operation_forget( d );
+    watched = events_forget( d );
+    afd_poll_forget( d );
+    notify_unwatch( d );
+    result = socket_set_add( d, helper );
+    if ( watched ) events_watch_again( d );
+    afd_poll_watch_again( d );
+    notify_watch_again( d );
+    operation_watch_again( d );
+    if ( !own ) owner_lock_give( &d->queues.lock );
+    return result;
+}
+
+void replacement_init( void ) { upcalls.first_helper = first_helper; }
 
 void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener )
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "descriptors/socket_set.h"
 #include "events/changes.h"
 #include "sockets/connect.h"
 #include "client/connection.h"
@@ -32,7 +33,8 @@ static int32_t readable_bytes( struct descriptor *d, struct ioctl_request *reque
 {
     int bytes = 0;
 
-    if ( ioctl( d->fd, FIONREAD, &bytes ) < 0 ) return winsock_error( errno );
+    if ( ioctl( socket_set_of( d ) ? socket_set_next( d ) : d->fd, FIONREAD, &bytes ) < 0 )
+        return winsock_error( errno );
     ioctl_out_number( request, bytes );
     return 0;
 }

@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <string.h>
 #include <linux/filter.h>
+#include "descriptors/upcalls.h"
+#include "sockets/helpers.h"
+#include "descriptors/socket_set.h"
 #include "options/option.h"
 #include "sockets/subnets.h"
 
@@ -93,15 +97,18 @@ OPTION_SETTER( multicast_set_interface )
 OPTION_SETTER( multicast_membership )
 {
     struct ip_mreqn request = { 0 };
+    union host_address group = { 0 };
+    const int name = option->where & 0xffff;
     uint32_t interface;
 
     memcpy( &request.imr_multiaddr, value->bytes, 4 );
     memcpy( &interface, value->bytes + 4, 4 );
     name_interface( interface, &request );
-    if ( !setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    group.in = ( struct sockaddr_in ){ .sin_family = AF_INET, .sin_addr = request.imr_multiaddr };
+    if ( !helpers_membership( descriptor, IPPROTO_IP, name, &request, sizeof( request ), &group ) ) return 0;
     if ( errno != ENODEV || interface ) return membership_error( errno );
     request.imr_ifindex = default_index();
-    return setsockopt( descriptor->fd, IPPROTO_IP, option->where & 0xffff, &request, sizeof( request ) )
+    return helpers_membership( descriptor, IPPROTO_IP, name, &request, sizeof( request ), &group )
                ? membership_error( errno )
                : 0;
 }
@@ -109,12 +116,15 @@ OPTION_SETTER( multicast_membership )
 OPTION_SETTER( multicast_membership6 )
 {
     struct ipv6_mreq request;
+    union host_address group = { 0 };
+    const int name = option->where & 0xffff;
 
     memcpy( &request, value->bytes, sizeof( request ) );
-    if ( !setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) ) ) return 0;
+    group.in6 = ( struct sockaddr_in6 ){ .sin6_family = AF_INET6, .sin6_addr = request.ipv6mr_multiaddr };
+    if ( !helpers_membership( descriptor, IPPROTO_IPV6, name, &request, sizeof( request ), &group ) ) return 0;
     if ( errno != ENODEV || request.ipv6mr_interface ) return membership_error( errno );
     request.ipv6mr_interface = default_index();
-    return setsockopt( descriptor->fd, IPPROTO_IPV6, option->where & 0xffff, &request, sizeof( request ) )
+    return helpers_membership( descriptor, IPPROTO_IPV6, name, &request, sizeof( request ), &group )
                ? membership_error( errno )
                : 0;
 }
@@ -128,7 +138,8 @@ static void put_address( struct sockaddr_storage *target, const unsigned char *a
 }
 
 /* The form that takes an interface index, for a request of the form that takes an address. */
-static int source_by_index( int fd, uint32_t host_option, const unsigned char *bytes, uint32_t index )
+static int source_by_index( struct descriptor *d, uint32_t host_option, const unsigned char *bytes, uint32_t index,
+                            const union host_address *group )
 {
     struct group_source_req request = { .gsr_interface = index };
     int name = host_option == IP_ADD_SOURCE_MEMBERSHIP    ? MCAST_JOIN_SOURCE_GROUP
@@ -138,26 +149,28 @@ static int source_by_index( int fd, uint32_t host_option, const unsigned char *b
 
     put_address( &request.gsr_group, bytes );
     put_address( &request.gsr_source, bytes + 4 );
-    return setsockopt( fd, IPPROTO_IP, name, &request, sizeof( request ) );
+    return helpers_membership( d, IPPROTO_IP, name, &request, sizeof( request ), group );
 }
 
 /* Windows: group, source, interface. The host: group, interface, source. */
 OPTION_SETTER( multicast_source )
 {
     struct ip_mreq_source request;
+    union host_address group = { .in.sin_family = AF_INET };
     uint32_t name = option->where & 0xffff;
     int result;
 
     memcpy( &request.imr_multiaddr, value->bytes, 4 );
     memcpy( &request.imr_sourceaddr, value->bytes + 4, 4 );
     memcpy( &request.imr_interface, value->bytes + 8, 4 );
+    group.in.sin_addr = request.imr_multiaddr;
     if ( request.imr_interface.s_addr && !( ntohl( request.imr_interface.s_addr ) >> 24 ) )
-        result = source_by_index( descriptor->fd, name, value->bytes, ntohl( request.imr_interface.s_addr ) );
+        result = source_by_index( descriptor, name, value->bytes, ntohl( request.imr_interface.s_addr ), &group );
     else
     {
-        result = setsockopt( descriptor->fd, IPPROTO_IP, name, &request, sizeof( request ) );
+        result = helpers_membership( descriptor, IPPROTO_IP, name, &request, sizeof( request ), &group );
         if ( result && errno == ENODEV && !request.imr_interface.s_addr )
-            result = source_by_index( descriptor->fd, name, value->bytes, default_index() );
+            result = source_by_index( descriptor, name, value->bytes, default_index(), &group );
     }
     return result ? membership_error( errno ) : 0;
 }
@@ -170,14 +183,16 @@ static int32_t group_family( struct sockaddr_storage *address )
     return 0;
 }
 
-static int32_t set_group( int fd, uint32_t where, void *request, socklen_t size )
+static int32_t set_group( struct descriptor *d, uint32_t where, void *request, socklen_t size )
 {
     uint32_t *interface = request;
+    union host_address group = { 0 };
 
-    if ( !setsockopt( fd, where >> 16, where & 0xffff, request, size ) ) return 0;
+    memcpy( &group, (char *)request + offsetof( struct group_req, gr_group ), sizeof( group.in6 ) );
+    if ( !helpers_membership( d, where >> 16, where & 0xffff, request, size, &group ) ) return 0;
     if ( errno != ENODEV || *interface ) return membership_error( errno );
     *interface = default_index();
-    return setsockopt( fd, where >> 16, where & 0xffff, request, size ) ? membership_error( errno ) : 0;
+    return helpers_membership( d, where >> 16, where & 0xffff, request, size, &group ) ? membership_error( errno ) : 0;
 }
 
 OPTION_SETTER( multicast_group )
@@ -187,7 +202,7 @@ OPTION_SETTER( multicast_group )
 
     memcpy( &request, value->bytes, sizeof( request ) );
     if ( ( error = group_family( &request.gr_group ) ) ) return error;
-    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
+    return set_group( descriptor, option->where, &request, sizeof( request ) );
 }
 
 OPTION_SETTER( multicast_group_source )
@@ -198,14 +213,14 @@ OPTION_SETTER( multicast_group_source )
     memcpy( &request, value->bytes, sizeof( request ) );
     if ( ( error = group_family( &request.gsr_group ) ) || ( error = group_family( &request.gsr_source ) ) )
         return error;
-    return set_group( descriptor->fd, option->where, &request, sizeof( request ) );
+    return set_group( descriptor, option->where, &request, sizeof( request ) );
 }
 
 _Static_assert( sizeof( struct group_req ) == 136 && sizeof( struct group_source_req ) == 264, "Windows' sizes" );
 
 /* --- IP_MULTICAST_LOOP: a socket for which it is off hears no group's datagram that comes from this computer */
 
-static void be_deaf( const struct descriptor *d, int deaf )
+static void be_deaf_socket( int fd, int deaf )
 {
     const uint32_t loopback = loopback_index();
     struct sock_filter code[] = {
@@ -229,9 +244,25 @@ static void be_deaf( const struct descriptor *d, int deaf )
     const struct sock_fprog program = { sizeof( code ) / sizeof( code[0] ), code };
     const int unused = 0;
 
-    if ( deaf ) setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof( program ) );
-    else setsockopt( d->fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof( unused ) );
+    if ( deaf ) setsockopt( fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof( program ) );
+    else setsockopt( fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof( unused ) );
 }
+
+static void be_deaf( const struct descriptor *d, int deaf )
+{
+    const struct socket_set *set = socket_set_of( d );
+
+    be_deaf_socket( d->fd, deaf );
+    for ( uint32_t i = 0; set && i < atomic_load( &set->count ); i++ ) be_deaf_socket( set->helpers[i], deaf );
+}
+
+static void be_deaf_helper( struct descriptor *d, int fd )
+{
+    (void)d;
+    be_deaf_socket( fd, 1 );
+}
+
+void multicast_init( void ) { upcalls.be_deaf = be_deaf_helper; }
 
 OPTION_GETTER( multicast_get_loop )
 {

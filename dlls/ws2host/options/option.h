@@ -158,6 +158,7 @@ OPTION_SETTER( multicast_group );
 OPTION_SETTER( multicast_group_source );
 OPTION_GETTER( multicast_get_loop );
 OPTION_SETTER( multicast_set_loop );
+void multicast_init( void );
 
 /* --- option_carry.c: sets on one host socket, the descriptor's to be, what the program has set on the other, the
  * descriptor's own. listener: whose options the new one has to begin with, NULL for a fresh one. */

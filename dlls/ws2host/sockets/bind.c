@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <string.h>
+#include "sockets/helpers.h"
 #include "client/connection.h"
 #include "sockets/endpoint.h"
 #include "sockets/subnets.h"
@@ -123,6 +124,7 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
     if ( joins && d->slot->type != SOCK_STREAM ) bind_prefer_earliest( d );
     endpoint_remember( d );
     if ( !address->in.sin_port ) connection_bound( d->slot_index, d->generation );
+    helpers_bound( d );
     return 0;
 }
 

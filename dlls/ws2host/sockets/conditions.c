@@ -1,6 +1,7 @@
 /* Host poll results as conditions of Windows': see conditions.h. Any thread. */
 #include <poll.h>
 #include <sys/socket.h>
+#include "descriptors/socket_set.h"
 #include "descriptors/upcalls.h"
 #include "sockets/conditions.h"
 #include "sockets/connect.h"
@@ -28,6 +29,7 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
 {
     uint32_t flags, conditions = 0;
 
+    if ( socket_set_of( d ) ) revents = socket_set_poll( socket_set_of( d ), d->fd );
     /* what overlapped operations take is not there for others */
     if ( descriptor_has_operations( d ) ) revents = upcalls.filter( d, revents );
     flags = descriptor_flags( d );

@@ -1,5 +1,6 @@
 /* See option_bits.h. */
 #include <errno.h>
+#include "descriptors/socket_set.h"
 #include "sockets/option_bits.h"
 
 int option_bit( const struct ws2_slot *slot, enum option_bit bit )
@@ -39,5 +40,7 @@ int32_t option_kernel_set( struct descriptor *d, uint32_t where, uint32_t value 
     int number = value;
 
     option_kernel_touched( d->slot );
-    return setsockopt( d->fd, where >> 16, where & 0xffff, &number, sizeof( number ) ) ? winsock_error( errno ) : 0;
+    if ( setsockopt( d->fd, where >> 16, where & 0xffff, &number, sizeof( number ) ) ) return winsock_error( errno );
+    socket_set_option( d, where >> 16, where & 0xffff, &number, sizeof( number ) );
+    return 0;
 }

@@ -49,11 +49,11 @@ static int is_no_loopback( const struct adapter *adapter, struct in_addr address
     return !adapter->loopback;
 }
 
-int adapter_of( struct in_addr address, struct adapter *adapter ) { return find( has_address, address, adapter ); }
+int subnet_of( struct in_addr address, struct adapter *adapter ) { return find( has_address, address, adapter ); }
 
 int adapter_default( struct adapter *adapter ) { return find( is_no_loopback, ( struct in_addr ){ 0 }, adapter ); }
 
-uint32_t adapter_index( const union host_address *address )
+uint32_t subnet_index( const union host_address *address )
 {
     struct ifaddrs *list;
     uint32_t index = 0;

@@ -16,9 +16,9 @@ struct adapter
 };
 
 /* The adapter that has this address: 0 when there is none. */
-int adapter_of( struct in_addr address, struct adapter *adapter );
+int subnet_of( struct in_addr address, struct adapter *adapter );
 /* The index of the adapter that has this address of either family, 0 for none. */
-uint32_t adapter_index( const union host_address *address );
+uint32_t subnet_index( const union host_address *address );
 /* The one that broadcasts and groups leave and join by where no route says: 0 when the computer has none that is up. */
 int adapter_default( struct adapter *adapter );
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include "descriptors/socket_set.h"
 
 /* As sendmsg and recvmsg, for one datagram in more than IOV_MAX buffers. */
 ssize_t vectors_send( int fd, const struct msghdr *message, int flags );
@@ -28,6 +29,13 @@ static inline ssize_t vectors_sendmsg( int fd, const struct msghdr *message, int
 static inline ssize_t vectors_recvmsg( int fd, struct msghdr *message, int flags )
 {
     return message->msg_iovlen <= IOV_MAX ? recvmsg( fd, message, flags ) : vectors_receive( fd, message, flags );
+}
+
+/* The same from whichever host socket of a descriptor has something. */
+static inline ssize_t vectors_receive_any( struct descriptor *d, struct msghdr *message, int flags )
+{
+    if ( socket_set_of( d ) ) return socket_set_recvmsg( d, message, flags, vectors_receive );
+    return vectors_recvmsg( d->fd, message, flags );
 }
 
 #endif

@@ -1,0 +1,131 @@
+/* Several host sockets behind one descriptor: see socket_set.h. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "descriptors/socket_set.h"
+
+static struct socket_set *make( int fd )
+{
+    struct socket_set *set = calloc( 1, sizeof( *set ) );
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+    if ( !set ) return NULL;
+    set->next = -1;
+    set->epoll = epoll_create1( EPOLL_CLOEXEC );
+    if ( set->epoll >= 0 && !epoll_ctl( set->epoll, EPOLL_CTL_ADD, fd, &event ) ) return set;
+    if ( set->epoll >= 0 ) close( set->epoll );
+    free( set );
+    return NULL;
+}
+
+int socket_set_add( struct descriptor *d, int helper )
+{
+    struct socket_set *set = socket_set_of( d ), *made = NULL;
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = helper };
+    uint32_t index;
+
+    if ( !set && !( set = made = make( d->fd ) ) ) goto failed;
+    if ( ( index = atomic_load( &set->count ) ) == SOCKET_SET_HELPERS )
+    {
+        errno = ENOBUFS;
+        goto failed;
+    }
+    set->helpers[index] = helper;
+    atomic_store( &set->count, index + 1 );
+    epoll_ctl( set->epoll, EPOLL_CTL_ADD, helper, &event );
+    if ( made ) atomic_store_explicit( &d->set, set, memory_order_release );
+    return 0;
+failed:
+    close( helper );
+    return -1;
+}
+
+void socket_set_free( struct descriptor *d )
+{
+    struct socket_set *set = socket_set_of( d );
+
+    while ( d->joined )
+    {
+        struct joined *joined = d->joined;
+
+        d->joined = *(struct joined **)joined;
+        free( joined );
+    }
+    if ( !set ) return;
+    atomic_store( &d->set, NULL );
+    for ( uint32_t i = 0; i < atomic_load( &set->count ); i++ ) close( set->helpers[i] );
+    close( set->epoll );
+    free( set );
+}
+
+void socket_set_option( const struct descriptor *d, int level, int name, const void *value, socklen_t size )
+{
+    const struct socket_set *set = socket_set_of( d );
+
+    if ( !set ) return;
+    for ( uint32_t i = 0; i < atomic_load( &set->count ); i++ ) setsockopt( set->helpers[i], level, name, value, size );
+}
+
+uint32_t socket_set_poll( const struct socket_set *set, int fd )
+{
+    struct pollfd fds[2] = { { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP },
+                             { .fd = set->epoll, .events = POLLIN } };
+
+    if ( poll( fds, 2, 0 ) < 0 ) return 0;
+    /* an error is the own socket's, of which the epoll tells as well */
+    return (uint32_t)fds[0].revents | ( fds[0].revents & POLLERR ? 0u : (uint32_t)fds[1].revents & POLLIN );
+}
+
+/* A host socket that has something to read, -1 and EAGAIN for none. The epoll names each in its turn. */
+static int readable( struct socket_set *set )
+{
+    struct epoll_event event;
+    int fd = atomic_exchange( &set->next, -1 ), count;
+
+    if ( fd >= 0 ) return fd;
+    while ( ( count = epoll_wait( set->epoll, &event, 1, 0 ) ) < 0 && errno == EINTR ) continue;
+    if ( count > 0 ) return event.data.fd;
+    errno = EAGAIN;
+    return -1;
+}
+
+#define TURNS 16 /* others may take what the epoll has named */
+
+ssize_t socket_set_recvmsg( struct descriptor *d, struct msghdr *message, int flags,
+                            ssize_t ( *many )( int, struct msghdr *, int ) )
+{
+    struct socket_set *set = socket_set_of( d );
+
+    for ( unsigned int turn = 0; turn < TURNS; turn++ )
+    {
+        const int fd = readable( set );
+        ssize_t n;
+
+        if ( fd < 0 ) return -1;
+        if ( ( n = ( message->msg_iovlen > IOV_MAX ? many : recvmsg )( fd, message, flags ) ) < 0 && errno == EAGAIN )
+            continue;
+        if ( n >= 0 && ( flags & MSG_PEEK ) ) atomic_store( &set->next, fd );
+        return n;
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
+ssize_t socket_set_recv( struct descriptor *d, void *buffer, size_t size, int flags )
+{
+    struct iovec vector = { buffer, size };
+    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1 };
+
+    return socket_set_recvmsg( d, &message, flags, recvmsg );
+}
+
+int socket_set_next( struct descriptor *d )
+{
+    struct socket_set *set = socket_set_of( d );
+    const int fd = readable( set );
+
+    if ( fd < 0 ) return d->fd;
+    atomic_store( &set->next, fd );
+    return fd;
+}

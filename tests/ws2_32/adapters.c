@@ -1,0 +1,335 @@
+/*
+ * Datagram sockets bound to an adapter's address (facts: field-reports, "UDP on a network"; windows-behaviour 12.2): beside
+ * their unicasts they hear the adapter's broadcasts and the groups that they joined, by every way of receiving. In a network
+ * of its own (tests/own-network), where the adapter has 192.0.2.1/24.
+ */
+#include "support.h"
+
+#define ADAPTER "192.0.2.1"
+#define SUBNET "192.0.2.255"
+#define LIMITED "255.255.255.255"
+#define GROUP "239.1.2.3"
+#define OTHER_GROUP "239.1.2.4"
+
+static union address at( const char *text, int port )
+{
+    union address address = { .v4 = { .sin_family = AF_INET, .sin_port = htons( port ) } };
+
+    address.v4.sin_addr.s_addr = inet_addr( text );
+    return address;
+}
+
+static SOCKET bound_to( const char *text, int port )
+{
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
+    union address address = at( text, port );
+    BOOL on = TRUE;
+
+    setsockopt( s, SOL_SOCKET, SO_REUSEADDR, (char *)&on, sizeof( on ) );
+    setsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&on, sizeof( on ) );
+    check_ok( bind( s, &address.any, sizeof( address.v4 ) ) );
+    return s;
+}
+
+static void put( SOCKET s, const char *text, int port, const char *data )
+{
+    union address to = at( text, port );
+
+    check_result( sendto( s, data, (int)strlen( data ), 0, &to.any, sizeof( to.v4 ) ), (int)strlen( data ) );
+}
+
+static int join( SOCKET s, const char *group, const char *adapter )
+{
+    struct ip_mreq request;
+
+    request.imr_multiaddr.s_addr = inet_addr( group );
+    request.imr_interface.s_addr = inet_addr( adapter );
+    return setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, sizeof( request ) ) ? WSAGetLastError() : 0;
+}
+
+static int leave( SOCKET s, const char *group, const char *adapter )
+{
+    struct ip_mreq request;
+
+    request.imr_multiaddr.s_addr = inet_addr( group );
+    request.imr_interface.s_addr = inet_addr( adapter );
+    return setsockopt( s, IPPROTO_IP, IP_DROP_MEMBERSHIP, (char *)&request, sizeof( request ) ) ? WSAGetLastError() : 0;
+}
+
+#define check_hears( s, text ) check_hears_( __LINE__, s, text )
+static void check_hears_( int line, SOCKET s, const char *text )
+{
+    char data[16] = { 0 };
+    int got = -1;
+
+    if ( wait_readable( s, 5000 ) ) got = recv( s, data, sizeof( data ), 0 );
+    ok( got == (int)strlen( text ) && !memcmp( data, text, got ), "line %d: got %d, \"%.16s\"\n", line, got, data );
+}
+
+#define check_silent( s ) check_silent_( __LINE__, s )
+static void check_silent_( int line, SOCKET s )
+{
+    ok( !wait_readable( s, 100 ), "line %d: something arrived\n", line );
+}
+
+static const char *const kinds[] = { ADAPTER, LIMITED, SUBNET, GROUP };
+
+/* Each kind arrives once; what is not its own does not. */
+static void test_kinds( void )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 ), any, loopback;
+    int port = socket_port( s );
+    unsigned int i;
+
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    any = bound_to( "0.0.0.0", port );
+    loopback = bound_to( "127.0.0.1", port );
+    for ( i = 0; i < ARRAY_SIZE( kinds ); i++ )
+    {
+        winetest_push_context( "%s", kinds[i] );
+        put( sender, kinds[i], port, "hello" );
+        check_hears( s, "hello" );
+        check_silent( s );
+        if ( i == 1 || i == 2 ) check_hears( any, "hello" );
+        check_silent( any );
+        check_silent( loopback );
+        winetest_pop_context();
+    }
+    put( sender, OTHER_GROUP, port, "other" );
+    check_silent( s );
+    ok( !leave( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, GROUP, port, "left" );
+    check_silent( s );
+    ok( leave( s, GROUP, ADAPTER ) == WSAEADDRNOTAVAIL, "left twice\n" );
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, GROUP, port, "again" );
+    check_hears( s, "again" );
+    closesocket( s );
+    closesocket( sender );
+    closesocket( any );
+    closesocket( loopback );
+}
+
+/* Joined before it is bound. */
+static void test_joined_first( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 ), sender = bound_to( ADAPTER, 0 );
+    union address address = at( ADAPTER, 0 );
+
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    check_ok( bind( s, &address.any, sizeof( address.v4 ) ) );
+    put( sender, GROUP, socket_port( s ), "hello" );
+    check_hears( s, "hello" );
+    closesocket( s );
+    closesocket( sender );
+}
+
+/* Every way of waiting, and of receiving. */
+static void test_ways( const char *to )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 );
+    WSAEVENT event = WSACreateEvent();
+    WSANETWORKEVENTS events;
+    WSAPOLLFD fd = { s, POLLRDNORM, 0 };
+    union address from;
+    OVERLAPPED ov = { .hEvent = WSACreateEvent() }, *done;
+    HANDLE port;
+    ULONG_PTR key;
+    DWORD count, flags = 0;
+    u_long readable;
+    char data[16];
+    WSABUF in = { sizeof( data ), data };
+    int number = socket_port( s ), length = sizeof( from );
+
+    winetest_push_context( "%s", to );
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    check_result( WSAPoll( &fd, 1, 0 ), 0 );
+    put( sender, to, number, "one" );
+    fd.events = POLLRDNORM;
+    check_result( WSAPoll( &fd, 1, 5000 ), 1 );
+    ok( fd.revents == POLLRDNORM, "revents %#x\n", fd.revents );
+    check_ok( ioctlsocket( s, FIONREAD, &readable ) );
+    ok( readable == 3, "FIONREAD %lu\n", readable );
+    check_result( recv( s, data, sizeof( data ), MSG_PEEK ), 3 );
+    put( sender, ADAPTER, number, "unicast" );
+    check_result( recvfrom( s, data, sizeof( data ), 0, &from.any, &length ), 3 );
+    ok( from.v4.sin_addr.s_addr == inet_addr( ADAPTER ) && address_port( &from ) == socket_port( sender ),
+        "another sender\n" );
+    check_hears( s, "unicast" );
+
+    set_receive_timeout( s, 5000 );
+    put( sender, to, number, "two" );
+    check_result( recv( s, data, sizeof( data ), 0 ), 3 );
+
+    check_ok( WSAEventSelect( s, event, FD_READ ) );
+    for ( int i = 0; i < 3; i++ )
+    {
+        put( sender, to, number, "three" );
+        ok( !WaitForSingleObject( event, 5000 ), "no event\n" );
+        check_ok( WSAEnumNetworkEvents( s, event, &events ) );
+        ok( events.lNetworkEvents == FD_READ, "events %#lx\n", events.lNetworkEvents );
+        check_result( recv( s, data, sizeof( data ), 0 ), 5 );
+        check_fails( recv( s, data, sizeof( data ), 0 ), WSAEWOULDBLOCK );
+    }
+    check_ok( WSAEventSelect( s, event, 0 ) );
+    set_nonblocking( s, FALSE );
+
+    check_fails( WSARecvFrom( s, &in, 1, &count, &flags, NULL, NULL, &ov, NULL ), WSA_IO_PENDING );
+    put( sender, to, number, "four" );
+    ok( !WaitForSingleObject( ov.hEvent, 5000 ), "it waits still\n" );
+    ok( ov.InternalHigh == 4, "got %lu\n", (DWORD)ov.InternalHigh );
+
+    port = CreateIoCompletionPort( (HANDLE)s, NULL, 7, 0 );
+    for ( int i = 0; i < 3; i++ )
+    {
+        memset( &ov, 0, sizeof( ov ) );
+        flags = 0;
+        check_fails( WSARecv( s, &in, 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
+        put( sender, to, number, "five!" );
+        done = NULL;
+        ok( GetQueuedCompletionStatus( port, &count, &key, &done, 5000 ), "error %lu\n", GetLastError() );
+        ok( done == &ov && count == 5, "%p, count %lu\n", (void *)done, count );
+    }
+    CloseHandle( port );
+    WSACloseEvent( event );
+    closesocket( s );
+    closesocket( sender );
+    winetest_pop_context();
+}
+
+/* Registered before there was anything to hear. */
+static void test_watched_first( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 ), sender = bound_to( ADAPTER, 0 );
+    union address address = at( ADAPTER, 0 );
+    WSAEVENT event = WSACreateEvent();
+    WSANETWORKEVENTS events;
+    char data[16];
+
+    check_ok( WSAEventSelect( s, event, FD_READ ) );
+    check_ok( bind( s, &address.any, sizeof( address.v4 ) ) );
+    put( sender, SUBNET, socket_port( s ), "hello" );
+    ok( !WaitForSingleObject( event, 5000 ), "no event\n" );
+    check_ok( WSAEnumNetworkEvents( s, event, &events ) );
+    check_result( recv( s, data, sizeof( data ), 0 ), 5 );
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, GROUP, socket_port( s ), "group" );
+    ok( !WaitForSingleObject( event, 5000 ), "no event\n" );
+    check_result( recv( s, data, sizeof( data ), 0 ), 5 );
+    WSACloseEvent( event );
+    closesocket( s );
+    closesocket( sender );
+}
+
+/* What LOOP says holds for the groups, however they are heard. */
+static void test_loop( void )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 );
+    DWORD off = 0, on = 1;
+    int port = socket_port( s );
+
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    check_ok( setsockopt( s, IPPROTO_IP, IP_MULTICAST_LOOP, (char *)&off, sizeof( off ) ) );
+    put( sender, GROUP, port, "hello" );
+    check_silent( s );
+    ok( !join( s, OTHER_GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, OTHER_GROUP, port, "hello" );
+    check_silent( s );
+    put( sender, ADAPTER, port, "unicast" );
+    check_hears( s, "unicast" );
+    check_ok( setsockopt( s, IPPROTO_IP, IP_MULTICAST_LOOP, (char *)&on, sizeof( on ) ) );
+    check_ok( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_LOOP, (char *)&off, sizeof( off ) ) );
+    put( sender, GROUP, port, "hello" );
+    check_hears( s, "hello" );
+    put( sender, OTHER_GROUP, port, "hello" );
+    check_hears( s, "hello" );
+    closesocket( s );
+    closesocket( sender );
+}
+
+/* More groups than the host gives one of its sockets, on a socket bound to the adapter's address and on one to all. */
+static void test_many_groups( const char *where )
+{
+    SOCKET s = bound_to( where, 0 ), sender = bound_to( ADAPTER, 0 );
+    int port = socket_port( s ), error;
+    char group[32];
+
+    winetest_push_context( "%s", where );
+    for ( int i = 1; i <= 60; i++ )
+    {
+        sprintf( group, "239.2.0.%d", i );
+        error = join( s, group, ADAPTER );
+        ok( !error, "group %d: error %d\n", i, error );
+    }
+    for ( int i = 1; i <= 60; i += 7 )
+    {
+        sprintf( group, "239.2.0.%d", i );
+        put( sender, group, port, group );
+        check_hears( s, group );
+        check_silent( s );
+    }
+    ok( !leave( s, "239.2.0.50", ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, "239.2.0.50", port, "left" );
+    check_silent( s );
+    closesocket( s );
+    closesocket( sender );
+    winetest_pop_context();
+}
+
+/* Addresses of many cannot be bound; connected to one, a socket sends to it without SO_BROADCAST. */
+static void test_addresses_of_many( void )
+{
+    static const char *const texts[] = { LIMITED, SUBNET, GROUP };
+    union address address;
+    SOCKET s, receiver = bound_to( ADAPTER, 0 );
+    BOOL broadcasts = TRUE;
+    int length = sizeof( broadcasts );
+
+    for ( unsigned int i = 0; i < ARRAY_SIZE( texts ); i++ )
+        for ( int type = SOCK_STREAM; type <= SOCK_DGRAM; type++ )
+        {
+            winetest_push_context( "%s, type %d", texts[i], type );
+            s = socket( AF_INET, type, 0 );
+            address = at( texts[i], 0 );
+            check_fails( bind( s, &address.any, sizeof( address.v4 ) ), WSAEADDRNOTAVAIL );
+            closesocket( s );
+            winetest_pop_context();
+        }
+    for ( unsigned int i = 0; i < 2; i++ )
+    {
+        winetest_push_context( "%s", texts[i] );
+        s = socket( AF_INET, SOCK_DGRAM, 0 );
+        address = at( texts[i], socket_port( receiver ) );
+        check_fails( sendto( s, "x", 1, 0, &address.any, sizeof( address.v4 ) ), WSAEACCES );
+        check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
+        check_ok( getsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&broadcasts, &length ) );
+        ok( !broadcasts, "SO_BROADCAST is on\n" );
+        check_result( send( s, "x", 1, 0 ), 1 );
+        check_hears( receiver, "x" );
+        check_fails( sendto( s, "x", 1, 0, &address.any, sizeof( address.v4 ) ), WSAEACCES );
+        closesocket( s );
+        winetest_pop_context();
+    }
+    closesocket( receiver );
+}
+
+START_TEST( adapters )
+{
+    char text[8];
+
+    support_begin();
+    if ( GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", text, sizeof( text ) ) != 3 )
+        skip( "not in a network of its own\n" );
+    else
+    {
+        test_kinds();
+        test_joined_first();
+        for ( unsigned int i = 1; i < ARRAY_SIZE( kinds ); i++ ) test_ways( kinds[i] );
+        test_watched_first();
+        test_loop();
+        test_many_groups( ADAPTER );
+        test_many_groups( "0.0.0.0" );
+        test_addresses_of_many();
+    }
+    support_end();
+}
