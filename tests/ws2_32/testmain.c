@@ -1,8 +1,9 @@
 /*
  * The main program of the winetest executable: finds the test named on the command line, runs it, counts and reports.
  *
- * Without arguments it lists the tests. Its exit status is the number of failures, at most 255. A crash anywhere in the
- * process is reported at the last place that a check passed through and counts as one failure.
+ * Without arguments it lists the tests; one name runs that test; several names, or --all, run each in a process of its own.
+ * Its exit status is the number of failures, at most 255, also after a crash, which is reported at the last place that a check
+ * passed through and counts as one. --json tells each summary to programs too, a line of JSON.
  */
 #define __USE_MINGW_ANSI_STDIO 1
 #include <stdio.h>
@@ -263,11 +264,26 @@ void winetest_wait_child_process( HANDLE process )
     }
 }
 
-static void print_summary( void )
+/* What the parent of a test's process has set for it: WINETEST_JSON */
+static BOOL as_json;
+
+static LONG failure_count( void ) { return failures + todo_failures; }
+
+static void print_summary( const char *end )
 {
-    print( "%s: %ld tests executed (%ld marked as todo, %ld failures), %ld skipped.\n", current_test,
-           successes + failures + todo_successes + todo_failures, todo_successes, failures + todo_failures, skips );
+    const LONG executed = successes + failures + todo_successes + todo_failures;
+
+    print( "%s: %ld tests executed (%ld marked as todo, %ld failures), %ld skipped.\n", current_test, executed,
+           todo_successes, failure_count(), skips );
+    if ( as_json )
+        print( "{\"test\":\"%s\",\"platform\":\"%s\",\"bits\":%u,\"executed\":%ld,\"todo\":%ld,\"failures\":%ld,"
+               "\"skipped\":%ld,"
+               "\"end\":\"%s\"}\n",
+               current_test, winetest_platform, (unsigned int)sizeof( void * ) * 8, executed, todo_successes,
+               failure_count(), skips, end );
 }
+
+static UINT exit_status( LONG failed ) { return failed < 255 ? failed : 255; }
 
 static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
 {
@@ -277,8 +293,9 @@ static LONG CALLBACK crashed( EXCEPTION_POINTERS *pointers )
     print( "%s:%d: this is the last test seen before the exception\n%s: Unhandled exception: %08lx at %p\n", here->file,
            here->line, current_test, pointers->ExceptionRecord->ExceptionCode,
            pointers->ExceptionRecord->ExceptionAddress );
-    if ( main_argc == 2 ) print_summary();
-    TerminateProcess( GetCurrentProcess(), pointers->ExceptionRecord->ExceptionCode );
+    if ( main_argc > 2 ) TerminateProcess( GetCurrentProcess(), pointers->ExceptionRecord->ExceptionCode );
+    print_summary( "crash" );
+    TerminateProcess( GetCurrentProcess(), exit_status( failure_count() ) );
     return EXCEPTION_CONTINUE_SEARCH;
 }
 
@@ -293,8 +310,8 @@ static DWORD CALLBACK watchdog( void *argument )
     Sleep( limit * 1000 );
     InterlockedIncrement( &failures );
     print( "%s: no end after %u s\n", current_test, limit );
-    if ( main_argc == 2 ) print_summary();
-    TerminateProcess( GetCurrentProcess(), 255 );
+    if ( main_argc == 2 ) print_summary( "timeout" );
+    TerminateProcess( GetCurrentProcess(), main_argc == 2 ? exit_status( failure_count() ) : 255 );
     return 0;
 }
 
@@ -307,9 +324,17 @@ static int list_tests( FILE *file )
     return file == stderr;
 }
 
+static BOOL is_test( const char *name )
+{
+    unsigned int i;
+
+    for ( i = 0; i < TEST_COUNT; i++ )
+        if ( !strcmp( tests[i].name, name ) ) return TRUE;
+    return FALSE;
+}
+
 static int run_test( const char *name )
 {
-    LONG failed;
     unsigned int i;
 
     for ( i = 0; i < TEST_COUNT && strcmp( tests[i].name, name ); i++ ) continue;
@@ -321,10 +346,83 @@ static int run_test( const char *name )
     current_test = tests[i].name;
     tests[i].run();
 
-    failed = failures + todo_failures;
     /* a child has no summary of its own: its exit status carries its failures to the parent */
-    if ( main_argc == 2 ) print_summary();
-    return failed < 255 ? failed : 255;
+    if ( main_argc == 2 ) print_summary( "exit" );
+    return exit_status( failure_count() );
+}
+
+/* One test in a process of its own; its failures. */
+static LONG run_alone( const char *name )
+{
+    STARTUPINFOA startup = { .cb = sizeof( startup ) };
+    char program[MAX_PATH], line[MAX_PATH + 64];
+    PROCESS_INFORMATION process;
+    DWORD code = 1;
+
+    GetModuleFileNameA( NULL, program, sizeof( program ) );
+    snprintf( line, sizeof( line ), "\"%s\" %s", program, name );
+    if ( !CreateProcessA( NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process ) )
+    {
+        print( "%s: cannot be started, error %lu\n", name, GetLastError() );
+        return 1;
+    }
+    WaitForSingleObject( process.hProcess, INFINITE );
+    GetExitCodeProcess( process.hProcess, &code );
+    CloseHandle( process.hThread );
+    CloseHandle( process.hProcess );
+    if ( code <= 255 ) return code;
+    print( "%s: ended with %#lx\n", name, code );
+    return 1;
+}
+
+/* The tests named, or all when there is no name. */
+static int run_many( char **names, int count )
+{
+    unsigned int i, total = count ? (unsigned int)count : TEST_COUNT, with_failures = 0;
+    LONG failed, sum = 0;
+
+    for ( i = 0; i < total; i++ )
+    {
+        failed = run_alone( count ? names[i] : tests[i].name );
+        with_failures += failed != 0;
+        sum += failed;
+    }
+    print( "%u test files, %u with failures\n", total, with_failures );
+    return exit_status( sum );
+}
+
+/* Options first, then names; a child of a test has other words behind its name and none of these. */
+static int run_options( int argc, char **argv )
+{
+    BOOL all = FALSE;
+    int i;
+
+    for ( i = 1; i < argc && argv[i][0] == '-'; i++ )
+    {
+        if ( !strcmp( argv[i], "--list" ) )
+        {
+            for ( unsigned int j = 0; j < TEST_COUNT; j++ ) printf( "%s\n", tests[j].name );
+            return 0;
+        }
+        if ( !strcmp( argv[i], "--all" ) ) all = TRUE;
+        else if ( !strcmp( argv[i], "--json" ) ) SetEnvironmentVariableA( "WINETEST_JSON", "1" );
+        else
+        {
+            fprintf( stderr, "usage: %s [--json] [--all | --list | NAME...]\n", argv[0] );
+            return 2;
+        }
+    }
+    for ( int j = i; j < argc; j++ )
+        if ( !is_test( argv[j] ) ) return run_test( argv[j] );
+    if ( !all && i == argc ) return list_tests( stdout );
+    return run_many( argv + i, argc - i );
+}
+
+static BOOL are_tests( int argc, char **argv )
+{
+    for ( int i = 1; i < argc; i++ )
+        if ( !is_test( argv[i] ) ) return FALSE;
+    return argc > 2;
 }
 
 int main( int argc, char **argv )
@@ -341,7 +439,9 @@ int main( int argc, char **argv )
     if ( GetProcAddress( GetModuleHandleA( "ntdll.dll" ), "wine_get_version" ) ) winetest_platform = "wine";
     SetErrorMode( SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX );
     SetUnhandledExceptionFilter( crashed );
+    as_json = GetEnvironmentVariableA( "WINETEST_JSON", buffer, sizeof( buffer ) ) != 0;
     if ( argc < 2 ) return list_tests( stdout );
+    if ( argv[1][0] == '-' || are_tests( argc, argv ) ) return run_options( argc, argv );
     CloseHandle( CreateThread( NULL, 0, watchdog, NULL, 0, NULL ) );
     return run_test( argv[1] );
 }
