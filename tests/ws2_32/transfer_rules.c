@@ -255,6 +255,93 @@ static void test_synchronous( void )
         }
 }
 
+/* --- a send without a buffer of the system's -------------------------------------------------------------------------*/
+
+#define LARGE 0x100000
+
+static char large_sent[LARGE], large_got[LARGE];
+
+static DWORD CALLBACK drain( void *arg )
+{
+    SOCKET s = (SOCKET)arg;
+    int got = 0, n;
+
+    while ( got < LARGE )
+    {
+        fd_set set;
+
+        FD_ZERO( &set );
+        FD_SET( s, &set );
+        select( 0, &set, NULL, NULL, NULL );
+        if ( ( n = recv( s, large_got + got, LARGE - got, 0 ) ) <= 0 ) break;
+        got += n;
+    }
+    ok( got == LARGE, "got %d\n", got );
+    return 0;
+}
+
+static void test_unbuffered( int family )
+{
+    OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) }, second = { 0 };
+    WSABUF buffer = { LARGE, large_sent };
+    DWORD count = 0xdeadbeef, flags;
+    int none = 0, i, got, n;
+    SOCKET a, b;
+    HANDLE thread;
+
+    for ( i = 0; i < LARGE; i++ ) large_sent[i] = (char)( i * 7 + i / 4096 );
+    tcp_pair_family( family, &a, &b );
+    set_nonblocking( b, TRUE );
+    check_ok( setsockopt( b, SOL_SOCKET, SO_SNDBUF, (char *)&none, sizeof( none ) ) );
+    thread = CreateThread( NULL, 0, drain, (void *)b, 0, NULL );
+    check_result( send( a, large_sent, LARGE, 0 ), LARGE );
+    ok( !WaitForSingleObject( thread, 20000 ), "not all of it came\n" );
+    CloseHandle( thread );
+
+    check_fails( WSASend( b, &buffer, 1, &count, 0, &overlapped, NULL ), WSA_IO_PENDING );
+    check_fails( WSASend( INVALID_SOCKET, &buffer, 1, NULL, 0, &second, NULL ), WSAENOTSOCK );
+    /* slowly at first */
+    for ( got = 0; got < LARGE; got += n )
+    {
+        const int most = got < 2000 ? 1 : LARGE - got;
+
+        if ( ( n = recv( a, large_got + got, most, 0 ) ) <= 0 ) break;
+    }
+    ok( got == LARGE && !memcmp( large_sent, large_got, LARGE ), "got %d bytes\n", got );
+    ok( !WaitForSingleObject( overlapped.hEvent, 1000 ), "it has not ended\n" );
+    count = 0;
+    ok( GetOverlappedResult( (HANDLE)b, &overlapped, &count, FALSE ) && count == LARGE, "count %lu\n", count );
+
+    /* nobody reads any more: what is more than the peer has room for waits */
+    for ( i = 0; i < 64; i++ )
+    {
+        memset( &second, 0, sizeof( second ) );
+        if ( WSASend( b, &buffer, 1, NULL, 0, &second, NULL ) ) break;
+    }
+    ok( i < 64 && WSAGetLastError() == WSA_IO_PENDING, "%d sends, error %d\n", i, WSAGetLastError() );
+    ok( !GetOverlappedResult( (HANDLE)b, &second, &count, FALSE ) && GetLastError() == ERROR_IO_INCOMPLETE,
+        "error %lu\n", GetLastError() );
+    closesocket( b );
+    closesocket( a );
+    while ( !HasOverlappedIoCompleted( &second ) ) Sleep( 1 );
+
+    /* small ones, and sends that do not overlap, are as ever; so is the socket after a send that was cancelled */
+    tcp_pair_family( family, &a, &b );
+    check_ok( setsockopt( b, SOL_SOCKET, SO_SNDBUF, (char *)&none, sizeof( none ) ) );
+    for ( i = 0; i < 20; i++ )
+    {
+        ResetEvent( overlapped.hEvent );
+        if ( WSASend( b, &( WSABUF ){ 5, large_sent }, 1, NULL, 0, &overlapped, NULL ) )
+            ok( WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
+        ok( WSAGetOverlappedResult( b, &overlapped, &count, TRUE, &flags ) && count == 5, "count %lu\n", count );
+    }
+    set_nonblocking( b, TRUE );
+    check_result( send( b, large_sent, 4096, 0 ), 4096 );
+    closesocket( a );
+    closesocket( b );
+    CloseHandle( overlapped.hEvent );
+}
+
 START_TEST( transfer_rules )
 {
     unsigned int i;
@@ -266,6 +353,7 @@ START_TEST( transfer_rules )
         test_order( families[i] );
         test_no_buffers( families[i] );
         test_sender_address( families[i] );
+        test_unbuffered( families[i] );
         winetest_pop_context();
     }
     test_synchronous();

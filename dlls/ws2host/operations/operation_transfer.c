@@ -14,6 +14,7 @@
 #include "sockets/datagram_send.h"
 #include "operations/operation.h"
 #include "attempts/transfer.h"
+#include "attempts/unbuffered.h"
 #include "sockets/vectors.h"
 
 #define STACK_VECTORS 16
@@ -259,6 +260,9 @@ static enum operation_result perform_receive( struct operation *operation )
 
 /* --- sending ----------------------------------------------------------------------------------------------------------*/
 
+/* It has been given to the host, and waits for that to have sent it. */
+static void detach_send( struct operation *operation ) { unbuffered_ends( operation->descriptor ); }
+
 static enum operation_result perform_send( struct operation *operation )
 {
     struct transfer *t = (struct transfer *)operation;
@@ -266,6 +270,7 @@ static enum operation_result perform_send( struct operation *operation )
     const int stream = d->slot->type == SOCK_STREAM;
     int refused = 0;
 
+    if ( operation->detach ) return unbuffered_sent( d ) ? OPERATION_DONE : OPERATION_BLOCKED;
     for ( ;; )
     {
         struct iovec left[STACK_VECTORS];
@@ -301,7 +306,11 @@ static enum operation_result perform_send( struct operation *operation )
             return OPERATION_DONE;
         }
         advance_transfer( t, n );
-        if ( !stream || operation->information >= t->total ) return OPERATION_DONE;
+        if ( stream && operation->information < t->total ) continue;
+        if ( !stream || operation->internal || ( operation->how & WS2_OPERATION_NO_WAIT ) || unbuffered_sent( d ) )
+            return OPERATION_DONE;
+        operation->detach = detach_send;
+        return OPERATION_BLOCKED;
     }
 }
 
