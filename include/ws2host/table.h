@@ -7,7 +7,8 @@
  * value checks it before using it as an index or a size.
  *
  * Who writes what:
- *   - the header, the block directory and the client directory: the server only, but for a client's trace word: ws2ctl;
+ *   - the header but for its hints, the block directory and the client directory: the server only, but for a client's trace
+ *     word: ws2ctl;
  *   - a PRIVATE slot: the process that leases its block;
  *   - the state word and the descriptor count of a SHARED slot: the server only;
  *   - the other fields of a SHARED slot: any process that holds a descriptor of the socket.
@@ -86,7 +87,7 @@ enum ws2_slot_flag
     WS2_FLAG_V6ONLY = 0x08000000,       /* IPV6_V6ONLY as it was when the socket was bound */
     WS2_FLAG_ENDPOINT = 0x10000000,     /* bound by the program, by the rules of WS2_BIND; not so an accepted socket */
     WS2_FLAG_ACCEPTED = 0x20000000,     /* came from accept, was never connecting */
-    WS2_FLAG_URGENT_TAKEN = 0x40000000, /* an urgent byte was received by MSG_OOB and may lie in the stream still */
+    WS2_FLAG_OOBINLINE = 0x40000000,    /* SO_OOBINLINE as the program set it */
     WS2_FLAG_REGISTERED_IO = (int)0x80000000 /* made with WSA_FLAG_REGISTERED_IO */
 };
 
@@ -206,7 +207,10 @@ struct ws2_table_header
     uint32_t slot_count;
     uint64_t instance;           /* random, of this table: tells a server that takes over from one of a new table */
     _Atomic uint32_t server_pid; /* of the server that owns the table now */
-    uint32_t reserved[9];
+    /* Left by who sends urgent bytes, for the other end: 1 once there was one, and a set of hashes of connections, which only
+     * grows (dlls/ws2host/sockets/urgent.h). Whoever sets them needlessly slows others down. */
+    _Atomic uint32_t urgent_sent;
+    _Atomic uint32_t urgent_hints[8];
 };
 
 /* The mapping, offsets in bytes from its start; every part begins on a page. */

@@ -9,6 +9,8 @@
 #include "sockets/endpoint.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/option_bits.h"
+#include "sockets/urgent.h"
+#include "sockets/vectors.h"
 
 #define SEND_FLAGS ( WS_MSG_OOB | WS_MSG_DONTROUTE | WS_MSG_PARTIAL )
 #define RECEIVE_FLAGS \
@@ -51,6 +53,7 @@ int32_t transfer_check_send( struct descriptor *d, uint32_t flags, int addressed
              ( connect_check( d ) != CONNECT_DONE || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) )
             return WSAENOTCONN;
         if ( state & WS2_FLAG_RESET ) return reset_error( d );
+        if ( flags & WS_MSG_OOB ) urgent_sends( d );
     }
     /* asked without an address, the host would bind the socket before it refuses */
     else if ( !addressed && !( state & WS2_FLAG_CONNECTED ) ) return WSAENOTCONN;
@@ -80,6 +83,36 @@ int32_t transfer_stream_ended( struct descriptor *d )
     return transfer_error( d, EPIPE );
 }
 
+/* An urgent byte that waits beside the stream, or what the stream has without any; -2: the host is to be asked. */
+static ssize_t receive_watched( struct descriptor *d, const struct iovec *vectors, size_t count, uint32_t flags )
+{
+    int n;
+
+    if ( flags & WS_MSG_OOB )
+    {
+        urgent_watch( d );
+        return urgent_watched( d ) && ( n = urgent_fetch( d, vectors, count, flags ) ) ? n : -2;
+    }
+    return urgent_watched( d ) ? urgent_receive( d, vectors, count, flags ) : -2;
+}
+
+ssize_t transfer_recv( struct descriptor *d, void *buffer, size_t size, int host_flags, uint32_t flags )
+{
+    const struct iovec whole = { buffer, size };
+    ssize_t n = d->slot->type == SOCK_STREAM ? receive_watched( d, &whole, 1, flags ) : -2;
+
+    if ( n != -2 ) return n;
+    return socket_set_of( d ) ? socket_set_recv( d, buffer, size, host_flags )
+                              : recv( d->fd, buffer, size, host_flags );
+}
+
+ssize_t transfer_recvmsg( struct descriptor *d, struct msghdr *message, int host_flags, uint32_t flags )
+{
+    ssize_t n = d->slot->type == SOCK_STREAM ? receive_watched( d, message->msg_iov, message->msg_iovlen, flags ) : -2;
+
+    return n == -2 ? vectors_receive_any( d, message, host_flags ) : n;
+}
+
 int transfer_receive_flags( uint32_t flags )
 {
     return MSG_DONTWAIT | ( flags & WS_MSG_OOB ? MSG_OOB : 0 ) | ( flags & WS_MSG_PEEK ? MSG_PEEK : 0 );
@@ -93,7 +126,6 @@ int transfer_send_flags( uint32_t flags )
 
 void transfer_receive_ends( struct descriptor *d, uint32_t flags )
 {
-    if ( ( flags & ( WS_MSG_OOB | WS_MSG_PEEK ) ) == WS_MSG_OOB ) descriptor_set_flags( d, WS2_FLAG_URGENT_TAKEN );
     events_reenable( d, flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
 }
 

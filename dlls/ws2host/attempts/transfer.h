@@ -2,6 +2,7 @@
 #ifndef WS2HOST_TRANSFER_H
 #define WS2HOST_TRANSFER_H
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include "sockets/socket.h"
 #include "sockets/windows_message.h"
@@ -12,6 +13,10 @@ int32_t transfer_check_send( struct descriptor *descriptor, uint32_t flags, int 
 int32_t transfer_error( struct descriptor *descriptor, int error );
 /* A stream has given nothing: 0 for its end, or the error when a reset came after it. */
 int32_t transfer_stream_ended( struct descriptor *descriptor );
+/* recv and vectors_receive_any, less the urgent bytes of a stream that is watched (sockets/urgent.h). host_flags: the host's MSG_*,
+ * flags: Windows'. */
+ssize_t transfer_recv( struct descriptor *descriptor, void *buffer, size_t size, int host_flags, uint32_t flags );
+ssize_t transfer_recvmsg( struct descriptor *descriptor, struct msghdr *message, int host_flags, uint32_t flags );
 int transfer_receive_flags( uint32_t flags );
 int transfer_send_flags( uint32_t flags );
 /* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */

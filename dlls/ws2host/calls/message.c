@@ -143,9 +143,8 @@ NTSTATUS unix_recvmsg( void *args )
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t type = 0, left, total = 0;
-    int flags, received = 0, urgent, touched = 0, goes_on = 0;
+    int flags, received = 0, touched = 0, goes_on = 0;
     int32_t capacity = 0;
-    uint8_t kept;
 
     if ( params->size_pointer ) capacity = *(volatile int32_t *)(uintptr_t)params->size_pointer;
     if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
@@ -170,13 +169,6 @@ again:
     left = params->count;
     skip_vectors( &first, &left, params->done );
     flags = transfer_receive_flags( params->flags );
-    if ( ( params->flags & WS_MSG_OOB ) && left && first->iov_len && urgent_fetch( d, params->flags, &kept ) )
-    {
-        descriptor_release( d );
-        *(uint8_t *)first->iov_base = kept;
-        params->done = 1;
-        return 0;
-    }
     for ( ;; )
     {
         ssize_t n;
@@ -190,13 +182,11 @@ again:
             message.msg_control = host_control;
             message.msg_controllen = sizeof( host_control );
         }
-        urgent = urgent_look( d, params->flags );
         n = transfer_queued_before( d, transfer_receive_queue( params->flags ) )
                 ? -1
-                : vectors_receive_any( d, &message, flags );
+                : transfer_recvmsg( d, &message, flags, params->flags );
         if ( n >= 0 )
         {
-            urgent_passed( d, urgent );
             received = 1;
             if ( type == SOCK_STREAM && !n && params->done < total && !params->done )
                 params->error = transfer_stream_ended( d );

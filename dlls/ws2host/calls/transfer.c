@@ -20,7 +20,6 @@ NTSTATUS unix_recv( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     const struct iovec whole = { (char *)(uintptr_t)params->buffer, params->size };
     int stream, flags, touched = 0;
-    uint8_t kept;
 
     if ( !d ) return status;
     if ( d->slot->type != SOCK_STREAM && !params->wait.deadline )
@@ -33,25 +32,16 @@ again:
     if ( ( params->error = blocking_check_receive( d, params->flags ) ) ) goto done;
     stream = d->slot->type == SOCK_STREAM;
     flags = transfer_receive_flags( params->flags ) | ( stream ? 0 : MSG_TRUNC );
-    if ( ( params->flags & WS_MSG_OOB ) && params->size && urgent_fetch( d, params->flags, &kept ) )
-    {
-        descriptor_release( d );
-        *(uint8_t *)(uintptr_t)params->buffer = kept;
-        params->done = 1;
-        return 0;
-    }
     for ( ;; )
     {
-        const int urgent = urgent_look( d, params->flags );
         uint32_t left = params->size - params->done;
-        ssize_t n = transfer_queued_before( d, transfer_receive_queue( params->flags ) ) ? -1
-                    : socket_set_of( d )
-                        ? socket_set_recv( d, (char *)(uintptr_t)params->buffer + params->done, left, flags )
-                        : recv( d->fd, (char *)(uintptr_t)params->buffer + params->done, left, flags );
+        ssize_t n =
+            transfer_queued_before( d, transfer_receive_queue( params->flags ) )
+                ? -1
+                : transfer_recv( d, (char *)(uintptr_t)params->buffer + params->done, left, flags, params->flags );
 
         if ( n >= 0 )
         {
-            urgent_passed( d, urgent );
             if ( (size_t)n > left )
             {
                 params->error = WSAEMSGSIZE;

@@ -90,6 +90,8 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
     atomic_store( &d->event_generation, 0 );
     atomic_store( &d->signal_sequence, 0 );
     atomic_store( &d->deferred, NULL );
+    atomic_store( &d->urgent, NULL );
+    atomic_store( &d->urgent_hash, 0 );
     atomic_store( &d->notification, NULL );
     memset( &d->queues, 0, sizeof( d->queues ) );
     atomic_store( &d->polls, NULL );
@@ -133,6 +135,7 @@ static void release_deferred( void )
 /* The slot goes with the last user and not with closesocket: until then a call may still write to it. */
 void descriptor_release( struct descriptor *d )
 {
+    struct urgent_store *store;
     uint32_t users = 0;
 
     if ( atomic_fetch_sub( &d->users, 1 ) != 1 ) return;
@@ -142,6 +145,11 @@ void descriptor_release( struct descriptor *d )
     socket_set_free( d );
     close( d->fd );
     d->fd = -1;
+    if ( ( store = atomic_exchange( &d->urgent, NULL ) ) )
+    {
+        close( store->fd );
+        free( store );
+    }
     if ( publishing )
     {
         d->next_deferred = atomic_load( &deferred_releases );

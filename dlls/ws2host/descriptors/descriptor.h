@@ -28,9 +28,7 @@ enum descriptor_local
     LOCAL_INITIAL = 0x2,       /* that owes an event that is no arrival: it tells what was ready at registration */
     LOCAL_REPLACED = 0x4,      /* the handle was made of another host socket (replacement.c) */
     LOCAL_BOUND_BY_CODE = 0x8, /* and not by Winsock's bind */
-    LOCAL_MARK_WATCHED = 0x10, /* SIOCATMARK was asked: urgent.h */
-    LOCAL_URGENT_KEPT = 0x20,  /* `urgent` is a byte that the program has not fetched */
-    LOCAL_UNBOUND = 0x40       /* a duplicate opened before the socket was bound, by which nothing is received */
+    LOCAL_UNBOUND = 0x10       /* a duplicate opened before the socket was bound, by which nothing is received */
 };
 
 struct operation;
@@ -53,6 +51,17 @@ struct operation_queues
     _Atomic( struct descriptor * ) accepting; /* listener for which AcceptEx waits with this socket, not counted */
 };
 
+/* Urgent bytes and data taken out of the host's queue, in a memory file (sockets/urgent.c). */
+struct urgent_store
+{
+    _Atomic uint32_t lock;
+    int fd;
+    uint32_t first, count; /* of the ring of urgent bytes */
+    uint32_t begin, end;   /* of the ordinary data */
+    uint32_t moved;        /* where that ends which SO_OOBINLINE has made ordinary data */
+    uint32_t host_inline;  /* the host's SO_OOBINLINE has been turned on for this */
+};
+
 struct descriptor
 {
     _Atomic uint32_t users; /* DESCRIPTOR_FREE in a free struct */
@@ -61,9 +70,10 @@ struct descriptor
     uint32_t generation;
     struct ws2_slot *slot; /* never NULL in a live descriptor */
     uint64_t handle;
-    _Atomic uint32_t closing; /* taken out of the table: waits end with WSAENOTSOCK */
-    _Atomic uint32_t local;   /* bits of this descriptor, not of the socket: enum descriptor_local */
-    _Atomic uint8_t urgent;
+    _Atomic uint32_t closing;                /* taken out of the table: waits end with WSAENOTSOCK */
+    _Atomic uint32_t local;                  /* bits of this descriptor, not of the socket: enum descriptor_local */
+    _Atomic( struct urgent_store * ) urgent; /* NULL unless urgent bytes are watched for */
+    _Atomic uint32_t urgent_hash;            /* 1 + hash of its connection, 0 before it is known (urgent.h) */
     struct descriptor *next_free;
     _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
     struct descriptor *next_deferred;

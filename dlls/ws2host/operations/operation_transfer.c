@@ -204,10 +204,11 @@ static enum operation_result perform_receive( struct operation *operation )
         if ( !t->total && stream )
         {
             /* a receive of nothing ends when there is something */
-            if ( ( n = recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) ) > 0 ) n = 0;
+            if ( ( n = transfer_recv( d, &byte, 1, MSG_PEEK | MSG_DONTWAIT, WS_MSG_PEEK ) ) > 0 ) n = 0;
         }
         else if ( stream && t->count == 1 )
-            n = recv( d->fd, (char *)t->vectors->iov_base + t->skip, t->vectors->iov_len - t->skip, flags );
+            n = transfer_recv( d, (char *)t->vectors->iov_base + t->skip, t->vectors->iov_len - t->skip, flags,
+                               t->flags );
         else
         {
             if ( !t->first && !t->skip ) vectors = t->vectors;
@@ -224,7 +225,7 @@ static enum operation_result perform_receive( struct operation *operation )
                     header.msg_controllen = sizeof( t->message->host );
                 }
             }
-            n = vectors_receive_any( d, &header, flags );
+            n = transfer_recvmsg( d, &header, flags, t->flags );
         }
         if ( n < 0 && errno == EINTR ) continue;
         if ( n < 0 && errno == EAGAIN && !( many && operation->information ) ) return OPERATION_BLOCKED;

@@ -15,6 +15,7 @@
 #include "events/notify.h"
 #include "operations/operation_private.h"
 #include "options/option.h"
+#include "sockets/urgent.h"
 #include "base/owner_lock.h"
 
 static int first_helper( struct descriptor *d, int helper )
@@ -51,6 +52,7 @@ void operation_replace_socket( struct descriptor *d, int fd, const struct descri
     option_carry( d, d->fd, fd, listener );
     dup3( fd, d->fd, O_CLOEXEC );
     close( fd );
+    urgent_renewed( d );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     atomic_fetch_or( &d->local, LOCAL_REPLACED );
     if ( watched ) events_watch_again( d );

@@ -35,6 +35,13 @@ static int32_t readable_bytes( struct descriptor *d, struct ioctl_request *reque
 
     if ( ioctl( socket_set_of( d ) ? socket_set_next( d ) : d->fd, FIONREAD, &bytes ) < 0 )
         return winsock_error( errno );
+    if ( urgent_watched( d ) )
+    {
+        const int taken = urgent_bytes( d );
+
+        if ( ioctl( d->fd, FIONREAD, &bytes ) < 0 ) return winsock_error( errno );
+        bytes += taken;
+    }
     ioctl_out_number( request, bytes );
     return 0;
 }

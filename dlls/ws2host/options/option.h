@@ -112,6 +112,7 @@ OPTION_GETTER( option_get_empty );
 OPTION_SETTER( option_set_empty );
 OPTION_SETTER( option_set_initial );
 OPTION_SETTER( option_set_sharing );
+OPTION_SETTER( option_set_oobinline );
 OPTION_GETTER( option_get_linger );
 OPTION_SETTER( option_set_linger );
 OPTION_GETTER( option_get_dontlinger );

@@ -61,7 +61,7 @@ static const struct option socket_options[] = {
     OWN( 0x0080, SO_LINGER, DZ, STREAM, RW, 0, 0, option_get_linger, option_set_linger ),
     OWN( ~0x0080, SO_DONTLINGER, B4, STREAM, RW, 0, 0, option_get_dontlinger, option_set_dontlinger ),
     KERNEL( 0x0020, SO_BROADCAST, B4, MESSAGE, RW, SOL_SOCKET, SO_BROADCAST ),
-    KERNEL( 0x0100, SO_OOBINLINE, B4, STREAM, RW, SOL_SOCKET, SO_OOBINLINE ),
+    OWN( 0x0100, SO_OOBINLINE, B4, STREAM, RW, WS2_FLAG_OOBINLINE, 0, option_get_flag, option_set_oobinline ),
     /* the host's routes are never passed by: Windows accepts it and ignores it just so */
     FLAG( 0x0010, SO_DONTROUTE, B1, ANY, RW, WS2_FLAG_DONTROUTE ),
     FLAG( 0x0001, SO_DEBUG, B4, ANY, RW, WS2_FLAG_DEBUG ),

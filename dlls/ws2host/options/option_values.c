@@ -9,6 +9,7 @@
 #include <string.h>
 #include "sockets/connect.h"
 #include "options/option.h"
+#include "sockets/urgent.h"
 
 /* --- general */
 
@@ -91,6 +92,13 @@ OPTION_SETTER( option_set_sharing )
     if ( !value->number ) descriptor_clear_flags( descriptor, option->where );
     else if ( descriptor_flags( descriptor ) & other ) return WSAEINVAL;
     else descriptor_set_flags( descriptor, option->where );
+    return 0;
+}
+
+OPTION_SETTER( option_set_oobinline )
+{
+    (void)option;
+    urgent_set_inline( descriptor, value->number != 0 );
     return 0;
 }
 

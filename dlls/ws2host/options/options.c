@@ -208,7 +208,6 @@ NTSTATUS unix_setsockopt( void *args )
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     params->error = write_value( d, option, &value );
-    if ( !params->error && option->where == HOST( SOL_SOCKET, SO_OOBINLINE ) ) urgent_inlined( d );
     descriptor_release( d );
     return 0;
 }

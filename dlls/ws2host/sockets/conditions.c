@@ -4,6 +4,7 @@
 #include "descriptors/socket_set.h"
 #include "descriptors/upcalls.h"
 #include "sockets/conditions.h"
+#include "sockets/urgent.h"
 #include "sockets/connect.h"
 #include "sockets/datagram_errors.h"
 
@@ -58,16 +59,10 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
     if ( ( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ) )
         return conditions | POLL_RESET | POLL_WRITE;
+    if ( ( revents & POLLPRI ) || urgent_watched( d ) ) revents = urgent_poll( d, revents );
     if ( revents & POLLIN ) conditions |= POLL_READ;
     if ( revents & POLLOUT ) conditions |= POLL_WRITE;
-    if ( revents & POLLPRI )
-    {
-        int inlined = 0;
-        socklen_t size = sizeof( inlined );
-
-        getsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &inlined, &size );
-        if ( !inlined ) conditions |= POLL_OOB;
-    }
+    if ( revents & POLLPRI ) conditions |= POLL_OOB;
     if ( revents & ( POLLRDHUP | POLLHUP ) ) conditions |= POLL_HANGUP;
     return conditions;
 }
@@ -77,5 +72,6 @@ uint32_t poll_data( struct descriptor *d, uint32_t conditions )
     char byte;
 
     if ( ( conditions & ( POLL_READ | POLL_HANGUP ) ) != ( POLL_READ | POLL_HANGUP ) ) return conditions;
+    if ( urgent_has_data( d ) ) return conditions;
     return recv( d->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT ) == 0 ? conditions & ~POLL_READ : conditions;
 }

@@ -1,52 +1,326 @@
-/* Urgent bytes that were read past: see urgent.h. */
+/* Urgent bytes as a queue beside the stream: see urgent.h. */
+#include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
+#include "base/owner_lock.h"
+#include "descriptors/upcalls.h"
+#include "sockets/connect.h"
 #include "sockets/urgent.h"
 
-static int urgent_outstanding( const struct descriptor *d )
+#define BYTES 4096             /* room for urgent bytes, a ring at the file's beginning; behind it ordinary data */
+#define DATA_LIMIT ( 1 << 20 ) /* a peer that goes on sending urgent bytes fills no memory that nobody reads */
+
+static int is_shared( const struct descriptor *d )
+{
+    return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
+}
+
+static int is_inline( const struct descriptor *d ) { return ( descriptor_flags( d ) & WS2_FLAG_OOBINLINE ) != 0; }
+
+static int set_host( struct descriptor *d, int on )
+{
+    return setsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof( on ) );
+}
+
+void urgent_watch( struct descriptor *d )
+{
+    struct urgent_store *store, *none = NULL;
+
+    if ( atomic_load( &d->urgent ) || d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX || is_shared( d ) ||
+         !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
+        return;
+    if ( !( store = calloc( 1, sizeof( *store ) ) ) ) return;
+    if ( ( store->fd = memfd_create( "ws2host-urgent", MFD_CLOEXEC ) ) >= 0 && !ftruncate( store->fd, BYTES ) &&
+         atomic_compare_exchange_strong( &d->urgent, &none, store ) )
+        return;
+    if ( store->fd >= 0 ) close( store->fd );
+    free( store );
+}
+
+/* --- hints: a set of hashes of connections, which only grows ----------------------------------------------------------*/
+
+static uint32_t hash( uint16_t receiver, uint16_t sender )
+{
+    return ( receiver * 0x9e3779b1u ^ sender * 0x85ebca6bu ) >> 24;
+}
+
+/* Ports of both ends; 0: not known. */
+static int ports( const struct descriptor *d, uint16_t *local, uint16_t *peer )
+{
+    union host_address address;
+    socklen_t size = sizeof( address );
+
+    if ( d->slot->family == WS_AF_UNIX || getsockname( d->fd, &address.any, &size ) ) return 0;
+    *local = address.in.sin_port;
+    size = sizeof( address );
+    if ( connect_peer( d, &address, &size ) ) return 0;
+    *peer = address.in.sin_port;
+    return 1;
+}
+
+void urgent_sends( struct descriptor *d )
+{
+    struct ws2_table_header *header = ws2_table_header( connection_table() );
+    uint16_t local, peer;
+    uint32_t bit;
+
+    if ( !ports( d, &local, &peer ) ) return;
+    bit = hash( peer, local );
+    atomic_fetch_or( &header->urgent_hints[bit / 32], 1u << bit % 32 );
+    atomic_store( &header->urgent_sent, 1 );
+}
+
+int urgent_hinted( struct descriptor *d )
+{
+    struct ws2_table_header *header = ws2_table_header( connection_table() );
+    uint32_t known = atomic_load_explicit( &d->urgent_hash, memory_order_relaxed );
+    uint16_t local, peer;
+
+    if ( !known )
+    {
+        if ( d->slot->type != SOCK_STREAM || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) ) return 0;
+        known = 1 + ( ports( d, &local, &peer ) ? hash( local, peer ) : 0 );
+        atomic_store_explicit( &d->urgent_hash, known, memory_order_relaxed );
+    }
+    known--;
+    if ( !( atomic_load( &header->urgent_hints[known / 32] ) >> known % 32 & 1 ) ) return 0;
+    urgent_watch( d );
+    return atomic_load( &d->urgent ) != NULL;
+}
+
+/* --- the store; its lock is held ----------------------------------------------------------------------------------------*/
+
+static struct urgent_store *take_store( struct descriptor *d )
+{
+    struct urgent_store *store = atomic_load( &d->urgent );
+
+    if ( store ) owner_lock_take( &store->lock );
+    return store;
+}
+
+static void give_store( struct urgent_store *store ) { owner_lock_give( &store->lock ); }
+
+static void append( struct urgent_store *store, const void *data, size_t size )
+{
+    if ( pwrite( store->fd, data, size, BYTES + store->end ) == (ssize_t)size ) store->end += size;
+}
+
+static void passed( struct urgent_store *store, size_t size )
+{
+    store->begin += size;
+    if ( store->begin < store->end ) return;
+    store->begin = store->end = store->moved = 0;
+    /* the data ends where the file does */
+    if ( ftruncate( store->fd, BYTES ) ) store->begin = 0;
+}
+
+/* Takes out what the host shows at its mark, and what lies before it. */
+static void collect( struct descriptor *d, struct urgent_store *store )
 {
     struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
 
-    poll( &fd, 1, 0 );
-    return fd.revents & POLLPRI;
+    if ( is_shared( d ) )
+    {
+        if ( store->host_inline && !is_inline( d ) ) set_host( d, 0 );
+        store->host_inline = 0;
+        return;
+    }
+    if ( !store->host_inline ) store->host_inline = !set_host( d, 1 );
+    if ( is_inline( d ) ) return;
+    while ( poll( &fd, 1, 0 ) > 0 && ( fd.revents & POLLPRI ) )
+    {
+        char data[0x4000];
+        int at_mark = 0;
+        ssize_t n;
+
+        if ( ioctl( d->fd, SIOCATMARK, &at_mark ) ) break;
+        if ( at_mark ? store->count == BYTES : store->end - store->begin >= DATA_LIMIT ) break;
+        if ( ( n = recv( d->fd, data, at_mark ? 1 : sizeof( data ), MSG_DONTWAIT ) ) <= 0 ) break;
+        if ( !at_mark ) append( store, data, n );
+        else if ( pwrite( store->fd, data, 1, ( store->first + store->count ) % BYTES ) == 1 ) store->count++;
+    }
+}
+
+/* As much of the vectors as takes no more than `most` bytes. */
+static size_t cut( const struct iovec *vectors, size_t count, struct iovec *cut, size_t room, size_t most )
+{
+    size_t used = 0;
+
+    for ( ; used < count && used < room && most; used++ )
+    {
+        cut[used] = vectors[used];
+        if ( cut[used].iov_len > most ) cut[used].iov_len = most;
+        most -= cut[used].iov_len;
+    }
+    return used;
+}
+
+/* From the host, no more than was there before the look for urgent bytes: those that come meanwhile are not among it. */
+static ssize_t receive_from_host( struct descriptor *d, struct urgent_store *store, const struct iovec *vectors,
+                                  size_t count, int peek )
+{
+    for ( ;; )
+    {
+        struct iovec part[16];
+        struct msghdr message = { .msg_iov = part };
+        int there = 0;
+        ssize_t n;
+        char byte;
+
+        if ( ioctl( d->fd, FIONREAD, &there ) ) return -1;
+        collect( d, store );
+        if ( store->begin < store->end ) return preadv( store->fd, vectors, count, BYTES + store->begin );
+        if ( there > 0 && !ioctl( d->fd, FIONREAD, &there ) && there > 0 )
+        {
+            message.msg_iovlen = cut( vectors, count, part, 16, there );
+            return recvmsg( d->fd, &message, MSG_DONTWAIT | peek );
+        }
+        /* the end of the stream, an error, or nothing */
+        if ( ( n = recv( d->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK ) ) <= 0 ) return n;
+    }
+}
+
+ssize_t urgent_receive( struct descriptor *d, const struct iovec *vectors, size_t count, uint32_t flags )
+{
+    struct urgent_store *store = take_store( d );
+    const int peek = flags & WS_MSG_PEEK ? MSG_PEEK : 0;
+    int error, stored;
+    ssize_t n;
+
+    collect( d, store );
+    if ( ( stored = store->begin < store->end ) ) n = preadv( store->fd, vectors, count, BYTES + store->begin );
+    else
+    {
+        n = receive_from_host( d, store, vectors, count, peek );
+        stored = store->begin < store->end;
+    }
+    error = errno;
+    if ( stored && n > 0 && !peek ) passed( store, n );
+    give_store( store );
+    errno = error;
+    return n;
+}
+
+int urgent_fetch( struct descriptor *d, const struct iovec *vectors, size_t count, uint32_t flags )
+{
+    struct urgent_store *store = take_store( d );
+    struct iovec one;
+    int n = 0, error;
+
+    collect( d, store );
+    if ( store->count && !is_inline( d ) && cut( vectors, count, &one, 1, 1 ) )
+        n = preadv( store->fd, &one, 1, store->first );
+    error = errno;
+    if ( n == 1 && !( flags & WS_MSG_PEEK ) )
+    {
+        store->first = ( store->first + 1 ) % BYTES;
+        store->count--;
+    }
+    give_store( store );
+    errno = error;
+    return n;
+}
+
+uint32_t urgent_poll( struct descriptor *d, uint32_t revents )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN };
+    struct urgent_store *store;
+    uint32_t urgent = revents & POLLPRI;
+
+    if ( urgent ) urgent_watch( d );
+    if ( ( store = take_store( d ) ) )
+    {
+        collect( d, store );
+        if ( !is_shared( d ) || store->count ) urgent = store->count ? POLLPRI : 0;
+        if ( poll( &fd, 1, 0 ) < 0 ) fd.revents = revents;
+        if ( store->begin < store->end ) fd.revents |= POLLIN;
+        give_store( store );
+        revents = ( revents & ~POLLIN ) | ( fd.revents & POLLIN );
+        if ( descriptor_queued( d, QUEUE_RECEIVE ) ) revents &= ~POLLIN;
+    }
+    return ( revents & ~POLLPRI ) | ( is_inline( d ) ? 0 : urgent );
+}
+
+int urgent_has_data( struct descriptor *d )
+{
+    struct urgent_store *store = take_store( d );
+    int has = 0;
+
+    if ( !store ) return 0;
+    has = store->begin < store->end;
+    give_store( store );
+    return has;
 }
 
 int urgent_at_mark( struct descriptor *d )
 {
-    return !( atomic_fetch_or( &d->local, LOCAL_MARK_WATCHED ) & LOCAL_URGENT_KEPT ) && !urgent_outstanding( d );
+    struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
+    struct urgent_store *store;
+    int reached;
+
+    urgent_watch( d );
+    if ( !( store = take_store( d ) ) ) return is_inline( d ) || poll( &fd, 1, 0 ) <= 0 || !( fd.revents & POLLPRI );
+    collect( d, store );
+    reached = is_inline( d ) ? store->begin >= store->moved : !store->count;
+    give_store( store );
+    return reached;
 }
 
-int urgent_look_slow( struct descriptor *d )
+int urgent_bytes( struct descriptor *d )
 {
-    uint8_t byte;
+    struct urgent_store *store = take_store( d );
+    int bytes;
 
-    return recv( d->fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT ) == 1 ? byte : -1;
+    if ( !store ) return 0;
+    collect( d, store );
+    bytes = store->end - store->begin;
+    give_store( store );
+    return bytes;
 }
 
-void urgent_passed_slow( struct descriptor *d, int byte )
+void urgent_set_inline( struct descriptor *d, int on )
 {
-    if ( urgent_outstanding( d ) || ( atomic_load( &d->local ) & LOCAL_URGENT_KEPT ) ) return;
-    atomic_store( &d->urgent, byte );
-    atomic_fetch_or( &d->local, LOCAL_URGENT_KEPT );
-}
-
-int urgent_fetch( struct descriptor *d, uint32_t flags, uint8_t *byte )
-{
-    uint32_t local = atomic_load_explicit( &d->local, memory_order_relaxed );
-
-    if ( !( local & LOCAL_URGENT_KEPT ) ) return 0;
-    *byte = atomic_load( &d->urgent );
-    return flags & WS_MSG_PEEK ? 1 : !!( atomic_fetch_and( &d->local, ~LOCAL_URGENT_KEPT ) & LOCAL_URGENT_KEPT );
-}
-
-void urgent_inlined( struct descriptor *d )
-{
-    int at_mark = 0;
+    struct urgent_store *store;
     char byte;
 
-    if ( !( descriptor_flags( d ) & WS2_FLAG_URGENT_TAKEN ) ) return;
-    if ( !ioctl( d->fd, SIOCATMARK, &at_mark ) && at_mark ) recv( d->fd, &byte, 1, MSG_DONTWAIT );
-    descriptor_clear_flags( d, WS2_FLAG_URGENT_TAKEN );
+    if ( on ) urgent_watch( d );
+    store = take_store( d );
+    if ( !on )
+    {
+        descriptor_clear_flags( d, WS2_FLAG_OOBINLINE );
+        if ( !store || !store->host_inline ) set_host( d, 0 );
+    }
+    else
+    {
+        if ( store ) collect( d, store );
+        descriptor_set_flags( d, WS2_FLAG_OOBINLINE );
+        set_host( d, 1 );
+        for ( ; store && store->count; store->count-- )
+        {
+            if ( pread( store->fd, &byte, 1, store->first ) == 1 ) append( store, &byte, 1 );
+            store->first = ( store->first + 1 ) % BYTES;
+            store->moved = store->end;
+        }
+    }
+    if ( !store ) return;
+    give_store( store );
+    upcalls.serve( d );
+    upcalls.look_again( d );
+}
+
+void urgent_renewed( struct descriptor *d )
+{
+    struct urgent_store *store = take_store( d );
+
+    atomic_store( &d->urgent_hash, 0 );
+    if ( !store ) return;
+    store->first = store->count = store->host_inline = 0;
+    passed( store, store->end - store->begin );
+    set_host( d, is_inline( d ) );
+    give_store( store );
 }
