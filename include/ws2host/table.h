@@ -7,8 +7,8 @@
  * value checks it before using it as an index or a size.
  *
  * Who writes what:
- *   - the header but for its hints, the block directory and the client directory: the server only, but for a client's trace
- *     word: ws2ctl;
+ *   - the header but for its hints and what is behind it, the block directory and the client directory: the server only, but
+ *     for a client's trace word: ws2ctl;
  *   - a PRIVATE slot: the process that leases its block;
  *   - the state word and the descriptor count of a SHARED slot: the server only;
  *   - the other fields of a SHARED slot: any process that holds a descriptor of the socket.
@@ -213,6 +213,17 @@ struct ws2_table_header
     _Atomic uint32_t urgent_hints[8];
 };
 
+/* Behind the header, on its page: the latest urgent bytes that were sent. An entry: receiver's port, sender's port (network
+ * order, 16 bits each), and where the byte is in the stream (32 bits, modulo). Any process writes. */
+#define WS2_URGENT_SENDS 256u
+struct ws2_urgent_sends
+{
+    _Atomic uint32_t next; /* counts up; entry next % WS2_URGENT_SENDS is written next */
+    uint32_t reserved;
+    _Atomic uint64_t entries[WS2_URGENT_SENDS];
+};
+_Static_assert( sizeof( struct ws2_table_header ) + sizeof( struct ws2_urgent_sends ) <= 4096, "both on one page" );
+
 /* The mapping, offsets in bytes from its start; every part begins on a page. */
 #define WS2_TABLE_BLOCKS 4096u /* _Atomic uint32_t[WS2_BLOCK_COUNT]: 1 + client index of the lessee, 0 = not leased */
 #define WS2_TABLE_CLIENTS ( WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u )
@@ -220,6 +231,10 @@ struct ws2_table_header
 #define WS2_TABLE_SIZE ( (size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof( struct ws2_slot ) )
 
 static inline struct ws2_table_header *ws2_table_header( void *table ) { return table; }
+static inline struct ws2_urgent_sends *ws2_table_urgent( void *table )
+{
+    return (struct ws2_urgent_sends *)( ws2_table_header( table ) + 1 );
+}
 static inline _Atomic uint32_t *ws2_table_blocks( void *table )
 {
     return (_Atomic uint32_t *)( (char *)table + WS2_TABLE_BLOCKS );

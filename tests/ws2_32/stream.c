@@ -603,13 +603,13 @@ static void test_urgent( void )
     check_ok( ioctlsocket( server, SIOCATMARK, &mark ) );
     ok( mark == 1, "got %#lx\n", mark );
 
-    /* several are queued; a host kernel of the BSD kind keeps only the last one */
+    /* several are queued */
     check_result( send( client, "v", 1, MSG_OOB ), 1 );
     check_result( send( client, "w", 1, MSG_OOB ), 1 );
     Sleep( 100 );
     check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
-    todo_wine ok( buffer[0] == 'v', "got %c\n", buffer[0] );
-    todo_wine check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
+    ok( buffer[0] == 'v', "got %c\n", buffer[0] );
+    check_result( recv( server, buffer, 1, MSG_OOB ), 1 );
     ok( buffer[0] == 'w', "got %c\n", buffer[0] );
 
     check_ok( setsockopt( server, SOL_SOCKET, SO_OOBINLINE, (char *)&on, sizeof( on ) ) );

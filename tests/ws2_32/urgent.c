@@ -202,6 +202,72 @@ static void test_much_data( int family )
     closesocket( r );
 }
 
+/* Many at once, before anybody looks: all are there, in order, and none of them in the stream. */
+static void test_burst( int family )
+{
+    int backwards;
+
+    for ( backwards = 0; backwards < 2; backwards++ )
+    {
+        char data[64], byte = 0;
+        SOCKET r, s;
+        int i, got, n;
+
+        winetest_push_context( "backwards %d", backwards );
+        if ( backwards ) tcp_pair_family( family, &r, &s );
+        else tcp_pair_family( family, &s, &r );
+        check_state( r, 0, 1 );
+        for ( i = 0; i < 8; i++ )
+        {
+            if ( i & 1 ) check_result( send( s, "xy", 2, 0 ), 2 );
+            check_result( send( s, "abcdefgh" + i, 1, MSG_OOB ), 1 );
+        }
+        check_result( send( s, "z", 1, 0 ), 1 );
+        Sleep( 50 );
+        for ( got = 0; got < 9; got += n )
+            if ( ( n = recv( r, data + got, sizeof( data ) - got, 0 ) ) <= 0 ) break;
+        ok( got == 9 && !memcmp( data, "xyxyxyxyz", 9 ), "got %d: %.*s\n", got, got, data );
+        for ( i = 0; i < 8; i++ )
+        {
+            check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
+            ok( byte == "abcdefgh"[i], "got %c\n", byte );
+        }
+        check_state( r, 0, 1 );
+        check_flow( s, r );
+        closesocket( s );
+        closesocket( r );
+        winetest_pop_context();
+    }
+}
+
+/* The same on a socket whose program has not asked for anything yet. */
+static void test_burst_unasked( int family )
+{
+    int early;
+
+    for ( early = 0; early < 2; early++ )
+    {
+        char data[8], byte = 0;
+        SOCKET r, s;
+
+        tcp_pair_family( family, &s, &r );
+        if ( early ) check_result( send( s, "early", 5, 0 ), 5 );
+        check_result( send( s, "a", 1, MSG_OOB ), 1 );
+        check_result( send( s, "b", 1, MSG_OOB ), 1 );
+        Sleep( 50 );
+        /* with nothing before it, the host has dropped the first by now */
+        check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
+        todo_wine_if( !early ) ok( byte == 'a', "got %c\n", byte );
+        todo_wine_if( !early ) check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
+        ok( byte == 'b', "got %c\n", byte );
+        if ( early ) check_result( recv( r, data, sizeof( data ), 0 ), 5 );
+        check_state( r, 0, 1 );
+        check_flow( s, r );
+        closesocket( s );
+        closesocket( r );
+    }
+}
+
 /* FD_OOB: for each byte that comes, and again while one is left. */
 static void test_events( int family )
 {
@@ -303,6 +369,8 @@ START_TEST( urgent )
         test_steps( families[i] );
         test_read_past( families[i] );
         test_much_data( families[i] );
+        test_burst( families[i] );
+        test_burst_unasked( families[i] );
         test_events( families[i] );
         test_waiting( families[i] );
         winetest_pop_context();

@@ -88,6 +88,7 @@ NTSTATUS unix_sendmsg( void *args )
         if ( n >= 0 )
         {
             params->done += n;
+            if ( params->flags & WS_MSG_OOB ) urgent_sent( d );
             if ( params->done >= total || type != SOCK_STREAM ) break;
             skip_vectors( &first, &left, n );
             continue;

@@ -97,6 +97,7 @@ NTSTATUS unix_send( void *args )
         if ( n >= 0 )
         {
             params->done += n;
+            if ( params->flags & WS_MSG_OOB ) urgent_sent( d );
             if ( params->done >= params->size || d->slot->type != SOCK_STREAM ) break;
             continue;
         }

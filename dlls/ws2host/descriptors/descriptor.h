@@ -56,10 +56,13 @@ struct urgent_store
 {
     _Atomic uint32_t lock;
     int fd;
-    uint32_t first, count; /* of the ring of urgent bytes */
-    uint32_t begin, end;   /* of the ordinary data */
-    uint32_t moved;        /* where that ends which SO_OOBINLINE has made ordinary data */
-    uint32_t host_inline;  /* the host's SO_OOBINLINE has been turned on for this */
+    uint32_t first, count;         /* of the ring of urgent bytes */
+    uint32_t begin, end;           /* of the ordinary data */
+    uint32_t moved;                /* where that ends which SO_OOBINLINE has made ordinary data */
+    uint32_t host_inline;          /* the host's SO_OOBINLINE has been turned on for this */
+    uint32_t ports;                /* of its connection, as in struct ws2_urgent_sends; 0: not known */
+    uint32_t seen;                 /* of those sends */
+    uint32_t sent_count, sent[32]; /* those of its own that were not taken yet, in order */
 };
 
 struct descriptor

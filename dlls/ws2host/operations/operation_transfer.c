@@ -15,6 +15,7 @@
 #include "operations/operation.h"
 #include "attempts/transfer.h"
 #include "attempts/unbuffered.h"
+#include "sockets/urgent.h"
 #include "sockets/vectors.h"
 
 #define STACK_VECTORS 16
@@ -307,6 +308,7 @@ static enum operation_result perform_send( struct operation *operation )
             return OPERATION_DONE;
         }
         advance_transfer( t, n );
+        if ( ( t->flags & WS_MSG_OOB ) && !operation->internal ) urgent_sent( d );
         if ( stream && operation->information < t->total ) continue;
         if ( !stream || operation->internal || ( operation->how & WS2_OPERATION_NO_WAIT ) || unbuffered_sent( d ) )
             return OPERATION_DONE;

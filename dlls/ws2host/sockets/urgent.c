@@ -1,8 +1,11 @@
 /* Urgent bytes as a queue beside the stream: see urgent.h. */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,6 +18,11 @@
 #define BYTES 4096             /* room for urgent bytes, a ring at the file's beginning; behind it ordinary data */
 #define DATA_LIMIT ( 1 << 20 ) /* a peer that goes on sending urgent bytes fills no memory that nobody reads */
 
+/* States of a connection of which the other end has not ended its stream, as TCP_INFO numbers them. */
+#define HOST_ESTABLISHED 1
+#define HOST_FIN_WAIT1 4
+#define HOST_FIN_WAIT2 5
+
 static int is_shared( const struct descriptor *d )
 {
     return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
@@ -25,28 +33,6 @@ static int is_inline( const struct descriptor *d ) { return ( descriptor_flags( 
 static int set_host( struct descriptor *d, int on )
 {
     return setsockopt( d->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof( on ) );
-}
-
-void urgent_watch( struct descriptor *d )
-{
-    struct urgent_store *store, *none = NULL;
-
-    if ( atomic_load( &d->urgent ) || d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX || is_shared( d ) ||
-         !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
-        return;
-    if ( !( store = calloc( 1, sizeof( *store ) ) ) ) return;
-    if ( ( store->fd = memfd_create( "ws2host-urgent", MFD_CLOEXEC ) ) >= 0 && !ftruncate( store->fd, BYTES ) &&
-         atomic_compare_exchange_strong( &d->urgent, &none, store ) )
-        return;
-    if ( store->fd >= 0 ) close( store->fd );
-    free( store );
-}
-
-/* --- hints: a set of hashes of connections, which only grows ----------------------------------------------------------*/
-
-static uint32_t hash( uint16_t receiver, uint16_t sender )
-{
-    return ( receiver * 0x9e3779b1u ^ sender * 0x85ebca6bu ) >> 24;
 }
 
 /* Ports of both ends; 0: not known. */
@@ -63,6 +49,31 @@ static int ports( const struct descriptor *d, uint16_t *local, uint16_t *peer )
     return 1;
 }
 
+void urgent_watch( struct descriptor *d )
+{
+    struct urgent_store *store, *none = NULL;
+    uint16_t local, peer;
+
+    if ( atomic_load( &d->urgent ) || d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX || is_shared( d ) ||
+         !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
+        return;
+    if ( !( store = calloc( 1, sizeof( *store ) ) ) ) return;
+    if ( ports( d, &local, &peer ) ) store->ports = (uint32_t)local << 16 | peer;
+    store->seen = atomic_load( &ws2_table_urgent( connection_table() )->next ) - WS2_URGENT_SENDS;
+    if ( ( store->fd = memfd_create( "ws2host-urgent", MFD_CLOEXEC ) ) >= 0 && !ftruncate( store->fd, BYTES ) &&
+         atomic_compare_exchange_strong( &d->urgent, &none, store ) )
+        return;
+    if ( store->fd >= 0 ) close( store->fd );
+    free( store );
+}
+
+/* --- hints: a set of hashes of connections, which only grows ----------------------------------------------------------*/
+
+static uint32_t hash( uint16_t receiver, uint16_t sender )
+{
+    return ( receiver * 0x9e3779b1u ^ sender * 0x85ebca6bu ) >> 24;
+}
+
 void urgent_sends( struct descriptor *d )
 {
     struct ws2_table_header *header = ws2_table_header( connection_table() );
@@ -73,6 +84,31 @@ void urgent_sends( struct descriptor *d )
     bit = hash( peer, local );
     atomic_fetch_or( &header->urgent_hints[bit / 32], 1u << bit % 32 );
     atomic_store( &header->urgent_sent, 1 );
+}
+
+void urgent_sent( struct descriptor *d )
+{
+    struct ws2_urgent_sends *sends = ws2_table_urgent( connection_table() );
+    uint16_t local, peer;
+
+    if ( !ports( d, &local, &peer ) ) return;
+    for ( int tries = 0; tries < 8; tries++ )
+    {
+        struct tcp_info before = { 0 }, after = { 0 };
+        socklen_t size = sizeof( before );
+        uint32_t place;
+        int waiting;
+
+        if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &before, &size ) || ioctl( d->fd, SIOCOUTQ, &waiting ) ) return;
+        size = sizeof( after );
+        if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &after, &size ) ) return;
+        if ( before.tcpi_bytes_acked != after.tcpi_bytes_acked ) continue;
+        /* who connected has had its own beginning counted as a byte */
+        place = after.tcpi_bytes_acked + waiting - !( descriptor_flags( d ) & WS2_FLAG_ACCEPTED ) - 1;
+        atomic_store( &sends->entries[atomic_fetch_add( &sends->next, 1 ) % WS2_URGENT_SENDS],
+                      (uint64_t)( (uint32_t)peer << 16 | local ) << 32 | place );
+        return;
+    }
 }
 
 int urgent_hinted( struct descriptor *d )
@@ -119,10 +155,94 @@ static void passed( struct urgent_store *store, size_t size )
     if ( ftruncate( store->fd, BYTES ) ) store->begin = 0;
 }
 
+/* So much of what the host has is put by as ordinary data. */
+static int put_by( struct descriptor *d, struct urgent_store *store, size_t size )
+{
+    char data[0x4000];
+    ssize_t n;
+
+    for ( ; size; size -= n )
+    {
+        n = recv( d->fd, data, size < sizeof( data ) ? size : sizeof( data ), MSG_DONTWAIT );
+        if ( n <= 0 ) return 0;
+        append( store, data, n );
+    }
+    return 1;
+}
+
+static int take_byte( struct descriptor *d, struct urgent_store *store )
+{
+    char byte;
+
+    if ( store->count == BYTES || recv( d->fd, &byte, 1, MSG_DONTWAIT ) != 1 ) return 0;
+    store->count += pwrite( store->fd, &byte, 1, ( store->first + store->count ) % BYTES ) == 1;
+    return 1;
+}
+
+/* Where in the stream the next byte of the host's is; 0: it cannot be told. */
+static int read_position( const struct descriptor *d, uint32_t *position )
+{
+    for ( int tries = 0; tries < 8; tries++ )
+    {
+        struct tcp_info before = { 0 }, after = { 0 };
+        socklen_t size = sizeof( before );
+        int waiting;
+
+        if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &before, &size ) || ioctl( d->fd, FIONREAD, &waiting ) )
+            return 0;
+        size = sizeof( after );
+        if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &after, &size ) ) return 0;
+        if ( before.tcpi_bytes_received != after.tcpi_bytes_received ) continue;
+        /* the end of the stream has been counted as a byte */
+        *position = after.tcpi_bytes_received - waiting -
+                    !( after.tcpi_state == HOST_ESTABLISHED || after.tcpi_state == HOST_FIN_WAIT1 ||
+                       after.tcpi_state == HOST_FIN_WAIT2 );
+        return 1;
+    }
+    return 0;
+}
+
+/* Several urgent bytes may have come of which the host shows the last alone. What senders of the prefix have said tells where
+ * the others are, and is believed when it says of the last what the host says. */
+static void take_sent( struct descriptor *d, struct urgent_store *store )
+{
+    struct ws2_urgent_sends *sends = ws2_table_urgent( connection_table() );
+    const uint32_t next = atomic_load( &sends->next );
+    uint32_t position, i, gone;
+    int at_mark = 0, mark;
+
+    if ( next - store->seen > WS2_URGENT_SENDS ) store->seen = next - WS2_URGENT_SENDS;
+    for ( ; store->seen != next; store->seen++ )
+    {
+        const uint64_t entry = atomic_load( &sends->entries[store->seen % WS2_URGENT_SENDS] );
+
+        if ( (uint32_t)( entry >> 32 ) != store->ports || !store->ports ) continue;
+        if ( store->sent_count == sizeof( store->sent ) / sizeof( store->sent[0] ) ) return;
+        store->sent[store->sent_count++] = entry;
+    }
+    if ( !store->sent_count || !read_position( d, &position ) ) return;
+    for ( gone = 0; gone < store->sent_count && (int32_t)( store->sent[gone] - position ) < 0; gone++ ) continue;
+    store->sent_count -= gone;
+    memmove( store->sent, store->sent + gone, store->sent_count * sizeof( store->sent[0] ) );
+    if ( store->sent_count < 2 || ioctl( d->fd, SIOCATMARK, &at_mark ) ) return;
+    mark = at_mark ? 0 : recv( d->fd, NULL, 1 << 26, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT );
+    if ( mark < 0 || store->sent[store->sent_count - 1] - position != (uint32_t)mark ) return;
+    for ( i = 0; i < store->sent_count; i++ )
+    {
+        const uint32_t distance = store->sent[i] - position;
+
+        if ( (int32_t)distance < 0 || store->end - store->begin + distance > DATA_LIMIT ) break;
+        if ( !put_by( d, store, distance ) || !take_byte( d, store ) ) break;
+        position += distance + 1;
+    }
+}
+
 /* Takes out what the host shows at its mark, and what lies before it. */
 static void collect( struct descriptor *d, struct urgent_store *store )
 {
+    const struct ws2_urgent_sends *sends = ws2_table_urgent( connection_table() );
     struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
+    uint32_t sent = atomic_load( &sends->next ) - 1; /* looked at once at least */
 
     if ( is_shared( d ) )
     {
@@ -138,11 +258,22 @@ static void collect( struct descriptor *d, struct urgent_store *store )
         int at_mark = 0;
         ssize_t n;
 
+        if ( sent != atomic_load( &sends->next ) )
+        {
+            sent = atomic_load( &sends->next );
+            take_sent( d, store );
+            continue;
+        }
         if ( ioctl( d->fd, SIOCATMARK, &at_mark ) ) break;
-        if ( at_mark ? store->count == BYTES : store->end - store->begin >= DATA_LIMIT ) break;
-        if ( ( n = recv( d->fd, data, at_mark ? 1 : sizeof( data ), MSG_DONTWAIT ) ) <= 0 ) break;
-        if ( !at_mark ) append( store, data, n );
-        else if ( pwrite( store->fd, data, 1, ( store->first + store->count ) % BYTES ) == 1 ) store->count++;
+        if ( at_mark )
+        {
+            if ( take_byte( d, store ) ) continue;
+            break;
+        }
+        /* it stops at the mark */
+        if ( store->end - store->begin >= DATA_LIMIT ) break;
+        if ( ( n = recv( d->fd, data, sizeof( data ), MSG_DONTWAIT ) ) <= 0 ) break;
+        append( store, data, n );
     }
 }
 
@@ -319,7 +450,7 @@ void urgent_renewed( struct descriptor *d )
 
     atomic_store( &d->urgent_hash, 0 );
     if ( !store ) return;
-    store->first = store->count = store->host_inline = 0;
+    store->first = store->count = store->host_inline = store->sent_count = store->ports = 0;
     passed( store, store->end - store->begin );
     set_host( d, is_inline( d ) );
     give_store( store );
