@@ -139,7 +139,7 @@ struct ws2_slot
     _Atomic uint16_t close_error;      /*  78: iErrorCode of FD_CLOSE; WS2_FLAG_DATAGRAM_ERROR's */
     _Atomic uint64_t port_key;         /*  80: completion key */
     _Atomic uint32_t port_owner;       /*  88: client index of the process that associated a completion port */
-    _Atomic uint32_t port_handle;      /*  92: the port's handle there, and the notification modes: ws2_port_word */
+    _Atomic uint32_t port_handle;      /*  92: the port's id there, and the notification modes: ws2_port_word */
     _Atomic uint32_t local_address[4]; /* 96: bound address, network order; IPv4 in the first */
     _Atomic uint16_t local_port;       /* 112: bound port, host order, 0 when unbound */
     _Atomic uint16_t linger_onoff;     /* 114 */
@@ -177,7 +177,7 @@ static inline void ws2_slot_clear( struct ws2_slot *slot )
     atomic_store( &slot->port_owner, WS2_NO_INDEX );
 }
 
-/* port_handle: a handle, whose two lowest bits no handle uses, and SetFileCompletionNotificationModes' two flags in them. */
+/* port_handle: an id, whose two lowest bits no id uses, and SetFileCompletionNotificationModes' two flags in them. */
 static inline uint32_t ws2_port_word( uint32_t handle, uint32_t modes ) { return ( handle & ~3u ) | ( modes & 3 ); }
 static inline uint32_t ws2_port_word_handle( uint32_t word ) { return word & ~3u; }
 static inline uint32_t ws2_port_word_modes( uint32_t word ) { return word & 3; }

@@ -51,8 +51,8 @@ struct ws2_operation_target
 struct ws2_port
 {
     uint64_t key;
-    uint32_t handle; /* 0 for none */
-    uint32_t owner;  /* Windows process whose handle it is */
+    uint32_t handle; /* its id in the process that associated it (dlls/ws2_32/ports/port_list.c), 0 for none */
+    uint32_t owner;  /* that Windows process */
     uint32_t modes;
     uint32_t reserved;
 };

@@ -18,7 +18,10 @@
 #ifndef SOCKETS
 #define SOCKETS 2
 #endif
-#define TICKETS ( SOCKETS * ( 1 + SERVER_KILLS ) + 1 ) /* numbers from 1; a DUPLICATE whose answer is lost costs one */
+#ifndef DUPLICATES
+#define DUPLICATES 1 /* of each socket */
+#endif
+#define TICKETS ( SOCKETS * ( DUPLICATES + SERVER_KILLS ) + 1 ) /* numbers from 1; a DUPLICATE whose answer is lost costs one */
 #define SOURCE 0
 #define TARGET 1
 #define NONE 255
@@ -40,7 +43,7 @@ byte sharing[2];        /* ws2_client_record.sharing */
 /* --- connections. A server that dies loses what was sent to it; what it has sent arrives. */
 chan requests[2] = [TICKETS + 2] of { mtype, byte };
 chan replies[2] = [1] of { mtype, byte };
-chan notice = [TICKETS] of { byte }; /* tickets that ended, to SOURCE */
+byte cells;             /* tickets that ended, a bit per number: memory that the server and SOURCE share */
 byte serial;            /* of the server: a connection is to one of them */
 bit serving;            /* it has read the table and accepts */
 
@@ -50,9 +53,9 @@ byte descriptor[2] = NONE; /* generation of the socket whose descriptor stands i
 byte connected[2];      /* serial of the server that it is connected to */
 bit mutex[2];           /* connection's mutex */
 byte kept;              /* SOURCE: kept_ticket, a bit per number */
-byte spent_kept;        /* TARGET: spent */
+byte spent_kept;        /* TARGET: spent, the last one: of the others SOURCE knows by its cells */
 byte ticket_socket[TICKETS] = NONE; /* which socket a number was for */
-chan infos = [SOCKETS] of { byte }; /* WSAPROTOCOL_INFO on its way, SOURCE to TARGET */
+chan infos = [SOCKETS * DUPLICATES] of { byte }; /* WSAPROTOCOL_INFO on its way, SOURCE to TARGET */
 bit finished[2];
 
 /* --- the server's memory */
@@ -84,7 +87,7 @@ inline free_slot()
 #ifdef BREAK_SHARING
 #define UNTOLD 0
 #else
-#define UNTOLD untold /* a source counts as sharing until the notice of its ticket's end is written */
+#define UNTOLD untold /* a source counts as sharing until the cell of its ticket is written */
 #endif
 
 inline set_sharing( c )
@@ -126,7 +129,7 @@ inline ticket_end( n )
 inline tell_ended()
 {
     if
-    :: d_step { told -> if :: alive[SOURCE] -> notice!told :: else fi; told = 0; untold = 0; set_sharing( SOURCE ) }
+    :: d_step { told -> cells = cells | BIT( told ); told = 0; untold = 0; set_sharing( SOURCE ) }
     :: else
     fi
 }
@@ -189,7 +192,7 @@ inline drop( c )
             parked = 0;
             n = 1;
             do
-            :: n < TICKETS -> if :: HAS( open, n ) -> ticket_end( n ); if :: told && alive[SOURCE] -> notice!told :: else fi
+            :: n < TICKETS -> if :: HAS( open, n ) -> ticket_end( n ); if :: told -> cells = cells | BIT( told ) :: else fi
                               :: else fi;
                               n = n + 1
             :: else -> break
@@ -420,6 +423,9 @@ active proctype source_monitor()
         do
         :: d_step { connect( SOURCE ) }
            publish_descriptor( SOURCE );
+#ifndef BREAK_CELLS
+           d_step { kept = kept & ~cells } /* drop_ended */
+#endif
            do
            :: d_step
               {
@@ -442,7 +448,7 @@ active proctype source_monitor()
                mutex[SOURCE] = 0;
                number = 1
            }
-        :: d_step { !mutex[SOURCE] && notice?[_] -> notice?number; kept = kept & ~BIT( number ); number = 1 }
+        :: d_step { !mutex[SOURCE] && ( kept & cells ) -> kept = kept & ~cells } /* tickets_ended: whenever it comes to run */
         od
     } unless { !alive[SOURCE] }
 }
@@ -482,7 +488,7 @@ bit closing; /* there is something to close */
 
 active proctype source()
 {
-    byte number, i;
+    byte number, i, duplicates;
 
     {
         do
@@ -499,6 +505,7 @@ active proctype source()
                     closing = 1
                 }
                 i = i + 1;
+                duplicates = 0;
 again:          skip;
                 d_step
                 {
@@ -515,7 +522,9 @@ again:          skip;
                 :: number ->
                     if
                     :: d_step { replies[SOURCE]?OK(number); kept = kept | BIT( number ); mutex[SOURCE] = 0 }
-                       infos!number
+                       infos!number;
+                       duplicates = duplicates + 1;
+                       if :: duplicates < DUPLICATES -> goto again :: else fi
                     :: d_step { replies[SOURCE]?REFUSED(_); mutex[SOURCE] = 0 }
                     :: d_step { HUNG_UP( SOURCE ) -> mutex[SOURCE] = 0 }
                        goto again
@@ -567,7 +576,7 @@ again:      skip;
                    assert( redeemed[number] == 1 );
                    descriptor[TARGET] = ticket_socket[number];
                    assert( state == SHARED && generation == ticket_socket[number] );
-                   spent_kept = spent_kept | BIT( number );
+                   spent_kept = BIT( number );
                    mutex[TARGET] = 0
                }
             :: d_step

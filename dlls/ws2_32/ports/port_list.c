@@ -4,6 +4,9 @@
  * An association is of the socket and outlives the program's handle of the port, as the reference does that Windows keeps:
  * the process that associates keeps a handle of its own for each port, until no other is left anywhere. A process that
  * completes an operation on a socket whose port is another process's gets itself a handle from there, once.
+ *
+ * A handle's value is used again as soon as it is closed, and an operation may end later than that. So a port is named by an
+ * id: the value of our handle, and in the highest bits a number that counts up.
  */
 #include "ports/port_list.h"
 #include "ntdll/hooks.h"
@@ -12,6 +15,9 @@ SRWLOCK port_list_lock = SRWLOCK_INIT;
 static struct port *ports;
 static UINT64 owned;   /* a hash of the handles `theirs` of this process: what is not in it is no port of ours */
 static UINT32 orphans; /* ports without such a handle, to be let go */
+
+#define ID_HANDLE 0x03fffffcu
+#define ID_NUMBER 0x04000000u
 
 static UINT64 handle_hash( HANDLE handle ) { return 1ull << ( (UINT_PTR)handle >> 2 & 63 ); }
 
@@ -38,17 +44,20 @@ static struct port *list_find( HANDLE theirs, DWORD owner )
 
 static struct port *list_add( HANDLE theirs, DWORD owner, HANDLE process )
 {
+    static UINT32 number;
     struct port *port = calloc( 1, sizeof( *port ) );
 
     if ( !port ) return NULL;
     /* the call itself: its hook would take the port for one that others use */
-    if ( nt_NtDuplicateObject( process, theirs, GetCurrentProcess(), &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ) )
+    if ( nt_NtDuplicateObject( process, owner ? (HANDLE)( (UINT_PTR)theirs & ID_HANDLE ) : theirs, GetCurrentProcess(),
+                               &port->ours, 0, 0, DUPLICATE_SAME_ACCESS ) )
     {
         free( port );
         return NULL;
     }
     port->theirs = theirs;
     port->owner = owner;
+    port->id = (UINT32)(UINT_PTR)port->ours + ID_NUMBER * ++number;
     if ( !owner && !( port->queue = port_queue_find( theirs ) ) ) port->queue = port_queue_adopt( theirs );
     port->next = ports;
     ports = port;
@@ -99,8 +108,9 @@ void port_closed( void )
     ReleaseSRWLockExclusive( &port_list_lock );
 }
 
-HANDLE port_list_foreign( DWORD owner, HANDLE handle )
+HANDLE port_list_foreign( DWORD owner, UINT32 id )
 {
+    const HANDLE handle = (HANDLE)(UINT_PTR)id;
     struct port *port;
     HANDLE process, ours;
 
@@ -116,14 +126,33 @@ HANDLE port_list_foreign( DWORD owner, HANDLE handle )
     return ours;
 }
 
-struct port_queue *port_list_queue_of( HANDLE ours )
+/* The lock is held. */
+static struct port *list_find_id( UINT32 id )
+{
+    struct port *port = ports;
+
+    while ( port && ( port->id != id || port->owner ) ) port = port->next;
+    return port;
+}
+
+struct port_queue *port_list_queue_of( UINT32 id )
 {
     struct port_queue *queue;
     struct port *port;
 
     AcquireSRWLockShared( &port_list_lock );
-    for ( port = ports; port && ( port->ours != ours || port->owner ); ) port = port->next;
+    port = list_find_id( id );
     if ( ( queue = port ? port->queue : NULL ) ) port_queue_hold( queue );
     ReleaseSRWLockShared( &port_list_lock );
     return queue;
+}
+
+void port_list_post( UINT32 id, ULONG_PTR key, ULONG_PTR value, NTSTATUS status, ULONG_PTR information )
+{
+    struct port *port;
+
+    /* under the lock, or the handle might be another's meanwhile */
+    AcquireSRWLockShared( &port_list_lock );
+    if ( ( port = list_find_id( id ) ) ) nt_NtSetIoCompletion( port->ours, key, value, status, information );
+    ReleaseSRWLockShared( &port_list_lock );
 }

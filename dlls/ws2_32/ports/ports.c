@@ -54,7 +54,7 @@ NTSTATUS port_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     if ( !( port = port_list_find_or_add( theirs ) ) ) error = WSAENOBUFS;
     else
     {
-        params.port.handle = (UINT32)(UINT_PTR)port->ours;
+        params.port.handle = port->id;
         error = ws2_call( port_associate, &params );
     }
     ReleaseSRWLockExclusive( &port_list_lock );
@@ -66,15 +66,15 @@ NTSTATUS port_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
 void port_post_late( const struct ws2_port *port, void *value, IO_STATUS_BLOCK *iosb, LONG status,
                      ULONG_PTR information )
 {
-    HANDLE handle = (HANDLE)(UINT_PTR)port->handle;
-    struct port_queue *queue = NULL;
-    BOOL taken;
+    const BOOL own = port->owner == GetCurrentProcessId();
+    struct port_queue *queue = own ? port_list_queue_of( port->handle ) : NULL;
+    BOOL taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, iosb, status, information );
+    HANDLE handle;
 
-    if ( port->owner != GetCurrentProcessId() ) handle = port_list_foreign( port->owner, handle );
-    else queue = port_list_queue_of( handle );
-    taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, iosb, status, information );
     if ( !taken && iosb ) port_queue_fill( iosb, status, information ); /* nobody would do it later */
-    if ( !taken && handle ) nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
+    if ( !taken && own ) port_list_post( port->handle, port->key, (ULONG_PTR)value, status, information );
+    else if ( !taken && ( handle = port_list_foreign( port->owner, port->handle ) ) )
+        nt_NtSetIoCompletion( handle, port->key, (ULONG_PTR)value, status, information );
     port_queue_release( queue );
 }
 
