@@ -31,6 +31,7 @@ static const struct command
     { "list", command_list, 64, "list [FILTER...] [--json]", "the sockets of the prefix" },
     { "watch", command_watch, 64, "watch [SECONDS] [FILTER...] [--json]", "the same, again and again" },
     { "status", command_status, 0, "status [--json]", "version, prefix, server, how near the limits are" },
+    { "stats", command_stats, 0, "stats [--json]", "what each process does: sockets, bytes, waits, time" },
     { "doctor", command_doctor, 0, "doctor", "what can be wrong, a line each, with what to do" },
     { "trace", command_trace, 64, "trace PID WORD...",
       "what a program that runs does, from its next call on; off ends it" },

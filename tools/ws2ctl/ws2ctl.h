@@ -46,6 +46,7 @@ struct kernel_socket
     char name[112];                               /* of an AF_UNIX socket */
     unsigned char state, timer, retransmits;
     uint32_t receive_queue, send_queue, timer_ms;
+    uint64_t bytes_sent, bytes_received; /* over a TCP connection so far */
 };
 
 /* -1 when it does not tell all of them. */
@@ -141,6 +142,7 @@ void status_load( struct status *status );
 
 /* --- commands */
 int command_status( const struct options *options );
+int command_stats( const struct options *options );
 int command_trace( const struct options *options );
 int command_doctor( const struct options *options );
 int command_list( const struct options *options );
