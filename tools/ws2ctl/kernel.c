@@ -76,7 +76,7 @@ static void add_inet( const void *data, size_t size )
 
         if ( attribute->rta_type != INET_DIAG_INFO ) continue;
         memcpy( &info, RTA_DATA( attribute ), length < sizeof( info ) ? length : sizeof( info ) );
-        found->bytes_sent = info.tcpi_bytes_acked;
+        found->bytes_sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
         found->bytes_received = info.tcpi_bytes_received;
     }
     kernel_format_address( found->local, message->idiag_family, message->id.idiag_src, ntohs( message->id.idiag_sport ),
