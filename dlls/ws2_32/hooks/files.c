@@ -140,12 +140,30 @@ struct object_basic_information
 
 /* The loader does not tell whether a handle is inherited, and gives one of a host descriptor less access than Windows
  * gives a socket's. */
+/* Every socket has the name of its device: programs tell sockets from pipes by it. */
+static NTSTATUS name_socket( void *information, ULONG size, ULONG *needed )
+{
+    static const WCHAR afd[] = L"\\Device\\Afd";
+    UNICODE_STRING name = { sizeof( afd ) - sizeof( WCHAR ), sizeof( afd ),
+                            (WCHAR *)( (UNICODE_STRING *)information + 1 ) };
+    const ULONG whole = sizeof( name ) + sizeof( afd );
+
+    if ( needed && ws2_write( needed, &whole, sizeof( whole ) ) ) return STATUS_ACCESS_VIOLATION;
+    if ( size < sizeof( name ) ) return NT_STATUS( 0xc0000004 ); /* STATUS_INFO_LENGTH_MISMATCH */
+    if ( size < whole ) return NT_STATUS( 0x80000005 );          /* STATUS_BUFFER_OVERFLOW */
+    if ( ws2_write( information, &name, sizeof( name ) ) || ws2_write( name.Buffer, afd, sizeof( afd ) ) )
+        return STATUS_ACCESS_VIOLATION;
+    return 0;
+}
+
 NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
     NTSTATUS status = nt_NtQueryObject( handle, class, information, size, needed );
     struct object_basic_information *basic = information;
     struct object_handle_flags flags;
 
+    if ( class == OBJECT_NAME_INFORMATION && hooks_is_socket( handle ) )
+        return name_socket( information, size, needed );
     if ( status || class != OBJECT_BASIC_INFORMATION || size < sizeof( *basic ) || !hooks_is_socket( handle ) )
         return status;
     if ( !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )

@@ -118,7 +118,15 @@ static BOOL read_view( void )
 /* What a hook is for, and whether it was installed when the DLL was loaded. */
 static BOOL is_early( const struct hook *hook )
 {
-    return hook->original == (void **)&nt_NtCreateFile || hook->original == (void **)&nt_NtOpenFile;
+    /* \Device\Afd may be opened before WSAStartup, and completion ports be made, waited at, copied and closed */
+    void **const early[] = { (void **)&nt_NtCreateFile,           (void **)&nt_NtOpenFile,
+                             (void **)&nt_NtCreateIoCompletion,   (void **)&nt_NtRemoveIoCompletion,
+                             (void **)&nt_NtRemoveIoCompletionEx, (void **)&nt_NtClose,
+                             (void **)&nt_NtDuplicateObject };
+
+    for ( unsigned int i = 0; i < ARRAYSIZE( early ); i++ )
+        if ( hook->original == early[i] ) return TRUE;
+    return FALSE;
 }
 static BOOL early_installed;
 

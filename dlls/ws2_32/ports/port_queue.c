@@ -100,7 +100,12 @@ NTSTATUS NTAPI hook_NtCreateIoCompletion( HANDLE *handle, ACCESS_MASK access, OB
 
     /* one with a name, or that is inherited, others may wait on */
     if ( !status && !( attributes && ( attributes->ObjectName || ( attributes->Attributes & OBJ_INHERIT ) ) ) )
-        queue_add( *handle, concurrency, 1 );
+    {
+        struct port_queue *queue = queue_add( *handle, concurrency, 1 );
+
+        /* before the first WSAStartup nothing tells of the loader's files that come to the port */
+        if ( queue && !hooks_view.handles ) queue->foreign = TRUE;
+    }
     return status;
 }
 
