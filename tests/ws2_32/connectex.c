@@ -190,6 +190,48 @@ static void test_reuse( void )
     CloseHandle( event );
 }
 
+#define ROUNDS 300
+
+/* A port is made as soon as one is closed, and mostly under the same handle: a packet of the one before, whose socket ends late,
+ * is not for it. */
+static void test_port_after_port( void )
+{
+    struct linger abort = { 1, 0 };
+    OVERLAPPED connecting, disconnecting[8], *ended;
+    unsigned int strays = 0, missing = 0;
+    union address address, own;
+    SOCKET listener = tcp_listener( AF_INET, &address ), client, server;
+    ULONG_PTR key;
+    HANDLE port;
+    DWORD size;
+
+    for ( unsigned int i = 0; i < ROUNDS; i++ )
+    {
+        OVERLAPPED *disconnect = &disconnecting[i % ARRAY_SIZE( disconnecting )];
+
+        port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
+        client = tcp_bound( AF_INET, &own );
+        CreateIoCompletionPort( (HANDLE)client, port, 1000 + i, 0 );
+        memset( &connecting, 0, sizeof( connecting ) );
+        memset( disconnect, 0, sizeof( *disconnect ) );
+        connect_ex( client, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &connecting );
+        server = accept_one( listener );
+        CreateIoCompletionPort( (HANDLE)server, port, 1000 + i, 0 );
+        ended = NULL;
+        GetQueuedCompletionStatus( port, &size, &key, &ended, 5000 );
+        missing += !ended;
+        strays += ended && ( ended != &connecting || key != 1000 + i );
+        setsockopt( client, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0 );
+        setsockopt( server, SOL_SOCKET, SO_LINGER, (char *)&abort, sizeof( abort ) );
+        disconnect_ex( client, disconnect, TF_REUSE_SOCKET, 0 );
+        closesocket( i % 2 ? client : server );
+        closesocket( i % 2 ? server : client );
+        CloseHandle( port );
+    }
+    ok( !strays && !missing, "of %u rounds %u got the packet of one before, %u none\n", ROUNDS, strays, missing );
+    closesocket( listener );
+}
+
 START_TEST( connectex )
 {
     SOCKET s;
@@ -202,6 +244,7 @@ START_TEST( connectex )
         test_connect();
         test_disconnect();
         test_reuse();
+        test_port_after_port();
     }
     closesocket( s );
     support_end();

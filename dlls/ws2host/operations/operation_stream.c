@@ -112,7 +112,7 @@ NTSTATUS unix_operation_connect( void *args )
         params->operation.error = WSAENOBUFS;
         return 0;
     }
-    memcpy( c->data, (const void *)(uintptr_t)params->data, params->data_size );
+    if ( params->data_size ) memcpy( c->data, (const void *)(uintptr_t)params->data, params->data_size );
     c->size = params->data_size;
     c->address = address;
     c->address_size = size;
