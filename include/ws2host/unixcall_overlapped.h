@@ -162,7 +162,7 @@ struct ws2_operation_cancel_params
     uint64_t handle;
     uint64_t iosb;
     uint32_t count;            /* out */
-    uint32_t keep_ports;       /* not those on sockets with a completion port */
+    uint32_t keep_ports;       /* not those of which a completion port alone is told */
     uint32_t options;          /* those whose target has all of these (0: any) */
     uint32_t excluded_options; /* not those whose target has any of these */
 };

@@ -525,7 +525,8 @@ static void test_freed( void )
         if ( variant / 2 == 2 ) ok( result && WSAGetLastError() == WSA_IO_PENDING, "no send waits\n" );
         if ( closes ) check_ok( closesocket( s ) );
         else check_result( CancelIoEx( (HANDLE)s, ov ), TRUE );
-        ok( ov->Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)ov->Internal );
+        /* the receives of a connection end as it does */
+        ok( ov->Internal == ( variant == 1 ? 0xc0000241 : STATUS_CANCELLED_ ), "status %#lx\n", (DWORD)ov->Internal );
         VirtualFree( page, 0, MEM_RELEASE );
         if ( variant / 2 == 1 ) sendto( peer, "hello", 5, 0, &address.any, sizeof( address.v4 ) );
         else if ( variant < 2 ) send( peer, "hello", 5, 0 );

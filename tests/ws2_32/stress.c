@@ -340,7 +340,10 @@ static struct receive *next_packet( HANDLE port, DWORD *size, BOOL *success )
     InterlockedIncrement( &shared->packets );
     expect( key == 0x5afe && receive->pending, "key %#zx, a receive that is not pending\n", key );
     receive->pending = FALSE;
-    if ( !*success ) expect( GetLastError() == ERROR_OPERATION_ABORTED, "error %lu\n", GetLastError() );
+    /* cancelled, or by the close of the connection */
+    if ( !*success )
+        expect( GetLastError() == ERROR_OPERATION_ABORTED || GetLastError() == ERROR_CONNECTION_ABORTED, "error %lu\n",
+                GetLastError() );
     return receive;
 }
 

@@ -134,6 +134,20 @@ NTSTATUS NTAPI hook_NtQueueApcThreadEx2( HANDLE thread, HANDLE reserve, ULONG fl
     return wake_blocked( thread, nt_NtQueueApcThreadEx2( thread, reserve, flags, function, a, b, c ) );
 }
 
+/* What a thread has pending ends with it. One that ends by itself sees to that; another is waited for until it is gone, as it
+ * may be about to make requests. */
+NTSTATUS NTAPI hook_NtTerminateThread( HANDLE thread, LONG exit_status )
+{
+    const UINT32 id = thread && thread != GetCurrentThread() ? thread_of( thread ) : 0;
+    LARGE_INTEGER limit = { .QuadPart = -10000000 };
+    NTSTATUS status;
+
+    if ( !id || id == GetCurrentThreadId() ) return nt_NtTerminateThread( thread, exit_status );
+    if ( ( status = nt_NtTerminateThread( thread, exit_status ) ) ) return status;
+    if ( !nt_NtWaitForSingleObject( thread, FALSE, &limit ) ) completion_cancel_of_thread( id );
+    return status;
+}
+
 /* What a thread waits for inside one call: the wait of a blocking call of Winsock's, or a request that its caller wants
  * done before it returns. */
 NTSTATUS NTAPI hook_NtCancelSynchronousIoFile( HANDLE thread, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb )

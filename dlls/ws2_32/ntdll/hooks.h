@@ -79,6 +79,7 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
        ( HANDLE port, ULONG_PTR * key, ULONG_PTR * value, IO_STATUS_BLOCK * iosb, LARGE_INTEGER * timeout ) ) \
     X( NtRemoveIoCompletionEx, ( HANDLE port, struct port_packet * packets, ULONG count, ULONG * taken, \
                                  LARGE_INTEGER * timeout, BOOLEAN alertable ) ) \
+    X( NtTerminateThread, ( HANDLE thread, LONG exit_status ) ) \
     X( NtQueueApcThread, ( HANDLE thread, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx, ( HANDLE thread, HANDLE reserve, void *function, ULONG_PTR a, ULONG_PTR b, ULONG_PTR c ) ) \
     X( NtQueueApcThreadEx2, \

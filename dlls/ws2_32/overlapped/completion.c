@@ -128,14 +128,16 @@ static HANDLE own_thread( void )
     return data->thread;
 }
 
+void completion_cancel_of_thread( DWORD thread_id )
+{
+    struct ws2_operation_cancel_params cancel = { .thread_id = thread_id, .keep_ports = 1 };
+
+    if ( !ws2host_call( ws2_call_operation_cancel, &cancel ) && !cancel.error && cancel.count ) completion_deliver();
+}
+
 void completion_thread_ends( struct thread_data *data )
 {
-    if ( data->pended )
-    {
-        struct ws2_operation_cancel_params cancel = { .thread_id = GetCurrentThreadId(), .keep_ports = 1 };
-
-        if ( !ws2_call( operation_cancel, &cancel ) && cancel.count ) completion_deliver();
-    }
+    if ( data->pended ) completion_cancel_of_thread( GetCurrentThreadId() );
     if ( data->thread ) CloseHandle( data->thread );
 }
 

@@ -17,6 +17,8 @@ enum overlapped_how completion_how( SOCKET s );
 void completion_deliver( void );
 /* The calling thread ends, and with it what it has pending. */
 void completion_thread_ends( struct thread_data *data );
+/* The same of another thread that has ended. */
+void completion_cancel_of_thread( DWORD thread_id );
 
 /* A request in Winsock's terms; WSAEFAULT. The OVERLAPPED is marked as pending. */
 int completion_request( struct overlapped_request *request, OVERLAPPED *overlapped,

@@ -357,7 +357,7 @@ uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thre
         next = request->next;
         if ( ( owner && request->operation.owner != owner ) || ( iosb && request->operation.target.iosb != iosb ) ||
              ( thread_id && request->operation.target.thread_id != thread_id ) ||
-             ( keep_ports && operation_port( &request->operation ).handle ) )
+             ( keep_ports && operation_is_ports( &request->operation ) ) )
             continue;
         end_request( request, NULL, 0, WSA_OPERATION_ABORTED, &ended );
     }

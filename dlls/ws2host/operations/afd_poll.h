@@ -26,7 +26,7 @@ void afd_poll_watch_again( struct descriptor *descriptor );
 uint32_t afd_poll_close( struct descriptor *descriptor, struct descriptor *survivor, int elsewhere );
 
 /* Cancels requests issued on a descriptor (NULL: any); iosb and thread_id 0: any; keep_ports: not those that a completion
- * port is told of. Returns how many. */
+ * port alone is told of. Returns how many. */
 uint32_t afd_poll_cancel( struct descriptor *owner, uint64_t iosb, uint32_t thread_id, uint32_t keep_ports );
 
 /* Registers with the I/O loop. At start. */

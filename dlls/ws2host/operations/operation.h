@@ -113,6 +113,9 @@ uint32_t operation_filter( struct descriptor *d, uint32_t revents );
 int32_t operation_background_send( uint64_t handle, const struct iovec *vectors, uint32_t count, uint32_t flags,
                                    uint32_t *need_io_thread );
 
+/* Is a packet all that the program is told of its end? Such a request outlives the thread that made it. */
+int operation_is_ports( const struct operation *operation );
+
 /* The port of its socket, and the one that an operation completes to. */
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );

@@ -24,7 +24,7 @@ static int cancel_matches( const struct match *match, const struct operation *op
            ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
            ( operation->target.options & match->options ) == match->options &&
            !( operation->target.options & match->excluded_options ) &&
-           ( !match->keep_ports || !port_of( operation->owner ).handle );
+           !( match->keep_ports && operation_is_ports( operation ) );
 }
 
 static int32_t error_of_cancelled( const struct match *match, const struct descriptor *d,

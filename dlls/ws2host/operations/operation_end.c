@@ -20,6 +20,13 @@ struct ws2_port operation_port( const struct operation *operation )
     return operation->port_known ? operation->port : port_of( operation->owner );
 }
 
+int operation_is_ports( const struct operation *operation )
+{
+    const struct ws2_operation_target *target = &operation->target;
+
+    return target->apc_context && !target->apc && !target->event && operation_port( operation ).handle;
+}
+
 void operation_free( struct operation *operation )
 {
     if ( operation->dispose ) operation->dispose( operation );

@@ -1,0 +1,244 @@
+/*
+ * What a thread has pending when it ends, by itself or by TerminateThread (facts: windows-behaviour 6.1). All is cancelled,
+ * and told as it would have been, before the thread's object is signalled; only what is told by a packet alone lives on.
+ */
+#include "afd.h"
+
+#define ACCEPT_SLOT ( sizeof( struct sockaddr_in ) + 16 )
+
+enum request
+{
+    POLL,
+    RECEIVE,
+    ACCEPT,
+    READ_FILE,
+    REQUESTS
+};
+
+struct issuer
+{
+    enum request request;
+    SOCKET s, acceptor;
+    HANDLE event, issued;
+    PIO_APC_ROUTINE apc;
+    void *context; /* of a poll; the others have their OVERLAPPED, or nothing when the event's lowest bit is set */
+    BOOL silent, stays;
+    NTSTATUS status;
+    int error;
+    IO_STATUS_BLOCK iosb;
+    OVERLAPPED ov;
+    struct afd_poll poll;
+    char buffer[256];
+};
+
+static LPFN_ACCEPTEX accept_ex;
+static unsigned int apcs;
+
+static void NTAPI count_apc( void *context, IO_STATUS_BLOCK *iosb, ULONG reserved )
+{
+    (void)context, (void)iosb, (void)reserved;
+    apcs++;
+}
+
+static DWORD WINAPI issue( void *arg )
+{
+    struct issuer *issuer = arg;
+    WSABUF buffer = { 16, issuer->buffer };
+    DWORD flags = 0, size;
+
+    memset( &issuer->ov, 0, sizeof( issuer->ov ) );
+    issuer->ov.hEvent = (HANDLE)( (ULONG_PTR)issuer->event | ( issuer->silent ? 1 : 0 ) );
+    switch ( issuer->request )
+    {
+    case POLL:
+        memset( &issuer->poll, 0, sizeof( issuer->poll ) );
+        issuer->poll.timeout = AFTER_MS( 20000 );
+        issuer->poll.count = 1;
+        issuer->poll.sockets[0].s = issuer->s;
+        issuer->poll.sockets[0].flags = ~0u;
+        iosb_reset( &issuer->iosb );
+        issuer->status = NtDeviceIoControlFile( (HANDLE)issuer->s, issuer->event, issuer->apc, issuer->context,
+                                                &issuer->iosb, IOCTL_AFD_POLL, &issuer->poll, 32, &issuer->poll, 32 );
+        break;
+    case RECEIVE:
+        issuer->error = WSARecv( issuer->s, &buffer, 1, NULL, &flags, &issuer->ov, NULL ) ? WSAGetLastError() : 0;
+        break;
+    case ACCEPT:
+        issuer->error =
+            accept_ex( issuer->s, issuer->acceptor, issuer->buffer, 0, ACCEPT_SLOT, ACCEPT_SLOT, &size, &issuer->ov )
+                ? 0
+                : WSAGetLastError();
+        break;
+    case READ_FILE:
+        issuer->error = ReadFile( (HANDLE)issuer->s, issuer->buffer, 16, NULL, &issuer->ov ) ? 0 : (int)GetLastError();
+        break;
+    case REQUESTS: break;
+    }
+    SetEvent( issuer->issued );
+    while ( issuer->stays ) SleepEx( INFINITE, FALSE );
+    return 0;
+}
+
+static void run_thread( struct issuer *issuer, BOOL kill )
+{
+    HANDLE thread;
+
+    issuer->stays = kill;
+    ResetEvent( issuer->event );
+    thread = CreateThread( NULL, 0, issue, issuer, 0, NULL );
+    ok( !WaitForSingleObject( issuer->issued, 10000 ), "the thread does not come\n" );
+    if ( kill ) ok( TerminateThread( thread, 0 ), "error %lu\n", GetLastError() );
+    ok( !WaitForSingleObject( thread, 10000 ), "the thread does not end\n" );
+    CloseHandle( thread );
+    SleepEx( 0, TRUE );
+}
+
+#define check_packet( port, value, status ) check_packet_( __LINE__, port, value, status )
+static void check_packet_( int line, HANDLE port, void *value, NTSTATUS status )
+{
+    OVERLAPPED_ENTRY entry;
+    ULONG count = 0;
+
+    ok_( __FILE__, line )( GetQueuedCompletionStatusEx( port, &entry, 1, &count, 0, FALSE ) && count == 1,
+                           "no packet\n" );
+    if ( count != 1 ) return;
+    ok_( __FILE__, line )( !entry.lpCompletionKey && entry.lpOverlapped == value, "key %u, value %p\n",
+                           (unsigned int)entry.lpCompletionKey, entry.lpOverlapped );
+    ok_( __FILE__, line )( (NTSTATUS)entry.Internal == status, "status %#lx\n", (DWORD)entry.Internal );
+}
+
+#define check_no_packet( port ) check_no_packet_( __LINE__, port )
+static void check_no_packet_( int line, HANDLE port )
+{
+    OVERLAPPED_ENTRY entry;
+    ULONG count = 0;
+
+    ok_( __FILE__, line )( !GetQueuedCompletionStatusEx( port, &entry, 1, &count, 20, FALSE ), "a packet of %p\n",
+                           entry.lpOverlapped );
+}
+
+static void test_polls( BOOL kill, BOOL with_port )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), issued = CreateEventW( NULL, FALSE, FALSE, NULL ), port;
+    static struct issuer issuers[2][2][8]; /* those that are cancelled later write to them */
+    union address address;
+
+    for ( unsigned int i = 0; i < 8; i++ )
+    {
+        struct issuer *issuer = &issuers[kill][with_port][i];
+        const BOOL pure = with_port && ( i & 4 ) && !( i & 1 );
+
+        winetest_push_context( "kill %d, port %d, event %d, apc %d, context %d", kill, with_port, i & 1, i >> 1 & 1,
+                               i >> 2 & 1 );
+        *issuer = ( struct issuer ){ .request = POLL,
+                                     .s = tcp_listener( AF_INET, &address ),
+                                     .issued = issued,
+                                     .event = i & 1 ? event : NULL,
+                                     .apc = i & 2 ? count_apc : NULL,
+                                     .context = i & 4 ? &issuer->poll : NULL };
+        port = CreateIoCompletionPort( with_port ? (HANDLE)issuer->s : INVALID_HANDLE_VALUE, NULL, 0, 0 );
+        apcs = 0;
+        ResetEvent( event );
+        run_thread( issuer, kill );
+        if ( with_port && issuer->apc )
+        {
+            ok( issuer->status == NT_INVALID_PARAMETER, "status %#lx\n", issuer->status );
+            check_no_packet( port );
+        }
+        else
+        {
+            IO_STATUS_BLOCK result;
+
+            ok( issuer->status == NT_PENDING, "status %#lx\n", issuer->status );
+            if ( pure )
+            {
+                check_iosb( &issuer->iosb, UNTOUCHED, 0xdead );
+                check_no_packet( port );
+                check_status( NtCancelIoFileEx( (HANDLE)issuer->s, NULL, &result ), 0 );
+            }
+            if ( !pure ) ok( issuer->iosb.Status == NT_CANCELLED, "status %#lx\n", issuer->iosb.Status );
+            if ( i & 1 ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
+            if ( with_port && ( i & 4 ) ) check_packet( port, &issuer->poll, NT_CANCELLED );
+            check_no_packet( port );
+        }
+        ok( !apcs, "%u APCs ran\n", apcs );
+        closesocket( issuer->s );
+        CloseHandle( port );
+        winetest_pop_context();
+    }
+    CloseHandle( event );
+    CloseHandle( issued );
+}
+
+/* What Winsock's functions, and ReadFile, have pending. */
+static void test_transfers( enum request request, BOOL kill, BOOL with_port )
+{
+    enum
+    {
+        NO_EVENT,
+        EVENT,
+        EVENT_ALONE, /* its lowest bit is set */
+        KINDS
+    };
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), issued = CreateEventW( NULL, FALSE, FALSE, NULL ), port;
+    static struct issuer issuers[REQUESTS][2][2][KINDS];
+    SOCKET client = INVALID_SOCKET;
+    union address address;
+
+    for ( int kind = NO_EVENT; kind < KINDS; kind++ )
+    {
+        struct issuer *issuer = &issuers[request][kill][with_port][kind];
+        const BOOL pure = with_port && kind == NO_EVENT;
+
+        winetest_push_context( "request %d, kill %d, port %d, kind %d", request, kill, with_port, kind );
+        *issuer = ( struct issuer ){ .request = request, .issued = issued, .silent = kind == EVENT_ALONE };
+        if ( kind != NO_EVENT ) issuer->event = event;
+        if ( request == ACCEPT )
+        {
+            issuer->s = tcp_listener( AF_INET, &address );
+            issuer->acceptor = socket( AF_INET, SOCK_STREAM, 0 );
+        }
+        else tcp_pair( &client, &issuer->s );
+        port = CreateIoCompletionPort( with_port ? (HANDLE)issuer->s : INVALID_HANDLE_VALUE, NULL, 0, 0 );
+        run_thread( issuer, kill );
+        ok( issuer->error == WSA_IO_PENDING, "error %d\n", issuer->error );
+        if ( pure )
+        {
+            ok( issuer->ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)issuer->ov.Internal );
+            check_no_packet( port );
+            ok( CancelIoEx( (HANDLE)issuer->s, NULL ), "error %lu\n", GetLastError() );
+        }
+        ok( (NTSTATUS)issuer->ov.Internal == NT_CANCELLED, "status %#lx\n", (DWORD)issuer->ov.Internal );
+        if ( kind != NO_EVENT ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
+        if ( with_port && kind != EVENT_ALONE ) check_packet( port, &issuer->ov, NT_CANCELLED );
+        check_no_packet( port );
+        closesocket( issuer->s );
+        if ( request == ACCEPT ) closesocket( issuer->acceptor );
+        else closesocket( client );
+        CloseHandle( port );
+        winetest_pop_context();
+    }
+    CloseHandle( event );
+    CloseHandle( issued );
+}
+
+START_TEST( thread_end )
+{
+    GUID guid = WSAID_ACCEPTEX;
+    DWORD size;
+    SOCKET s;
+
+    if ( support_begin() ) return;
+    s = socket( AF_INET, SOCK_STREAM, 0 );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex, sizeof( accept_ex ),
+                        &size, NULL, NULL ) );
+    closesocket( s );
+    for ( BOOL kill = FALSE; kill <= TRUE; kill++ )
+        for ( BOOL with_port = FALSE; with_port <= TRUE; with_port++ )
+        {
+            test_polls( kill, with_port );
+            for ( enum request request = RECEIVE; request < REQUESTS; request++ )
+                test_transfers( request, kill, with_port );
+        }
+    support_end();
+}
