@@ -26,6 +26,7 @@ struct ws2_event_select_params
     uint32_t due;                       /* out: bits of the mask that are recorded already: set the event, or post */
     uint32_t need_io_thread;            /* out: the process has none yet */
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
+    uint32_t reserved;
 };
 
 /* Reads and clears the recorded events of the mask. */
@@ -69,8 +70,10 @@ struct ws2_io_action
     uint32_t events;
     uint64_t handle; /* the SOCKET */
     int32_t codes[WS2_EVENT_BIT_COUNT];
-    uint32_t reserved;
+    uint32_t reserved[2];
 };
+
+_Static_assert( sizeof( struct ws2_io_action ) == 72, "the same to programs of either width" );
 
 /* A re-enabling function was called with arguments that it refuses. */
 struct ws2_event_attempt_params

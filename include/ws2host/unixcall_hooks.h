@@ -7,6 +7,7 @@
 
 #define WS2_HOOK_CALLS( X ) \
     X( table_view ) \
+    X( delivered ) \
     X( wait_thread ) \
     X( wait_alert ) \
     X( wait_cancel ) \
@@ -15,16 +16,26 @@
     X( fd_close ) \
     X( afd_poll )
 
-/* Where the descriptor table stands, for looking a handle up without a call (read only): chunks[handle / 4 / entries] is
- * NULL or an array of that many entries, each NULL, `closing`, or a descriptor of the process. */
+/* What can be looked up without a call, in memory that the PE side gives for good, zeroed, so that programs of either width
+ * can read it: a byte for each of the handles, 1 while the one of its number (value / 4) is a descriptor of the process.
+ * Behind them a uint32_t: how many threads have ever waited for a socket in a blocking call, and live. Greater handles are
+ * no SOCKETs from then on. handles is a multiple of 4 and at most WS2_VIEW_HANDLES. */
+#define WS2_VIEW_HANDLES 0x1000000u /* values below 64 M: as many as the host half has room for */
 struct ws2_table_view_params
 {
     int32_t error;
-    uint32_t entries; /* out: of a chunk */
-    uint64_t chunks;  /* out */
-    uint64_t count;   /* out: of chunks */
-    uint64_t closing; /* out */
-    uint64_t waiters; /* out: uint32_t, how many threads have ever waited for a socket in a blocking call, and live */
+    uint32_t handles; /* in */
+    uint64_t view;    /* in */
+};
+
+/* The program has been told of an operation's end: what `undelivered` and `signal_sequence` of its ws2_completion say, for a
+ * PE side that cannot reach the host half's memory. WSAEINVAL: an operation has begun to wait since. Either may be 0. */
+struct ws2_delivered_params
+{
+    int32_t error;
+    uint32_t signal_before;
+    uint64_t undelivered;
+    uint64_t signal_sequence;
 };
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been
@@ -60,6 +71,14 @@ struct ws2_afd_poll_entry
     uint64_t handle;
     uint32_t flags;
     int32_t status; /* NTSTATUS */
+};
+
+/* and a 32-bit one */
+struct ws2_afd_poll_entry32
+{
+    uint32_t handle;
+    uint32_t flags;
+    int32_t status;
 };
 
 struct ws2_afd_poll_header

@@ -185,6 +185,7 @@ struct ws2_accept_params
     uint64_t size_pointer;
     struct ws2_wait wait;
     uint32_t inherited_events; /* out: the listener's registration goes with it */
+    uint32_t reserved;
 };
 
 /* Puts an accepted socket back to the head of its listener's queue, for this process; its descriptor leaves the table as

@@ -4,6 +4,8 @@
  */
 #include "afd.h"
 
+#define ONE ( (ULONG)POLL_SIZE( 1 ) )
+
 static HANDLE event;
 
 static NTSTATUS poll_on( HANDLE handle, HANDLE told, void *context, IO_STATUS_BLOCK *iosb, struct afd_poll *poll )
@@ -104,35 +106,35 @@ static void test_arguments( void )
     NtDeviceIoControlFile( handle, NULL, NULL, NULL, &iosb, IOCTL_AFD_POLL, in, in_size, out, out_size )
     check_status( TRY( NULL, 0, &out, sizeof( out ) ), NT_INVALID_PARAMETER );
     check_status( TRY( &poll, 0, &out, sizeof( out ) ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 32, NULL, 0 ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 32, &out, 31 ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 31, &out, 31 ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 31, &out, 32 ), NT_INVALID_PARAMETER );
-    check_status( TRY( &poll, 32, &out, 32 ), 0 );
-    check_status( TRY( &poll, 32, &out, 64 ), 0 );
-    memcpy( big_in, &poll, 32 );
+    check_status( TRY( &poll, ONE, NULL, 0 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE - 1 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE - 1, &out, ONE - 1 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE - 1, &out, ONE ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE ), 0 );
+    check_status( TRY( &poll, ONE, &out, 64 ), 0 );
+    memcpy( big_in, &poll, ONE );
     check_status( TRY( big_in, sizeof( big_in ), big_out, sizeof( big_out ) ), 0 );
     poll.count = 0;
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_PARAMETER );
     poll.count = 2;
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_PARAMETER );
     poll.count = 0x10000001; /* times 16 is 16 */
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_PARAMETER );
     poll.count = 0xffffffff;
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_PARAMETER );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_PARAMETER );
 
     /* sizes first, handles afterwards; one bad handle is enough */
     iosb_reset( &iosb );
     poll = poll_of( 0, AFD_WRITE, 0 );
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_HANDLE );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_HANDLE );
     poll = poll_of( 0xabacab, AFD_WRITE, 0 );
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_HANDLE );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_HANDLE );
     poll = poll_of( closed, AFD_WRITE, 0 );
-    check_status( TRY( &poll, 32, &out, 32 ), NT_INVALID_HANDLE );
+    check_status( TRY( &poll, ONE, &out, ONE ), NT_INVALID_HANDLE );
     poll = poll_of( s, AFD_WRITE, 0 );
     poll.count = 2;
     poll.sockets[1].s = 0xabacab;
-    check_status( TRY( &poll, 48, &out, 48 ), NT_INVALID_HANDLE );
+    check_status( TRY( &poll, POLL_SIZE( 2 ), &out, POLL_SIZE( 2 ) ), NT_INVALID_HANDLE );
     check_iosb( &iosb, UNTOUCHED, 0xdead );
 #undef TRY
     closesocket( s );
@@ -380,7 +382,7 @@ static void test_pending( void )
     iosb_reset( &iosb );
     SetEvent( event );
     /* on a socket that has nothing to do with it; the input is captured */
-    check_status( NtDeviceIoControlFile( (HANDLE)other, event, NULL, NULL, &iosb, IOCTL_AFD_POLL, &in, 32, &out, 64 ),
+    check_status( NtDeviceIoControlFile( (HANDLE)other, event, NULL, NULL, &iosb, IOCTL_AFD_POLL, &in, ONE, &out, 64 ),
                   NT_PENDING );
     memset( &in, 0xaa, sizeof( in ) );
     ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "the event was not reset\n" );
@@ -542,7 +544,7 @@ static void test_ports( void )
         check_status( poll_on( handle, NULL, &poll, &iosb, &poll ), NT_INVALID_HANDLE );
         poll = poll_of( server, AFD_WRITE, 0 );
         check_status(
-            NtDeviceIoControlFile( handle, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32, &poll, 32 ),
+            NtDeviceIoControlFile( handle, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, ONE, &poll, ONE ),
             NT_INVALID_PARAMETER );
         check_no_packet( port );
 
@@ -581,13 +583,13 @@ static void test_apc( void )
     apc_calls = 0;
     tcp_pair( &client, &server );
     poll = poll_of( server, AFD_WRITE, 0 );
-    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32,
-                                         &poll, 32 ),
+    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, ONE,
+                                         &poll, ONE ),
                   0 );
     ok( SleepEx( 0, TRUE ) == WAIT_IO_COMPLETION && apc_calls == 1, "%ld APCs ran\n", apc_calls );
     poll = poll_of( server, AFD_READ, NEVER );
-    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, 32,
-                                         &poll, 32 ),
+    check_status( NtDeviceIoControlFile( (HANDLE)server, NULL, count_apc, &apc_calls, &iosb, IOCTL_AFD_POLL, &poll, ONE,
+                                         &poll, ONE ),
                   NT_PENDING );
     ok( !SleepEx( 50, TRUE ), "an APC ran too soon\n" );
     send( client, "x", 1, 0 );

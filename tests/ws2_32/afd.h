@@ -57,7 +57,8 @@ struct afd_poll
         NTSTATUS status;
     } sockets[3];
 };
-#define POLL_SIZE( count ) ( 16 + (count)*16 )
+#define POLL_SIZE( count ) \
+    ( offsetof( struct afd_poll, sockets ) + ( count ) * sizeof( ( (struct afd_poll *)0 )->sockets[0] ) )
 #define NEVER 0x7fffffffffffffffll
 #define AFTER_MS( ms ) ( -(ms)*10000ll )
 

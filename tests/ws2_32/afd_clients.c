@@ -30,8 +30,8 @@ static NTSTATUS submit( HANDLE afd, struct watched *watched )
     watched->poll.sockets[0].s = watched->s;
     watched->poll.sockets[0].flags = watched->mask;
     watched->iosb.Status = NT_PENDING;
-    status = NtDeviceIoControlFile( afd, NULL, NULL, watched, &watched->iosb, IOCTL_AFD_POLL, &watched->poll, 32,
-                                    &watched->poll, 32 );
+    status = NtDeviceIoControlFile( afd, NULL, NULL, watched, &watched->iosb, IOCTL_AFD_POLL, &watched->poll,
+                                    POLL_SIZE( 1 ), &watched->poll, POLL_SIZE( 1 ) );
     if ( !status || status == NT_PENDING ) watched->pending = TRUE;
     return status;
 }
@@ -174,7 +174,7 @@ static void test_libuv( void )
       polls[i].exclusive = 1, polls[i].sockets[0].s = server, polls[i].sockets[0].flags = ( mask ), \
       memset( &requests[i], 0, sizeof( requests[i] ) ), requests[i].Internal = NT_PENDING, \
       NtDeviceIoControlFile( (HANDLE)peer, NULL, NULL, &requests[i], (IO_STATUS_BLOCK *)&requests[i].Internal, \
-                             IOCTL_AFD_POLL, &polls[i], 32, &polls[i], 32 ) )
+                             IOCTL_AFD_POLL, &polls[i], POLL_SIZE( 1 ), &polls[i], POLL_SIZE( 1 ) ) )
     check_status( SUBMIT( 0, AFD_READ | AFD_HUP | AFD_RESET | AFD_CLOSE ), NT_PENDING );
     /* interested in more from now on: the second request takes over, the first is over in whichever way */
     check_status( SUBMIT( 1, AFD_READ | AFD_HUP | AFD_RESET | AFD_CLOSE | AFD_OOB ), NT_PENDING );
@@ -197,11 +197,13 @@ static void test_libuv( void )
 
         ok( !status && polls[i & 1].sockets[0].flags == AFD_WRITE, "status %#lx, flags %#lx\n", status,
             polls[i & 1].sockets[0].flags );
-        ok( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ) && got == &requests[i & 1] && size == 32,
+        ok( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ) && got == &requests[i & 1] &&
+                size == POLL_SIZE( 1 ),
             "no packet, error %lu\n", GetLastError() );
         check_status( SUBMIT( i & 1, AFD_READ | AFD_HUP ), NT_PENDING );
         send( client, "x", 1, 0 );
-        ok( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ) && got == &requests[i & 1] && size == 32,
+        ok( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ) && got == &requests[i & 1] &&
+                size == POLL_SIZE( 1 ),
             "no packet, error %lu\n", GetLastError() );
         ok( polls[i & 1].sockets[0].flags == AFD_READ, "flags %#lx\n", polls[i & 1].sockets[0].flags );
         check_result( recv( server, &byte, 1, 0 ), 1 );

@@ -15,7 +15,8 @@ static NTSTATUS poll_begin( SOCKET s, HANDLE event, void *context, IO_STATUS_BLO
     poll->sockets[0].flags = mask;
     iosb_reset( iosb );
     if ( event ) ResetEvent( event );
-    return NtDeviceIoControlFile( (HANDLE)s, event, NULL, context, iosb, IOCTL_AFD_POLL, poll, 32, poll, 32 );
+    return NtDeviceIoControlFile( (HANDLE)s, event, NULL, context, iosb, IOCTL_AFD_POLL, poll, POLL_SIZE( 1 ), poll,
+                                  POLL_SIZE( 1 ) );
 }
 
 static BOOL take_packet( HANDLE port, DWORD ms, OVERLAPPED_ENTRY *entry )

@@ -24,7 +24,8 @@ static struct afd_poll poll_of( SOCKET s, ULONG mask )
 static NTSTATUS begin( HANDLE afd, HANDLE event, void *context, IO_STATUS_BLOCK *iosb, struct afd_poll *poll )
 {
     iosb_reset( iosb );
-    return NtDeviceIoControlFile( afd, event, NULL, context, iosb, IOCTL_AFD_POLL, poll, 32, poll, 32 );
+    return NtDeviceIoControlFile( afd, event, NULL, context, iosb, IOCTL_AFD_POLL, poll, POLL_SIZE( 1 ), poll,
+                                  POLL_SIZE( 1 ) );
 }
 
 static void use( HANDLE afd, HANDLE port, ULONG_PTR key )

@@ -174,7 +174,7 @@ static void test_handles( void )
             { "closed", closed, FALSE },
             { "1", 1, FALSE },
             { "garbage", 0x00badbad, FALSE },
-            { "large garbage", 0x7fffffff0, FALSE },
+            { "large garbage", (SOCKET)0x7fffffff0ull, FALSE },
             { "-2", (SOCKET)-2, FALSE },
             { "file", (SOCKET)file, TRUE },
             { "event", (SOCKET)event, TRUE },

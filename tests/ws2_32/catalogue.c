@@ -3,6 +3,7 @@
  * entries say, and that names of either width and the service provider's view agree.
  */
 #include "support.h"
+#include <stddef.h>
 #include <ws2spi.h>
 
 #define XP1_QOS 0x2000

@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#define KEY 0x1234567812345678ull
+#define KEY ( (ULONG_PTR)0x1234567812345678ull )
 
 static WSABUF buffer_of( void *memory, ULONG size ) { return ( WSABUF ){ size, memory }; }
 

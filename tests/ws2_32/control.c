@@ -85,7 +85,7 @@ static void test_options( void )
         ok( header->cmsg_type == options[row].type ||
                 broken( options[row].old_type && header->cmsg_type == options[row].old_type ),
             "type %d\n", header->cmsg_type );
-        ok( header->cmsg_len == sizeof( *header ) + options[row].size, "length %zu\n", header->cmsg_len );
+        ok( header->cmsg_len == sizeof( *header ) + options[row].size, "length %zu\n", (size_t)header->cmsg_len );
         if ( options[row].option == IP_PKTINFO && options[row].family == AF_INET )
         {
             ok( message.Control.len == sizeof( *header ) + 8, "control %lu\n", message.Control.len );

@@ -240,8 +240,10 @@ static void test_messages( void )
     received.dwFlags = 0;
     check_ok( receive( b, &received, &count, NULL, NULL ) );
     ok( count == 6, "got %lu\n", count );
-    ok( received.Control.len == 24, "got control length %lu\n", received.Control.len );
-    ok( header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO && header->cmsg_len == 24,
+    ok( received.Control.len == WSA_CMSG_SPACE( sizeof( struct in_pktinfo ) ), "got control length %lu\n",
+        received.Control.len );
+    ok( header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO &&
+            header->cmsg_len == WSA_CMSG_LEN( sizeof( struct in_pktinfo ) ),
         "got level %d type %d length %llu\n", header->cmsg_level, header->cmsg_type, (ULONGLONG)header->cmsg_len );
     ok( ( (struct in_pktinfo *)WSA_CMSG_DATA( header ) )->ipi_addr.s_addr == htonl( INADDR_LOOPBACK ), "got %#lx\n",
         ( (struct in_pktinfo *)WSA_CMSG_DATA( header ) )->ipi_addr.s_addr );

@@ -734,9 +734,11 @@ static void test_http_sys( void )
 
 static void test_dnsapi( void )
 {
+    DNS_STATUS( WINAPI * pDnsValidateName_A )( LPCSTR, DNS_NAME_FORMAT ); /* mingw-w64's prototype has no WINAPI */
+
     if ( !load( "dnsapi.dll" ) ) return;
     GET( DnsNameCompare_A );
-    GET( DnsValidateName_A );
+    pDnsValidateName_A = (void *)GetProcAddress( dll, "DnsValidateName_A" );
     ok( pDnsNameCompare_A( "Host.Example", "host.example" ), "names differ\n" );
     ok( !pDnsValidateName_A( "host.example", DnsNameHostnameFull ), "a name is none\n" );
 }

@@ -247,7 +247,7 @@ static void test_overlapped( void )
     check_fails( WSARecv( server, &data, 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
     check_result( send( client, "third", 5, 0 ), 5 );
     ok( GetQueuedCompletionStatus( port, &bytes, &key, &taken, 10000 ), "error %lu\n", GetLastError() );
-    ok( bytes == 5 && key == 42 && taken == &ov, "%lu bytes, key %llu\n", bytes, key );
+    ok( bytes == 5 && key == 42 && taken == &ov, "%lu bytes, key %zu\n", bytes, (size_t)key );
     check_fails( WSARecv( server, &data, 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
     check_result( CancelIoEx( (HANDLE)server, &ov ), TRUE );
     check_error( GetQueuedCompletionStatus( port, &bytes, &key, &taken, 10000 ), FALSE, ERROR_OPERATION_ABORTED );
@@ -460,8 +460,8 @@ static void test_afd( void )
                                     &found, sizeof( found ) );
     ok( !status || status == NT_PENDING, "status %#lx\n", status );
     ok( WaitForSingleObject( event, 10000 ) == WAIT_OBJECT_0, "it does not end\n" );
-    ok( !iosb.Status && iosb.Information == sizeof( found ), "status %#lx, %llu bytes\n", iosb.Status,
-        iosb.Information );
+    ok( !iosb.Status && iosb.Information == sizeof( found ), "status %#lx, %zu bytes\n", iosb.Status,
+        (size_t)iosb.Information );
     ok( !strcmp( found.sun_path, client_path ), "path %s\n", found.sun_path );
     memset( &found, 0xcc, sizeof( found ) );
     check_status( NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_GETSOCKNAME, NULL, 0, &found,

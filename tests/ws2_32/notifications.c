@@ -66,7 +66,7 @@ static void check_packet_( int line, HANDLE port, ULONG_PTR key, DWORD events )
     DWORD result = next( port, &found, 5000 );
 
     ok_( __FILE__, line )( result == events, "events %#lx, expected %#lx\n", result, events );
-    ok_( __FILE__, line )( found == key, "key %#zx, expected %#zx\n", found, key );
+    ok_( __FILE__, line )( found == key, "key %#zx, expected %#zx\n", (size_t)found, (size_t)key );
 }
 #define check_none( port ) check_none_( __LINE__, port )
 static void check_none_( int line, HANDLE port )
@@ -332,7 +332,7 @@ static void test_port_functions( void )
     {
         events = key = 0;
         ok( GetQueuedCompletionStatus( port, &events, &key, &overlapped, 5000 ), "%d: error %lu\n", i, GetLastError() );
-        ok( events == IN && key == 7, "%d: events %#lx, key %#zx\n", i, events, key );
+        ok( events == IN && key == 7, "%d: events %#lx, key %#zx\n", i, events, (size_t)key );
     }
     take_byte( a );
     /* one may have been on its way */
@@ -341,7 +341,7 @@ static void test_port_functions( void )
     closesocket( a );
     closesocket( b );
     ok( GetQueuedCompletionStatus( port, &events, &key, &overlapped, 5000 ), "error %lu\n", GetLastError() );
-    ok( events == REMOVED && key == 7, "events %#lx, key %#zx\n", events, key );
+    ok( events == REMOVED && key == 7, "events %#lx, key %#zx\n", events, (size_t)key );
     CloseHandle( port );
 }
 
@@ -379,7 +379,7 @@ static void test_many( void )
         {
             ULONG_PTR key = entries[i].lpCompletionKey;
 
-            ok( key < COUNT && entries[i].dwNumberOfBytesTransferred == IN, "key %#zx, events %#lx\n", key,
+            ok( key < COUNT && entries[i].dwNumberOfBytesTransferred == IN, "key %#zx, events %#lx\n", (size_t)key,
                 entries[i].dwNumberOfBytesTransferred );
             if ( key >= COUNT || seen[key] ) continue;
             seen[key] = 1;

@@ -336,7 +336,7 @@ static void test_processes( void )
             winetest_push_context( "way %u, the packet %s", way, before ? "first" : "later" );
             memset( exchange, 0, sizeof( *exchange ) );
             if ( way == INHERITED ) SetHandleInformation( port, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT );
-            snprintf( arguments, sizeof( arguments ), "wait %zx", (ULONG_PTR)mapping );
+            snprintf( arguments, sizeof( arguments ), "wait %zx", (size_t)mapping );
             child = run_child( arguments, NULL, NULL, 0, NULL );
             wait_until( &exchange->ready, 1 );
             receive( &ov, NULL, &byte );

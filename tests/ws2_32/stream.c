@@ -408,7 +408,7 @@ static DWORD CALLBACK blocked_thread( void *argument )
         for ( i = 0; i < 4096; i++ )
             if ( ( blocked->result = send( blocked->s, data, sizeof( data ), 0 ) ) <= 0 ) break;
         break;
-    case BLOCKED_ACCEPT: blocked->result = (LONGLONG)accept( blocked->s, NULL, NULL ); break;
+    case BLOCKED_ACCEPT: blocked->result = (INT_PTR)accept( blocked->s, NULL, NULL ); break;
     }
     blocked->error = WSAGetLastError();
     return 0;

@@ -338,7 +338,7 @@ static struct receive *next_packet( HANDLE port, DWORD *size, BOOL *success )
     if ( !ov ) return NULL;
     receive = CONTAINING_RECORD( ov, struct receive, ov );
     InterlockedIncrement( &shared->packets );
-    expect( key == 0x5afe && receive->pending, "key %#zx, a receive that is not pending\n", key );
+    expect( key == 0x5afe && receive->pending, "key %#zx, a receive that is not pending\n", (size_t)key );
     receive->pending = FALSE;
     /* cancelled, or by the close of the connection */
     if ( !*success )
@@ -530,7 +530,7 @@ START_TEST( stress )
     shared->senders = PROCESSES * SENDERS;
     for ( unsigned int i = 1; i < PROCESSES; i++ )
     {
-        snprintf( arguments, sizeof( arguments ), "%u %zx", i, (ULONG_PTR)mapping );
+        snprintf( arguments, sizeof( arguments ), "%u %zx", i, (size_t)mapping );
         children[i] = run_child( arguments, NULL, NULL, 0, NULL );
     }
     run_process();

@@ -269,8 +269,13 @@ static LONG CALLBACK guard_fault( EXCEPTION_POINTERS *pointers )
 
     if ( guard_thread != GetCurrentThreadId() || code < 0xc0000000 ) return EXCEPTION_CONTINUE_SEARCH;
     guard_code = code;
+#ifdef __i386__
+    pointers->ContextRecord->Eip = (DWORD)(ULONG_PTR)guard_land;
+    pointers->ContextRecord->Esp = ( ( pointers->ContextRecord->Esp - 256 ) & ~15u ) - 4;
+#else
     pointers->ContextRecord->Rip = (DWORD64)(ULONG_PTR)guard_land;
     pointers->ContextRecord->Rsp = ( ( pointers->ContextRecord->Rsp - 256 ) & ~(DWORD64)15 ) - 8;
+#endif
     return EXCEPTION_CONTINUE_EXECUTION;
 }
 

@@ -8,6 +8,7 @@
 #define TESTS_SUPPORT_H
 
 #define __USE_MINGW_ANSI_STDIO 1
+#include <stddef.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,9 +26,9 @@
         long long result_; \
         int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
-        result_ = (long long)( call ); \
+        result_ = (INT_PTR)( call ); \
         error_ = WSAGetLastError(); \
-        ok( result_ == (long long)( result ), "%s returned %lld\n", text, result_ ); \
+        ok( result_ == (INT_PTR)( result ), "%s returned %lld\n", text, result_ ); \
         ok( error_ == (int)( expected ), "%s gave error %d, expected %d\n", text, error_, (int)( expected ) ); \
     } while ( 0 )
 #define check_result_( call, text, result, clears ) \
@@ -35,10 +36,10 @@
         long long result_; \
         int error_; \
         WSASetLastError( ERROR_UNTOUCHED ); \
-        result_ = (long long)( call ); \
+        result_ = (INT_PTR)( call ); \
         error_ = WSAGetLastError(); \
-        ok( result_ == (long long)( result ), "%s returned %lld, expected %lld, error %d\n", text, result_, \
-            (long long)( result ), error_ ); \
+        ok( result_ == (INT_PTR)( result ), "%s returned %lld, expected %lld, error %d\n", text, result_, \
+            (long long)(INT_PTR)( result ), error_ ); \
         if ( clears ) ok( !error_, "%s left error %d\n", text, error_ ); \
     } while ( 0 )
 

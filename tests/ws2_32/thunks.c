@@ -14,16 +14,26 @@ static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *ov, DWORD fla
     called = TRUE;
 }
 
-/* mov %rcx,%r10 ... jmp over a ret, which becomes an int3 */
+/* A byte that is never executed becomes an int3: a ret that is jumped over, or what stands behind the last ret. */
+#ifdef __i386__
+#define THUNK_BEGIN "\xb8"
+#define UNUSED_BYTE 15
+#define UNUSED_CODE 0x90
+#else
+#define THUNK_BEGIN "\x4c\x8b\xd1\xb8"
+#define UNUSED_BYTE 23
+#define UNUSED_CODE 0xc3
+#endif
 static BOOL change_thunk( const char *name )
 {
     unsigned char *thunk = (unsigned char *)(UINT_PTR)GetProcAddress( GetModuleHandleA( "ntdll.dll" ), name );
     DWORD before;
 
-    if ( !thunk || memcmp( thunk, "\x4c\x8b\xd1\xb8", 4 ) || memcmp( thunk + 21, "\xeb\x01\xc3", 3 ) ) return FALSE;
-    VirtualProtect( thunk, 32, PAGE_EXECUTE_READWRITE, &before );
-    thunk[23] = 0xcc;
-    VirtualProtect( thunk, 32, before, &before );
+    if ( !thunk || memcmp( thunk, THUNK_BEGIN, sizeof( THUNK_BEGIN ) - 1 ) || thunk[UNUSED_BYTE] != UNUSED_CODE )
+        return FALSE;
+    VirtualProtect( thunk, UNUSED_BYTE + 1, PAGE_EXECUTE_READWRITE, &before );
+    thunk[UNUSED_BYTE] = 0xcc;
+    VirtualProtect( thunk, UNUSED_BYTE + 1, before, &before );
     return TRUE;
 }
 

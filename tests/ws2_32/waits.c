@@ -128,7 +128,7 @@ static DWORD CALLBACK block( void *argument )
     {
     case CALL_RECV: blocked->result = recv( blocked->s, data, 1, 0 ); break;
     case CALL_WSARECV: blocked->result = WSARecv( blocked->s, &buffer, 1, &done, &flags, NULL, NULL ); break;
-    case CALL_ACCEPT: blocked->result = (LONGLONG)accept( blocked->s, NULL, NULL ); break;
+    case CALL_ACCEPT: blocked->result = (INT_PTR)accept( blocked->s, NULL, NULL ); break;
     case CALL_SEND:
         while ( ( blocked->result = send( blocked->s, data, sizeof( data ), 0 ) ) > 0 ) continue;
         break;

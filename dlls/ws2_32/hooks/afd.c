@@ -216,15 +216,14 @@ static NTSTATUS serve_event_select( const struct afd_call *call )
     struct
     {
         HANDLE event;
-        UINT32 mask;
-        UINT32 padding;
+        UINT_PTR mask; /* 32 bits and padding up to the handle's width */
     } input;
     IO_STATUS_BLOCK refused = { { STATUS_INVALID_PARAMETER }, 0 };
     NTSTATUS status = read_input( call, &input, sizeof( input ) );
     LONG mask = 0;
     int error;
 
-    if ( !status && input.mask && !input.event ) status = STATUS_INVALID_PARAMETER;
+    if ( !status && (UINT32)input.mask && !input.event ) status = STATUS_INVALID_PARAMETER;
     if ( status )
     {
         /* unlike the other codes, this one says so in the iosb too */
@@ -271,7 +270,12 @@ static NTSTATUS serve_get_events( const struct afd_call *call )
 /* Sockets named in a request may be handles that the process has not seen. */
 static void adopt_entries( const struct afd_call *call )
 {
-    struct ws2_afd_poll_entry entry;
+    struct
+    {
+        HANDLE handle;
+        UINT32 flags;
+        NTSTATUS status;
+    } entry;
     struct ws2_afd_poll_header header;
     const char *entries = (const char *)call->in + sizeof( header );
 
@@ -280,7 +284,7 @@ static void adopt_entries( const struct afd_call *call )
     for ( UINT32 i = 0; i < header.count; i++ )
     {
         if ( ws2_read( &entry, entries + i * sizeof( entry ), sizeof( entry ) ) ) return;
-        if ( !hooks_is_socket( (HANDLE)(UINT_PTR)entry.handle ) ) ws2_adopt( entry.handle );
+        if ( !hooks_is_socket( entry.handle ) ) ws2_adopt( ws2_pointer( entry.handle ) );
     }
 }
 

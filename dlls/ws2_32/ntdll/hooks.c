@@ -8,6 +8,18 @@
 #include "base/ws2_32_private.h"
 #include "ntdll/hooks.h"
 
+#ifdef __i386__
+
+/* The thunk of Wine 8.0 to 10.0 for 32-bit programs, the same over a host half of either width:
+ *   mov $number,%eax; mov $__wine_syscall,%edx; call *%edx; ret $bytes; nop */
+#define THUNK_SIZE 16
+static const unsigned char thunk_shape[THUNK_SIZE] = {
+    0xb8, 0, 0, 0, 0, 0xba, 0, 0, 0, 0, 0xff, 0xd2, 0xc2, 0, 0, 0x90,
+};
+static const unsigned char thunk_varies[THUNK_SIZE] = { 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 1 };
+
+#else
+
 /* The thunk of Wine 8.0 to 10.0, XX where the number of the call stands:
  *   mov %rcx,%r10; mov $number,%eax; testb $1,0x7ffe0308; jne 1f; syscall; ret; 1: jmp 2f; ret; 2: call *0x7ffe1000; ret */
 #define THUNK_SIZE 32
@@ -15,7 +27,8 @@ static const unsigned char thunk_shape[THUNK_SIZE] = {
     0x4c, 0x8b, 0xd1, 0xb8, 0,    0,    0,    0,    0xf6, 0x04, 0x25, 0x08, 0x03, 0xfe, 0x7f, 0x01,
     0x75, 0x03, 0x0f, 0x05, 0xc3, 0xeb, 0x01, 0xc3, 0xff, 0x14, 0x25, 0x00, 0x10, 0xfe, 0x7f, 0xc3,
 };
-#define THUNK_NUMBER 4 /* offset of the four bytes that differ */
+static const unsigned char thunk_varies[THUNK_SIZE] = { 0, 0, 0, 0, 1, 1, 1, 1 };
+#define THUNK_NUMBER 4               /* offset of the four bytes that differ */
 
 /* What is put near a thunk: the way to the hook's function, which may be further away than a short jump reaches, and the copy. */
 struct trampoline
@@ -24,6 +37,8 @@ struct trampoline
     unsigned char copy[THUNK_SIZE];
 };
 #define TRAMPOLINE_ALIGNMENT 0x10000 /* of VirtualAlloc */
+
+#endif
 
 struct hooks_view hooks_view;
 
@@ -36,9 +51,41 @@ static const struct hook *hooks; /* HOOK_COUNT */
 static BOOL has_known_shape( const unsigned char *thunk )
 {
     for ( unsigned int i = 0; i < THUNK_SIZE; i++ )
-        if ( ( i < THUNK_NUMBER || i >= THUNK_NUMBER + 4 ) && thunk[i] != thunk_shape[i] ) return FALSE;
+        if ( !thunk_varies[i] && thunk[i] != thunk_shape[i] ) return FALSE;
     return !( (UINT_PTR)thunk & 7 );
 }
+
+#ifdef __i386__
+
+/* The first instruction is as long as a jump, which reaches everything: no thread can be inside it, and eight bytes that
+ * are stored at once hold it whole. */
+static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
+{
+    static unsigned char *copies;
+    union
+    {
+        unsigned char bytes[8];
+        UINT64 word;
+    } start;
+    unsigned char *copy;
+    INT32 distance;
+
+    if ( !copies &&
+         !( copies = VirtualAlloc( NULL, HOOK_COUNT * THUNK_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE ) ) )
+        return FALSE;
+    copy = copies + ( hook - hooks ) * THUNK_SIZE;
+    memcpy( copy, thunk, THUNK_SIZE );
+    *hook->original = copy;
+
+    memcpy( start.bytes, thunk, sizeof( start.bytes ) );
+    distance = (UINT_PTR)hook->function - ( (UINT_PTR)thunk + 5 );
+    start.bytes[0] = 0xe9;
+    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST );
+    return TRUE;
+}
+
+#else
 
 static struct trampoline *allocate_trampoline( UINT_PTR address )
 {
@@ -99,19 +146,17 @@ static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
     return TRUE;
 }
 
+#endif
+
 static BOOL read_view( void )
 {
-    struct ws2_table_view_params view = { 0 };
-    struct hooks_view ready = { 0 };
+    /* a program of 32 bits has 2 GB for everything, and never a million handles */
+    const UINT32 handles = sizeof( void * ) == 4 ? 0x100000 : WS2_VIEW_HANDLES;
+    UINT8 *view = VirtualAlloc( NULL, handles + sizeof( UINT32 ), MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE );
+    struct ws2_table_view_params params = { .handles = handles, .view = ws2_pointer( view ) };
 
-    if ( ws2host_call( ws2_call_table_view, &view ) ) return FALSE;
-    ready.chunks = (void *)(UINT_PTR)view.chunks;
-    ready.closing = (void *)(UINT_PTR)view.closing;
-    ready.waiters = (void *)(UINT_PTR)view.waiters;
-    ready.entries = view.entries;
-    ready.shift = __builtin_ctz( view.entries );
-    ready.handles = view.count * view.entries;
-    hooks_view = ready;
+    if ( !view || ws2host_call( ws2_call_table_view, &params ) ) return FALSE;
+    hooks_view = ( struct hooks_view ){ view, handles, (UINT32 *)( view + handles ) };
     return TRUE;
 }
 

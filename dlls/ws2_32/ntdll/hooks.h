@@ -11,29 +11,21 @@
 #include <windows.h>
 #include <winternl.h>
 
-/* The host half's descriptor table, read as it stands (unixcall_hooks.h). Without hooks it is empty. */
+/* What the host half shows of its descriptor table (unixcall_hooks.h). Without hooks it is empty. */
 struct hooks_view
 {
-    void ***chunks;
-    UINT64 handles; /* handle values that the table has room for, in units of 4 */
-    UINT32 entries; /* of a chunk, a power of two */
-    UINT32 shift;   /* its logarithm */
-    void *closing;
-    volatile UINT32 *waiters;
+    const volatile UINT8 *map;
+    UINT_PTR handles; /* that the map has room for */
+    const volatile UINT32 *waiters;
 };
 extern struct hooks_view hooks_view;
 
 /* Whether a handle is one of the process's SOCKETs, and not one that is being closed. */
 static inline BOOL hooks_is_socket( HANDLE handle )
 {
-    UINT64 index = (UINT_PTR)handle >> 2;
-    void *const volatile *chunk, *entry;
+    UINT_PTR index = (UINT_PTR)handle >> 2;
 
-    if ( index >= hooks_view.handles ) return FALSE;
-    if ( !( chunk = ( (void *const volatile *const volatile *)hooks_view.chunks )[index >> hooks_view.shift] ) )
-        return FALSE;
-    entry = chunk[index & ( hooks_view.entries - 1 )];
-    return entry && entry != hooks_view.closing;
+    return index < hooks_view.handles && hooks_view.map[index];
 }
 
 struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 headers */

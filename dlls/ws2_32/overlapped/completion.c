@@ -68,25 +68,39 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
     }
 }
 
+/* The host half's memory may be out of this side's reach. */
+static void delivered( const struct ws2_completion *completion )
+{
+    struct ws2_delivered_params params = { .undelivered = completion->undelivered };
+
+    if ( completion->undelivered == (UINT_PTR)completion->undelivered )
+        InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
+    else ws2host_call( ws2_call_delivered, &params );
+}
+
 static void complete_operation( const struct ws2_completion *completion )
 {
     BOOL ordered;
 
     for ( UINT32 i = 0; i < completion->write_count; i++ )
-        ws2_write( (void *)(UINT_PTR)completion->writes[i].target, (void *)(UINT_PTR)completion->writes[i].source,
-                   completion->writes[i].size );
+    {
+        struct ws2_copy_params copy = { 0, completion->writes[i].size, completion->writes[i].target,
+                                        completion->writes[i].source };
+
+        ws2_call( copy, &copy );
+    }
     if ( ws2_tracing )
         trace_operation_ends( completion->handle, completion->target.iosb, completion->error, completion->information );
     if ( completion->target.options & TARGET_REGISTERED )
     {
         registered_ended( completion );
-        InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
+        delivered( completion );
         return;
     }
     /* Operations begun from now on are tried at once again. APCs and packets must come in order, so for those it is
      * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
-    if ( !ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
+    if ( !ordered ) delivered( completion );
     InterlockedExchangePointer( (void *volatile *)&port_delivering_event,
                                 plain_event( (HANDLE)(UINT_PTR)completion->target.event ) );
     complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
@@ -94,7 +108,7 @@ static void complete_operation( const struct ws2_completion *completion )
               FALSE );
     InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
-    if ( ordered ) InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
+    if ( ordered ) delivered( completion );
 }
 
 void completion_deliver( void )

@@ -26,14 +26,24 @@ static BOOL is_busy( UINT64 handle )
     return !ws2host_call( ws2_call_port_query, &params ) && !params.error && params.unsignalled;
 }
 
-void file_signal( const struct ws2_completion *completion )
+static BOOL signal_once( const struct ws2_completion *completion )
 {
+    struct ws2_delivered_params params = { .signal_sequence = completion->signal_sequence,
+                                           .signal_before = completion->signal_before };
     UINT32 before = completion->signal_before;
 
+    if ( completion->signal_sequence == (UINT_PTR)completion->signal_sequence )
+        return __atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->signal_sequence, &before, before & ~1u, 0,
+                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST );
+    return !ws2host_call( ws2_call_delivered, &params ) && !params.error;
+}
+
+void file_signal( const struct ws2_completion *completion )
+{
+    const UINT32 before = completion->signal_before;
+
     /* an operation that began after this one's end has it busy still, and so has any where the program wants no signal */
-    if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) ||
-         !__atomic_compare_exchange_n( (UINT32 *)(UINT_PTR)completion->signal_sequence, &before, before & ~1u, 0,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) ||
+    if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) || !signal_once( completion ) ||
          !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
         return;
     AcquireSRWLockShared( &waiters_lock );

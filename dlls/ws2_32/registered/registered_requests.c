@@ -195,7 +195,11 @@ struct request_arguments
     void *context;
 };
 
-static int header_size( size_t data ) { return (int)( ( sizeof( WSACMSGHDR ) + 7 ) & ~7u ) + (int)data; }
+#define CMSG_UNIT (unsigned int)sizeof( void * ) /* headers and data stand at multiples of it */
+static int header_size( size_t data )
+{
+    return (int)( ( sizeof( WSACMSGHDR ) + CMSG_UNIT - 1 ) & ~( CMSG_UNIT - 1 ) ) + (int)data;
+}
 
 /* Control data that has a datagram sent from that address; its size, 0 when any address will do. */
 static ULONG put_source( char *control, const SOCKADDR_INET *source, int family )
@@ -211,7 +215,7 @@ static ULONG put_source( char *control, const SOCKADDR_INET *source, int family 
     header->cmsg_level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
     header->cmsg_type = is_v6 ? IPV6_PKTINFO : IP_PKTINFO;
     memcpy( control + header_size( 0 ), is_v6 ? (void *)&v6 : (void *)&v4, is_v6 ? sizeof( v6 ) : sizeof( v4 ) );
-    return ( header->cmsg_len + 7 ) & ~7u;
+    return ( header->cmsg_len + CMSG_UNIT - 1 ) & ~( CMSG_UNIT - 1 );
 }
 
 static int fill_send( const struct request_queue *queue, struct registered_extras *extras,

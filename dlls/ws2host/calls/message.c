@@ -66,7 +66,8 @@ NTSTATUS unix_sendmsg( void *args )
             return 0;
         message.msg_control = control;
     }
-    if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
+    if ( params->count > MOST_VECTORS ||
+         ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) ) )
     {
         params->error = WSAENOBUFS;
         return 0;
@@ -148,7 +149,8 @@ NTSTATUS unix_recvmsg( void *args )
     int32_t capacity = 0;
 
     if ( params->size_pointer ) capacity = *(volatile int32_t *)(uintptr_t)params->size_pointer;
-    if ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) )
+    if ( params->count > MOST_VECTORS ||
+         ( params->count > STACK_VECTORS && !( vectors = wait_scratch( params->count * sizeof( *vectors ) ) ) ) )
     {
         params->error = WSAENOBUFS;
         return 0;

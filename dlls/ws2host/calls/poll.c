@@ -11,6 +11,7 @@
 #include "descriptors/socket_set.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
+#include "base/caller.h"
 
 static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {
@@ -27,6 +28,22 @@ struct windows_fd_set
     uint32_t padding;
     uint64_t sockets[];
 };
+struct windows_fd_set32
+{
+    uint32_t count;
+    uint32_t sockets[];
+};
+
+static uint64_t set_member( const struct windows_fd_set *set, uint32_t index )
+{
+    return CALLER_IS_32 ? ( (const struct windows_fd_set32 *)set )->sockets[index] : set->sockets[index];
+}
+
+static void set_store( struct windows_fd_set *set, uint32_t index, uint64_t handle )
+{
+    if ( CALLER_IS_32 ) ( (struct windows_fd_set32 *)set )->sockets[index] = handle;
+    else set->sockets[index] = handle;
+}
 
 enum select_set
 {
@@ -82,9 +99,8 @@ static int32_t read_sets( const struct ws2_select_params *params, struct select_
     work->fds = (struct pollfd *)( work->descriptors + work->total );
     work->ready = (uint8_t *)( work->fds + work->total + 1 );
     for ( unsigned int set = 0; set < SET_COUNT; set++ )
-        if ( work->count[set] )
-            memcpy( work->handles + work->first[set], user_set( params, set )->sockets,
-                    work->count[set] * sizeof( uint64_t ) );
+        for ( uint32_t i = 0; i < work->count[set]; i++ )
+            work->handles[work->first[set] + i] = set_member( user_set( params, set ), i );
     return 0;
 }
 
@@ -139,7 +155,7 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
             if ( user_set( params, earlier ) == user ) kept = user->count;
         total -= kept;
         for ( uint32_t i = 0; i < kept; i++ )
-            if ( user->sockets[i] > greatest ) greatest = user->sockets[i];
+            if ( set_member( user, i ) > greatest ) greatest = set_member( user, i );
         for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
             uint64_t handle = work->handles[i];
@@ -147,8 +163,8 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
 
             if ( !work->ready[i] ) continue;
             if ( handle > greatest ) j = kept, greatest = handle;
-            while ( j < kept && user->sockets[j] != handle ) j++;
-            if ( j == kept ) user->sockets[kept++] = handle;
+            while ( j < kept && set_member( user, j ) != handle ) j++;
+            if ( j == kept ) set_store( user, kept++, handle );
         }
         user->count = kept;
         total += kept;
@@ -215,6 +231,12 @@ struct windows_pollfd
     int16_t revents;
     uint32_t padding;
 };
+struct windows_pollfd32
+{
+    int32_t fd;
+    int16_t events;
+    int16_t revents;
+};
 
 enum windows_poll_event
 {
@@ -259,6 +281,7 @@ NTSTATUS unix_poll( void *args )
 {
     struct ws2_poll_params *params = args;
     struct windows_pollfd *user = (struct windows_pollfd *)(uintptr_t)params->fds;
+    struct windows_pollfd32 *user32 = (struct windows_pollfd32 *)(uintptr_t)params->fds;
     struct descriptor **descriptors;
     struct pollfd *fds;
     struct windows_pollfd *copy;
@@ -283,7 +306,10 @@ NTSTATUS unix_poll( void *args )
     descriptors = (struct descriptor **)( copy + count );
     fds = (struct pollfd *)( descriptors + count );
     entries = (uint32_t *)( fds + count + 1 );
-    memcpy( copy, user, count * sizeof( *copy ) );
+    if ( !CALLER_IS_32 ) memcpy( copy, user, count * sizeof( *copy ) );
+    else
+        for ( uint32_t i = 0; i < count; i++ )
+            copy[i] = ( struct windows_pollfd ){ .fd = (int64_t)user32[i].fd, .events = user32[i].events };
 
     for ( uint32_t i = 0; i < count; i++ )
     {
@@ -343,7 +369,10 @@ NTSTATUS unix_poll( void *args )
 done:
     release_all( descriptors, used );
     if ( status ) return status;
-    for ( uint32_t i = 0; i < count; i++ ) user[i].revents = copy[i].revents;
+    if ( !CALLER_IS_32 )
+        for ( uint32_t i = 0; i < count; i++ ) user[i].revents = copy[i].revents;
+    else
+        for ( uint32_t i = 0; i < count; i++ ) user32[i].revents = copy[i].revents;
     params->ready = ready;
     return 0;
 }

@@ -20,7 +20,7 @@
 
 #define DESCRIPTOR_FREE 0x80000000u
 #define CHUNK_ENTRIES 1024u
-#define CHUNK_COUNT 16384u /* handle values below 64 M */
+#define CHUNK_COUNT ( WS2_VIEW_HANDLES / CHUNK_ENTRIES )
 #define POOL_STRUCTS 256u
 
 typedef _Atomic( struct descriptor * ) entry;
@@ -33,13 +33,17 @@ static _Atomic uint32_t pool_lock;
 static struct descriptor *pool_free;
 static _Atomic uint32_t highest_chunk;
 
+/* unixcall_hooks.h */
+static _Atomic uint8_t *_Atomic view;
+static _Atomic uint32_t view_handles = WS2_VIEW_HANDLES;
+
 static entry *find_entry( uint64_t handle, int create )
 {
     uint64_t index = handle >> 2;
     entry *chunk, *expected = NULL;
     uint32_t number = index / CHUNK_ENTRIES, highest;
 
-    if ( ( handle & 3 ) || index >= (uint64_t)CHUNK_COUNT * CHUNK_ENTRIES ) return NULL;
+    if ( ( handle & 3 ) || index >= atomic_load_explicit( &view_handles, memory_order_relaxed ) ) return NULL;
     if ( !( chunk = atomic_load_explicit( &chunks[number], memory_order_acquire ) ) )
     {
         if ( !create || !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
@@ -52,6 +56,23 @@ static entry *find_entry( uint64_t handle, int create )
         while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
     }
     return chunk + index % CHUNK_ENTRIES;
+}
+
+/* After a change of the handle's entry. */
+static void show( uint64_t handle )
+{
+    _Atomic uint8_t *map = atomic_load( &view );
+    entry *entry = find_entry( handle, 0 );
+    struct descriptor *d;
+    uint8_t live;
+
+    if ( !map || !entry ) return; /* those that the map has no room for are not found either */
+    do {
+        d = atomic_load( entry );
+        live = d && d != CLOSING;
+        atomic_store( &map[handle >> 2], live );
+        d = atomic_load( entry );
+    } while ( live != ( d && d != CLOSING ) );
 }
 
 /* A struct with one user, the caller. Owns fd from now on. */
@@ -199,6 +220,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     if ( descriptor_is_shared( d ) ) connection_name( d->slot_index, d->generation, handle );
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
+    show( handle );
     if ( old && old != CLOSING )
         upcalls.lost( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
@@ -215,7 +237,11 @@ int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
         return WSAENOBUFS;
     }
     d->handle = handle;
-    if ( atomic_compare_exchange_strong( entry, &old, d ) ) return 0;
+    if ( atomic_compare_exchange_strong( entry, &old, d ) )
+    {
+        show( handle );
+        return 0;
+    }
     /* another thread has found it too; or, meanwhile, the value is a new socket's */
     descriptor_release( d );
     return old == CLOSING ? WSAENOTSOCK : 0;
@@ -241,7 +267,11 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
     if ( fd < 0 || descriptor_cookie( fd ) != descriptor_cookie( d->fd ) )
     {
         error = WSAENOTSOCK;
-        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) ) upcalls.lost( d );
+        if ( atomic_compare_exchange_strong( entry, &expected, NULL ) )
+        {
+            show( handle );
+            upcalls.lost( d );
+        }
     }
     descriptor_release( d );
     return error;
@@ -262,6 +292,7 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
             return NULL;
         }
     while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
+    show( handle );
     return d;
 }
 
@@ -333,13 +364,33 @@ void descriptor_init( void ) { connection_enumerate_shared = enumerate_shared; }
 NTSTATUS unix_table_view( void *args )
 {
     struct ws2_table_view_params *params = args;
+    struct descriptor *d;
+    uint64_t next = 0;
+    uint8_t *memory = (uint8_t *)(uintptr_t)params->view;
 
-    params->entries = CHUNK_ENTRIES;
-    params->chunks = (uintptr_t)chunks;
-    params->count = CHUNK_COUNT;
-    params->closing = (uintptr_t)CLOSING;
-    params->waiters = (uintptr_t)&wait_threads;
+    wait_show( (_Atomic uint32_t *)( memory + params->handles ) );
+    atomic_store( &view_handles, params->handles );
+    atomic_store( &view, (_Atomic uint8_t *)memory );
+    while ( ( d = descriptor_next( &next ) ) )
+    {
+        show( d->handle );
+        descriptor_release( d );
+    }
     params->error = 0;
+    return 0;
+}
+
+NTSTATUS unix_delivered( void *args )
+{
+    struct ws2_delivered_params *params = args;
+    uint32_t before = params->signal_before;
+
+    params->error = 0;
+    if ( params->undelivered ) atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)params->undelivered, 1 );
+    if ( params->signal_sequence &&
+         !atomic_compare_exchange_strong( (_Atomic uint32_t *)(uintptr_t)params->signal_sequence, &before,
+                                          before & ~1u ) )
+        params->error = WSAEINVAL;
     return 0;
 }
 

@@ -32,7 +32,22 @@ static _Atomic( struct waiter * ) waiters; /* only ever grows */
 static pthread_key_t waiter_key;
 static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
 static __thread struct waiter *own_waiter;
-_Atomic uint32_t wait_threads;
+static _Atomic uint32_t threads;
+static _Atomic uint32_t *_Atomic shown; /* where the PE side reads it */
+
+static void count_thread( int more )
+{
+    _Atomic uint32_t *at = atomic_load( &shown );
+
+    atomic_fetch_add( &threads, more );
+    if ( at ) atomic_fetch_add( at, more );
+}
+
+void wait_show( _Atomic uint32_t *at )
+{
+    atomic_store( at, atomic_load( &threads ) );
+    atomic_store( &shown, at );
+}
 
 static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
 
@@ -44,7 +59,7 @@ static void thread_ends( void *arg )
     waiter->scratch = NULL;
     waiter->scratch_size = 0;
     atomic_store( &waiter->set, 0 );
-    if ( atomic_exchange( &waiter->thread, 0 ) ) atomic_fetch_sub( &wait_threads, 1 );
+    if ( atomic_exchange( &waiter->thread, 0 ) ) count_thread( -1 );
     atomic_store( &waiter->alert, 0 );
     atomic_store( &waiter->blocking, 0 );
     atomic_store( &waiter->in_use, 0 );
@@ -104,7 +119,7 @@ NTSTATUS unix_wait_thread( void *args )
     struct ws2_thread_params *params = args;
     struct waiter *waiter = get_waiter();
 
-    if ( waiter && !atomic_exchange( &waiter->thread, params->thread ) ) atomic_fetch_add( &wait_threads, 1 );
+    if ( waiter && !atomic_exchange( &waiter->thread, params->thread ) ) count_thread( 1 );
     params->error = 0;
     return 0;
 }

@@ -41,7 +41,7 @@ void *wait_scratch( size_t size );
 void wait_wake( struct descriptor *descriptor );
 
 /* How many threads have waited here and live. */
-extern _Atomic uint32_t wait_threads;
+void wait_show( _Atomic uint32_t *at );
 
 /* What a call returns for a result other than WAIT_READY: sets *error or gives WS2_STATUS_ALERT. */
 NTSTATUS wait_status( enum wait_result result, int32_t *error );

@@ -22,10 +22,12 @@
 #include "operations/operation.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
+#include "base/caller.h"
 
 #define WAIT_TIMEOUT 258 /* Win32's error for STATUS_TIMEOUT */
 #define NO_DEADLINE UINT64_MAX
 #define MAXIMUM_ENTRIES 0x10000u
+#define ENTRY_SIZE ( CALLER_IS_32 ? sizeof( struct ws2_afd_poll_entry32 ) : sizeof( struct ws2_afd_poll_entry ) )
 
 struct afd_request;
 
@@ -49,7 +51,11 @@ struct afd_request
     struct
     {
         struct ws2_afd_poll_header header;
-        struct ws2_afd_poll_entry entry;
+        union
+        {
+            struct ws2_afd_poll_entry entry;
+            struct ws2_afd_poll_entry32 entry32;
+        };
     } reply;
     uint32_t count;
     uint32_t reserved;
@@ -157,9 +163,13 @@ static void end_request( struct afd_request *request, const struct afd_entry *en
     if ( entry )
     {
         request->reply.header.count = 1;
-        request->reply.entry =
-            ( struct ws2_afd_poll_entry ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
-        request->operation.information = sizeof( request->reply );
+        if ( CALLER_IS_32 )
+            request->reply.entry32 =
+                ( struct ws2_afd_poll_entry32 ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+        else
+            request->reply.entry =
+                ( struct ws2_afd_poll_entry ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+        request->operation.information = sizeof( request->reply.header ) + ENTRY_SIZE;
     }
     if ( error == WSA_OPERATION_ABORTED ) request->operation.information = 0;
     else operation_write( &request->operation, request->output, &request->reply, request->operation.information );
@@ -468,7 +478,7 @@ static int32_t afd_poll_capture( const struct ws2_afd_poll_params *params, struc
     if ( !input || params->input_size < sizeof( work->header ) || params->output_size < params->input_size )
         return WSAEINVAL;
     memcpy( &work->header, input, sizeof( work->header ) );
-    size = work->header.count * (uint64_t)sizeof( *work->entries );
+    size = work->header.count * (uint64_t)ENTRY_SIZE;
     if ( !work->header.count || params->input_size - sizeof( work->header ) < size ) return WSAEINVAL;
     if ( work->header.count > MAXIMUM_ENTRIES ) return WSAENOBUFS;
     if ( !( memory = wait_scratch( work->header.count * ( sizeof( *work->entries ) + sizeof( *work->descriptors ) +
@@ -477,7 +487,15 @@ static int32_t afd_poll_capture( const struct ws2_afd_poll_params *params, struc
     work->entries = (struct ws2_afd_poll_entry *)memory;
     work->descriptors = (struct descriptor **)( work->entries + work->header.count );
     work->fds = (struct pollfd *)( work->descriptors + work->header.count );
-    memcpy( work->entries, input + sizeof( work->header ), size );
+    if ( !CALLER_IS_32 ) memcpy( work->entries, input + sizeof( work->header ), size );
+    else
+        for ( uint32_t i = 0; i < work->header.count; i++ )
+        {
+            struct ws2_afd_poll_entry32 entry;
+
+            memcpy( &entry, input + sizeof( work->header ) + i * sizeof( entry ), sizeof( entry ) );
+            work->entries[i] = ( struct ws2_afd_poll_entry ){ entry.handle, entry.flags, entry.status };
+        }
     return 0;
 }
 
@@ -657,8 +675,16 @@ NTSTATUS unix_afd_poll( void *args )
     if ( params->operation.error ) return 0;
 
     work.header.count = ready;
-    params->operation.information = sizeof( work.header ) + ready * sizeof( *work.entries );
+    params->operation.information = sizeof( work.header ) + ready * ENTRY_SIZE;
     memcpy( output, &work.header, sizeof( work.header ) );
-    memcpy( output + sizeof( work.header ), work.entries, ready * sizeof( *work.entries ) );
+    if ( !CALLER_IS_32 ) memcpy( output + sizeof( work.header ), work.entries, ready * sizeof( *work.entries ) );
+    else
+        for ( uint32_t i = 0; i < ready; i++ )
+        {
+            const struct ws2_afd_poll_entry32 entry = { work.entries[i].handle, work.entries[i].flags,
+                                                        work.entries[i].status };
+
+            memcpy( output + sizeof( work.header ) + i * sizeof( entry ), &entry, sizeof( entry ) );
+        }
     return 0;
 }

@@ -40,6 +40,38 @@ struct windows_message
     uint32_t padding3;
 };
 
+struct windows_message32
+{
+    uint32_t name;
+    int32_t name_size;
+    uint32_t buffers;
+    uint32_t count;
+    struct windows_buffer32 control;
+    uint32_t flags;
+};
+
+#define MESSAGE_OFFSET( field ) \
+    ( CALLER_IS_32 ? offsetof( struct windows_message32, field ) : offsetof( struct windows_message, field ) )
+
+/* May fault. */
+static void read_message( struct windows_message *message, uint64_t user )
+{
+    struct windows_message32 copy;
+
+    if ( !CALLER_IS_32 ) memcpy( message, (const void *)(uintptr_t)user, sizeof( *message ) );
+    else
+    {
+        memcpy( &copy, (const void *)(uintptr_t)user, sizeof( copy ) );
+        *message =
+            ( struct windows_message ){ .name = copy.name,
+                                        .name_size = copy.name_size,
+                                        .buffers = copy.buffers,
+                                        .count = copy.count,
+                                        .flags = copy.flags,
+                                        .control = { .size = copy.control.size, .pointer = copy.control.pointer } };
+    }
+}
+
 /* What WSASendMsg and WSARecvMsg have beyond the others. */
 struct message
 {
@@ -127,9 +159,10 @@ static void give_address( struct transfer *t, struct msghdr *header )
         }
     }
     if ( !t->message ) return;
-    t->message->used = t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
-                           ? control_from_host( d, header, 8, t->message->control, t->message->capacity, &truncated )
-                           : 0;
+    t->message->used =
+        t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
+            ? control_from_host( d, header, caller_width, t->message->control, t->message->capacity, &truncated )
+            : 0;
     if ( truncated )
     {
         operation->flags_out |= WS_MSG_CTRUNC;
@@ -141,10 +174,9 @@ static void give_address( struct transfer *t, struct msghdr *header )
         operation_write( operation, t->message->local_user, &t->message->local,
                          control_destination( d, header, &t->message->local ) );
     operation_write( operation, t->message->control_user, t->message->control, t->message->used );
-    operation_write( operation, t->message->user + offsetof( struct windows_message, control.size ), &t->message->used,
+    operation_write( operation, t->message->user + MESSAGE_OFFSET( control.size ), &t->message->used,
                      sizeof( uint32_t ) );
-    operation_write( operation, t->message->user + offsetof( struct windows_message, flags ), &t->message->flags,
-                     sizeof( uint32_t ) );
+    operation_write( operation, t->message->user + MESSAGE_OFFSET( flags ), &t->message->flags, sizeof( uint32_t ) );
 }
 
 static int bounce_begin( struct transfer *t )
@@ -152,6 +184,7 @@ static int bounce_begin( struct transfer *t )
     char *data;
 
     if ( t->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 ) ) return 0;
+    if ( t->total > INT32_MAX ) return 0;
     if ( !( t->bounce = malloc( sizeof( *t->bounce ) + t->count * sizeof( struct iovec ) + t->total ) ) ) return 0;
     t->bounce->begins = t->operation.information;
     data = t->bounce->data = (char *)( t->bounce->vectors + t->count );
@@ -396,12 +429,12 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
 
     if ( params->message )
     {
-        memcpy( &message, (const void *)(uintptr_t)params->message, sizeof( message ) );
+        read_message( &message, params->message );
         params->buffers = message.buffers;
         t.count = message.count;
         address = message.name;
         size = message.name_size;
-        t.size_user = params->message + offsetof( struct windows_message, name_size );
+        t.size_user = params->message + MESSAGE_OFFSET( name_size );
         t.capacity = message.name_size;
         memset( &extra, 0, offsetof( struct message, host ) );
         extra.user = params->message;
@@ -412,7 +445,7 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
         {
             if ( extra.capacity )
                 params->operation.error = control_to_host( (const void *)(uintptr_t)extra.control_user, extra.capacity,
-                                                           8, extra.host, &extra.host_size );
+                                                           caller_width, extra.host, &extra.host_size );
             if ( params->operation.error ) return 0;
         }
         else if ( extra.capacity > CONTROL_USER_SIZE ) extra.capacity = CONTROL_USER_SIZE;
@@ -434,8 +467,9 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     if ( !sending && t.address_user && type != SOCK_STREAM && t.capacity < (int32_t)address_size( family ) )
         params->operation.error = WSAEFAULT;
     if ( params->operation.error ) return 0;
-    operation_probe( params->buffers, t.count * sizeof( struct windows_buffer ) );
-    if ( t.count > STACK_VECTORS && !( t.vectors = malloc( t.count * sizeof( struct iovec ) ) ) )
+    operation_probe( params->buffers, t.count * WINDOWS_BUFFER_SIZE );
+    if ( t.count > MOST_VECTORS ||
+         ( t.count > STACK_VECTORS && !( t.vectors = malloc( t.count * sizeof( struct iovec ) ) ) ) )
     {
         params->operation.error = WSAENOBUFS;
         return 0;
@@ -511,7 +545,7 @@ int32_t operation_background_send( uint64_t handle, const struct iovec *vectors,
         operation_probe( (uintptr_t)vectors[i].iov_base, vectors[i].iov_len );
         total += vectors[i].iov_len;
     }
-    if ( !( t = calloc( 1, sizeof( *t ) + sizeof( *one ) + total ) ) ) return WSAENOBUFS;
+    if ( total > INT32_MAX || !( t = calloc( 1, sizeof( *t ) + sizeof( *one ) + total ) ) ) return WSAENOBUFS;
     one = t->vectors = (struct iovec *)( t + 1 );
     one->iov_base = one + 1;
     for ( uint32_t i = 0; i < count; i++ )

@@ -175,7 +175,10 @@ OPTION_SETTER( multicast_source )
     return result ? membership_error( errno ) : 0;
 }
 
-/* GROUP_REQ and GROUP_SOURCE_REQ are laid out as the host's, with Windows' address families. */
+/* GROUP_REQ and GROUP_SOURCE_REQ: the interface and addresses from offset 8 on, as 64-bit hosts have them too; with
+ * Windows' address families. */
+#define ADDRESS_SIZE 128
+
 static int32_t group_family( struct sockaddr_storage *address )
 {
     if ( address->ss_family == WS_AF_INET6 ) address->ss_family = AF_INET6;
@@ -200,7 +203,8 @@ OPTION_SETTER( multicast_group )
     struct group_req request;
     int32_t error;
 
-    memcpy( &request, value->bytes, sizeof( request ) );
+    memcpy( &request.gr_interface, value->bytes, 4 );
+    memcpy( &request.gr_group, value->bytes + 8, ADDRESS_SIZE );
     if ( ( error = group_family( &request.gr_group ) ) ) return error;
     return set_group( descriptor, option->where, &request, sizeof( request ) );
 }
@@ -210,13 +214,15 @@ OPTION_SETTER( multicast_group_source )
     struct group_source_req request;
     int32_t error;
 
-    memcpy( &request, value->bytes, sizeof( request ) );
+    memcpy( &request.gsr_interface, value->bytes, 4 );
+    memcpy( &request.gsr_group, value->bytes + 8, ADDRESS_SIZE );
+    memcpy( &request.gsr_source, value->bytes + 8 + ADDRESS_SIZE, ADDRESS_SIZE );
     if ( ( error = group_family( &request.gsr_group ) ) || ( error = group_family( &request.gsr_source ) ) )
         return error;
     return set_group( descriptor, option->where, &request, sizeof( request ) );
 }
 
-_Static_assert( sizeof( struct group_req ) == 136 && sizeof( struct group_source_req ) == 264, "Windows' sizes" );
+_Static_assert( sizeof( struct sockaddr_storage ) == ADDRESS_SIZE, "Windows' size" );
 
 /* --- IP_MULTICAST_LOOP: a socket for which it is off hears no group's datagram that comes from this computer */
 

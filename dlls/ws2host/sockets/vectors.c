@@ -110,10 +110,18 @@ ssize_t vectors_receive( int fd, struct msghdr *message, int flags )
 void vectors_read( uint64_t user, uint32_t count, struct iovec *vectors, uint32_t *total )
 {
     const struct windows_buffer *buffers = (const struct windows_buffer *)(uintptr_t)user;
+    const struct windows_buffer32 *buffers32 = (const struct windows_buffer32 *)(uintptr_t)user;
     uint64_t sum = 0;
 
     for ( uint32_t i = 0; i < count; i++ )
     {
+        if ( CALLER_IS_32 )
+        {
+            vectors[i].iov_base = (void *)(uintptr_t)buffers32[i].pointer;
+            vectors[i].iov_len = buffers32[i].size;
+            sum += buffers32[i].size;
+            continue;
+        }
         vectors[i].iov_base = (void *)(uintptr_t)buffers[i].pointer;
         vectors[i].iov_len = buffers[i].size;
         sum += buffers[i].size;

@@ -3,6 +3,7 @@
 #define WS2HOST_WINDOWS_MESSAGE_H
 
 #include <stdint.h>
+#include "base/caller.h"
 
 enum windows_message_flag
 {
@@ -24,5 +25,16 @@ struct windows_buffer
     uint32_t padding;
     uint64_t pointer;
 };
+
+/* and a 32-bit one */
+struct windows_buffer32
+{
+    uint32_t size;
+    uint32_t pointer;
+};
+#define WINDOWS_BUFFER_SIZE ( CALLER_IS_32 ? sizeof( struct windows_buffer32 ) : sizeof( struct windows_buffer ) )
+
+/* What is more overflows sizes in a host half of 32 bits. */
+#define MOST_VECTORS 0x1000000u
 
 #endif
