@@ -40,8 +40,12 @@ int32_t ws2host_host_path( const uint16_t *dos_path, char *path, unsigned int si
     char *name = get_unix_file_name ? get_unix_file_name( dos_path ) : NULL;
     int32_t status = -1;
 
+    /* a folder that is missing: Wine 10.13 and later, which open the file or its folder, say ERROR_FILE_NOT_FOUND of it */
     if ( !name )
-        return get_unix_file_name && GetLastError() == ERROR_PATH_NOT_FOUND ? STATUS_OBJECT_PATH_NOT_FOUND : -1;
+        return get_unix_file_name &&
+                       ( GetLastError() == ERROR_PATH_NOT_FOUND || GetLastError() == ERROR_FILE_NOT_FOUND )
+                   ? STATUS_OBJECT_PATH_NOT_FOUND
+                   : -1;
     if ( strlen( name ) < size )
     {
         strcpy( path, name );

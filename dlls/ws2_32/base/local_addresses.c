@@ -18,6 +18,9 @@ static int host_path( struct ws2_local_address *local )
 
     if ( !MultiByteToWideChar( CP_UTF8, MB_ERR_INVALID_CHARS, local->given, -1, path, ARRAYSIZE( path ) ) )
         return WSAEINVAL;
+    /* Wine before 10.13 refuses these itself */
+    for ( const WCHAR *p = path + wcslen( path ); p > path && p[-1] != '\\' && p[-1] != '/'; p-- )
+        if ( p[-1] < ' ' || wcschr( L"<>\"|?*", p[-1] ) ) return WSAEINVAL;
     switch ( ws2host_host_path( path, local->host, sizeof( local->host ) ) )
     {
     case 0: return 0;

@@ -52,7 +52,8 @@ static BOOL has_known_shape( const unsigned char *thunk )
 {
     for ( unsigned int i = 0; i < THUNK_SIZE; i++ )
         if ( !thunk_varies[i] && thunk[i] != thunk_shape[i] ) return FALSE;
-    return !( (UINT_PTR)thunk & 7 );
+    /* clang aligns them to 4 bytes only; the one store must not cross a line of the cache */
+    return ( (UINT_PTR)thunk & 63 ) <= 56;
 }
 
 #ifdef __i386__
@@ -81,7 +82,7 @@ static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
     distance = (UINT_PTR)hook->function - ( (UINT_PTR)thunk + 5 );
     start.bytes[0] = 0xe9;
     memcpy( start.bytes + 1, &distance, sizeof( distance ) );
-    __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST );
+    __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* locked: whole at any alignment */
     return TRUE;
 }
 
@@ -142,7 +143,8 @@ static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
     distance = (INT_PTR)trampoline->jump - ( (INT_PTR)thunk + 5 );
     start.bytes[0] = 0xe9;
     memcpy( start.bytes + 1, &distance, sizeof( distance ) );
-    __atomic_store_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* one store: no thread sees half a jump */
+    /* one store, locked and so whole at any alignment: no thread sees half a jump */
+    __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST );
     return TRUE;
 }
 

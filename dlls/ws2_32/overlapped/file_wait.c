@@ -70,13 +70,19 @@ static void waiter_remove( struct file_waiter *waiter )
     ReleaseSRWLockExclusive( &waiters_lock );
 }
 
-/* The event that stands for a socket that is not signalled; FALSE when the handle itself may be waited for. */
-static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
+/* The event that stands for a socket; FALSE when the handle itself may be waited for: that of a signalled socket, alone.
+ * Among others it may not, since loaders with events in the process (esync) take no file's handle into such a wait. */
+static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle, BOOL among_others )
 {
+    BOOL busy;
+
     waiter->event = NULL;
+    waiter->handle = 0;
     if ( !hooks_is_socket( handle ) ) return FALSE;
+    busy = is_busy( (UINT_PTR)handle & ~(UINT_PTR)3 );
+    if ( !( busy || among_others ) || !( waiter->event = CreateEventW( NULL, TRUE, !busy, NULL ) ) ) return FALSE;
+    if ( !busy ) return TRUE;
     waiter->handle = (UINT_PTR)handle & ~(UINT_PTR)3;
-    if ( !is_busy( waiter->handle ) || !( waiter->event = CreateEventW( NULL, TRUE, FALSE, NULL ) ) ) return FALSE;
     waiter_add( waiter );
     /* an end between the look and the entry in the list told nobody */
     if ( !is_busy( waiter->handle ) ) SetEvent( waiter->event );
@@ -86,7 +92,7 @@ static BOOL begin_wait( struct file_waiter *waiter, HANDLE handle )
 static void end_wait( struct file_waiter *waiter )
 {
     if ( !waiter->event ) return;
-    waiter_remove( waiter );
+    if ( waiter->handle ) waiter_remove( waiter );
     nt_NtClose( waiter->event );
 }
 
@@ -95,7 +101,7 @@ NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, con
     struct file_waiter waiter;
     NTSTATUS status;
 
-    if ( !hooks_is_socket( handle ) || !begin_wait( &waiter, handle ) )
+    if ( !hooks_is_socket( handle ) || !begin_wait( &waiter, handle, FALSE ) )
         return nt_NtWaitForSingleObject( handle, alertable, timeout );
     status = nt_NtWaitForSingleObject( waiter.event, alertable, timeout );
     end_wait( &waiter );
@@ -110,7 +116,7 @@ static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, 
     NTSTATUS status;
 
     for ( ULONG i = 0; i < count; i++ )
-        replaced[i] = begin_wait( &waiters[i], handles[i] ) ? waiters[i].event : handles[i];
+        replaced[i] = begin_wait( &waiters[i], handles[i], count > 1 ) ? waiters[i].event : handles[i];
     status = nt_NtWaitForMultipleObjects( count, replaced, any, alertable, timeout );
     for ( ULONG i = 0; i < count; i++ ) end_wait( &waiters[i] );
     return status;

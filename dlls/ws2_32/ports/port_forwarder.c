@@ -19,7 +19,9 @@
 struct forwarder
 {
     struct forwarder *next;
-    HANDLE event; /* something about its ports has changed */
+    /* A port of its own, where a packet says that something about its ports has changed. No event: loaders that keep events
+     * in the process (esync, fsync) cannot wait for one of those and for ports at once. */
+    HANDLE news;
     UINT32 count; /* of the ports, those to be left included */
     struct
     {
@@ -66,7 +68,7 @@ static BOOL is_of_others( struct port_queue *queue )
     return others;
 }
 
-/* Ports to be left are left; the others' handles and the event's. Whether any is to be looked at again. */
+/* Ports to be left are left; the others' handles and its own. Whether any is to be looked at again. */
 static BOOL forwarder_collect( struct forwarder *forwarder, HANDLE *handles, struct port_queue **queues, UINT32 *count )
 {
     struct port_queue *left[MOST_PORTS];
@@ -94,7 +96,7 @@ static BOOL forwarder_collect( struct forwarder *forwarder, HANDLE *handles, str
         suspect |= queues[i]->suspect;
     }
     forwarder->turn++;
-    handles[ *count = kept] = forwarder->event;
+    handles[ *count = kept] = forwarder->news;
     ReleaseSRWLockExclusive( &forwarders_lock );
 
     for ( UINT32 i = 0; i < leaving; i++ )
@@ -105,6 +107,15 @@ static BOOL forwarder_collect( struct forwarder *forwarder, HANDLE *handles, str
     }
     if ( leaving ) port_closed(); /* that handle may have been the last but one */
     return suspect;
+}
+
+static void forwarder_read_news( const struct forwarder *forwarder )
+{
+    LARGE_INTEGER none = { 0 };
+    IO_STATUS_BLOCK iosb;
+    ULONG_PTR key, value;
+
+    while ( !nt_NtRemoveIoCompletion( forwarder->news, &key, &value, &iosb, &none ) ) continue;
 }
 
 static void forwarder_run( void *argument )
@@ -121,6 +132,7 @@ static void forwarder_run( void *argument )
 
         ready = nt_NtWaitForMultipleObjects( count + 1, handles, TRUE, FALSE, suspect ? &timeout : NULL );
         if ( ready < count ) forwarder_empty( queues[ready], handles[ready] );
+        else if ( ready == count ) forwarder_read_news( forwarder );
         if ( !suspect ) continue;
         for ( UINT32 i = 0; i < count; i++ )
         {
@@ -137,7 +149,10 @@ static void forwarder_run( void *argument )
     }
 }
 
-static void forwarder_notify( const struct forwarder *forwarder ) { SetEvent( forwarder->event ); }
+static void forwarder_notify( const struct forwarder *forwarder )
+{
+    nt_NtSetIoCompletion( forwarder->news, 0, 0, 0, 0 );
+}
 
 /* One that has room; the lock is held. */
 static struct forwarder *forwarder_with_room( BOOL *made )
@@ -146,7 +161,7 @@ static struct forwarder *forwarder_with_room( BOOL *made )
 
     while ( forwarder && forwarder->count == MOST_PORTS ) forwarder = forwarder->next;
     if ( forwarder || !( forwarder = calloc( 1, sizeof( *forwarder ) ) ) ) return forwarder;
-    if ( !( forwarder->event = CreateEventW( NULL, FALSE, FALSE, NULL ) ) )
+    if ( nt_NtCreateIoCompletion( &forwarder->news, 0x1f0003 /* IO_COMPLETION_ALL_ACCESS */, NULL, 0 ) )
     {
         free( forwarder );
         return NULL;
