@@ -67,8 +67,8 @@ struct urgent_store
 
 struct descriptor
 {
-    _Atomic uint32_t users; /* DESCRIPTOR_FREE in a free struct */
-    int fd;                 /* O_NONBLOCK, close-on-exec, owned */
+    _Alignas( 16 ) _Atomic uint32_t users; /* DESCRIPTOR_FREE in a free struct */
+    int fd;                                /* O_NONBLOCK, close-on-exec, owned */
     uint32_t slot_index;
     uint32_t generation;
     struct ws2_slot *slot; /* never NULL in a live descriptor */

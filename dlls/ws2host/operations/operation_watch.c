@@ -13,6 +13,8 @@
 #include "operations/operation_private.h"
 #include "operations/port.h"
 
+_Static_assert( _Alignof( struct descriptor ) > IO_KIND_BITS, "the kind goes into the address" );
+
 static _Atomic uint32_t exclusive_lock;
 static struct descriptor *_Atomic exclusive_first;
 
