@@ -93,6 +93,18 @@ kill_server()
     for pid in $(named ws2server); do kill -KILL "$pid" 2>/dev/null && killed_servers=$((killed_servers + 1)); done
 }
 
+stopped=0
+
+# stop_for SECONDS PID...: they do not run for so long, and go on
+stop_for()
+{
+    local seconds=$1 pid
+    shift
+    for pid; do kill -STOP "$pid" 2>/dev/null && stopped=$((stopped + 1)); done
+    sleep "$seconds"
+    for pid; do kill -CONT "$pid" 2>/dev/null; done
+}
+
 # --- processes to be killed, and the host program at the other end of their connections
 start_churn()
 {
