@@ -305,6 +305,45 @@ static void test_shared_port( void )
     for ( i = 0; i < ARRAY_SIZE( sockets ); i++ ) closesocket( sockets[i] );
 }
 
+static HANDLE waited_port;
+static LONG abandoned;
+
+static DWORD CALLBACK port_waiter( void *arg )
+{
+    OVERLAPPED *done = (OVERLAPPED *)1;
+    ULONG_PTR key;
+    DWORD count;
+
+    (void)arg;
+    if ( !GetQueuedCompletionStatus( waited_port, &count, &key, &done, 20000 ) &&
+         GetLastError() == ERROR_ABANDONED_WAIT_0 && !done )
+        InterlockedIncrement( &abandoned );
+    return 0;
+}
+
+/* Threads that waited before the port had a socket hear of its end like any other, and get no packet with it. */
+static void test_port_abandoned( void )
+{
+    HANDLE threads[4];
+    union address address;
+    SOCKET s;
+    unsigned int i;
+
+    abandoned = 0;
+    waited_port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 4 );
+    for ( i = 0; i < ARRAY_SIZE( threads ); i++ ) threads[i] = CreateThread( NULL, 0, port_waiter, NULL, 0, NULL );
+    Sleep( 200 ); /* they sleep by now */
+    s = udp_bound( AF_INET, &address );
+    ok( CreateIoCompletionPort( (HANDLE)s, waited_port, 0, 0 ) == waited_port, "error %lu\n", GetLastError() );
+    Sleep( 200 );
+    CloseHandle( waited_port );
+    ok( WaitForMultipleObjects( ARRAY_SIZE( threads ), threads, TRUE, 30000 ) < ARRAY_SIZE( threads ),
+        "some wait on\n" );
+    ok( abandoned == ARRAY_SIZE( threads ), "%ld of them were told\n", abandoned );
+    for ( i = 0; i < ARRAY_SIZE( threads ); i++ ) CloseHandle( threads[i] );
+    closesocket( s );
+}
+
 START_TEST( field )
 {
     support_begin();
@@ -319,5 +358,6 @@ START_TEST( field )
     test_nobody( AF_INET );
     if ( have_ipv6() ) test_nobody( AF_INET6 );
     test_shared_port();
+    test_port_abandoned();
     support_end();
 }

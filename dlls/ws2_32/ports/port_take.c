@@ -65,6 +65,14 @@ static NTSTATUS give_none( const struct take_request *request, NTSTATUS status )
     return status;
 }
 
+/* What stands where one packet goes. */
+static void read_result( const struct take_request *request, struct port_packet *packet )
+{
+    ws2_read( &packet->key, request->key, sizeof( packet->key ) );
+    ws2_read( &packet->value, request->value, sizeof( packet->value ) );
+    ws2_read( &packet->iosb, request->iosb, sizeof( packet->iosb ) );
+}
+
 /* wineserver gave packets; redirect packets among them are not the program's. FALSE: nothing else was. */
 static BOOL drop_redirects( struct port_queue *queue, const struct take_request *request )
 {
@@ -232,15 +240,21 @@ static BOOL wait_in_server( struct port_queue *queue, const struct take_request 
 {
     int left = deadline_left( deadline );
     LARGE_INTEGER rest = { .QuadPart = -10000ll * left };
+    struct port_packet before = { 0 };
+    BOOL ours;
 
+    if ( !request->packets ) read_result( request, &before );
     queue->in_server++;
     ReleaseSRWLockExclusive( &queue->lock );
     *status = ask_server( request, left < 0 ? NULL : &rest, request->alertable );
     AcquireSRWLockExclusive( &queue->lock );
     queue->in_server--;
-    if ( queue->state == PORT_CLOSED ) *status = give_none( request, CLOSED_WHILE_WAITING );
+    if ( ( ours = queue->state == PORT_CLOSED ) ) *status = give_none( request, CLOSED_WHILE_WAITING );
     ReleaseSRWLockExclusive( &queue->lock );
-    return *status || drop_redirects( queue, request );
+    if ( !*status ) ours = !drop_redirects( queue, request );
+    /* a packet of ours that woke the thread leaves nothing behind: a call that fails has written nothing */
+    if ( ours && !request->packets ) give_packets( request, &before, 1 );
+    return *status || !ours;
 }
 
 /* What a forwarder would bring in a moment. The lock is held. */
