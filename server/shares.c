@@ -89,6 +89,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
                                               ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
     {
         atomic_store( &record->cookie, cookie );
+        atomic_fetch_add( &ws2_table_header( table_mapping() )->sharings, 1 );
         if ( !handle ) holder_set_anonymous( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
         return share;
     }

@@ -207,6 +207,7 @@ struct ws2_table_header
     uint32_t slot_count;
     uint64_t instance;           /* random, of this table: tells a server that takes over from one of a new table */
     _Atomic uint32_t server_pid; /* of the server that owns the table now */
+    _Atomic uint32_t sharings;   /* the server's: one more each time that a private slot becomes shared */
     /* Left by who sends urgent bytes, for the other end: 1 once there was one, and a set of hashes of connections, which only
      * grows (dlls/ws2host/sockets/urgent.h). Whoever sets them needlessly slows others down. */
     _Atomic uint32_t urgent_sent;

@@ -520,6 +520,93 @@ static void test_poll_unseen( void )
     closesocket( s );
 }
 
+/* The same array is asked again and again, and each time tells of what has happened since. */
+static void test_poll_again( void )
+{
+    union address address;
+    SOCKET listener = tcp_listener( AF_INET, &address ), client, server, accepted, again[64];
+    SOCKET connecting = socket( AF_INET, SOCK_STREAM, 0 ), datagram = udp_bound( AF_INET, NULL ), old;
+    WSAPOLLFD fds[4];
+    struct puppet puppet;
+    union address to;
+    unsigned int count = 0;
+
+    tcp_pair( &client, &server );
+    set_nonblocking( connecting, TRUE );
+    memset( fds, 0, sizeof( fds ) );
+    fds[0] = ( WSAPOLLFD ){ listener, POLLRDNORM, 0 };
+    fds[1] = ( WSAPOLLFD ){ server, POLLRDNORM, 0 };
+    fds[2] = ( WSAPOLLFD ){ datagram, POLLRDNORM, 0 };
+    for ( int i = 0; i < 3; i++ ) check_result( WSAPoll( fds, 3, 0 ), 0 );
+    for ( int i = 0; i < 3; i++ )
+    {
+        /* data, and none again */
+        check_result( send( client, "x", 1, 0 ), 1 );
+        check_result( WSAPoll( fds, 3, 5000 ), 1 );
+        ok( !fds[0].revents && fds[1].revents == POLLRDNORM && !fds[2].revents, "%#x %#x %#x\n", fds[0].revents,
+            fds[1].revents, fds[2].revents );
+        check_result( recv( server, ( char[1] ){ 0 }, 1, 0 ), 1 );
+        check_result( WSAPoll( fds, 3, 0 ), 0 );
+        ok( !fds[1].revents, "got %#x\n", fds[1].revents );
+        check_result( WSAPoll( fds, 3, 20 ), 0 );
+    }
+    /* other events of the same sockets, and other sockets of the same events */
+    fds[1].events = POLLWRNORM;
+    check_result( WSAPoll( fds, 3, 0 ), 1 );
+    fds[1].events = POLLRDNORM;
+    check_result( WSAPoll( fds, 3, 0 ), 0 );
+    fds[2].fd = client;
+    check_result( WSAPoll( fds, 3, 0 ), 0 );
+    fds[2].fd = datagram;
+
+    /* a connection: it waits at the listener, it is taken, it is refused */
+    fds[3] = ( WSAPOLLFD ){ connecting, POLLWRNORM, 0 };
+    check_fails( connect( connecting, &address.any, sizeof( address.v4 ) ), WSAEWOULDBLOCK );
+    ok( wait_readable( listener, 5000 ), "no connection\n" );
+    check_result( WSAPoll( fds, 4, 5000 ), 2 );
+    ok( fds[0].revents == POLLRDNORM && fds[3].revents == POLLWRNORM, "%#x %#x\n", fds[0].revents, fds[3].revents );
+    accepted = accept_one( listener );
+    fds[3].events = POLLRDNORM;
+    for ( int i = 0; i < 2; i++ ) check_result( WSAPoll( fds, 4, 0 ), 0 );
+    closesocket( accepted );
+    check_result( WSAPoll( fds, 4, 5000 ), 1 );
+    ok( fds[3].revents == POLLHUP, "got %#x\n", fds[3].revents );
+    closesocket( connecting );
+
+    /* closed, and the value used again by a socket that has something to tell */
+    old = server;
+    for ( int i = 0; i < 2; i++ ) check_result( WSAPoll( fds, 3, 0 ), 0 );
+    closesocket( server );
+    check_result( WSAPoll( fds, 3, 0 ), 0 );
+    ok( fds[1].revents == POLLNVAL, "got %#x\n", fds[1].revents );
+    for ( count = 0; count < ARRAY_SIZE( again ); )
+    {
+        again[count] = udp_bound( AF_INET, &to );
+        check_result( sendto( again[count], "y", 1, 0, &to.any, sizeof( to.v4 ) ), 1 );
+        ok( wait_readable( again[count], 5000 ), "no datagram\n" );
+        if ( again[count++] == old ) break;
+    }
+    check_result( WSAPoll( fds, 3, 0 ), again[count - 1] == old ? 1 : 0 );
+    while ( count-- ) closesocket( again[count] );
+    closesocket( client );
+
+    /* another process has the socket too, and ends what this one asks about */
+    tcp_pair( &client, &server );
+    fds[1].fd = server;
+    for ( int i = 0; i < 2; i++ ) check_result( WSAPoll( fds, 3, 0 ), 0 );
+    puppet_create( &puppet, PUPPET_INHERITS );
+    for ( int i = 0; i < 2; i++ ) check_result( WSAPoll( fds, 3, 0 ), 0 );
+    check_result( puppet_send( &puppet, client, "child" ), 5 );
+    check_result( WSAPoll( fds, 3, 5000 ), 1 );
+    ok( fds[1].revents == POLLRDNORM, "got %#x\n", fds[1].revents );
+    puppet_destroy( &puppet );
+
+    closesocket( client );
+    closesocket( server );
+    closesocket( listener );
+    closesocket( datagram );
+}
+
 START_TEST( polling )
 {
     support_begin();
@@ -531,5 +618,6 @@ START_TEST( polling )
     test_closed_while_waiting();
     test_poll();
     test_poll_unseen();
+    test_poll_again();
     support_end();
 }

@@ -6,9 +6,12 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "descriptors/socket_set.h"
+#include "client/connection.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
 #include "base/caller.h"
@@ -277,6 +280,146 @@ static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )
     return 0;
 }
 
+/*
+ * What a thread polled last. Event loops poll the same array again and again, and then nothing of an entry needs to be looked
+ * at but whether the program still asks the same: nothing is held between two calls, and that the host descriptors are those
+ * of the SOCKETs still, before and after, descriptor_changes tells. A poll of a number that is another's by now does no harm,
+ * and its answer is dropped.
+ */
+struct poll_memory
+{
+    uint64_t changes;  /* descriptor_changes, from before the descriptors were looked up */
+    uint32_t sharings; /* of the table: private slots that have become shared since are not known to be so */
+    uint32_t count, size;
+    uint32_t shared; /* entries whose slot other processes may change: their flags are looked at again */
+    struct windows_pollfd *entries;
+    struct pollfd *fds;
+    struct shared_flags
+    {
+        const _Atomic uint32_t *flags;
+        uint32_t seen;
+    } * shared_flags;
+};
+
+#define POLL_MEMORY_MOST 0x10000u
+
+static pthread_once_t poll_memory_once = PTHREAD_ONCE_INIT;
+static pthread_key_t poll_memory_key;
+
+static void poll_memory_free( void *argument )
+{
+    struct poll_memory *memory = argument;
+
+    free( memory->entries );
+    free( memory );
+}
+
+static void poll_memory_make_key( void ) { pthread_key_create( &poll_memory_key, poll_memory_free ); }
+
+/* The calling thread's, with room for `count` entries; NULL: out of memory, or they are too many. */
+static struct poll_memory *poll_memory_get( uint32_t count )
+{
+    static __thread struct poll_memory *own;
+    const size_t entry = sizeof( *own->entries ) + sizeof( *own->fds ) + sizeof( *own->shared_flags );
+
+    if ( count > POLL_MEMORY_MOST ) return NULL;
+    if ( !own )
+    {
+        pthread_once( &poll_memory_once, poll_memory_make_key );
+        if ( !( own = calloc( 1, sizeof( *own ) ) ) ) return NULL;
+        pthread_setspecific( poll_memory_key, own );
+    }
+    if ( own->size < count )
+    {
+        free( own->entries );
+        own->count = own->size = 0;
+        if ( !( own->entries = malloc( count * entry ) ) ) return NULL;
+        own->size = count;
+        own->shared_flags = (struct shared_flags *)( own->entries + count );
+        own->fds = (struct pollfd *)( own->shared_flags + count );
+    }
+    return own;
+}
+
+/* All entries are of sockets, of which the host's silence is an answer. */
+static void poll_remember( const struct windows_pollfd *entries, struct descriptor **descriptors,
+                           const struct pollfd *fds, uint32_t count, uint64_t changes, uint32_t sharings )
+{
+    struct poll_memory *memory = poll_memory_get( count );
+
+    if ( !memory ) return;
+    memory->count = memory->shared = 0;
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        struct descriptor *d = descriptors[i];
+
+        if ( !fds[i].events || !poll_silence_is_answer( d ) ) return;
+        if ( descriptor_is_shared( d ) )
+            memory->shared_flags[memory->shared++] = ( struct shared_flags ){ &d->slot->flags, descriptor_flags( d ) };
+    }
+    memcpy( memory->entries, entries, count * sizeof( *entries ) );
+    memcpy( memory->fds, fds, count * sizeof( *fds ) );
+    memory->changes = changes;
+    memory->sharings = sharings;
+    memory->count = count;
+}
+
+static int poll_memory_holds( const struct poll_memory *memory )
+{
+    if ( memory->changes != atomic_load( &descriptor_changes ) ||
+         memory->sharings != atomic_load( &ws2_table_header( connection_table() )->sharings ) )
+        return 0;
+    for ( uint32_t i = 0; i < memory->shared; i++ )
+        if ( atomic_load( memory->shared_flags[i].flags ) != memory->shared_flags[i].seen ) return 0;
+    return 1;
+}
+
+enum poll_before
+{
+    POLL_UNKNOWN, /* the long way is to be gone */
+    POLL_SILENT,  /* the host has nothing to show of any */
+    POLL_ANSWERED
+};
+
+/* The same array as the last time? It may fault. */
+static enum poll_before poll_as_before( struct ws2_poll_params *params, struct windows_pollfd *user )
+{
+    struct poll_memory *memory = poll_memory_get( 0 );
+    const uint32_t count = params->count;
+    uint64_t differs = 0;
+    int found;
+
+    /* the entries of 32-bit programs are of another size */
+    if ( CALLER_IS_32 || !memory || !count || memory->count != count ) return POLL_UNKNOWN;
+    for ( uint32_t i = 0; i < count; i++ )
+        differs |= ( user[i].fd ^ memory->entries[i].fd ) | (uint16_t)( user[i].events ^ memory->entries[i].events );
+    if ( differs || !poll_memory_holds( memory ) ) return POLL_UNKNOWN;
+    found = poll( memory->fds, count, 0 );
+    if ( found < 0 || !poll_memory_holds( memory ) ) return POLL_UNKNOWN;
+    if ( !found && params->timeout ) return POLL_SILENT;
+
+    params->ready = 0;
+    for ( uint32_t i = 0; i < count; i++ )
+    {
+        int16_t shown = 0;
+
+        if ( memory->fds[i].revents )
+        {
+            NTSTATUS status;
+            struct descriptor *d = descriptor_acquire( memory->entries[i].fd, &status );
+
+            if ( !d ) return POLL_UNKNOWN;
+            shown =
+                poll_shows( poll_data( d, poll_conditions( d, memory->fds[i].revents ) ), memory->entries[i].events );
+            if ( atomic_load( &d->closing ) ) shown = WS_POLLNVAL;
+            descriptor_release( d );
+            params->ready += shown != 0;
+        }
+        user[i].revents = shown;
+    }
+    return params->ready || !params->timeout ? POLL_ANSWERED : POLL_UNKNOWN;
+}
+
 NTSTATUS unix_poll( void *args )
 {
     struct ws2_poll_params *params = args;
@@ -286,10 +429,14 @@ NTSTATUS unix_poll( void *args )
     struct pollfd *fds;
     struct windows_pollfd *copy;
     uint32_t count = params->count, *entries, used = 0, ready = 0;
+    const uint64_t changes = atomic_load( &descriptor_changes );
+    const uint32_t sharings = atomic_load( &ws2_table_header( connection_table() )->sharings );
+    enum poll_before before;
     NTSTATUS status = 0;
     char *memory;
 
     params->error = 0;
+    if ( ( before = poll_as_before( params, user ) ) == POLL_ANSWERED ) return 0;
     if ( count > 0x100000 )
     {
         params->error = WSAENOBUFS;
@@ -342,7 +489,11 @@ NTSTATUS unix_poll( void *args )
         for ( uint32_t i = 0; i < count; i++ ) copy[i].revents = 0;
     }
     if ( params->error ) goto done;
-    while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
+    if ( before == POLL_UNKNOWN )
+    {
+        while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
+        if ( used == count ) poll_remember( copy, descriptors, fds, count, changes, sharings );
+    }
     for ( ;; )
     {
         enum wait_result result;

@@ -5,6 +5,7 @@ void deferred_put( struct descriptor *listener, struct descriptor *d )
 {
     d->next_deferred = atomic_load( &listener->deferred );
     while ( !atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d ) ) continue;
+    descriptor_changed();
 }
 
 /* The list is taken as a whole, and what is left of it goes back. */

@@ -221,6 +221,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
     show( handle );
+    descriptor_changed();
     if ( old && old != CLOSING )
         upcalls.lost( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
@@ -270,6 +271,7 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
         if ( atomic_compare_exchange_strong( entry, &expected, NULL ) )
         {
             show( handle );
+            descriptor_changed();
             upcalls.lost( d );
         }
     }
@@ -293,6 +295,7 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
         }
     while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
     show( handle );
+    descriptor_changed();
     return d;
 }
 

@@ -125,6 +125,13 @@ void descriptor_init( void );
 /* The end of a descriptor that was never installed. */
 void descriptor_discard( struct descriptor *descriptor );
 
+/* One more at each change of what a poll of the process's descriptors depends on, beside what the host shows: which descriptors
+ * stand in the table, their host sockets, and the flags below. What other processes do to shared slots is not counted. */
+extern _Atomic uint64_t descriptor_changes;
+static inline void descriptor_changed( void ) { atomic_fetch_add( &descriptor_changes, 1 ); }
+#define READINESS_FLAGS \
+    ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING | WS2_FLAG_CONNECT_FAILED | WS2_FLAG_RESET )
+
 /* flags of the slot */
 static inline uint32_t descriptor_flags( const struct descriptor *d )
 {
@@ -133,10 +140,12 @@ static inline uint32_t descriptor_flags( const struct descriptor *d )
 static inline void descriptor_set_flags( struct descriptor *d, uint32_t flags )
 {
     atomic_fetch_or( &d->slot->flags, flags );
+    if ( flags & READINESS_FLAGS ) descriptor_changed();
 }
 static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags )
 {
     atomic_fetch_and( &d->slot->flags, ~flags );
+    if ( flags & READINESS_FLAGS ) descriptor_changed();
 }
 
 /* Whether overlapped operations wait in a queue, and in one of the two that a poll shows. */

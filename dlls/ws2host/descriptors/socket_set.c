@@ -35,6 +35,7 @@ int socket_set_add( struct descriptor *d, int helper )
     atomic_store( &set->count, index + 1 );
     epoll_ctl( set->epoll, EPOLL_CTL_ADD, helper, &event );
     if ( made ) atomic_store_explicit( &d->set, set, memory_order_release );
+    descriptor_changed();
     return 0;
 failed:
     close( helper );

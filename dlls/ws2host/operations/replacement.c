@@ -51,6 +51,7 @@ void operation_replace_socket( struct descriptor *d, int fd, const struct descri
     notify_unwatch( d );
     option_carry( d, d->fd, fd, listener );
     dup3( fd, d->fd, O_CLOEXEC );
+    descriptor_changed();
     close( fd );
     urgent_renewed( d );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );

@@ -26,6 +26,19 @@ short poll_host_events( struct descriptor *d, uint32_t wanted )
     return events;
 }
 
+int poll_silence_is_answer( struct descriptor *d )
+{
+    const uint32_t flags = descriptor_flags( d );
+
+    if ( d->slot->type != SOCK_STREAM ) return !datagram_error_known( d ) && !socket_set_of( d );
+    switch ( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING | WS2_FLAG_CONNECT_FAILED ) )
+    {
+    case WS2_FLAG_LISTENING: return !atomic_load( &d->deferred );
+    case WS2_FLAG_CONNECTED: return !atomic_load( &d->urgent );
+    default: return 0;
+    }
+}
+
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
 {
     uint32_t flags, conditions = 0;

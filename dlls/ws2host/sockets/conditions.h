@@ -24,5 +24,8 @@ short poll_host_events( struct descriptor *descriptor, uint32_t wanted );
 uint32_t poll_conditions( struct descriptor *descriptor, uint32_t revents );
 /* The same without POLL_READ for an end of stream alone, which is no data to those that are told of both. */
 uint32_t poll_data( struct descriptor *descriptor, uint32_t conditions );
+/* Whether poll_conditions finds nothing that a poll shows, and looks at nothing, while the host's revents are 0. It stays so
+ * until descriptor_changes counts, or the flags of a shared slot change; what else conditions come to depend on has to count. */
+int poll_silence_is_answer( struct descriptor *descriptor );
 
 #endif

@@ -62,7 +62,10 @@ void urgent_watch( struct descriptor *d )
     store->seen = atomic_load( &ws2_table_urgent( connection_table() )->next ) - WS2_URGENT_SENDS;
     if ( ( store->fd = memfd_create( "ws2host-urgent", MFD_CLOEXEC ) ) >= 0 && !ftruncate( store->fd, BYTES ) &&
          atomic_compare_exchange_strong( &d->urgent, &none, store ) )
+    {
+        descriptor_changed();
         return;
+    }
     if ( store->fd >= 0 ) close( store->fd );
     free( store );
 }

@@ -1,0 +1,4 @@
+/* What who remembers a poll looks at: see descriptor.h. Apart from descriptor.c, since what that calls counts here too. */
+#include "descriptors/descriptor.h"
+
+_Atomic uint64_t descriptor_changes;
