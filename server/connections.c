@@ -97,6 +97,20 @@ static int send_unsent( struct connection *connection )
     return 1;
 }
 
+/* What it has said before is heard, though it was made to wait. */
+static void hung_up( struct connection *connection )
+{
+    if ( connection->waits == WAITS_UNTIL )
+    {
+        TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
+        connection->waits = NOT_WAITING;
+        connection->has_reply = connection->is_parked = 0;
+    }
+    for ( int i = 0; i < 64 && !connection->ended && !connection->waits; i++ )
+        if ( !reader.receive( connection ) ) break;
+    connection_end( connection );
+}
+
 static void connection_ready( struct source *source, uint32_t events )
 {
     struct connection *connection = (struct connection *)source;
@@ -112,7 +126,7 @@ static void connection_ready( struct source *source, uint32_t events )
             connection_wait( connection, CLOSING_AGAIN );
         else reader.receive( connection );
     }
-    else connection_end( connection );
+    else hung_up( connection );
     free_ended( connection );
 }
 
