@@ -179,6 +179,8 @@ struct ws2_completion
     uint32_t flags;       /* MSG_* of a receive */
     uint32_t write_count;
     uint32_t signal_before;
+    uint32_t bounced; /* the data is among the writes: the host could not write it itself */
+    uint32_t reserved;
     /* address of a uint32_t: if it is signal_before still, no operation has begun to wait since this one's end, and its
      * lowest bit is to be cleared once the program has been told (port_query) */
     uint64_t signal_sequence;

@@ -216,7 +216,8 @@ struct ws2_transfer_params
     uint32_t done; /* out: bytes */
     struct ws2_wait wait;
     uint32_t need_io_thread; /* out: the host took a part, the process's own thread is to send the rest */
-    uint32_t reserved;
+    uint32_t
+        watched; /* recv: out with WSAEFAULT, the host may not write to the buffer yet; the second call writes to it first */
 };
 
 /* The general form. buffers: WSABUF[count] in the caller's layout. */
@@ -237,7 +238,7 @@ struct ws2_message_params
     uint32_t width;        /* of a pointer of the caller's when control data is asked for, 0 when it is not */
     struct ws2_wait wait;
     uint32_t need_io_thread; /* out, as above */
-    uint32_t reserved;
+    uint32_t watched;        /* recvmsg: as above */
 };
 
 /* fd_sets of Windows (uint32_t count, handles at offset 8); any may be 0. */

@@ -118,6 +118,120 @@ static void test_watched( void )
     }
 }
 
+/* Which pages are reported; not reset. */
+static unsigned int reported_pages( void **addresses )
+{
+    ULONG_PTR count = PAGES;
+    ULONG granularity;
+
+    ok( !GetWriteWatch( 0, watched, PAGES * PAGE, addresses, &count, &granularity ), "error %lu\n", GetLastError() );
+    return count;
+}
+
+struct watched_receive
+{
+    SOCKET s;
+    int way;
+    WSABUF buffers[2];
+    DWORD count, done;
+};
+
+static DWORD CALLBACK receive_watched( void *arg )
+{
+    struct watched_receive *receive = arg;
+    DWORD flags = 0;
+    int n = -1;
+
+    switch ( receive->way )
+    {
+    case 1: n = recv( receive->s, receive->buffers[0].buf, receive->buffers[0].len, 0 ); break;
+    case 2: n = recvfrom( receive->s, receive->buffers[0].buf, receive->buffers[0].len, 0, NULL, NULL ); break;
+    case 3:
+        if ( !WSARecv( receive->s, receive->buffers, receive->count, &receive->done, &flags, NULL, NULL ) ) return 0;
+        break;
+    case 4:
+        if ( !WSARecvFrom( receive->s, receive->buffers, receive->count, &receive->done, &flags, NULL, NULL, NULL,
+                           NULL ) )
+            return 0;
+        break;
+    }
+    receive->done = n;
+    return 0;
+}
+
+/* Data that comes for a receive which waits adds nothing to what is reported; what the program writes is reported. */
+static void test_unreported( void )
+{
+    static const struct
+    {
+        ULONG first, second, offset;
+        unsigned int pages;
+    } rows[] = { { 5, 0x8000, 0x3000, 9 }, { 5, 0x4000, 0x2000, 5 }, { 0x7002, 0, 0, 8 } };
+    unsigned int row;
+    int way, writes;
+
+    for ( row = 0; row < ARRAY_SIZE( rows ); row++ )
+        for ( way = 0; way < 5; way++ )
+            for ( writes = 0; writes < 2; writes++ )
+            {
+                OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+                struct watched_receive receive = { .way = way, .count = rows[row].second ? 2 : 1 };
+                DWORD flags = 0;
+                HANDLE thread = NULL;
+                void *pages[PAGES];
+                unsigned int count;
+                SOCKET client;
+
+                /* of the page beside the buffers there is none with one that covers it; two buffers need a call for two */
+                if ( ( writes && !rows[row].second ) || ( rows[row].second && ( way == 1 || way == 2 ) ) )
+                {
+                    CloseHandle( ov.hEvent );
+                    continue;
+                }
+                winetest_push_context( "row %u, way %d, writes %d", row, way, writes );
+                watched =
+                    VirtualAlloc( NULL, PAGES * PAGE, MEM_COMMIT | MEM_RESERVE | MEM_WRITE_WATCH, PAGE_READWRITE );
+                tcp_pair( &client, &receive.s );
+                receive.buffers[0] = ( WSABUF ){ rows[row].first, watched };
+                receive.buffers[1] = ( WSABUF ){ rows[row].second, watched + rows[row].offset };
+                pages_written();
+                if ( way ) thread = CreateThread( NULL, 0, receive_watched, &receive, 0, NULL );
+                else
+                    check_fails( WSARecv( receive.s, receive.buffers, receive.count, NULL, &flags, &ov, NULL ),
+                                 WSA_IO_PENDING );
+                if ( thread ) ok( WaitForSingleObject( thread, 200 ) == WAIT_TIMEOUT, "it does not wait\n" );
+                count = reported_pages( pages );
+                ok( count == rows[row].pages || !count, "%u pages reported\n", count );
+                pages_written();
+                if ( writes ) watched[PAGE] = 1;
+                check_result( send( client, "thirteen byte", 13, 0 ), 13 );
+                ok( !WaitForSingleObject( thread ? thread : ov.hEvent, 5000 ), "it does not end\n" );
+                if ( !thread ) WSAGetOverlappedResult( receive.s, &ov, &receive.done, FALSE, &flags );
+                ok( receive.done == 13, "got %lu bytes\n", receive.done );
+                ok( !memcmp( watched, "thirteen byte", rows[row].first < 13 ? rows[row].first : 13 ), "other data\n" );
+                count = reported_pages( pages );
+                ok( count == (unsigned int)writes && ( !writes || pages[0] == watched + PAGE ), "%u pages reported\n",
+                    count );
+                if ( writes )
+                {
+                    watched[2 * PAGE] = 1;
+                    count = reported_pages( pages );
+                    ok( count == 2 && pages[0] == watched + PAGE && pages[1] == watched + 2 * PAGE,
+                        "%u pages reported\n", count );
+                }
+                /* every page is watched still */
+                pages_written();
+                memset( watched, 1, PAGES * PAGE );
+                ok( pages_written() == PAGES, "not all are watched\n" );
+                if ( thread ) CloseHandle( thread );
+                closesocket( client );
+                closesocket( receive.s );
+                VirtualFree( watched, 0, MEM_RELEASE );
+                CloseHandle( ov.hEvent );
+                winetest_pop_context();
+            }
+}
+
 /* Datagrams, and an address and a length that are written besides. */
 static void test_watched_datagrams( void )
 {
@@ -300,6 +414,7 @@ START_TEST( memory )
 {
     if ( support_begin() ) return;
     test_watched();
+    test_unreported();
     test_watched_datagrams();
     test_watched_accept();
     test_no_memory();

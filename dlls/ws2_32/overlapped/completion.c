@@ -8,6 +8,7 @@
 #include "overlapped/completion.h"
 #include "ws2host/table.h"
 #include "base/status.h"
+#include "base/write_watch.h"
 #include "overlapped/file_wait.h"
 #include "ports/ports.h"
 #include "registered/registered_io.h"
@@ -80,8 +81,12 @@ static void delivered( const struct ws2_completion *completion )
 
 static void complete_operation( const struct ws2_completion *completion )
 {
+    struct write_watch watch = { 0 };
     BOOL ordered;
 
+    if ( completion->bounced )
+        for ( UINT32 i = 0; i < completion->write_count; i++ )
+            write_watch_note( &watch, (void *)(UINT_PTR)completion->writes[i].target, completion->writes[i].size );
     for ( UINT32 i = 0; i < completion->write_count; i++ )
     {
         struct ws2_copy_params copy = { 0, completion->writes[i].size, completion->writes[i].target,
@@ -89,6 +94,7 @@ static void complete_operation( const struct ws2_completion *completion )
 
         ws2_call( copy, &copy );
     }
+    write_watch_end( &watch );
     if ( ws2_tracing )
         trace_operation_ends( completion->handle, completion->target.iosb, completion->error, completion->information );
     if ( completion->target.options & TARGET_REGISTERED )

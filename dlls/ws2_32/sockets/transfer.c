@@ -1,5 +1,6 @@
 /* Sending and receiving. What an OVERLAPPED asks for is overlapped.c's. */
 #include "base/ws2_32_private.h"
+#include "base/write_watch.h"
 #include "overlapped/overlapped.h"
 
 /* Arguments that are none: WSAEFAULT, or what is wrong with the handle before that. */
@@ -45,6 +46,14 @@ int WINAPI recv( SOCKET s, char *buffer, int size, int flags )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     error = size < 0 ? refuse_receive( s ) : ws2_call( recv, &params );
+    if ( error == WSAEFAULT && params.watched )
+    {
+        struct write_watch watch = { 0 };
+
+        if ( params.wait.deadline ) write_watch_note( &watch, buffer, size );
+        error = ws2_call( recv, &params );
+        write_watch_end( &watch );
+    }
     return WS2_RESULT( error ? SOCKET_ERROR : (int)params.done, error, "s=%#zx, buffer=%p, size=%d, flags=%#x", s,
                        (void *)buffer, size, flags );
 }
@@ -76,6 +85,16 @@ static int receive_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD 
                                          .size_pointer = ws2_pointer( from_size ) };
     int error = ws2_call( recvmsg, &params );
 
+    if ( error == WSAEFAULT && params.watched )
+    {
+        struct write_watch watch = { 0 };
+        WSABUF one;
+
+        for ( DWORD i = 0; i < count && params.wait.deadline && !ws2_read( &one, &buffers[i], sizeof( one ) ); i++ )
+            write_watch_note( &watch, one.buf, one.len );
+        error = ws2_call( recvmsg, &params );
+        write_watch_end( &watch );
+    }
     *done = params.done;
     *flags = params.flags_out;
     return error;

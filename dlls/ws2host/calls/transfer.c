@@ -55,6 +55,12 @@ again:
             transfer_receive_ends( d, params->flags );
             break;
         }
+        if ( errno == EFAULT && !params->watched )
+        {
+            params->watched = 1;
+            params->error = WSAEFAULT;
+            break;
+        }
         if ( errno == EFAULT && !touched++ )
         {
             descriptor_release( d );

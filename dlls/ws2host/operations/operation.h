@@ -40,6 +40,7 @@ struct operation
     uint8_t queue;
     uint8_t internal; /* nobody is told of its end, and it outlives the closing of its descriptor */
     uint8_t write_count;
+    uint8_t bounced;          /* the data is among the writes */
     uint8_t held;             /* the program may not be told before operation_release */
     uint8_t finished;         /* and it has ended meanwhile */
     uint8_t port_known;       /* port is filled in: its owner's handle has been closed */

@@ -100,6 +100,7 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->error = operation->error;
         completion->flags = operation->flags_out;
         completion->write_count = operation->write_count;
+        completion->bounced = operation->bounced;
         memcpy( completion->writes, operation->writes, sizeof( completion->writes ) );
         operation->next = delivering;
         delivering = operation;

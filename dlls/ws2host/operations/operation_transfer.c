@@ -202,6 +202,7 @@ static void bounce_end( struct transfer *t )
     const struct bounce_buffer *bounce = t->bounce;
     uint64_t at = 0;
 
+    t->operation.bounced = 1;
     for ( uint32_t i = 0; i < t->count && at < t->operation.information; i++ )
     {
         const uint64_t begin = bounce->begins > at ? bounce->begins : at;
