@@ -145,10 +145,10 @@ struct ws2_redeem_params
 /* How an AF_UNIX address goes to bind, connect and operation_connect. */
 struct ws2_local_address
 {
-    uint16_t family; /* 1 */
-    uint16_t length; /* of given, without the NULs at its end */
-    uint32_t reserved;
-    char given[108]; /* sun_path as the program has it */
+    uint16_t family;      /* 1 */
+    uint16_t length;      /* of given, without the NULs at its end */
+    uint32_t family_only; /* the program's address ends before the path */
+    char given[108];      /* sun_path as the program has it */
     char host[4096]; /* the host's name of that path; empty when there is no path in given, but another name or none */
 };
 

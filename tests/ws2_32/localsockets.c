@@ -164,8 +164,22 @@ static void test_names( const char *path, const char *own_path )
     ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
     check_ok( getsockname( client, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, own_path ), "path %s\n", found.sun_path );
-    length = sizeof( found ) - 1;
+    /* as long as the path is, and its NUL */
+    length = 2 + strlen( own_path );
     check_fails( getsockname( client, (struct sockaddr *)&found, &length ), WSAEFAULT );
+    memset( room, 0xcc, sizeof( room ) );
+    length = sizeof( room );
+    check_ok( getsockname( client, (struct sockaddr *)room, &length ) );
+    ok( length == 2 + (int)strlen( own_path ) + 1, "length %d\n", length );
+    ok( !strcmp( room + 2, own_path ) && (unsigned char)room[length] == 0xcc, "path %s\n", room + 2 );
+    memset( room, 0xcc, sizeof( room ) );
+    length = sizeof( room );
+    check_ok( getsockname( server, (struct sockaddr *)room, &length ) );
+    ok( length == 2 + (int)strlen( path ) + 1, "length %d\n", length );
+    ok( !strcmp( room + 2, path ) && (unsigned char)room[length] == 0xcc, "path %s\n", room + 2 );
+    length = sizeof( room );
+    check_ok( getpeername( client, (struct sockaddr *)room, &length ) );
+    ok( length == sizeof( found ) && !strcmp( room + 2, path ), "length %d, path %s\n", length, room + 2 );
     length = sizeof( found );
     check_fails( getpeername( client, memory_read_only(), &length ), WSAEFAULT );
     check_fails( getsockname( client, NULL, &length ), WSAEFAULT );
@@ -179,6 +193,7 @@ static void test_names( const char *path, const char *own_path )
     length = sizeof( found );
     check_ok( getsockname( server, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
+    length = sizeof( found );
     check_ok( getpeername( client, (struct sockaddr *)&found, &length ) );
     ok( !strcmp( found.sun_path, path ), "path %s\n", found.sun_path );
     check_flow( client, server );
@@ -212,7 +227,6 @@ static void test_refused( void )
         { STEP_BIND, "not<a>name.sk", 0, WSAEINVAL },
         { STEP_BIND, "bad\xff\xfe.sk", 0, WSAEINVAL },
         { STEP_BIND, "", 0, WSAEINVAL }, /* unnamed: there is no bind to a name that the system chooses */
-        { STEP_BIND, "", 2, WSAEINVAL },
         { STEP_CONNECT, "", 0, WSAEINVAL },
         { STEP_CONNECT, "", 2, WSAEINVAL },
         { STEP_BIND, "x.sk", 1, WSAEFAULT },
@@ -259,6 +273,54 @@ static void test_refused( void )
     check_fails( connect( s, (struct sockaddr *)&address, sizeof( address ) ), WSAEAFNOSUPPORT );
     ok( GetFileAttributesA( "inet.sk" ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
     closesocket( s );
+}
+
+/* An address without a path binds too: the socket listens, and there is no file. */
+static void test_no_path( void )
+{
+    SOCKET s = local_socket();
+    struct sockaddr_un address;
+
+    local_address( &address, "nowhere.sk" );
+    check_fails( bind( s, (struct sockaddr *)&address, 0 ), WSAEFAULT );
+    check_ok( bind( s, (struct sockaddr *)&address, 2 ) );
+    check_ok( listen( s, 1 ) );
+    ok( GetFileAttributesA( "nowhere.sk" ) == INVALID_FILE_ATTRIBUTES, "there is a file\n" );
+    closesocket( s );
+
+    /* the path is cut to the length */
+    s = local_socket();
+    check_ok( bind( s, (struct sockaddr *)&address, 3 ) );
+    ok( GetFileAttributesA( "n" ) != INVALID_FILE_ATTRIBUTES, "there is no file\n" );
+    closesocket( s );
+    ok( DeleteFileA( "n" ), "error %lu\n", GetLastError() );
+}
+
+/* A socket's file is a reparse point that only sockets open. */
+static void test_reparse_point( void )
+{
+    SOCKET s = local_socket();
+    struct sockaddr_un address;
+    HANDLE file;
+
+    check_ok( bind( s, (struct sockaddr *)&address, local_address( &address, "reparse.sk" ) ) );
+    for ( int closed = 0; closed < 2; closed++ )
+    {
+        todo_wine ok( GetFileAttributesA( "reparse.sk" ) == ( FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_ARCHIVE ),
+                      "attributes %#lx\n", GetFileAttributesA( "reparse.sk" ) );
+        file = CreateFileA( "reparse.sk", GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL );
+        todo_wine ok( file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_CANT_ACCESS_FILE, "error %lu\n",
+                      GetLastError() );
+        if ( file != INVALID_HANDLE_VALUE ) CloseHandle( file );
+        file = CreateFileA( "reparse.sk", GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING,
+                            FILE_FLAG_OPEN_REPARSE_POINT, NULL );
+        ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
+        CloseHandle( file );
+        if ( !closed ) closesocket( s );
+    }
+    ok( DeleteFileA( "reparse.sk" ), "error %lu\n", GetLastError() );
+    ok( GetFileAttributesA( "reparse.sk" ) == INVALID_FILE_ATTRIBUTES && GetLastError() == ERROR_FILE_NOT_FOUND,
+        "error %lu\n", GetLastError() );
 }
 
 /* A path that does not fill the address is as good with the length that it has, NUL or not. */
@@ -426,6 +488,8 @@ void func_localsockets( void )
     test_wide_path( "gr\xc3\xbc\xc3\x9f\x65 \xe2\x98\x83.sk", L"gr\x00fc\x00df\x65 \x2603.sk" );
     test_names( "listener.sk", "client.sk" );
     test_refused();
+    test_no_path();
+    test_reparse_point();
     test_spellings( directory );
     test_long( directory );
     test_abstract();

@@ -39,6 +39,7 @@ int local_address_to_host( SOCKET s, const struct sockaddr **name, int *size, st
     if ( length > PATH_SIZE ) length = PATH_SIZE;
     memset( local->given, 0, sizeof( local->given ) );
     local->host[0] = 0;
+    local->family_only = !length;
     if ( length && ws2_read( local->given, (const char *)*name + PATH_OFFSET, length ) ) return WSAEFAULT;
     *name = (const struct sockaddr *)local;
     *size = sizeof( *local );

@@ -52,7 +52,7 @@ static int address_length( int family )
 
 static NTSTATUS write_name( const struct afd_call *call, int length )
 {
-    SOCKADDR_STORAGE name;
+    SOCKADDR_STORAGE name = { 0 };
     int capacity = sizeof( name );
     struct ws2_address_params params = { .handle = call->s,
                                          .address = ws2_pointer( &name ),

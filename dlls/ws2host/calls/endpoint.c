@@ -320,10 +320,12 @@ static int is_unknown( const struct ws2_address_params *params, const struct des
 
 /* The name of one end, or the error of a socket that has none, before any pointer is looked at. */
 static NTSTATUS give_name( struct ws2_address_params *params, int32_t error, const union host_address *address,
-                           socklen_t size )
+                           socklen_t size, int own )
 {
     if ( !error && ( !params->address || !params->size_pointer ) ) error = WSAEFAULT;
-    params->error = error ? error : address_write( address, size, params->address, params->size_pointer );
+    params->error = error ? error
+                    : own ? address_write_own( address, size, params->address, params->size_pointer )
+                          : address_write( address, size, params->address, params->size_pointer );
     return 0;
 }
 
@@ -340,7 +342,7 @@ NTSTATUS unix_getsockname( void *args )
     if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || is_unknown( params, d ) ) error = WSAEINVAL;
     else if ( getsockname( d->fd, &address.any, &size ) ) error = winsock_error( errno );
     descriptor_release( d );
-    return give_name( params, error, &address, size );
+    return give_name( params, error, &address, size, 1 );
 }
 
 /* connect() gives the socket the name at once, ConnectEx and AcceptEx with the option that updates the context. */
@@ -362,5 +364,5 @@ NTSTATUS unix_getpeername( void *args )
         error = WSAENOTCONN;
     else if ( connect_peer( d, &address, &size ) ) error = winsock_error( errno );
     descriptor_release( d );
-    return give_name( params, error, &address, size );
+    return give_name( params, error, &address, size, 0 );
 }

@@ -256,8 +256,16 @@ int32_t local_bind( struct descriptor *d, const struct ws2_local_address *addres
 {
     int32_t error;
 
-    if ( ( descriptor_flags( d ) & WS2_FLAG_BOUND ) || !address->length ) return WSAEINVAL;
-    if ( !address->given[0] )
+    if ( descriptor_flags( d ) & WS2_FLAG_BOUND ) return WSAEINVAL;
+    if ( !address->length )
+    {
+        const sa_family_t family = AF_UNIX;
+
+        /* a socket that can listen, without a file; the host finds a name for it, of which nobody is told */
+        if ( !address->family_only ) return WSAEINVAL;
+        error = bind( d->fd, (const struct sockaddr *)&family, sizeof( family ) ) ? winsock_error( errno ) : 0;
+    }
+    else if ( !address->given[0] )
     {
         struct sockaddr_un host;
         const socklen_t size = abstract_address( address, &host );
@@ -356,6 +364,15 @@ static int node_given( const char *path, char *given, size_t size )
     return length > 0 ? 0 : -1;
 }
 
+/* Five digits: what the host calls a socket that is bound to no name. */
+static int is_hosts_own( const char *name, int length )
+{
+    if ( length != 5 ) return 0;
+    for ( int i = 0; i < length; i++ )
+        if ( !strchr( "0123456789abcdef", name[i] ) || !name[i] ) return 0;
+    return 1;
+}
+
 void local_name( const struct sockaddr_un *address, socklen_t size, char *given )
 {
     const size_t room = sizeof( address->sun_path );
@@ -366,7 +383,8 @@ void local_name( const struct sockaddr_un *address, socklen_t size, char *given 
     if ( !length || (size_t)length > sizeof( path ) ) return;
     if ( !address->sun_path[0] )
     {
-        memcpy( given, address->sun_path, (size_t)length < room ? (size_t)length : room );
+        if ( !is_hosts_own( address->sun_path + 1, length - 1 ) )
+            memcpy( given, address->sun_path, (size_t)length < room ? (size_t)length : room );
         return;
     }
     /* a path of 108 bytes comes without its NUL, or with it behind the struct */

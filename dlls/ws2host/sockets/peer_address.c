@@ -28,17 +28,33 @@ uint32_t address_to_windows( const union host_address *address, socklen_t host_s
     return host_size;
 }
 
-int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer )
+static int32_t address_give( const void *windows, int32_t size, uint64_t pointer, uint64_t size_pointer )
 {
     int32_t *user_size = (int32_t *)(uintptr_t)size_pointer;
-    uint8_t *user = (uint8_t *)(uintptr_t)pointer;
-    uint8_t windows[sizeof( *address )];
-    int32_t size;
 
-    if ( !user || !user_size ) return 0;
-    size = address_to_windows( address, host_size, windows );
     if ( *user_size < size ) return WSAEFAULT;
-    memcpy( user, windows, size );
+    memcpy( (void *)(uintptr_t)pointer, windows, size );
     *user_size = size;
     return 0;
+}
+
+int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer )
+{
+    uint8_t windows[sizeof( *address )];
+
+    if ( !pointer || !size_pointer ) return 0;
+    return address_give( windows, address_to_windows( address, host_size, windows ), pointer, size_pointer );
+}
+
+int32_t address_write_own( const union host_address *address, socklen_t host_size, uint64_t pointer,
+                           uint64_t size_pointer )
+{
+    uint8_t windows[sizeof( *address )];
+    const char *path = (const char *)windows + sizeof( uint16_t );
+    int32_t size;
+
+    if ( !pointer || !size_pointer ) return 0;
+    size = address_to_windows( address, host_size, windows );
+    if ( address->any.sa_family == AF_UNIX && *path ) size = sizeof( uint16_t ) + strlen( path ) + 1;
+    return address_give( windows, size, pointer, size_pointer );
 }

@@ -51,5 +51,8 @@ uint32_t address_to_windows( const union host_address *address, socklen_t host_s
  * WSAEFAULT when *size_pointer is too small. */
 int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer,
                        uint64_t size_pointer );
+/* The same of the socket's own address: a path is as long as it is, and has a NUL. */
+int32_t address_write_own( const union host_address *address, socklen_t host_size, uint64_t pointer,
+                           uint64_t size_pointer );
 
 #endif
