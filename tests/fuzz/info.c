@@ -16,7 +16,7 @@
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size );
 
 LONG ws2_started = 1;
-BOOL ws2_tracing;
+volatile UINT32 ws2_tracing;
 
 static struct
 {
@@ -33,9 +33,9 @@ static void demand( int condition )
 
 void SetLastError( DWORD error ) { run.error = error; }
 DWORD GetLastError( void ) { return run.error; }
-void ws2_trace( const char *function, long long result, int error, const char *format, ... )
+void ws2_trace( const char *function, enum trace_result kind, long long result, int error, const char *format, ... )
 {
-    (void)function, (void)result, (void)error, (void)format;
+    (void)function, (void)kind, (void)result, (void)error, (void)format;
 }
 int ws2_read( void *target, const void *user, size_t size ) { return memcpy( target, user, size ), 0; }
 int ws2_write( void *user, const void *source, size_t size ) { return memcpy( user, source, size ), 0; }
