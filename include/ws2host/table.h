@@ -212,6 +212,7 @@ struct ws2_table_header
      * grows (dlls/ws2host/sockets/urgent.h). Whoever sets them needlessly slows others down. */
     _Atomic uint32_t urgent_sent;
     _Atomic uint32_t urgent_hints[8];
+    uint32_t reserved; /* a multiple of 8 for every compiler */
 };
 
 /* Behind the header, on its page: the latest urgent bytes that were sent. An entry: receiver's port, sender's port (network
