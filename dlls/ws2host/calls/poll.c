@@ -492,7 +492,7 @@ NTSTATUS unix_poll( void *args )
     if ( before == POLL_UNKNOWN )
     {
         while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
-        if ( used == count ) poll_remember( copy, descriptors, fds, count, changes, sharings );
+        if ( used == count && !CALLER_IS_32 ) poll_remember( copy, descriptors, fds, count, changes, sharings );
     }
     for ( ;; )
     {
