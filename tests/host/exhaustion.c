@@ -14,6 +14,7 @@
 #define PID 0x20
 #define HANDLE 0x100
 #define HOARDERS 12
+#define PROCESS_CONNECTIONS 8 /* that the server lets one process have */
 
 struct hoard
 {
@@ -186,56 +187,76 @@ static int attach_now( void *unused )
     return connection_attach( PID + 8 ) ? 1 : 0;
 }
 
-static int highest_descriptor( pid_t pid )
+/* The descriptors of the server: its sockets, the processes that it watches, and the highest number. */
+struct server_files
 {
+    int sockets, processes, highest;
+};
+
+static struct server_files files_of( pid_t pid )
+{
+    struct server_files files = { .highest = -1 };
     const struct dirent *entry;
-    int highest = -1;
-    char path[32];
+    char path[32], target[64];
     DIR *directory;
 
     snprintf( path, sizeof( path ), "/proc/%d/fd", (int)pid );
     ck_assert_ptr_nonnull( ( directory = opendir( path ) ) );
     while ( ( entry = readdir( directory ) ) )
-        if ( atoi( entry->d_name ) > highest ) highest = atoi( entry->d_name );
+    {
+        const ssize_t size = readlinkat( dirfd( directory ), entry->d_name, target, sizeof( target ) - 1 );
+
+        if ( size < 0 ) continue; /* . and .., and what was closed meanwhile */
+        target[size] = 0;
+        files.sockets += !strncmp( target, "socket:", 7 );
+        files.processes += !strncmp( target, "anon_inode:[pidfd]", 18 ) || !strncmp( target, "pidfd:", 6 );
+        if ( atoi( entry->d_name ) > files.highest ) files.highest = atoi( entry->d_name );
+    }
     closedir( directory );
-    return highest;
+    return files;
 }
 
-/* Connects until no more are accepted. */
-static int fill_connections( int *fds, int most )
+/* Nothing waits to be closed: of sockets there are the one that it listens on, which it has twice, and these connections. */
+static int server_rests( pid_t pid, int open_connections )
+{
+    const struct server_files files = files_of( pid );
+
+    return files.sockets == 2 + open_connections && !files.processes;
+}
+
+/* It refuses one connection more, and for good: nothing that it had open before waited to be closed. */
+static int server_is_full( pid_t pid, int *fds, int most, int *filled )
 {
     const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
     struct ws2_reply reply;
 
-    for ( int i = 0; i < most; i++ )
+    if ( !server_rests( pid, *filled ) ) return 0;
+    ck_assert_int_lt( *filled, most );
+    ck_assert_int_ge( ( fds[*filled] = raw_connect() ), 0 );
+    if ( !raw_request( fds[*filled], &hello, -1, &reply, NULL ) )
     {
-        ck_assert_int_ge( ( fds[i] = raw_connect() ), 0 );
-        if ( !raw_request( fds[i], &hello, -1, &reply, NULL ) ) continue;
-        close( fds[i] );
-        return i;
+        ++*filled;
+        return 0;
     }
-    return most;
+    close( fds[*filled] );
+    return 1;
 }
 
 START_TEST( server_without_descriptors )
 {
     uint32_t slot, generation, ticket;
-    int fd, unknown, fds[8], filled;
+    int fd, unknown, fds[PROCESS_CONNECTIONS], filled = 1;
+    struct ws2_reply reply;
     pid_t server;
 
     harness_begin();
     harness_start_server();
     server = harness_server();
-    /* a client tries for a while */
-    limit_soft( server, RLIMIT_NOFILE, highest_descriptor( server ) + 1 );
-    filled = fill_connections( fds, 8 );
-    /* what it refused is closed a moment later */
-    for ( int more = 1; more && filled < 8; filled += more )
-    {
-        usleep( 50000 );
-        more = fill_connections( fds + filled, 8 - filled );
-    }
-    ck_assert_int_lt( filled, 8 );
+    /* without a connection it would leave, and the next one have all it needs */
+    fds[0] = raw_attach( 0, &reply, NULL );
+    eventually( server_rests( server, filled ) );
+    limit_soft( server, RLIMIT_NOFILE, files_of( server ).highest + 1 );
+    eventually( server_is_full( server, fds, PROCESS_CONNECTIONS, &filled ) );
     check_complaint( NULL, "; end ", 25000 ); /* refused, or not even that */
     /* not even refused: it looks again now and then, without turning round and round */
     limit_soft( server, RLIMIT_NOFILE, 3 );
