@@ -28,14 +28,15 @@ struct ws2_table_view_params
     uint64_t view;    /* in */
 };
 
-/* The program has been told of an operation's end: what `undelivered` and `signal_sequence` of its ws2_completion say, for a
- * PE side that cannot reach the host half's memory. WSAEINVAL: an operation has begun to wait since. Either may be 0. */
+/* The program has been told of an operation's end: what `undelivered`, `signal_sequence` and `told` of its ws2_completion say,
+ * for a PE side that cannot reach the host half's memory. WSAEINVAL: an operation has begun to wait since. Each may be 0. */
 struct ws2_delivered_params
 {
     int32_t error;
     uint32_t signal_before;
     uint64_t undelivered;
     uint64_t signal_sequence;
+    uint64_t told;
 };
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been

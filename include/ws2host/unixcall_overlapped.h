@@ -3,7 +3,8 @@
  *
  * A call that starts an operation begins with struct ws2_operation. error is 0 when it has ended well (information, port
  * tell the rest), WSA_IO_PENDING when it was queued, or why it failed at once. What was queued comes back as a
- * struct ws2_completion from operation_fetch, which one thread of the PE side calls at a time.
+ * struct ws2_completion from operation_fetch, which one thread of the PE side calls at a time. Once the program has been
+ * told, the PE side says so in `told`, and the next operation_fetch, operation_results or port_wait gives the operation back.
  */
 #ifndef WS2HOST_UNIXCALL_OVERLAPPED_H
 #define WS2HOST_UNIXCALL_OVERLAPPED_H
@@ -22,6 +23,7 @@
     X( operation_pending ) \
     X( operation_cancel ) \
     X( operation_fetch ) \
+    X( operation_results ) \
     X( operation_flush ) \
     X( port_associate ) \
     X( port_modes ) \
@@ -175,12 +177,13 @@ struct ws2_completion
     uint64_t handle;
     uint64_t information;
     uint64_t undelivered; /* address of a uint32_t to decrement once the program has been told */
+    uint64_t told;        /* address of a uint32_t to set last: nothing of this struct is touched any more */
     int32_t error;        /* Winsock code, 0 = success */
     uint32_t flags;       /* MSG_* of a receive */
     uint32_t write_count;
     uint32_t signal_before;
     uint32_t bounced; /* the data is among the writes: the host could not write it itself */
-    uint32_t reserved;
+    uint32_t written; /* the status block has been filled, and the writes have been made */
     /* address of a uint32_t: if it is signal_before still, no operation has begun to wait since this one's end, and its
      * lowest bit is to be cleared once the program has been told (port_query) */
     uint64_t signal_sequence;
@@ -195,7 +198,32 @@ struct ws2_operation_fetch_params
 {
     int32_t error;
     uint32_t count; /* out */
+    /* in: of the program's pointers. What ended well, to be told of by a packet and nothing else, is written at once; 0: nothing
+     * is */
+    uint32_t pointer_size;
+    uint32_t flags_option;    /* in: targets with this option want the flags behind the status block, */
+    uint32_t excluded_option; /* and those with this one are left alone */
+    uint32_t more;            /* out: others have ended */
+    /* out; with a pointer that was bad, the call ends by an exception status: with resume set it goes on behind that one */
+    uint32_t next, step;
+    uint32_t resume; /* in */
+    uint32_t reserved;
     struct ws2_completion completions[WS2_COMPLETIONS];
+};
+
+/* Results for the program's memory, written in this order. A bad pointer ends the call by an exception status: done is how
+ * many have been tried, that one included, and from there the next call goes on. */
+#define WS2_RESULTS ( WS2_COMPLETION_WRITES + 3 )
+struct ws2_operation_results_params
+{
+    int32_t error;
+    uint32_t count;
+    uint32_t done; /* in and out */
+    uint32_t reserved;
+    struct
+    {
+        uint64_t target, source, size;
+    } results[WS2_RESULTS];
 };
 
 /* Waits until the host has taken what sends of this process left behind; at most timeout ms. */

@@ -181,6 +181,7 @@ static void tell( const struct ws2_completion *completion )
         memcpy( (void *)(uintptr_t)completion->writes[i].target, (void *)(uintptr_t)completion->writes[i].source,
                 completion->writes[i].size );
     atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->undelivered, 1 );
+    atomic_store( (_Atomic uint32_t *)(uintptr_t)completion->told, 1 );
 }
 
 static void *io_thread( void *unused )

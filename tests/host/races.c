@@ -96,6 +96,7 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
                             (void *)(uintptr_t)fetch.completions[i].writes[j].source,
                             fetch.completions[i].writes[j].size );
                 atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].undelivered, 1 );
+                atomic_store( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].told, 1 );
                 atomic_fetch_add( &completions, 1 );
             }
         } while ( fetch.count );

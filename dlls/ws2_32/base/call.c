@@ -56,3 +56,19 @@ static int copy_memory( const void *target, const void *source, size_t size )
 
 int ws2_read( void *target, const void *user, size_t size ) { return copy_memory( target, user, size ); }
 int ws2_write( void *user, const void *source, size_t size ) { return copy_memory( user, source, size ); }
+
+void ws2_results_begin( struct ws2_operation_results_params *results ) { results->count = results->done = 0; }
+
+void ws2_results_add( struct ws2_operation_results_params *results, UINT64 user, UINT64 source, UINT64 size )
+{
+    const UINT32 i = results->count++;
+
+    results->results[i].target = user;
+    results->results[i].source = source;
+    results->results[i].size = size;
+}
+
+BOOL ws2_results_write( struct ws2_operation_results_params *results )
+{
+    return !ws2host_call( ws2_call_operation_results, results );
+}

@@ -15,7 +15,8 @@ struct ws2_upcalls
     DWORD( WINAPI *io_thread )( void *unused );
     /* The calling thread ends; its data is freed afterwards. */
     void ( *thread_ends )( struct thread_data *data );
-    /* Operations have ended in the host half: the program is to be told (overlapped/completion.c). */
+    /* Operations have ended in the host half: the program is to be told (overlapped/completion.c). The caller lets the host
+     * half give them back, by ws2_results_write or a wait at a port. */
     void ( *operations_ended )( void );
 };
 extern struct ws2_upcalls ws2_upcalls;

@@ -66,6 +66,13 @@ static inline UINT64 ws2_pointer( const void *pointer ) { return (UINT_PTR)point
 /* Copy from or to memory of the caller's; 0 or WSAEFAULT. */
 int ws2_read( void *target, const void *user, size_t size );
 int ws2_write( void *user, const void *source, size_t size );
+/* Several writes in one call, which also gives back to the host half what the program has been told of. Addresses of this side
+ * or of the host half, which a program of 32 bits may be unable to reach. */
+struct ws2_operation_results_params;
+void ws2_results_begin( struct ws2_operation_results_params *results );
+void ws2_results_add( struct ws2_operation_results_params *results, UINT64 user, UINT64 source, UINT64 size );
+/* FALSE: a pointer was bad, the one before results->done; called again it goes on from there. */
+BOOL ws2_results_write( struct ws2_operation_results_params *results );
 
 /* --- socket_handles.c */
 /* Makes a SOCKET of a handle that the process has not seen (inherited, DuplicateHandle'd), if it is one. */

@@ -23,22 +23,41 @@ void NTAPI RtlWakeAddressAll( const void *address );
 
 static HANDLE plain_event( HANDLE event ) { return (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)3 ); }
 
-/* thread: for the APC. at_once: the call that started it returns the result too. */
+LONG completion_waiters;
+
+/* Behind the results that are there already. Each is written if it can be; the status, which says that the rest is there, only
+ * with Information. */
+static void write_status_block( struct ws2_operation_results_params *results, const struct ws2_operation_target *target,
+                                NTSTATUS status, ULONG_PTR information, DWORD flags )
+{
+    IO_STATUS_BLOCK *iosb = (IO_STATUS_BLOCK *)(UINT_PTR)target->iosb;
+    UINT32 behind_information;
+
+    if ( target->options & TARGET_STORE_FLAGS )
+        ws2_results_add( results, ws2_pointer( &( (OVERLAPPED *)iosb )->Offset ), ws2_pointer( &flags ),
+                         sizeof( flags ) );
+    ws2_results_add( results, ws2_pointer( &iosb->Information ), ws2_pointer( &information ), sizeof( information ) );
+    behind_information = results->count;
+    ws2_results_add( results, ws2_pointer( (void *)&iosb->Status ), ws2_pointer( &status ), sizeof( status ) );
+    while ( !ws2_results_write( results ) )
+        if ( results->done == behind_information ) break;
+}
+
+/* thread: for the APC. at_once: the call that started it returns the result too. results: what else is to be written first;
+ * NULL: all is. */
 static void complete( const struct ws2_operation_target *target, const struct ws2_port *port, HANDLE thread,
-                      NTSTATUS status, ULONG_PTR information, UINT32 flags, BOOL at_once )
+                      NTSTATUS status, ULONG_PTR information, UINT32 flags, BOOL at_once,
+                      struct ws2_operation_results_params *results )
 {
     IO_STATUS_BLOCK *iosb = (IO_STATUS_BLOCK *)(UINT_PTR)target->iosb;
     HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
-    DWORD offset = flags;
 
     if ( target->options & WS2_TARGET_LATE )
     {
         port_post_late( port, (void *)(UINT_PTR)target->apc_context, iosb, status, information );
         return;
     }
-    if ( target->options & TARGET_STORE_FLAGS ) ws2_write( &( (OVERLAPPED *)iosb )->Offset, &offset, sizeof( offset ) );
-    if ( !ws2_write( &iosb->Information, &information, sizeof( information ) ) )
-        ws2_write( (void *)&iosb->Status, &status, sizeof( status ) );
+    if ( results ) write_status_block( results, target, status, information, flags );
     /* the event last: who wakes from it finds the packet in the port, the APC with the thread */
     if ( target->apc )
         NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
@@ -46,7 +65,11 @@ static void complete( const struct ws2_operation_target *target, const struct ws
               !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ) )
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
     if ( event ) NtSetEvent( event, NULL );
-    else if ( !at_once ) RtlWakeAddressAll( (void *)&iosb->Status );
+    else if ( !at_once )
+    {
+        MemoryBarrier(); /* the status is there: who waits from now on sees it */
+        if ( *(volatile LONG *)&completion_waiters ) RtlWakeAddressAll( (void *)&iosb->Status );
+    }
 }
 
 /* By the call that started it. */
@@ -55,13 +78,15 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
 {
     const HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
     const BOOL both = event && target->apc_context && port->handle;
+    struct ws2_operation_results_params results;
 
+    ws2_results_begin( &results );
     if ( both )
     {
         AcquireSRWLockExclusive( &port_delivery_lock );
         InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
     }
-    complete( target, port, GetCurrentThread(), status, information, flags, TRUE );
+    complete( target, port, GetCurrentThread(), status, information, flags, TRUE, &results );
     if ( both )
     {
         InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
@@ -79,20 +104,35 @@ static void delivered( const struct ws2_completion *completion )
     else ws2host_call( ws2_call_delivered, &params );
 }
 
+/* Nothing of it is touched any more. */
+static void told( const struct ws2_completion *completion )
+{
+    struct ws2_delivered_params params = { .told = completion->told };
+
+    if ( completion->told == (UINT_PTR)completion->told )
+        __atomic_store_n( (LONG *)(UINT_PTR)completion->told, 1, __ATOMIC_RELEASE );
+    else ws2host_call( ws2_call_delivered, &params );
+}
+
 static void complete_operation( const struct ws2_completion *completion )
 {
+    struct ws2_operation_results_params results;
     struct write_watch watch = { 0 };
     BOOL ordered;
 
-    if ( completion->bounced )
+    ws2_results_begin( &results );
+    if ( !completion->written )
         for ( UINT32 i = 0; i < completion->write_count; i++ )
-            write_watch_note( &watch, (void *)(UINT_PTR)completion->writes[i].target, completion->writes[i].size );
-    for ( UINT32 i = 0; i < completion->write_count; i++ )
+            ws2_results_add( &results, completion->writes[i].target, completion->writes[i].source,
+                             completion->writes[i].size );
+    if ( completion->bounced )
+        for ( UINT32 i = 0; i < results.count; i++ )
+            write_watch_note( &watch, (void *)(UINT_PTR)results.results[i].target, results.results[i].size );
+    if ( results.count &&
+         ( completion->bounced || ( completion->target.options & ( TARGET_REGISTERED | WS2_TARGET_LATE ) ) ) )
     {
-        struct ws2_copy_params copy = { 0, completion->writes[i].size, completion->writes[i].target,
-                                        completion->writes[i].source };
-
-        ws2_call( copy, &copy );
+        while ( !ws2_results_write( &results ) ) continue;
+        ws2_results_begin( &results );
     }
     write_watch_end( &watch );
     if ( ws2_tracing )
@@ -111,23 +151,34 @@ static void complete_operation( const struct ws2_completion *completion )
                                 plain_event( (HANDLE)(UINT_PTR)completion->target.event ) );
     complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
               completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
-              FALSE );
+              FALSE, completion->written ? NULL : &results );
     InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
     if ( ordered ) delivered( completion );
 }
 
-void completion_deliver( void )
+/* give_back: the host half is to have nothing left of what has been told of. */
+static void deliver( BOOL give_back )
 {
-    static struct ws2_operation_fetch_params params; /* under the lock */
+    static struct ws2_operation_fetch_params params = { .pointer_size = sizeof( void * ),
+                                                        .flags_option = TARGET_STORE_FLAGS,
+                                                        .excluded_option = TARGET_REGISTERED }; /* under the lock */
 
     AcquireSRWLockExclusive( &port_delivery_lock );
     do {
-        if ( ws2_call( operation_fetch, &params ) ) break;
-        for ( UINT32 i = 0; i < params.count; i++ ) complete_operation( &params.completions[i] );
-    } while ( params.count ); /* the last one gives back what was told of */
+        /* a bad pointer ends the call, and the results behind it are written by another */
+        while ( ws2host_call( ws2_call_operation_fetch, &params ) ) params.resume = 1;
+        for ( UINT32 i = 0; i < params.count; i++ )
+        {
+            complete_operation( &params.completions[i] );
+            told( &params.completions[i] );
+        }
+    } while ( give_back ? params.count : params.more );
     ReleaseSRWLockExclusive( &port_delivery_lock );
 }
+
+void completion_deliver( void ) { deliver( TRUE ); }
+void completion_deliver_at_port( void ) { deliver( FALSE ); }
 
 /* For an operation that begins: what ended before it does not set its event afterwards. */
 static void reset_event( HANDLE event )

@@ -15,6 +15,11 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
 enum overlapped_how completion_how( SOCKET s );
 /* Tells the program of all that has ended. */
 void completion_deliver( void );
+/* The same by a thread that comes to the host half next, by ws2_results_write or a wait at a port: what has been told of is
+ * given back there. */
+void completion_deliver_at_port( void );
+/* Threads that wait for a status block to change. */
+extern LONG completion_waiters;
 /* The calling thread ends, and with it what it has pending. */
 void completion_thread_ends( struct thread_data *data );
 /* The same of another thread that has ended. */

@@ -127,8 +127,10 @@ static int get_result( SOCKET s, OVERLAPPED *overlapped, DWORD *size, BOOL wait,
         {
             const NTSTATUS pending = STATUS_PENDING;
 
+            InterlockedIncrement( &completion_waiters );
             while ( *(volatile NTSTATUS *)&overlapped->Internal == STATUS_PENDING )
                 RtlWaitOnAddress( &overlapped->Internal, &pending, sizeof( pending ), NULL );
+            InterlockedDecrement( &completion_waiters );
         }
         if ( ws2_read( &copy, overlapped, sizeof( copy ) ) ) return WSAEFAULT;
     }

@@ -30,11 +30,12 @@ struct take_request
     struct port_packet *packets; /* NULL: one packet, by the three above */
     ULONG count, *taken;
     BOOLEAN alertable;
+    BOOL owes; /* what the program has been told of is to be given back to the host half */
 };
 
 /* --- the program's memory -----------------------------------------------------------------------------------------------*/
 
-static NTSTATUS ask_server( const struct take_request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
+static NTSTATUS ask_server( struct take_request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
 {
     if ( !request->packets )
         return nt_NtRemoveIoCompletion( request->port, request->key, request->value, request->iosb, timeout );
@@ -42,22 +43,42 @@ static NTSTATUS ask_server( const struct take_request *request, LARGE_INTEGER *t
                                       alertable );
 }
 
-static NTSTATUS give_packets( const struct take_request *request, const struct port_packet *packets, ULONG count )
+static NTSTATUS give_packets( struct take_request *request, const struct port_packet *packets, ULONG count )
 {
-    int fault;
+    struct ws2_operation_results_params results;
 
+    ws2_results_begin( &results );
     if ( request->packets )
-        fault = ws2_write( request->packets, packets, count * sizeof( *packets ) ) ||
-                ws2_write( request->taken, &count, sizeof( count ) );
+    {
+        ws2_results_add( &results, ws2_pointer( request->packets ), ws2_pointer( packets ),
+                         count * sizeof( *packets ) );
+        ws2_results_add( &results, ws2_pointer( request->taken ), ws2_pointer( &count ), sizeof( count ) );
+    }
     else
-        fault = ws2_write( request->key, &packets->key, sizeof( packets->key ) ) ||
-                ws2_write( request->value, &packets->value, sizeof( packets->value ) ) ||
-                ws2_write( request->iosb, &packets->iosb, sizeof( packets->iosb ) );
-    return fault ? STATUS_ACCESS_VIOLATION : 0;
+    {
+        ws2_results_add( &results, ws2_pointer( request->key ), ws2_pointer( &packets->key ), sizeof( packets->key ) );
+        ws2_results_add( &results, ws2_pointer( request->value ), ws2_pointer( &packets->value ),
+                         sizeof( packets->value ) );
+        ws2_results_add( &results, ws2_pointer( request->iosb ), ws2_pointer( &packets->iosb ),
+                         sizeof( packets->iosb ) );
+    }
+    request->owes = FALSE;
+    return ws2_results_write( &results ) ? 0 : STATUS_ACCESS_VIOLATION;
+}
+
+/* Before a thread does anything but wait at the port, or take a packet. */
+static void give_back( struct take_request *request )
+{
+    struct ws2_operation_results_params nothing;
+
+    if ( !request->owes ) return;
+    ws2_results_begin( &nothing );
+    ws2_results_write( &nothing );
+    request->owes = FALSE;
 }
 
 /* The end of a call without a packet; Windows counts one all the same. */
-static NTSTATUS give_none( const struct take_request *request, NTSTATUS status )
+static NTSTATUS give_none( struct take_request *request, NTSTATUS status )
 {
     const ULONG one = 1;
 
@@ -74,7 +95,7 @@ static void read_result( const struct take_request *request, struct port_packet 
 }
 
 /* wineserver gave packets; redirect packets among them are not the program's. FALSE: nothing else was. */
-static BOOL drop_redirects( struct port_queue *queue, const struct take_request *request )
+static BOOL drop_redirects( struct port_queue *queue, struct take_request *request )
 {
     struct port_packet packet;
     ULONG count, kept = 0;
@@ -204,23 +225,25 @@ static int deadline_left( struct deadline *deadline )
 
 /* --- waiting ------------------------------------------------------------------------------------------------------------*/
 
-static BOOL apcs_ran( void )
+static BOOL apcs_ran( struct take_request *request )
 {
     struct ws2_thread_params params = { .thread = GetCurrentThreadId() };
 
+    give_back( request );
     /* in this order: what is queued from now on wakes the wait that follows */
     ws2host_call( ws2_call_wait_thread, &params );
     return SleepEx( 0, TRUE ) == WAIT_IO_COMPLETION;
 }
 
 /* Waits and performs what is ready. The lock is held, and given back. TRUE: APCs ran. */
-static BOOL wait_here( struct port_queue *queue, const struct take_request *request, int timeout )
+static BOOL wait_here( struct port_queue *queue, struct take_request *request, int timeout )
 {
     struct ws2_port_wait_params params = { .port = queue->host, .timeout = timeout, .alertable = request->alertable };
     int32_t status;
 
     /* others that wait have their share */
     params.most = request->packets ? request->count : queue->waiting > 0 ? 1 : SOCKETS_AT_ONCE;
+    request->owes = FALSE;
     if ( timeout ) InterlockedIncrement( &queue->waiting );
     ReleaseSRWLockExclusive( &queue->lock );
     status = ws2host_call( ws2_call_port_wait, &params );
@@ -230,12 +253,13 @@ static BOOL wait_here( struct port_queue *queue, const struct take_request *requ
         queue->woken =
             GetTickCount() | 1; /* this thread looks at the packets next: nobody else need be woken for them */
         ws2_upcalls.operations_ended();
+        request->owes = TRUE;
     }
-    return status == WS2_STATUS_ALERT && apcs_ran();
+    return status == WS2_STATUS_ALERT && apcs_ran( request );
 }
 
 /* A port whose packets are not kept here. The lock is held, and given back. FALSE: they are now. */
-static BOOL wait_in_server( struct port_queue *queue, const struct take_request *request, struct deadline *deadline,
+static BOOL wait_in_server( struct port_queue *queue, struct take_request *request, struct deadline *deadline,
                             NTSTATUS *status )
 {
     int left = deadline_left( deadline );
@@ -246,6 +270,7 @@ static BOOL wait_in_server( struct port_queue *queue, const struct take_request 
     if ( !request->packets ) read_result( request, &before );
     queue->in_server++;
     ReleaseSRWLockExclusive( &queue->lock );
+    give_back( request );
     *status = ask_server( request, left < 0 ? NULL : &rest, request->alertable );
     AcquireSRWLockExclusive( &queue->lock );
     queue->in_server--;
@@ -269,7 +294,7 @@ static UINT32 fetch_from_server( struct port_queue *queue )
 
 /* PORT_MIXED: a packet in wineserver's queue shows that no thread sleeps there. The lock is held. TRUE: status is the
  * call's. */
-static BOOL look_in_server( struct port_queue *queue, const struct take_request *request, NTSTATUS *status )
+static BOOL look_in_server( struct port_queue *queue, struct take_request *request, NTSTATUS *status )
 {
     LARGE_INTEGER none = { .QuadPart = 0 };
 
@@ -286,7 +311,7 @@ static BOOL wakes_another( struct port_queue *queue, BOOL checking )
 }
 
 /* The lock is held, and given back. */
-static NTSTATUS take_packets( struct port_queue *queue, const struct take_request *request, struct port_user *user,
+static NTSTATUS take_packets( struct port_queue *queue, struct take_request *request, struct port_user *user,
                               BOOL checking )
 {
     struct port_packet packets[PACKETS_AT_ONCE];
@@ -314,8 +339,7 @@ static NTSTATUS take_packets( struct port_queue *queue, const struct take_reques
 }
 
 /* The end without a packet. The lock is held, and given back. */
-static NTSTATUS take_none( struct port_queue *queue, const struct take_request *request, NTSTATUS status,
-                           BOOL checking )
+static NTSTATUS take_none( struct port_queue *queue, struct take_request *request, NTSTATUS status, BOOL checking )
 {
     BOOL wake = wakes_another( queue, checking );
 
@@ -324,7 +348,7 @@ static NTSTATUS take_none( struct port_queue *queue, const struct take_request *
     return give_none( request, status );
 }
 
-static NTSTATUS take_until( struct port_queue *queue, const struct take_request *request, LARGE_INTEGER *timeout )
+static NTSTATUS take_until( struct port_queue *queue, struct take_request *request, LARGE_INTEGER *timeout )
 {
     struct port_user *user = user_comes( queue );
     struct deadline deadline = { .timeout = timeout };
@@ -389,7 +413,7 @@ static NTSTATUS take_until( struct port_queue *queue, const struct take_request 
         if ( request->alertable && !queue->count )
         {
             ReleaseSRWLockExclusive( &queue->lock );
-            apcs = apcs_ran();
+            apcs = apcs_ran( request );
             AcquireSRWLockExclusive( &queue->lock );
             if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
             if ( queue->count || !port_queue_keeps( queue ) ) continue;
@@ -404,13 +428,14 @@ static NTSTATUS take_until( struct port_queue *queue, const struct take_request 
 NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR *value, IO_STATUS_BLOCK *iosb,
                                           LARGE_INTEGER *timeout )
 {
-    const struct take_request request = { .port = port, .key = key, .value = value, .iosb = iosb };
+    struct take_request request = { .port = port, .key = key, .value = value, .iosb = iosb };
     struct port_queue *queue = port_queue_find( port );
     const DWORD error = GetLastError();
     NTSTATUS status;
 
     if ( !queue ) return nt_NtRemoveIoCompletion( port, key, value, iosb, timeout );
     status = take_until( queue, &request, timeout );
+    give_back( &request );
     port_queue_release( queue );
     SetLastError( error );
     return status;
@@ -419,7 +444,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR
 NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *packets, ULONG count, ULONG *taken,
                                             LARGE_INTEGER *timeout, BOOLEAN alertable )
 {
-    const struct take_request request = {
+    struct take_request request = {
         .port = port, .packets = packets, .count = count, .taken = taken, .alertable = alertable
     };
     struct port_queue *queue = packets && count ? port_queue_find( port ) : NULL;
@@ -428,6 +453,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *pac
 
     if ( !queue ) return nt_NtRemoveIoCompletionEx( port, packets, count, taken, timeout, alertable );
     status = take_until( queue, &request, timeout );
+    give_back( &request );
     port_queue_release( queue );
     SetLastError( error );
     return status;

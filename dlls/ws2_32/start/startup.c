@@ -122,7 +122,7 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
         DisableThreadLibraryCalls( instance );
         ws2_upcalls = ( struct ws2_upcalls ){ .io_thread = io_thread,
                                               .thread_ends = thread_ends,
-                                              .operations_ended = completion_deliver };
+                                              .operations_ended = completion_deliver_at_port };
         if ( !( elsewhere = fallback_begin( instance ) ) ) hooks_install_early( hook_table );
         break;
     case DLL_PROCESS_DETACH:

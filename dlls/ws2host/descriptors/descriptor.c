@@ -394,6 +394,7 @@ NTSTATUS unix_delivered( void *args )
          !atomic_compare_exchange_strong( (_Atomic uint32_t *)(uintptr_t)params->signal_sequence, &before,
                                           before & ~1u ) )
         params->error = WSAEINVAL;
+    if ( params->told ) atomic_store( (_Atomic uint32_t *)(uintptr_t)params->told, 1 );
     return 0;
 }
 

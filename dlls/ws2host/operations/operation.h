@@ -45,6 +45,7 @@ struct operation
     uint8_t finished;         /* and it has ended meanwhile */
     uint8_t port_known;       /* port is filled in: its owner's handle has been closed */
     uint32_t signal_sequence; /* of the owner when it ended */
+    _Atomic uint32_t told;    /* the PE side is done with it */
     struct
     {
         uint64_t target, source, size;
@@ -89,6 +90,8 @@ void operation_write( struct operation *operation, uint64_t target, const void *
 
 /* Operations have ended that nobody was told of. */
 int operation_ended( void );
+/* Gives back what the program has been told of. */
+void operation_sweep( void );
 
 /* The descriptor goes away: what is queued ends with WSA_OPERATION_ABORTED. Returns how much that was. survivor, other_handles: as in
  * afd_poll_close. */

@@ -1,7 +1,8 @@
 /*
  * Operations that have ended: they stand in a list until the PE side fetches them and tells the program.
  *
- * A lock that knows its holder guards the list; `delivering` is the fetching thread's, of which there is one at a time.
+ * A lock that knows its holder guards the lists. What was fetched stands in `fetched` until the PE side has told the
+ * program, and then until a thread comes by that gives it back: also when the one that told was ended.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 static _Atomic uint32_t ended_lock;
 static struct operation *_Atomic ended_first, *ended_last;
-static struct operation *delivering; /* what the PE side is telling the program of now */
+static struct operation *_Atomic fetched; /* what the PE side is telling the program of, or has told */
 
 _Atomic uint32_t operation_background_sends;
 
@@ -69,19 +70,118 @@ void operation_complete( struct operation *operation )
 
 int operation_ended( void ) { return ended_first != NULL; }
 
+void operation_sweep( void )
+{
+    struct operation *told = NULL, *before = NULL, *operation, *next;
+
+    if ( !atomic_load( &fetched ) ) return;
+    owner_lock_take( &ended_lock );
+    for ( operation = atomic_load( &fetched ); operation; operation = next )
+    {
+        next = operation->next;
+        if ( !atomic_load( &operation->told ) )
+        {
+            before = operation;
+            continue;
+        }
+        if ( before ) before->next = next;
+        else atomic_store( &fetched, next );
+        operation->next = told;
+        told = operation;
+    }
+    owner_lock_give( &ended_lock );
+    for ( ; told; told = next )
+    {
+        next = told->next;
+        operation_discard( told );
+    }
+}
+
+/* --- the program's memory; no lock is held, and any copy may fault ------------------------------------------------------*/
+
+static void write_result( uint64_t target, const void *source, uint64_t size )
+{
+    /* what says how far it is stands before the copy, and the copies stay in order: the status is seen last */
+    atomic_signal_fence( memory_order_seq_cst );
+    memcpy( (void *)(uintptr_t)target, source, size );
+    atomic_signal_fence( memory_order_seq_cst );
+}
+
+/* Steps of one: its writes, the flags, Information and, if that could be written, Status. */
+static void write_completion( struct ws2_operation_fetch_params *params, const struct ws2_completion *completion )
+{
+    const uint64_t iosb = completion->target.iosb;
+    const uint32_t pointer_size = params->pointer_size, writes = completion->write_count, status = 0;
+
+    while ( params->step < writes )
+    {
+        const uint32_t i = params->step++;
+
+        write_result( completion->writes[i].target, (const void *)(uintptr_t)completion->writes[i].source,
+                      completion->writes[i].size );
+    }
+    if ( params->step == writes )
+    {
+        params->step++;
+        if ( completion->target.options & params->flags_option )
+            write_result( iosb + 2 * pointer_size, &completion->flags, sizeof( completion->flags ) );
+    }
+    if ( params->step == writes + 1 )
+    {
+        params->step++;
+        write_result( iosb + pointer_size, &completion->information, pointer_size );
+        write_result( iosb, &status, sizeof( status ) );
+    }
+}
+
+static void write_completions( struct ws2_operation_fetch_params *params )
+{
+    for ( ; params->next < params->count; params->next++, params->step = 0 )
+        if ( params->completions[params->next].written ) write_completion( params, &params->completions[params->next] );
+}
+
+NTSTATUS unix_operation_results( void *args )
+{
+    struct ws2_operation_results_params *params = args;
+
+    operation_sweep();
+    params->error = 0;
+    while ( params->done < params->count )
+    {
+        const uint32_t i = params->done++;
+
+        write_result( params->results[i].target, (const void *)(uintptr_t)params->results[i].source,
+                      params->results[i].size );
+    }
+    return 0;
+}
+
+/* --- fetching -----------------------------------------------------------------------------------------------------------*/
+
+/* Whether all that is to be done before its packet is posted can be done here. */
+static int is_plain( const struct ws2_operation_fetch_params *params, const struct operation *operation )
+{
+    const struct ws2_operation_target *target = &operation->target;
+
+    return params->pointer_size && !operation->error && !operation->bounced && operation->port.handle &&
+           target->apc_context && !target->apc && !target->event &&
+           !( target->options & ( WS2_TARGET_LATE | params->excluded_option ) );
+}
+
 NTSTATUS unix_operation_fetch( void *args )
 {
     struct ws2_operation_fetch_params *params = args;
     struct operation *operation, *next;
 
-    for ( operation = delivering; operation; operation = next )
-    {
-        next = operation->next;
-        operation_discard( operation );
-    }
-    delivering = NULL;
     params->error = 0;
-    params->count = 0;
+    if ( params->resume )
+    {
+        params->resume = 0;
+        write_completions( params );
+        return 0;
+    }
+    operation_sweep();
+    params->count = params->more = params->next = params->step = 0;
     if ( !ended_first ) return 0;
 
     owner_lock_take( &ended_lock );
@@ -97,16 +197,20 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->signal_sequence = (uintptr_t)&operation->owner->signal_sequence;
         completion->signal_before = operation->signal_sequence;
         completion->undelivered = (uintptr_t)&operation->descriptor->queues.undelivered[operation->queue];
+        completion->told = (uintptr_t)&operation->told;
         completion->error = operation->error;
         completion->flags = operation->flags_out;
+        completion->written = is_plain( params, operation );
         completion->write_count = operation->write_count;
         completion->bounced = operation->bounced;
-        memcpy( completion->writes, operation->writes, sizeof( completion->writes ) );
-        operation->next = delivering;
-        delivering = operation;
+        memcpy( completion->writes, operation->writes, sizeof( *completion->writes ) * operation->write_count );
+        operation->next = atomic_load( &fetched );
+        atomic_store( &fetched, operation );
     }
     ended_first = operation;
+    params->more = operation != NULL;
     owner_lock_give( &ended_lock );
+    write_completions( params );
     return 0;
 }
 

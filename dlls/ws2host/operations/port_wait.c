@@ -136,6 +136,7 @@ NTSTATUS unix_port_wait( void *args )
 
     params->error = 0;
     params->ended = 0;
+    operation_sweep();
     if ( timeout ) place = port_enter( port );
     port_waiter_change( port );
     if ( timeout && params->alertable )
