@@ -72,7 +72,8 @@ static int serve( int ready, int foreground )
         close( ready );
     }
     loop_run( &work, linger_time() );
-    place_leave();
+    /* nobody has a table of this server's; if it never had one, it is as the server before left it */
+    place_leave( !is_needed() && !is_over() && ( table_mapping() || place_was_left() ) );
     return 0;
 }
 

@@ -32,6 +32,7 @@ static struct stat socket_file; /* as it was made */
 static uint64_t look_at;
 static unsigned int looks_soon;
 static int lost;
+static int was_left;
 static struct source accepting = { connection_accept };
 
 int fail( const char *format, ... )
@@ -117,12 +118,23 @@ static int try_locks( void )
     return 1;
 }
 
+/* The mark in the lock file of a server that went when nobody needed it; it is gone before anybody is served. */
+static int take_mark( void )
+{
+    char mark = 0;
+
+    return pread( lock_file, &mark, 1, 0 ) == 1 && mark == WS2_SERVER_LEFT && !ftruncate( lock_file, 0 );
+}
+
+int place_was_left( void ) { return was_left; }
+
 int place_take( void )
 {
     for ( int waited = 0; waited < LOCK_PATIENCE; waited += 10 )
     {
         const int locked = try_locks();
 
+        if ( locked > 0 ) was_left = take_mark();
         if ( locked ) return locked;
         if ( somebody_listens() ) return 0;
         usleep( 10000 );
@@ -258,8 +270,12 @@ void place_look( void )
     }
 }
 
-void place_leave( void )
+void place_leave( int unneeded )
 {
+    const char mark = WS2_SERVER_LEFT;
+
+    /* without it the next server looks for a table that processes may have, in vain */
+    if ( unneeded && !lost && pwrite( lock_file, &mark, 1, 0 ) < 0 ) ftruncate( lock_file, 0 );
     /* still under the lock: the next server's socket cannot be hit; a client that connected in the last moment finds its
      * connection closed and starts the next server */
     if ( !lost ) unlinkat( directory, WS2_SERVER_SOCKET, 0 );

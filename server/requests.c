@@ -49,7 +49,8 @@ static int32_t find_table( struct exchange *e )
 
     if ( table_mapping() ) return 0;
     e->fd = -1;
-    if ( ( fd >= 0 && !table_take_over_consume( fd ) ) || !table_find_orphan( table_name() ) )
+    errno = 0;
+    if ( ( fd >= 0 && !table_take_over_consume( fd ) ) || ( !place_was_left() && !table_find_orphan( table_name() ) ) )
     {
         takeover_begin( process_ended );
         return 0;

@@ -425,8 +425,10 @@ int place_take( void ); /* 1 with the locks held, 0 when another server listens,
 int place_listen( void );
 void place_look( void ); /* what was taken away is made again */
 uint64_t place_deadline( void );
-int place_is_lost( void ); /* to another server */
-void place_leave( void );
+int place_is_lost( void );  /* to another server */
+int place_was_left( void ); /* the server before this one went, needed by nobody: no process has a table of its */
+/* unneeded: the same of this server. */
+void place_leave( int unneeded );
 
 /* --- requests.c: the messages */
 int request_receive( struct connection *connection );

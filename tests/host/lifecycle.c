@@ -64,6 +64,68 @@ START_TEST( leaves_when_idle )
 }
 END_TEST
 
+struct attached
+{
+    uint64_t instance;
+    pid_t server, holder;
+};
+
+/* A client, until it is killed; the holder, who has the table's memory too, is none. */
+static int attach_and_hold( void *context )
+{
+    struct attached *attached = context;
+    struct stat file;
+    pid_t holder;
+
+    if ( connection_attach( 0x20 ) ) return 1;
+    attached->instance = ws2_table_header( connection_table() )->instance;
+    if ( !( holder = fork() ) )
+    {
+        for ( int fd = 3; fd < 1000; fd++ )
+            if ( !fstat( fd, &file ) && S_ISSOCK( file.st_mode ) ) close( fd );
+        for ( ;; ) pause();
+    }
+    attached->holder = holder;
+    atomic_store( (_Atomic pid_t *)&attached->server, ws2_table_header( connection_table() )->server_pid );
+    for ( ;; ) pause();
+}
+
+/* A client comes and goes, and then the server, by itself or killed. */
+static struct attached one_server( int killed )
+{
+    struct attached *shared =
+        mmap( NULL, sizeof( *shared ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    const pid_t client = process_start( attach_and_hold, shared );
+
+    eventually( atomic_load( (_Atomic pid_t *)&shared->server ) );
+    if ( killed ) kill( shared->server, SIGKILL );
+    kill( client, SIGKILL );
+    process_wait( client );
+    eventually( !harness_server_quiet() );
+    return *shared;
+}
+
+/* A table is looked for among the user's processes where a server died, and only there. */
+START_TEST( looks_for_a_table )
+{
+    struct attached first, second, third;
+
+    harness_begin();
+    setenv( "WS2SERVER_LINGER", "0.1", 1 );
+    first = one_server( _i );
+    second = one_server( 1 );
+    kill( second.holder, SIGKILL );
+    third = one_server( 0 );
+    if ( _i ) ck_assert_uint_eq( second.instance, first.instance );
+    else ck_assert_uint_ne( second.instance, first.instance );
+    /* that another server left before the one that died says nothing */
+    ck_assert_uint_eq( third.instance, first.instance );
+    kill( first.holder, SIGKILL );
+    kill( third.holder, SIGKILL );
+    harness_end();
+}
+END_TEST
+
 /* A process in a hurry meets a server on its way out again and again. */
 START_TEST( leaving_and_coming )
 {
@@ -322,6 +384,7 @@ int main( void )
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, racing_starts );
     tcase_add_test( test, leaves_when_idle );
+    tcase_add_loop_test( test, looks_for_a_table, 0, 2 );
     tcase_add_test( test, leaving_and_coming );
     tcase_add_test( test, no_server_to_be_had );
     tcase_add_test( test, long_paths );
