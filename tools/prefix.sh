@@ -5,9 +5,9 @@
 unset DISPLAY WAYLAND_DISPLAY
 export WINEDEBUG="${WINEDEBUG--all}"
 
-for prefix_wineserver in /usr/lib/wine/wineserver wineserver wineserver-stable; do
-    command -v $prefix_wineserver >/dev/null && break
-done
+# build: the build folder, whose ws2ctl decides which loader that is
+# shellcheck disable=SC2154
+prefix_wineserver=$("$build/tools/ws2ctl" loader server)
 
 # room_enter FOLDER: what is started from here on belongs to that room
 room_enter()
@@ -37,7 +37,7 @@ room_processes()
 # room_end FOLDER: ends its processes, the prefix's server first, and removes it
 room_end()
 {
-    if [ -d "$1/prefix" ]; then WINEPREFIX="$1/prefix" $prefix_wineserver -k >/dev/null 2>&1 || true; fi
+    if [ -d "$1/prefix" ]; then WINEPREFIX="$1/prefix" "$prefix_wineserver" -k >/dev/null 2>&1 || true; fi
     # By now they are ending by themselves; ws2server leaves soon after its last client, but nobody needs to wait.
     unset WS2HOST_DIR WINEPREFIX
     for signal in TERM TERM KILL; do
@@ -54,28 +54,24 @@ room_end()
 # and what they find their folder by are copies, the rest links. Prints the loader's path.
 loader_copy()
 {
-    local library loader
-    loader=$(readlink -f "$(command -v "${WINELOADER:-wine}")") || return 1
-    # Debian's is a script
-    for library in /usr/lib/wine/wine /usr/lib/wine/wine64; do
-        case $loader in /usr/bin/*) [ ! -x $library ] || loader=$library ;; esac
+    local top loader server library folder
+    # several folders under one top: the loader's, its server's and the libraries'
+    loader=$("$build/tools/ws2ctl" loader program) && library=$("$build/tools/ws2ctl" loader library) || return 1
+    server=$(readlink -f "$(command -v "$prefix_wineserver")")
+    top=${loader%/*}
+    while case $library/ in "$top"/*) false ;; esac || [ ! -d "$top/share/wine" ]; do top=${top%/*}; [ -n "$top" ] || return 1; done
+    mkdir -p "$1/share"
+    cp -as "$top/share/wine" "$1/share/"
+    for folder in "$library" "$top"/lib/i386-linux-gnu/wine; do
+        [ -d "$folder" ] || continue
+        mkdir -p "$1${folder#"$top"}"
+        cp -as "$folder/." "$1${folder#"$top"}/"
+        find "$1${folder#"$top"}" -name 'ws2host*' -delete
+        find "$1${folder#"$top"}" -name ntdll.so | while read -r file; do cp --remove-destination "$(readlink -f "$file")" "$file"; done
     done
-    mkdir -p "$1/lib" "$1/share"
-    cp -as "$(readlink -f "${loader%/*}/../share/wine" || readlink -f "${loader%/*}/../../share/wine")" "$1/share/"
-    case $loader in
-        /usr/lib/wine/*)
-            mkdir -p "$1/lib/x86_64-linux-gnu"
-            cp -a /usr/lib/wine "$1/lib/"
-            cp -as /usr/lib/x86_64-linux-gnu/wine "$1/lib/x86_64-linux-gnu/"
-            library=$1/lib/x86_64-linux-gnu/wine
-            loader=$1/lib/wine/${loader##*/} ;;
-        *)
-            cp -a "${loader%/*}" "$1/bin"
-            cp -as "${loader%/*}/../lib/wine" "$1/lib/"
-            library=$1/lib/wine
-            loader=$1/bin/${loader##*/} ;;
-    esac
-    find "$library" -name 'ws2host*' -delete
-    find "$library" -name ntdll.so | while read -r file; do cp --remove-destination "$(readlink -f "$file")" "$file"; done
-    echo "$loader"
+    for folder in "${loader%/*}" "${server%/*}"; do
+        mkdir -p "$1${folder#"$top"}"
+        find "$folder" -maxdepth 1 -name 'wine*' -exec cp -a --remove-destination {} "$1${folder#"$top"}/" \;
+    done
+    echo "$1${loader#"$top"}"
 }

@@ -44,23 +44,6 @@ static int is_library_folder( const char *folder )
     return is_file( folder, "x86_64-unix/ntdll.so" ) || is_file( folder, "i386-unix/ntdll.so" );
 }
 
-/* A program by the name that a shell would find. */
-static int search_path( const char *name, char *found )
-{
-    const char *path = getenv( "PATH" );
-
-    if ( strchr( name, '/' ) ) return realpath( name, found ) != NULL;
-    for ( const char *end; path && *path; path = *end ? end + 1 : end )
-    {
-        char candidate[PATH_MAX];
-
-        end = path + strcspn( path, ":" );
-        snprintf( candidate, sizeof( candidate ), "%.*s/%s", (int)( end - path ), path, name );
-        if ( !access( candidate, X_OK ) && realpath( candidate, found ) ) return 1;
-    }
-    return 0;
-}
-
 int loader_folder( const char *wine, char *folder )
 {
     /* from the loader's folder, and from a tree's top: as its own build installs it, as Debian does, as Proton does */
@@ -81,7 +64,7 @@ int loader_folder( const char *wine, char *folder )
     char start[PATH_MAX];
     struct stat st;
 
-    if ( !search_path( wine, start ) ) return 0;
+    if ( !loader_search( wine, start ) ) return 0;
     if ( !stat( start, &st ) && !S_ISDIR( st.st_mode ) ) *strrchr( start, '/' ) = 0;
     for ( unsigned int i = 0; i < sizeof( places ) / sizeof( places[0] ); i++ )
     {
@@ -91,13 +74,6 @@ int loader_folder( const char *wine, char *folder )
         if ( is_library_folder( path ) && realpath( path, folder ) ) return 1;
     }
     return 0;
-}
-
-const char *loader_default( void )
-{
-    const char *wine = getenv( "WINELOADER" );
-
-    return wine && *wine ? wine : WS2_WINE;
 }
 
 int loader_version( const char *wine, char *version, size_t size )

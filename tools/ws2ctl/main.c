@@ -37,6 +37,8 @@ static const struct command
       "what a program that runs does, from its next call on; off ends it" },
     { "enable", command_enable, 0, "enable", "ws2host into the prefix, for plain wine" },
     { "disable", command_disable, 0, "disable", "out of it again; what was there before comes back" },
+    { "loader", command_loader, 1, "loader [start|program|server|library]",
+      "which loader ws2run and ws2ctl use: WINELOADER, or configure's, or the one in PATH" },
     { "install-loader", command_install_loader, 1, "install-loader [WINE] [--copy]",
       "the bridge into a loader's own folder: no WINEDLLPATH is needed" },
     { "remove-loader", command_remove_loader, 1, "remove-loader [WINE]", "out of it again" },

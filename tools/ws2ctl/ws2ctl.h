@@ -16,8 +16,12 @@
 #ifndef PKGLIBDIR
 #define PKGLIBDIR "/usr/local/lib/ws2host"
 #endif
+/* what configure found, and what it was given */
 #ifndef WS2_WINE
 #define WS2_WINE "wine"
+#endif
+#ifndef WS2_WINE_GIVEN
+#define WS2_WINE_GIVEN ""
 #endif
 #ifndef WS2_VERSION
 #define WS2_VERSION "unknown"
@@ -112,8 +116,17 @@ int registry_in_use( const char *prefix );
 /* Returns when it is on disk. "" removes the value. */
 int registry_write( const char *prefix, const char *value );
 
-/* --- loader.c: a loader's own library folder */
+/* --- loader_choice.c: which loader, of those that are installed */
+/* A name, to be found in PATH, or a path; what is to be started. */
 const char *loader_default( void );
+/* Its path behind scripts, in PATH_MAX bytes; 0 when there is none. */
+int loader_program( char *program );
+/* Its server's name or path. */
+const char *loader_server( void );
+/* Where a program is, by path, or by name in PATH, links resolved; found holds PATH_MAX. 0 when it is not. */
+int loader_search( const char *name, char *found );
+
+/* --- loader.c: a loader's own library folder */
 /* folder holds PATH_MAX. wine: a loader, by name or path, or the top of its tree; 0 when it has no such folder. */
 int loader_folder( const char *wine, char *folder );
 
@@ -150,6 +163,7 @@ int command_watch( const struct options *options );
 int command_enable( const struct options *options );
 int command_disable( const struct options *options );
 int command_place( const struct options *options );
+int command_loader( const struct options *options );
 int command_install_loader( const struct options *options );
 int command_remove_loader( const struct options *options );
 
