@@ -66,7 +66,7 @@ static void test_connect( void )
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     SOCKET listener, s, server;
     union address address, own, nobody;
-    char data[3] = "abc", got[8];
+    char data[3] = { 'a', 'b', 'c' }, got[8];
     OVERLAPPED ov;
     DWORD size = 1;
 
