@@ -1,4 +1,4 @@
-/* The rules of sends and receives: see transfer.h. */
+/* Sends and receives, a step at a time: see transfer.h. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -8,6 +8,7 @@
 #include "sockets/connect.h"
 #include "sockets/endpoint.h"
 #include "sockets/datagram_errors.h"
+#include "sockets/datagram_send.h"
 #include "sockets/option_bits.h"
 #include "sockets/urgent.h"
 #include "sockets/vectors.h"
@@ -75,7 +76,39 @@ int32_t transfer_error( struct descriptor *d, int error )
     return winsock_error( error );
 }
 
-int32_t transfer_stream_ended( struct descriptor *d )
+int transfer_still_queued( struct descriptor *d, enum operation_queue queue )
+{
+    upcalls.serve( d );
+    return descriptor_queued( d, queue );
+}
+
+/* --- a step -----------------------------------------------------------------------------------------------------------*/
+
+void transfer_advance( struct transfer *t, uint64_t n )
+{
+    while ( t->count && n >= t->vectors->iov_len )
+    {
+        n -= t->vectors->iov_len;
+        t->vectors++;
+        t->count--;
+    }
+    if ( !t->count ) return;
+    t->vectors->iov_base = (char *)t->vectors->iov_base + n;
+    t->vectors->iov_len -= n;
+}
+
+/* One call takes IOV_MAX vectors: have so many been filled, with more behind them? */
+static int filled_most( const struct transfer *t, size_t n )
+{
+    size_t size = 0;
+
+    if ( t->count <= IOV_MAX ) return 0;
+    for ( unsigned int i = 0; i < IOV_MAX; i++ ) size += t->vectors[i].iov_len;
+    return n == size;
+}
+
+/* A stream has given nothing: 0 for its end, or the error when a reset came after it. */
+static int32_t stream_ended( struct descriptor *d )
 {
     struct pollfd fd = { .fd = d->fd };
 
@@ -83,65 +116,166 @@ int32_t transfer_stream_ended( struct descriptor *d )
     return transfer_error( d, EPIPE );
 }
 
-/* An urgent byte that waits beside the stream, or what the stream has without any; -2: the host is to be asked. */
-static ssize_t receive_watched( struct descriptor *d, const struct iovec *vectors, size_t count, uint32_t flags )
-{
-    int n;
-
-    if ( flags & WS_MSG_OOB )
-    {
-        urgent_watch( d );
-        return urgent_watched( d ) && ( n = urgent_fetch( d, vectors, count, flags ) ) ? n : -2;
-    }
-    return urgent_watched( d ) ? urgent_receive( d, vectors, count, flags ) : -2;
-}
-
-ssize_t transfer_recv( struct descriptor *d, void *buffer, size_t size, int host_flags, uint32_t flags )
-{
-    const struct iovec whole = { buffer, size };
-    ssize_t n = d->slot->type == SOCK_STREAM ? receive_watched( d, &whole, 1, flags ) : -2;
-
-    if ( n != -2 ) return n;
-    return socket_set_of( d ) ? socket_set_recv( d, buffer, size, host_flags )
-                              : recv( d->fd, buffer, size, host_flags );
-}
-
-ssize_t transfer_recvmsg( struct descriptor *d, struct msghdr *message, int host_flags, uint32_t flags )
-{
-    ssize_t n = d->slot->type == SOCK_STREAM ? receive_watched( d, message->msg_iov, message->msg_iovlen, flags ) : -2;
-
-    return n == -2 ? vectors_receive_any( d, message, host_flags ) : n;
-}
-
-int transfer_receive_flags( uint32_t flags )
+static int receive_flags( uint32_t flags )
 {
     return MSG_DONTWAIT | ( flags & WS_MSG_OOB ? MSG_OOB : 0 ) | ( flags & WS_MSG_PEEK ? MSG_PEEK : 0 );
 }
 
-int transfer_send_flags( uint32_t flags )
+static int send_flags( uint32_t flags )
 {
     return MSG_DONTWAIT | MSG_NOSIGNAL | ( flags & WS_MSG_OOB ? MSG_OOB : 0 ) |
            ( flags & WS_MSG_DONTROUTE ? MSG_DONTROUTE : 0 );
 }
 
-void transfer_receive_ends( struct descriptor *d, uint32_t flags )
+/* An urgent byte that waits beside the stream, or what the stream has without any; -2: the host is to be asked. */
+static ssize_t receive_watched( struct descriptor *d, const struct transfer *t )
 {
-    events_reenable( d, flags & WS_MSG_OOB ? WS2_FD_OOB : WS2_FD_READ );
+    const size_t count = vectors_count( t->count, SOCK_STREAM );
+    int n;
+
+    if ( t->flags & WS_MSG_OOB )
+    {
+        urgent_watch( d );
+        return urgent_watched( d ) && ( n = urgent_fetch( d, t->vectors, count, t->flags ) ) ? n : -2;
+    }
+    return urgent_watched( d ) ? urgent_receive( d, t->vectors, count, t->flags ) : -2;
 }
 
-/* Overlapped operations of the same direction come first: with some left the socket is as if it were not ready. */
-int transfer_queued_before( struct descriptor *d, enum operation_queue queue )
+static ssize_t receive_vectors( struct descriptor *d, struct transfer *t, struct msghdr *header )
 {
-    if ( !descriptor_queued( d, queue ) ) return 0;
-    upcalls.serve( d );
-    errno = EAGAIN;
-    return descriptor_queued( d, queue );
+    struct msghdr data = { 0 };
+    ssize_t n;
+
+    if ( !header ) header = &data;
+    header->msg_iov = t->vectors;
+    header->msg_iovlen = vectors_count( t->count, d->slot->type );
+    if ( ( n = vectors_receive_any( d, header, receive_flags( t->flags ) ) ) >= 0 )
+        t->truncated = ( header->msg_flags & MSG_TRUNC ) != 0;
+    return n;
 }
 
-enum operation_queue transfer_receive_queue( uint32_t flags )
+static ssize_t receive_once( struct descriptor *d, struct transfer *t, struct msghdr *header )
 {
-    return flags & WS_MSG_OOB ? QUEUE_URGENT : QUEUE_RECEIVE;
+    const int stream = d->slot->type == SOCK_STREAM;
+    size_t size;
+    ssize_t n;
+    int flags;
+
+    /* less the urgent bytes of a stream that is watched */
+    if ( stream && ( n = receive_watched( d, t ) ) != -2 ) return n;
+    if ( header || t->count != 1 ) return receive_vectors( d, t, header );
+    flags = stream ? receive_flags( t->flags ) : receive_flags( t->flags ) | MSG_TRUNC;
+    size = t->vectors->iov_len;
+    n = socket_set_of( d ) ? socket_set_recv( d, t->vectors->iov_base, size, flags )
+                           : recv( d->fd, t->vectors->iov_base, size, flags );
+    if ( n < 0 || (size_t)n <= size ) return n;
+    t->truncated = 1;
+    return size;
 }
+
+/* The host has refused a receive for a reason other than that it would have to wait: TRANSFER_DONE when it is to be tried
+ * again. */
+static enum transfer_result receive_refused( struct descriptor *d, struct transfer *t, int reason )
+{
+    if ( reason == EFAULT )
+    {
+        t->error = WSAEFAULT;
+        return TRANSFER_FAULT;
+    }
+    if ( !( t->error = datagram_error_received( d, reason ) ) ) return TRANSFER_DONE;
+    t->icmp = t->error > 0;
+    if ( !t->icmp ) t->error = transfer_error( d, reason );
+    return TRANSFER_FAILED;
+}
+
+enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t, struct msghdr *header )
+{
+    const int stream = d->slot->type == SOCK_STREAM;
+    enum transfer_result result;
+    int more = 0;
+    ssize_t n;
+
+    if ( !stream && datagram_error_known( d ) && ( t->error = datagram_error_take( d ) ) )
+    {
+        t->icmp = 1;
+        return TRANSFER_FAILED;
+    }
+    for ( t->error = 0;; )
+    {
+        if ( ( n = receive_once( d, t, header ) ) >= 0 )
+        {
+            if ( t->truncated ) t->error = WSAEMSGSIZE;
+            if ( !n && stream && t->total && !t->done ) t->error = stream_ended( d );
+            t->done += n;
+            if ( !n || !stream || ( t->flags & WS_MSG_PEEK ) ) return TRANSFER_DONE;
+            if ( t->flags & WS_MSG_WAITALL ? t->done >= t->total : !( more = filled_most( t, n ) ) )
+                return TRANSFER_DONE;
+            transfer_advance( t, n );
+            continue;
+        }
+        if ( errno == EINTR ) continue;
+        if ( more ) return TRANSFER_DONE; /* what came is told first */
+        if ( errno == EAGAIN ) return TRANSFER_BLOCKED;
+        if ( ( result = receive_refused( d, t, errno ) ) != TRANSFER_DONE ) return result;
+    }
+}
+
+static ssize_t send_vectors( struct descriptor *d, struct transfer *t, struct msghdr *header )
+{
+    struct msghdr data = { 0 };
+
+    if ( !header ) header = &data;
+    header->msg_iov = t->vectors;
+    header->msg_iovlen = vectors_count( t->count, d->slot->type );
+    return datagram_sendmsg( d, header, send_flags( t->flags ) );
+}
+
+static ssize_t send_once( struct descriptor *d, struct transfer *t, struct msghdr *header )
+{
+    ssize_t n;
+
+    if ( header || t->count != 1 ) return send_vectors( d, t, header );
+    n = send( d->fd, t->vectors->iov_base, t->vectors->iov_len, send_flags( t->flags ) );
+    if ( n >= 0 || errno == EAGAIN || errno == EINTR || d->slot->type != SOCK_DGRAM ) return n;
+    return datagram_send_anyway( d, &( struct msghdr ){ .msg_iov = t->vectors, .msg_iovlen = 1 },
+                                 send_flags( t->flags ), errno );
+}
+
+enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, struct msghdr *header )
+{
+    int refused = 0, reason;
+    ssize_t n;
+
+    for ( t->error = 0;; )
+    {
+        if ( ( n = send_once( d, t, header ) ) >= 0 )
+        {
+            t->done += n;
+            if ( ( t->flags & WS_MSG_OOB ) && !t->orphan ) urgent_sent( d );
+            if ( t->done >= t->total || d->slot->type != SOCK_STREAM ) return TRANSFER_DONE;
+            transfer_advance( t, n );
+            continue;
+        }
+        if ( ( reason = errno ) == EINTR ) continue;
+        if ( reason == EAGAIN ) return TRANSFER_BLOCKED;
+        if ( datagram_error_sent( d, reason, &refused ) ) continue;
+        /* its descriptor is gone, and with it the slot */
+        t->error = t->orphan ? WSAECONNRESET : transfer_error( d, reason );
+        return TRANSFER_FAILED;
+    }
+}
+
+/* --- after the last step ------------------------------------------------------------------------------------------------*/
+
+/* Sending has bound an unbound datagram socket. */
+void transfer_send_ends( struct descriptor *d )
+{
+    if ( d->slot->type == SOCK_STREAM || !endpoint_unknown( d ) ) return;
+    endpoint_remember( d );
+    events_look_again( d );
+}
+
+/* --- memory whose writes are watched ------------------------------------------------------------------------------------*/
 
 static void touch_page( char *byte )
 {

@@ -1,76 +1,61 @@
 /* See blocking.h. */
-#include <errno.h>
 #include <poll.h>
 #include "calls/blocking.h"
 #include "descriptors/wait.h"
 #include "events/events.h"
-#include "sockets/datagram_errors.h"
 
-int32_t blocking_check_receive( struct descriptor *d, uint32_t flags )
+/* Must a transfer that was blocked wait? If not it has ended, as error and *status say. */
+static int blocking_wait( struct descriptor *d, struct transfer *t, short events, uint32_t timeout,
+                          struct ws2_wait *wait, NTSTATUS *status )
 {
-    int32_t error = transfer_check_receive( d, flags );
+    enum wait_result result = wait_one( d, events, timeout, wait );
 
-    /* what must not wait cannot wait for all */
-    if ( !error && ( flags & WS_MSG_WAITALL ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
-        return WSAEOPNOTSUPP;
-    return error;
+    if ( result == WAIT_READY ) return 1;
+    *status = wait_status( result, &t->error );
+    return 0;
 }
 
-int blocking_receive( struct descriptor *d, uint32_t flags, uint32_t done, struct ws2_wait *wait, int32_t *error,
-                      NTSTATUS *status )
+enum transfer_result blocking_receive_on( struct descriptor *d, struct transfer *t, struct msghdr *header,
+                                          struct ws2_wait *wait, NTSTATUS *status, enum transfer_result result )
 {
-    const int reason = errno;
-    enum wait_result result;
-
-    if ( errno == EINTR ) return 1;
-    if ( errno != EAGAIN )
+    for ( ;; result = blocking_try_receive( d, t, header ) )
     {
-        *error = datagram_error_received( d, reason );
-        if ( *error < 0 ) *error = transfer_error( d, reason );
-        else if ( *error ) events_reenable( d, WS2_FD_READ );
-        return !*error;
-    }
-    events_reenable( d, WS2_FD_READ );
-    if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
-    {
-        if ( !done ) *error = WSAEWOULDBLOCK;
-        return 0;
-    }
-    if ( ( result = wait_one( d, POLLIN, atomic_load( &d->slot->receive_timeout ), wait ) ) != WAIT_READY )
-    {
-        *status = wait_status( result, error );
-        return 0;
-    }
-    return !( *error = transfer_check_receive( d, flags ) );
-}
-
-int blocking_send( struct descriptor *d, uint32_t flags, int addressed, uint32_t done, struct ws2_wait *wait,
-                   int *refused, int *rest, int32_t *error, NTSTATUS *status )
-{
-    const int reason = errno;
-    enum wait_result result;
-
-    if ( errno == EINTR ) return 1;
-    if ( errno != EAGAIN )
-    {
-        if ( datagram_error_sent( d, reason, refused ) ) return 1;
-        *error = transfer_error( d, reason );
-        return 0;
-    }
-    if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
-    {
-        if ( done ) *rest = 1;
-        else
+        if ( result == TRANSFER_DONE ) transfer_receive_ends( d, t->flags );
+        if ( result == TRANSFER_BLOCKED || t->icmp ) events_reenable( d, WS2_FD_READ );
+        if ( result != TRANSFER_BLOCKED ) return result;
+        if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
         {
-            *error = WSAEWOULDBLOCK;
-            events_send_blocked( d );
+            if ( !t->done ) t->error = WSAEWOULDBLOCK;
+            return TRANSFER_FAILED;
         }
-        return 0;
+        if ( !blocking_wait( d, t, POLLIN, atomic_load( &d->slot->receive_timeout ), wait, status ) ||
+             ( t->error = transfer_check_receive( d, t->flags ) ) )
+            return TRANSFER_FAILED;
     }
-    if ( ( result = wait_one( d, POLLOUT, atomic_load( &d->slot->send_timeout ), wait ) ) != WAIT_READY )
-    {
-        *status = wait_status( result, error );
-        return 0;
-    }
-    return !( *error = transfer_check_send( d, flags, addressed ) );
+}
+
+int blocking_send_on( struct descriptor *d, struct transfer *t, struct msghdr *header, int addressed,
+                      struct ws2_wait *wait, NTSTATUS *status )
+{
+    do {
+        if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
+        {
+            if ( t->done ) return 1;
+            t->error = WSAEWOULDBLOCK;
+            events_send_blocked( d );
+            return 0;
+        }
+        if ( !blocking_wait( d, t, POLLOUT, atomic_load( &d->slot->send_timeout ), wait, status ) ||
+             ( t->error = transfer_check_send( d, t->flags, addressed ) ) )
+            return 0;
+    } while ( blocking_try_send( d, t, header ) == TRANSFER_BLOCKED );
+    return 0;
+}
+
+struct descriptor *blocking_touch( struct descriptor *d, uint64_t handle, const struct transfer *t, uint64_t limit,
+                                   NTSTATUS *status )
+{
+    descriptor_release( d );
+    transfer_touch( t->vectors, t->count, limit );
+    return descriptor_acquire( handle, status );
 }

@@ -37,32 +37,37 @@ static _Atomic uint32_t highest_chunk;
 static _Atomic uint8_t *_Atomic view;
 static _Atomic uint32_t view_handles = WS2_VIEW_HANDLES;
 
-static entry *find_entry( uint64_t handle, int create )
+/* The handle's entry; NULL: there has been none in its chunk, or it is no handle. */
+static inline entry *find_entry( uint64_t handle )
 {
-    uint64_t index = handle >> 2;
-    entry *chunk, *expected = NULL;
-    uint32_t number = index / CHUNK_ENTRIES, highest;
+    const uint64_t index = handle >> 2;
+    entry *chunk;
 
     if ( ( handle & 3 ) || index >= atomic_load_explicit( &view_handles, memory_order_relaxed ) ) return NULL;
-    if ( !( chunk = atomic_load_explicit( &chunks[number], memory_order_acquire ) ) )
-    {
-        if ( !create || !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
-        if ( !atomic_compare_exchange_strong( &chunks[number], &expected, chunk ) )
-        {
-            free( chunk );
-            chunk = expected;
-        }
-        highest = atomic_load( &highest_chunk );
-        while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
-    }
-    return chunk + index % CHUNK_ENTRIES;
+    chunk = atomic_load_explicit( &chunks[index / CHUNK_ENTRIES], memory_order_acquire );
+    return chunk ? chunk + index % CHUNK_ENTRIES : NULL;
+}
+
+/* The same, with a chunk for it; NULL: no memory, or no handle. */
+static entry *make_entry( uint64_t handle )
+{
+    const uint32_t number = ( handle >> 2 ) / CHUNK_ENTRIES;
+    entry *found = find_entry( handle ), *chunk, *expected = NULL;
+    uint32_t highest;
+
+    if ( found || ( handle & 3 ) || handle >> 2 >= atomic_load( &view_handles ) ) return found;
+    if ( !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
+    if ( !atomic_compare_exchange_strong( &chunks[number], &expected, chunk ) ) free( chunk );
+    highest = atomic_load( &highest_chunk );
+    while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
+    return find_entry( handle );
 }
 
 /* After a change of the handle's entry. */
 static void show( uint64_t handle )
 {
     _Atomic uint8_t *map = atomic_load( &view );
-    entry *entry = find_entry( handle, 0 );
+    entry *entry = find_entry( handle );
     struct descriptor *d;
     uint8_t live;
 
@@ -190,7 +195,7 @@ int descriptor_hold( struct descriptor *d )
 
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
 {
-    entry *entry = find_entry( handle, 0 );
+    entry *entry = find_entry( handle );
     struct descriptor *d;
 
     connection_look_at_trace();
@@ -211,7 +216,7 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
 
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 {
-    entry *entry = find_entry( handle, 1 );
+    entry *entry = make_entry( handle );
     struct descriptor *old;
 
     if ( !entry ) return WSAENOBUFS;
@@ -229,7 +234,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 
 int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
 {
-    entry *entry = find_entry( handle, 1 );
+    entry *entry = make_entry( handle );
     struct descriptor *old = NULL;
 
     if ( !entry )
@@ -259,7 +264,7 @@ uint64_t descriptor_cookie( int fd )
 
 int32_t descriptor_confirm( uint64_t handle, int fd )
 {
-    entry *entry = find_entry( handle, 0 );
+    entry *entry = find_entry( handle );
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( handle, &status ), *expected = d;
     int32_t error = 0;
@@ -283,7 +288,7 @@ void descriptor_discard( struct descriptor *d ) { descriptor_release( d ); }
 
 struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 {
-    entry *entry = find_entry( handle, 0 );
+    entry *entry = find_entry( handle );
     struct descriptor *d = entry ? atomic_load( entry ) : NULL;
 
     *status = 0;
@@ -301,7 +306,7 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 
 void descriptor_end_closing( uint64_t handle )
 {
-    entry *entry = find_entry( handle, 0 );
+    entry *entry = find_entry( handle );
     struct descriptor *mark = CLOSING;
 
     if ( entry ) atomic_compare_exchange_strong( entry, &mark, NULL );
@@ -315,7 +320,7 @@ static uint64_t next_handle( uint64_t handle )
 
     for ( ; index < end; index++ )
     {
-        entry *entry = find_entry( index << 2, 0 );
+        entry *entry = find_entry( index << 2 );
         struct descriptor *d;
 
         if ( !entry )

@@ -23,7 +23,8 @@ struct connecting
     union host_address address;
     socklen_t address_size;
     int begun;
-    uint32_t size;
+    struct transfer transfer; /* of the data */
+    struct iovec vector;
     char data[];
 };
 
@@ -54,6 +55,7 @@ static enum operation_result perform_connect( struct operation *operation )
 {
     struct connecting *c = (struct connecting *)operation;
     struct descriptor *d = operation->descriptor;
+    enum transfer_result result;
 
     operation->error = begin_or_look( c, d );
     if ( operation->error == WSAEWOULDBLOCK )
@@ -63,21 +65,11 @@ static enum operation_result perform_connect( struct operation *operation )
     }
     if ( operation->error ) return OPERATION_DONE;
     descriptor_set_flags( d, WS2_FLAG_NEEDS_CONNECT_CONTEXT );
-    while ( operation->information < c->size )
-    {
-        ssize_t n = send( d->fd, c->data + operation->information, c->size - operation->information,
-                          MSG_DONTWAIT | MSG_NOSIGNAL );
-
-        if ( n < 0 && errno == EINTR ) continue;
-        if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
-        if ( n < 0 )
-        {
-            operation->error = transfer_error( d, errno );
-            break;
-        }
-        operation->information += n;
-    }
-    return OPERATION_DONE;
+    if ( !c->transfer.total ) return OPERATION_DONE;
+    result = transfer_send( d, &c->transfer, NULL );
+    operation->information = c->transfer.done;
+    operation->error = c->transfer.error;
+    return result == TRANSFER_BLOCKED ? OPERATION_BLOCKED : OPERATION_DONE;
 }
 
 NTSTATUS unix_operation_connect( void *args )
@@ -113,7 +105,8 @@ NTSTATUS unix_operation_connect( void *args )
         return 0;
     }
     if ( params->data_size ) memcpy( c->data, (const void *)(uintptr_t)params->data, params->data_size );
-    c->size = params->data_size;
+    c->vector = ( struct iovec ){ c->data, params->data_size };
+    c->transfer = ( struct transfer ){ .vectors = &c->vector, .count = 1, .total = params->data_size };
     c->address = address;
     c->address_size = size;
     c->operation.perform = perform_connect;
