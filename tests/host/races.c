@@ -7,20 +7,13 @@
  * The real host half and the real server; `make check-races` builds both with ThreadSanitizer. RACES_SECONDS (0.5) is
  * the time of each mix of threads.
  */
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <sys/uio.h>
-#include "harness.h"
-#include "operations/operation.h"
-#include "attempts/transfer.h"
-#include "ws2host/interface.h"
+#include "winsock.h"
 
 #define PID 0x20
 #define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */
 #define HANDLES ( 2 * PAIRS )
 #define WORKERS 5
-
-#define user( memory ) ( (uint64_t)(uintptr_t)( memory ) )
 
 static _Atomic int stop;
 static _Atomic uint64_t calls, closes, completions, wrong;
@@ -110,27 +103,11 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
 static pthread_mutex_t owners[PAIRS]; /* whoever makes and closes a pair; those that use it hold nothing */
 
 static uint64_t listener_handle = 0x80;
-static struct sockaddr_in listener_address = { .sin_family = AF_INET };
-
-static int make( uint32_t type, uint64_t handle )
-{
-    struct ws2_socket_create_params create = {
-        .family = WS_AF_INET, .type = type, .protocol = type == SOCK_STREAM ? 6 : 17, .flags = WS2_FLAG_OVERLAPPED
-    };
-    struct ws2_socket_install_params install = { .handle = handle };
-
-    if ( unix_socket_create( &create ) || create.error ) return 0;
-    install.descriptor = create.descriptor;
-    return !unix_socket_install( &install ) && !install.error;
-}
+static struct sockaddr_in listener_address;
 
 static void close_one( uint64_t handle )
 {
-    struct ws2_handle_params params = { .handle = handle };
-
-    if ( unix_close_begin( &params ) ) return;
-    unix_close_end( &params );
-    atomic_fetch_add_explicit( &closes, 1, memory_order_relaxed );
+    if ( winsock_close( handle ) ) atomic_fetch_add_explicit( &closes, 1, memory_order_relaxed );
 }
 
 static void make_pair( unsigned int pair )
@@ -145,11 +122,11 @@ static void make_pair( unsigned int pair )
 
     if ( pair == PAIRS - 1 )
     {
-        make( SOCK_DGRAM, client );
-        make( SOCK_DGRAM, server );
+        winsock_make( SOCK_DGRAM, client );
+        winsock_make( SOCK_DGRAM, server );
         return;
     }
-    if ( !make( SOCK_STREAM, client ) ) return;
+    if ( !winsock_make( SOCK_STREAM, client ) ) return;
     while ( ( status = unix_connect( &connect ) ) == WS2_STATUS_ALERT ) continue;
     note( "connect", status, connect.error );
     /* not necessarily the one just connected: any will do */
@@ -402,34 +379,16 @@ static unsigned int milliseconds( void )
     return text ? (unsigned int)( atof( text ) * 1000 ) : 500;
 }
 
-static int listen_there( void )
-{
-    int32_t size = sizeof( listener_address );
-    struct ws2_address_params bind = { .handle = listener_handle,
-                                       .address = user( &listener_address ),
-                                       .size = sizeof( listener_address ) };
-    struct ws2_address_params name = { .handle = listener_handle,
-                                       .address = user( &listener_address ),
-                                       .size_pointer = user( &size ) };
-    struct ws2_listen_params listen = { .handle = listener_handle, .backlog = 100 };
-
-    listener_address.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
-    return make( SOCK_STREAM, listener_handle ) && !unix_bind( &bind ) && !bind.error && !unix_listen( &listen ) &&
-           !listen.error && !unix_getsockname( &name ) && !name.error;
-}
-
 /* In a process of its own, which has one connection to the server: the exit status tells. */
 static int run_mix( void *context )
 {
     const uint32_t mix = *(const int *)context;
-    struct ws2_attach_params attach = { .windows_pid = PID, .build = WS2_INTERFACE };
     struct worker *workers = calloc( WORKERS, sizeof( *workers ) );
     pthread_t io;
     uint64_t deadline;
     int before;
 
-    unix_attach( &attach );
-    if ( attach.error || !listen_there() ) return 1;
+    if ( !winsock_attach( PID ) || !winsock_listen( listener_handle, &listener_address ) ) return 1;
     for ( unsigned int i = 0; i < PAIRS; i++ ) pthread_mutex_init( &owners[i], NULL ), make_pair( i );
     pthread_create( &io, NULL, io_thread, NULL );
     for ( uint32_t i = 0; i < WORKERS; i++ )

@@ -214,7 +214,12 @@ enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t,
             continue;
         }
         if ( errno == EINTR ) continue;
-        if ( more ) return TRANSFER_DONE; /* what came is told first */
+        if ( more )
+        {
+            /* what came is told first; the host tells a reset once */
+            if ( errno != EAGAIN ) transfer_error( d, errno );
+            return TRANSFER_DONE;
+        }
         if ( errno == EAGAIN ) return TRANSFER_BLOCKED;
         if ( ( result = receive_refused( d, t, errno ) ) != TRANSFER_DONE ) return result;
     }

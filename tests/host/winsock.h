@@ -1,0 +1,57 @@
+/* The process as a Windows program of one thread has it: attached, with SOCKETs under values that the test chooses. */
+#ifndef WS2HOST_TEST_WINSOCK_H
+#define WS2HOST_TEST_WINSOCK_H
+
+#include <arpa/inet.h>
+#include "harness.h"
+#include "operations/operation.h"
+#include "sockets/windows_message.h"
+#include "ws2host/interface.h"
+
+/* A pointer as the calls have it. */
+#define user( memory ) ( (uint64_t)(uintptr_t)( memory ) )
+
+static inline int winsock_attach( uint32_t windows_pid )
+{
+    struct ws2_attach_params attach = { .windows_pid = windows_pid, .build = WS2_INTERFACE };
+
+    unix_attach( &attach );
+    return !attach.error;
+}
+
+static inline int winsock_make( uint32_t type, uint64_t handle )
+{
+    struct ws2_socket_create_params create = {
+        .family = WS_AF_INET, .type = type, .protocol = type == SOCK_STREAM ? 6 : 17, .flags = WS2_FLAG_OVERLAPPED
+    };
+    struct ws2_socket_install_params install = { .handle = handle };
+
+    if ( unix_socket_create( &create ) || create.error ) return 0;
+    install.descriptor = create.descriptor;
+    return !unix_socket_install( &install ) && !install.error;
+}
+
+/* 0: another thread closes it. */
+static inline int winsock_close( uint64_t handle )
+{
+    struct ws2_handle_params params = { .handle = handle };
+
+    if ( unix_close_begin( &params ) ) return 0;
+    unix_close_end( &params );
+    return 1;
+}
+
+/* A socket that listens on the loopback, and where. */
+static inline int winsock_listen( uint64_t handle, struct sockaddr_in *address )
+{
+    int32_t size = sizeof( *address );
+    struct ws2_address_params bind = { .handle = handle, .address = user( address ), .size = sizeof( *address ) };
+    struct ws2_address_params name = { .handle = handle, .address = user( address ), .size_pointer = user( &size ) };
+    struct ws2_listen_params listen = { .handle = handle, .backlog = 100 };
+
+    *address = ( struct sockaddr_in ){ .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
+    return winsock_make( SOCK_STREAM, handle ) && !unix_bind( &bind ) && !bind.error && !unix_listen( &listen ) &&
+           !listen.error && !unix_getsockname( &name ) && !name.error;
+}
+
+#endif
