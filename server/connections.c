@@ -31,7 +31,6 @@ static int listener_fd = -1;
 static struct source *listener;
 static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
 static struct connection_reader reader;
-static unsigned int tried_parked; /* takeover_progress when parked requests were last tried */
 static unsigned int connections;
 static struct close_queue *refused; /* connections that belong to nobody */
 
@@ -104,7 +103,6 @@ static void hung_up( struct connection *connection )
     {
         TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
         connection->waits = NOT_WAITING;
-        connection->has_reply = connection->is_parked = 0;
     }
     for ( int i = 0; i < 64 && !connection->ended && !connection->waits; i++ )
         if ( !reader.receive( connection ) ) break;
@@ -225,20 +223,6 @@ void connection_wait( struct connection *connection, uint64_t delay )
     loop_change( &connection->source, connection->fd, EPOLLRDHUP );
 }
 
-void connection_hold( struct connection *connection, const struct ws2_reply *reply, uint64_t delay )
-{
-    connection->held_reply = *reply;
-    connection->has_reply = 1;
-    connection_wait( connection, delay );
-}
-
-void connection_park( struct connection *connection, const struct ws2_request *request, uint64_t delay )
-{
-    connection->parked = *request;
-    connection->is_parked = 1;
-    connection_wait( connection, delay );
-}
-
 static int work_step_of( struct work *work )
 {
     struct connection *connection = (struct connection *)( (char *)work - offsetof( struct connection, work ) );
@@ -275,31 +259,21 @@ uint64_t connections_deadline( void )
     return deadline;
 }
 
-/* What it waited for is there, or the time is over. */
+/* The time is over. */
 static void go_on( struct connection *connection )
 {
-    const int has_reply = connection->has_reply;
-
     connection->waits = NOT_WAITING;
-    connection->has_reply = 0;
-    if ( connection->unsent )
-    {
-        if ( !send_unsent( connection ) ) connection_wait( connection, SEND_AGAIN );
-    }
-    else if ( has_reply ) connection_reply( connection, &connection->held_reply, sizeof( connection->held_reply ), -1 );
-    else if ( connection->is_parked ) reader.go_on( connection );
+    if ( connection->unsent && !send_unsent( connection ) ) connection_wait( connection, SEND_AGAIN );
     if ( !connection->ended && !connection->waits ) set_events( connection );
     free_ended( connection );
 }
 
-/* Those that are due; all that are parked, when a source has published what it holds. */
+/* Those that are due. */
 void connections_run( void )
 {
-    const int progress = tried_parked != takeover_progress();
     struct connection *connection, *next;
     uint64_t now;
 
-    tried_parked = takeover_progress();
     if ( !listen_at && TAILQ_EMPTY( &held ) ) return;
     now = loop_now();
     if ( listen_at && now >= listen_at )
@@ -311,7 +285,7 @@ void connections_run( void )
     for ( connection = TAILQ_FIRST( &held ); connection; connection = next )
     {
         next = TAILQ_NEXT( connection, in_held );
-        if ( connection->held_until > now && !( progress && connection->is_parked ) ) continue;
+        if ( connection->held_until > now ) continue;
         TAILQ_REMOVE( &held, connection, in_held );
         TAILQ_INSERT_TAIL( &due, connection, in_held );
         connection->is_due = 1;

@@ -41,6 +41,7 @@ static uint64_t deadline( void )
 static void run( void )
 {
     connections_run();
+    guesses_forget();
     clients_tell_ended();
     place_look();
 }

@@ -4,7 +4,8 @@
  * what the others need. So are its wrong guesses at tickets.
  *
  * The limits leave room: what one may hold is a part of what is still free, so that some is left however many ask for all.
- * A record lasts as long as a connection or a client of the process, or a ticket, watch or socket that it made.
+ * A record lasts as long as a connection or a client of the process, or a ticket, watch or socket that it made, and some time
+ * after a wrong guess: or one that leaves and comes again would be free.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -28,7 +29,9 @@
 #define FREE_GUESSES_OF_ALL 1000u
 #define SLOWEST_GUESS 1000u /* ms */
 #define SLOWEST_GUESS_OF_ALL 10u
-#define FORGIVEN 10000u /* ms without a wrong one, for which half of them are forgiven */
+#define GUESSES_AHEAD 8000u /* ms of waiting that a process may owe: many of its threads may wait at a time */
+#define FORGIVEN 10000u     /* ms without a wrong one, for which half of them are forgiven */
+#define REMEMBERED 60000u   /* ms */
 #define SESSIONS 1024u
 
 LIST_HEAD( process_list, process );
@@ -36,6 +39,7 @@ LIST_HEAD( family_list, family );
 static struct process_list by_pid[BUCKETS];
 static struct family_list by_session[BUCKETS];
 
+static TAILQ_HEAD(, process ) guessers = TAILQ_HEAD_INITIALIZER( guessers ); /* in the order of their first guess */
 static struct guesses of_session[SESSIONS], of_all; /* they outlast a session, or a new one would be free */
 
 int process_look( pid_t pid, struct process_look *look )
@@ -199,7 +203,44 @@ int process_may_take( const struct process *process, const unsigned int *what, u
     return *what < free / 3 && of_family < free;
 }
 
-/* ms until one wrong guess is answered */
+/* They wait one after the other, by however many connections they come. */
+static uint64_t wait_for( struct guesses *guesses, uint64_t delay )
+{
+    const uint64_t now = loop_now();
+
+    if ( guesses->until < now ) guesses->until = now;
+    guesses->until += delay;
+    return guesses->until - now;
+}
+
+static void remember( struct process *process )
+{
+    process->guesses.remembered = loop_now();
+    if ( !process->has_guessed ) process->users++;
+    process->has_guessed = 1;
+    TAILQ_INSERT_TAIL( &guessers, process, in_guessers );
+}
+
+void guesses_forget( void )
+{
+    struct process *process;
+
+    while ( ( process = TAILQ_FIRST( &guessers ) ) )
+    {
+        const uint64_t now = loop_now();
+
+        if ( now < process->guesses.remembered + REMEMBERED ) return;
+        TAILQ_REMOVE( &guessers, process, in_guessers );
+        if ( now < process->guesses.last + REMEMBERED || now < process->guesses.until ) remember( process );
+        else
+        {
+            process->has_guessed = 0;
+            process_put( process );
+        }
+    }
+}
+
+/* ms for one wrong guess */
 static uint64_t slow_down( struct guesses *guesses, unsigned int unpunished, uint64_t slowest )
 {
     const uint64_t now = loop_now();
@@ -212,11 +253,7 @@ static uint64_t slow_down( struct guesses *guesses, unsigned int unpunished, uin
     if ( ++guesses->wrong <= unpunished ) return 0;
     shift = guesses->wrong - unpunished - 1;
     delay = 10ull << ( shift < 7 ? shift : 7 );
-    if ( delay > slowest ) delay = slowest;
-    /* one after the other, by however many connections they come */
-    if ( guesses->until < now ) guesses->until = now;
-    guesses->until += delay;
-    return guesses->until - now;
+    return wait_for( guesses, delay < slowest ? delay : slowest );
 }
 
 uint64_t guess_wrong( struct process *process )
@@ -228,6 +265,21 @@ uint64_t guess_wrong( struct process *process )
     };
     uint64_t most = delays[0];
 
+    if ( !process->has_guessed ) remember( process );
     if ( delays[1] > most ) most = delays[1];
-    return delays[2] > most ? delays[2] : most;
+    if ( delays[2] > most ) most = delays[2];
+    return most < GUESSES_AHEAD ? most : GUESSES_AHEAD;
+}
+
+void guess_early( struct process *process, uint64_t delay )
+{
+    wait_for( &process->guesses, delay );
+    if ( !process->has_guessed ) remember( process );
+}
+
+uint64_t guess_next( const struct process *process )
+{
+    const uint64_t now = loop_now();
+
+    return process->guesses.until > now + GUESSES_AHEAD ? process->guesses.until - now - GUESSES_AHEAD : 0;
 }

@@ -13,11 +13,11 @@
 
 #define TURN 300               /* us of one connection before the others get theirs */
 #define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
-#define REPLY_AGAIN 20         /* ms until a socket is sent again that could not be */
-#define REPLY_TRIES 50
-#define LIST_STEP 0x800u  /* slots that one LIST looks at */
-#define LIST_MOST 0x2000u /* rows of one slot that are listed */
-#define FDS_MOST 253      /* of one message, as the host has it */
+#define REPLY_PATIENCE 1000    /* ms that a socket may take to be sent */
+#define SLOWEST_AGAIN 100      /* ms until one that waits asks again */
+#define LIST_STEP 0x800u       /* slots that one LIST looks at */
+#define LIST_MOST 0x2000u      /* rows of one slot that are listed */
+#define FDS_MOST 253           /* of one message, as the host has it */
 
 /* Handlers fill in the reply, may take *fd (setting it to -1), and leave a descriptor of the server's own to send in *send_fd
  * (borrowed). One that answers later has the connection wait. */
@@ -196,7 +196,6 @@ static int32_t request_duplicate( struct exchange *e )
                                   &ticket ) ) )
         return error;
     e->fd = -1;
-    if ( request->ticket ) takeover_ticket_published();
     e->reply.ticket = ticket->number;
     return 0;
 }
@@ -210,13 +209,28 @@ static int32_t request_watch( struct exchange *e )
     return watch_create_consume( e->client, e->request->windows_pid, fd );
 }
 
+/* More and more seldom. */
+static uint64_t ask_again( const struct exchange *e )
+{
+    const uint64_t waited = e->request->handle;
+
+    return waited < 1 ? 1 : waited < SLOWEST_AGAIN ? waited : SLOWEST_AGAIN;
+}
+
+/* The caller's other threads need the connection, so it waits by itself. */
+static int32_t answer_later( struct exchange *e, int32_t error, uint64_t delay )
+{
+    e->reply.detail = delay ? WS2_DETAIL_LATER : WS2_DETAIL_NONE;
+    e->reply.count = delay;
+    return error;
+}
+
 static int32_t request_redeem( struct exchange *e )
 {
-    struct connection *connection = e->connection;
-    const uint64_t now = loop_now();
-    uint64_t delay;
+    struct process *process = e->client->process;
+    const uint64_t not_before = guess_next( process );
 
-    connection->is_parked = 0;
+    if ( not_before ) return answer_later( e, WSAEWOULDBLOCK, not_before );
     if ( ( e->ticket = ticket_find( e->request->ticket, e->client->windows_pid ) ) )
     {
         if ( !( e->holder = share_hold( e->ticket->share, e->client, 0 ) ) )
@@ -231,34 +245,26 @@ static int32_t request_redeem( struct exchange *e )
     }
     if ( ticket_has_ended( e->request->ticket, e->client->windows_pid ) ) return WSAEINVAL;
     /* its source may not have come back yet */
-    if ( takeover_running() && clients_missing_for( e->client->windows_pid ) )
+    if ( takeover_running() && clients_missing_for( e->client->windows_pid ) && e->request->handle < TAKEOVER_PATIENCE )
     {
-        if ( !connection->parked_until ) connection->parked_until = now + TAKEOVER_PATIENCE;
-        if ( now < connection->parked_until )
-        {
-            connection_park( connection, e->request, connection->parked_until - now );
-            return 0;
-        }
+        const uint64_t delay = ask_again( e );
+
+        guess_early( process, delay );
+        return answer_later( e, WSAEWOULDBLOCK, delay );
     }
-    connection->parked_until = 0;
-    e->reply.error = WSAEINVAL;
-    if ( ( delay = guess_wrong( e->client->process ) ) ) connection_hold( connection, &e->reply, delay );
-    return WSAEINVAL;
+    return answer_later( e, WSAEINVAL, guess_wrong( process ) );
 }
 
 /* The socket goes out with the reply, or the ticket stays as it was. */
 static void reply_redeemed( struct exchange *e )
 {
-    struct connection *connection = e->connection;
     int error;
 
-    connection->parked_until = 0;
     /* what the client finds in the table is right as soon as it has the answer */
     share_count_ticket( e->ticket->share, -1, 0 );
     e->ticket->counted = 0;
-    if ( connection_try_reply( connection, &e->reply, sizeof( e->reply ), e->send_fd ) )
+    if ( connection_try_reply( e->connection, &e->reply, sizeof( e->reply ), e->send_fd ) )
     {
-        connection->tries = 0;
         ticket_end( e->ticket );
         return;
     }
@@ -266,15 +272,12 @@ static void reply_redeemed( struct exchange *e )
     share_count_ticket( e->ticket->share, 1, 0 );
     e->ticket->counted = 1;
     share_release( e->holder );
-    errno = error;
-    if ( errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS && errno != ENOMEM ) connection_end( connection );
-    else if ( errno == EAGAIN || ++connection->tries < REPLY_TRIES )
-        connection_park( connection, e->request, REPLY_AGAIN );
-    else
-    {
-        connection->tries = 0;
-        connection_reply( connection, &( struct ws2_reply ){ .error = WSAENOBUFS }, sizeof( e->reply ), -1 );
-    }
+    e->reply = ( struct ws2_reply ){ .error = WSAENOBUFS };
+    e->send_fd = -1;
+    if ( e->request->handle < REPLY_PATIENCE ) e->reply.error = answer_later( e, WSAEWOULDBLOCK, ask_again( e ) );
+    if ( error != EAGAIN && error != ETOOMANYREFS && error != ENOBUFS && error != ENOMEM )
+        connection_end( e->connection );
+    else connection_reply( e->connection, &e->reply, sizeof( e->reply ), -1 );
 }
 
 static int32_t request_name( struct exchange *e )
@@ -560,7 +563,6 @@ void request_go_on( struct connection *connection )
     const struct ws2_request request = connection->parked;
     const int fd = connection->request_fd;
 
-    connection->is_parked = 0;
     connection->request_fd = -1;
     handle( connection, &request, fd, 0 );
 }

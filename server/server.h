@@ -112,8 +112,9 @@ struct charges
 struct guesses
 {
     unsigned int wrong;
-    uint64_t last;  /* when */
-    uint64_t until; /* the last of them is answered */
+    uint64_t last;       /* when */
+    uint64_t until;      /* whoever made them is to wait */
+    uint64_t remembered; /* since, of a process */
 };
 
 struct family /* the processes of a session */
@@ -128,6 +129,7 @@ struct process
 {
     struct source source; /* readable when it has ended */
     LIST_ENTRY( process ) in_pids;
+    TAILQ_ENTRY( process ) in_guessers; /* while it has guessed, not long ago */
     LIST_HEAD(, client ) clients;
     struct family *family;
     struct close_queue *closing;
@@ -136,6 +138,7 @@ struct process
     unsigned int users;
     struct charges held;
     struct guesses guesses;
+    unsigned char has_guessed;
     uint64_t rests_until; /* us: it has asked for much at once */
     int pidfd;            /* -1 while it has no client */
 };
@@ -162,8 +165,13 @@ int process_may_take( const struct process *process, const unsigned int *what, u
                       unsigned int free );
 /* The part-th part of the server's descriptors. */
 unsigned int process_descriptor_share( unsigned int part );
-/* A wrong guess at a ticket: ms until it is answered, which grow with each. */
+/* A wrong guess at a ticket: ms that the process is to wait, which grow with each. */
 uint64_t guess_wrong( struct process *process );
+/* One that may yet prove right: it costs so many ms. */
+void guess_early( struct process *process, uint64_t delay );
+/* 0, or in how many ms the process is listened to again: it has not waited as it was told. */
+uint64_t guess_next( const struct process *process );
+void guesses_forget( void ); /* those of long ago, now and then */
 
 /* --- clients.c: the processes of the table */
 struct holder;
@@ -342,8 +350,6 @@ void tickets_forget_spent( void );
 void takeover_begin( void ( *ended )( struct source *source, uint32_t events ) );
 int takeover_running( void );
 void takeover_client_done( struct client *client ); /* it has published what it holds, or it is gone */
-void takeover_ticket_published( void );
-unsigned int takeover_progress( void ); /* another number when a parked request may have its answer */
 
 /* --- endings.c: what goes with a process */
 void ending_begin( struct client *client );
@@ -376,12 +382,9 @@ struct connection
     int request_fd; /* of the request that is being worked at, or -1 */
     enum waiting waits;
     uint64_t held_until;
-    uint64_t parked_until; /* 0, or how long a ticket is waited for that its source may yet publish */
-    struct ws2_reply held_reply;
     struct ws2_request parked; /* to be handled again */
     struct adoption adoption;
-    unsigned int tries;
-    unsigned char has_reply, is_parked, is_due, working, greeted, ended;
+    unsigned char is_due, working, greeted, ended;
 };
 
 struct connection_reader
@@ -404,9 +407,6 @@ void connection_reply( struct connection *connection, const void *message, size_
 int connection_try_reply( struct connection *connection, const void *message, size_t size, int fd ); /* 0 and errno */
 /* Nothing is read from the client until then: ms from now. */
 void connection_wait( struct connection *connection, uint64_t delay );
-void connection_hold( struct connection *connection, const struct ws2_reply *reply, uint64_t delay );
-/* The request is handled again then, or when the take-over has gone on. */
-void connection_park( struct connection *connection, const struct ws2_request *request, uint64_t delay );
 /* The request (connection->parked) is handled again in the next step. */
 void connection_work( struct connection *connection );
 unsigned int connections_open( void );

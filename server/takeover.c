@@ -10,11 +10,8 @@
 
 static unsigned int missing; /* processes that have not yet published all they hold */
 static int running;
-static unsigned int progress;
 
 int takeover_running( void ) { return running; }
-unsigned int takeover_progress( void ) { return progress; }
-void takeover_ticket_published( void ) { progress++; }
 
 static void takeover_check_end( void )
 {
@@ -88,6 +85,5 @@ void takeover_client_done( struct client *client )
     if ( !client->missing ) return;
     client_found( client );
     missing--;
-    progress++;
     takeover_check_end();
 }

@@ -47,8 +47,10 @@ enum ws2_request_type
     /* WATCH                windows_pid
      *   + the reading end of a pipe that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
-    /* REDEEM               ticket                                      slot, generation  + the host socket
-     *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. */
+    /* REDEEM               ticket, handle = ms waited so far           slot, generation  + the host socket
+     *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. With detail
+     *   WS2_DETAIL_LATER the caller is to wait, count ms, and its connection is free meanwhile: before the answer is used,
+     *   or, when that is WSAEWOULDBLOCK, before the caller asks again. Who does not wait is not listened to. */
     WS2_REDEEM,
     /* NAME (one-way)       slot, generation, handle                    the handle of the descriptor just redeemed */
     WS2_NAME,
@@ -95,7 +97,8 @@ enum ws2_detail
     WS2_DETAIL_NEW_SLOT,
     WS2_DETAIL_VERSION, /* instance = the server's layout version */
     WS2_DETAIL_CLAIMED, /* another process has this Windows number, and runs */
-    WS2_DETAIL_FOREIGN  /* a process of a PID name space that the server cannot see */
+    WS2_DETAIL_FOREIGN, /* a process of a PID name space that the server cannot see */
+    WS2_DETAIL_LATER    /* in count ms */
 };
 
 struct ws2_request

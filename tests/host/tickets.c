@@ -2,6 +2,7 @@
  * Tickets: good once, in the named process only, whatever becomes of their source; wrong ones are refused and guessing is
  * slowed down; none outlives its target.
  */
+#include <pthread.h>
 #include "redeemer.h"
 
 #define SOURCE 0x20
@@ -130,62 +131,79 @@ START_TEST( guessing_is_slow )
 }
 END_TEST
 
-static int guess( int fd, uint32_t ticket )
+/* delay: ms to wait */
+static int guess( int fd, uint32_t ticket, uint32_t *delay )
 {
     const struct ws2_request redeem = { .type = WS2_REDEEM, .ticket = ticket };
     struct ws2_reply reply;
+    const int error = raw_request( fd, &redeem, -1, &reply, NULL );
 
-    return raw_request( fd, &redeem, -1, &reply, NULL );
+    *delay = reply.detail == WS2_DETAIL_LATER ? reply.count : 0;
+    return error;
 }
 
 #define GUESSERS 18
 
-/* Guesses on a connection of its own, each time anew, and says how long they took. */
+/* Guesses on a connection of its own, each time anew, and says how long it is to wait, in tenths of a second. */
 static int guesser( void *context )
 {
-    const uint64_t begin = harness_now();
     struct ws2_reply reply;
-    int fd = -1;
+    uint32_t delay = 0;
 
     for ( int i = 0; i < 3; i++ )
     {
-        if ( fd >= 0 ) close( fd );
-        fd = raw_attach( *(uint32_t *)context, &reply, NULL );
-        if ( guess( fd, 1 ) != WSAEINVAL ) return 255;
+        int fd = raw_attach( *(uint32_t *)context, &reply, NULL );
+
+        if ( guess( fd, 1, &delay ) != WSAEINVAL ) return 255;
+        close( fd );
     }
-    return ( harness_now() - begin ) / 100;
+    return delay / 100;
 }
 
-/* Slow for the process, whatever it says it is: by connections made anew, and by many at once; and for a family that has many
- * processes guess. */
+/* Of a process that does not wait as it is told: how many of its guesses are looked at before one is not. */
+static int hasty_guesses( int connections )
+{
+    struct ws2_reply reply;
+    uint32_t delay;
+    int error = 0, fd = -1, count;
+
+    for ( count = 0; !error || error == WSAEINVAL; count++ )
+    {
+        if ( !( count % connections ) && fd >= 0 ) raw_leave( fd );
+        if ( !( count % connections ) ) fd = raw_attach( TARGET + 4 * ( count / connections ), &reply, NULL );
+        error = guess( fd, 1, &delay );
+    }
+    ck_assert_int_eq( error, WSAEWOULDBLOCK );
+    ck_assert_uint_gt( delay, 0 );
+    close( fd );
+    return count;
+}
+
+static int hasty_on_one_connection( void *unused )
+{
+    (void)unused;
+    return hasty_guesses( 1000 );
+}
+
+static int hasty_on_many( void *unused )
+{
+    (void)unused;
+    return hasty_guesses( 1 );
+}
+
+/* Slow for the process, whatever it says it is, by one connection and by connections made anew; and for a family that has
+ * many processes guess. */
 START_TEST( guessing_is_slow_by_any_way )
 {
-    const struct ws2_request redeem = { .type = WS2_REDEEM, .ticket = 1 };
-    struct ws2_reply reply;
     pid_t guessers[GUESSERS];
     uint32_t pids[GUESSERS];
-    uint64_t begin;
-    int fds[4], slowest = 0;
+    int slowest = 0;
 
     harness_begin();
     harness_start_server();
-    begin = harness_now();
-    for ( int i = 0; i < 14; i++ )
-    {
-        fds[0] = raw_attach( TARGET, &reply, NULL );
-        ck_assert_int_eq( guess( fds[0], 1 ), WSAEINVAL );
-        close( fds[0] );
-    }
-    ck_assert_uint_gt( harness_now() - begin, 2000 );
-    for ( int i = 0; i < 4; i++ ) fds[i] = raw_attach( TARGET + 4 * i, &reply, NULL );
-    begin = harness_now();
-    for ( int i = 0; i < 4; i++ )
-        ck_assert_int_eq( raw_send( fds[i], &redeem, sizeof( redeem ), NULL, 0 ), sizeof( redeem ) );
-    /* one after the other: each costs the whole second */
-    for ( int i = 0; i < 4; i++ )
-        ck_assert_int_eq( raw_receive( fds[i], &reply, sizeof( reply ), NULL ), sizeof( reply ) );
-    ck_assert_uint_gt( harness_now() - begin, 3000 );
-    for ( int i = 0; i < 4; i++ ) raw_leave( fds[i] );
+    /* 4 for nothing, 8 for 2270 ms, then one for each second that they may owe and that this takes */
+    ck_assert_int_le( process_wait( process_start( hasty_on_one_connection, NULL ) ), 30 );
+    ck_assert_int_le( process_wait( process_start( hasty_on_many, NULL ) ), 30 );
     for ( int i = 0; i < GUESSERS; i++ )
     {
         pids[i] = 0x1000 + 4 * i;
@@ -193,12 +211,107 @@ START_TEST( guessing_is_slow_by_any_way )
     }
     for ( int i = 0; i < GUESSERS; i++ )
     {
-        const int took = process_wait( guessers[i] );
+        const int told = process_wait( guessers[i] );
 
-        ck_assert_int_ne( took, 255 );
-        if ( took > slowest ) slowest = took;
+        ck_assert_int_ne( told, 255 );
+        if ( told > slowest ) slowest = told;
     }
     ck_assert_int_gt( slowest, 10 );
+    harness_end();
+}
+END_TEST
+
+/* --- who waits for an answer has the connection for itself no longer than any other ------------------------------------*/
+
+static struct
+{
+    _Atomic uint32_t ticket, asked, answered;
+    _Atomic int32_t error;
+} waiting;
+
+static void *wait_for_ticket( void *unused )
+{
+    uint32_t slot, generation;
+    int fd;
+
+    (void)unused;
+    while ( waiting.ticket )
+    {
+        waiting.asked++;
+        waiting.error = ticket_redeem( waiting.ticket, &slot, &generation, &fd );
+        waiting.answered++;
+        if ( !waiting.error ) return NULL;
+    }
+    return NULL;
+}
+
+/* Whether so many requests of this thread are answered while the other's one is not. */
+static int goes_on_meanwhile( void )
+{
+    const uint32_t asked = waiting.asked;
+
+    if ( !asked || waiting.answered == asked ) return 0;
+    for ( int i = 0; i < 20; i++ ) connection_settle();
+    return waiting.answered == asked - 1 && waiting.asked == asked;
+}
+
+START_TEST( other_threads_do_not_wait )
+{
+    pthread_t thread;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( TARGET ), 0 );
+    waiting.ticket = 1; /* wrong, and so slower each time */
+    ck_assert( !pthread_create( &thread, NULL, wait_for_ticket, NULL ) );
+    eventually( waiting.answered > 6 && goes_on_meanwhile() );
+    waiting.ticket = 0;
+    pthread_join( thread, NULL );
+    ck_assert_int_eq( waiting.error, WSAEINVAL );
+    harness_end();
+}
+END_TEST
+
+/* Nor for a source that does not come to a new server: it is stopped. */
+static int source_of_ticket( void *context )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown;
+    char attached;
+
+    if ( read( *(int *)context, &attached, 1 ) != 1 || connection_attach( SOURCE ) ) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) ) return 2;
+    if ( write( *(int *)context, &ticket, sizeof( ticket ) ) != sizeof( ticket ) ) return 3;
+    for ( ;; ) pause();
+}
+
+START_TEST( other_threads_do_not_wait_for_a_source )
+{
+    uint32_t ticket;
+    pthread_t thread;
+    pid_t source, server;
+    int ends[2];
+
+    harness_begin();
+    /* a stream, either way */
+    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends ) );
+    source = process_start( source_of_ticket, &ends[1] );
+    ck_assert_int_eq( connection_attach( TARGET ), 0 );
+    ck_assert_int_eq( write( ends[0], "", 1 ), 1 );
+    ck_assert_int_eq( read( ends[0], &ticket, sizeof( ticket ) ), sizeof( ticket ) );
+    server = harness_server();
+    kill( source, SIGSTOP );
+    kill( server, SIGKILL );
+    eventually( harness_server() != server );
+    connection_settle();
+    waiting.ticket = ticket;
+    ck_assert( !pthread_create( &thread, NULL, wait_for_ticket, NULL ) );
+    eventually( goes_on_meanwhile() );
+    kill( source, SIGCONT );
+    pthread_join( thread, NULL );
+    ck_assert_int_eq( waiting.error, 0 );
+    kill( source, SIGKILL );
+    process_wait( source );
     harness_end();
 }
 END_TEST
@@ -257,6 +370,8 @@ int main( void )
     tcase_add_test( test, outlives_its_source );
     tcase_add_test( test, guessing_is_slow );
     tcase_add_test( test, guessing_is_slow_by_any_way );
+    tcase_add_test( test, other_threads_do_not_wait );
+    tcase_add_test( test, other_threads_do_not_wait_for_a_source );
     tcase_add_test( test, nobody_waits_for_guesses );
     suite_add_tcase( suite, test );
     return harness_main( suite );

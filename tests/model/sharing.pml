@@ -6,8 +6,8 @@
  * whenever that comes to run, and does so again in the same slot with the next generation. TARGET redeems what it is
  * given, tries it a second time, and closes. Either may be killed at any step, and the server up to SERVER_KILLS times.
  *
- * Client memory dies with its process and server memory with the server; the table stays. Times do not occur: a parked
- * REDEEM waits until the take-over ends.
+ * Client memory dies with its process and server memory with the server; the table stays. Times do not occur: a REDEEM that is
+ * to come again ("parked") does so until the take-over ends.
  */
 #ifndef SERVER_KILLS
 #define SERVER_KILLS 1

@@ -20,6 +20,7 @@
 
 #define SPENT_KEPT 256
 #define NOTICES_MANY 32
+#define LATEST 10000 /* ms that the answer to REDEEM may take */
 #define NO_CELL 0xffffffffu
 #define BUCKETS 256
 
@@ -76,11 +77,19 @@ int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int f
 int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
 {
     struct ws2_request request = { .type = WS2_REDEEM, .ticket = ticket };
+    const uint64_t begin = client_now_ms();
     struct ws2_reply reply;
     int32_t error;
 
     if ( !ticket ) return WSAEINVAL;
-    if ( ( error = connection_request( &request, -1, &reply, fd ) ) )
+    /* no mutex is held while this thread waits: the others have the connection */
+    while ( ( error = connection_request( &request, -1, &reply, fd ) ), reply.detail == WS2_DETAIL_LATER )
+    {
+        client_sleep_ms( reply.count < LATEST ? reply.count : LATEST );
+        if ( error != WSAEWOULDBLOCK ) break;
+        request.handle = client_now_ms() - begin;
+    }
+    if ( error )
     {
         if ( *fd >= 0 ) close( *fd );
         return error;
