@@ -142,6 +142,14 @@ struct ws2_redeem_params
     uint32_t protocol; /* out */
 };
 
+/*
+ * A socket's file, by which the PE half knows it wherever the loader tells of files (dlls/ws2_32/hooks/local_files.c): its
+ * size, and where the time of its last write is within the second, in NT's units of 100 ns. No other file has both, and
+ * one that is copied has not either.
+ */
+#define WS2_LOCAL_FILE_SIZE 4099u
+#define WS2_LOCAL_FILE_TICKS 7340219u
+
 /* How an AF_UNIX address goes to bind, connect and operation_connect. */
 struct ws2_local_address
 {

@@ -1,6 +1,7 @@
 /* Names of AF_UNIX sockets, which Windows has since version 1803 of Windows 10: files, and what is none. */
 #include "support.h"
 #include <afunix.h>
+#include <winioctl.h>
 
 #define GETPEERPID 0x58000100 /* SIO_AF_UNIX_GETPEERPID */
 
@@ -296,6 +297,59 @@ static void test_no_path( void )
     ok( DeleteFileA( "n" ), "error %lu\n", GetLastError() );
 }
 
+/* What file functions tell of a socket's file, and how it opens. */
+static void check_reparse_point( const char *path )
+{
+    static const DWORD opening[] = { OPEN_EXISTING, OPEN_ALWAYS, CREATE_ALWAYS, TRUNCATE_EXISTING };
+    const DWORD attributes = FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_ARCHIVE;
+    struct
+    {
+        ULONG tag;
+        USHORT length, reserved;
+        char data[64];
+    } point;
+    BY_HANDLE_FILE_INFORMATION info;
+    WIN32_FILE_ATTRIBUTE_DATA data;
+    WIN32_FIND_DATAA found;
+    HANDLE file;
+    DWORD size;
+
+    ok( GetFileAttributesA( path ) == attributes, "attributes %#lx\n", GetFileAttributesA( path ) );
+    ok( GetFileAttributesExA( path, GetFileExInfoStandard, &data ), "error %lu\n", GetLastError() );
+    ok( data.dwFileAttributes == attributes && !data.nFileSizeLow, "attributes %#lx, %lu bytes\n",
+        data.dwFileAttributes, data.nFileSizeLow );
+    file = FindFirstFileA( path, &found );
+    ok( file != INVALID_HANDLE_VALUE && found.dwFileAttributes == attributes && !found.nFileSizeLow,
+        "attributes %#lx, %lu bytes\n", found.dwFileAttributes, found.nFileSizeLow );
+    FindClose( file );
+
+    for ( unsigned int i = 0; i < ARRAY_SIZE( opening ); i++ )
+    {
+        SetLastError( 0 );
+        file = CreateFileA( path, opening[i] == OPEN_EXISTING ? GENERIC_READ : GENERIC_WRITE, FILE_SHARE_READ, NULL,
+                            opening[i], 0, NULL );
+        ok( file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_CANT_ACCESS_FILE, "%lu: error %lu\n", opening[i],
+            GetLastError() );
+        if ( file != INVALID_HANDLE_VALUE ) CloseHandle( file );
+    }
+    SetLastError( 0 );
+    file = CreateFileA( path, GENERIC_READ, FILE_SHARE_READ, NULL, CREATE_NEW, 0, NULL );
+    ok( file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_FILE_EXISTS, "error %lu\n", GetLastError() );
+
+    file = CreateFileA( path, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT, NULL );
+    ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
+    memset( &point, 0xcc, sizeof( point ) );
+    ok( DeviceIoControl( file, FSCTL_GET_REPARSE_POINT, NULL, 0, &point, sizeof( point ), &size, NULL ), "error %lu\n",
+        GetLastError() );
+    ok( size == 8 && point.tag == 0x80000023 && !point.length, "%lu bytes, tag %#lx, length %u\n", size, point.tag,
+        point.length );
+    ok( GetFileInformationByHandle( file, &info ), "error %lu\n", GetLastError() );
+    ok( info.dwFileAttributes == attributes && !info.nFileSizeLow, "attributes %#lx, %lu bytes\n",
+        info.dwFileAttributes, info.nFileSizeLow );
+    ok( !GetFileSize( file, NULL ), "size %lu\n", GetFileSize( file, NULL ) );
+    CloseHandle( file );
+}
+
 /* A socket's file is a reparse point that only sockets open. */
 static void test_reparse_point( void )
 {
@@ -304,23 +358,26 @@ static void test_reparse_point( void )
     HANDLE file;
 
     check_ok( bind( s, (struct sockaddr *)&address, local_address( &address, "reparse.sk" ) ) );
-    for ( int closed = 0; closed < 2; closed++ )
-    {
-        todo_wine ok( GetFileAttributesA( "reparse.sk" ) == ( FILE_ATTRIBUTE_REPARSE_POINT | FILE_ATTRIBUTE_ARCHIVE ),
-                      "attributes %#lx\n", GetFileAttributesA( "reparse.sk" ) );
-        file = CreateFileA( "reparse.sk", GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL );
-        todo_wine ok( file == INVALID_HANDLE_VALUE && GetLastError() == ERROR_CANT_ACCESS_FILE, "error %lu\n",
-                      GetLastError() );
-        if ( file != INVALID_HANDLE_VALUE ) CloseHandle( file );
-        file = CreateFileA( "reparse.sk", GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING,
-                            FILE_FLAG_OPEN_REPARSE_POINT, NULL );
-        ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
-        CloseHandle( file );
-        if ( !closed ) closesocket( s );
-    }
-    ok( DeleteFileA( "reparse.sk" ), "error %lu\n", GetLastError() );
-    ok( GetFileAttributesA( "reparse.sk" ) == INVALID_FILE_ATTRIBUTES && GetLastError() == ERROR_FILE_NOT_FOUND,
+    check_reparse_point( "reparse.sk" );
+    closesocket( s );
+    check_reparse_point( "reparse.sk" );
+    /* its name is as another file's */
+    ok( MoveFileA( "reparse.sk", "moved.sk" ), "error %lu\n", GetLastError() );
+    check_reparse_point( "moved.sk" );
+    ok( DeleteFileA( "moved.sk" ), "error %lu\n", GetLastError() );
+    ok( GetFileAttributesA( "moved.sk" ) == INVALID_FILE_ATTRIBUTES && GetLastError() == ERROR_FILE_NOT_FOUND,
         "error %lu\n", GetLastError() );
+
+    /* any other file is none */
+    file = CreateFileA( "reparse.sk", GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_ARCHIVE, NULL );
+    ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
+    CloseHandle( file );
+    ok( GetFileAttributesA( "reparse.sk" ) == FILE_ATTRIBUTE_ARCHIVE, "attributes %#lx\n",
+        GetFileAttributesA( "reparse.sk" ) );
+    file = CreateFileA( "reparse.sk", GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL );
+    ok( file != INVALID_HANDLE_VALUE, "error %lu\n", GetLastError() );
+    CloseHandle( file );
+    DeleteFileA( "reparse.sk" );
 }
 
 /* A path that does not fill the address is as good with the length that it has, NUL or not. */

@@ -12,6 +12,8 @@
 #define PATH_OFFSET 2
 #define PATH_SIZE ( LOCAL_ADDRESS_SIZE - PATH_OFFSET )
 
+BOOL local_paths_used;
+
 static int host_path( struct ws2_local_address *local )
 {
     WCHAR path[PATH_SIZE];
@@ -52,5 +54,6 @@ int local_address_to_host( SOCKET s, const struct sockaddr **name, int *size, st
     local->length = strnlen( local->given, PATH_SIZE );
     if ( local->length == PATH_SIZE ) return WSAEINVAL;
     memset( local->given + local->length, 0, PATH_SIZE - local->length );
+    local_paths_used = TRUE;
     return host_path( local );
 }

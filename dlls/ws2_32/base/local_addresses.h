@@ -6,6 +6,9 @@
 
 #define LOCAL_ADDRESS_SIZE 110 /* of SOCKADDR_UN */
 
+/* Whether this process has named such a socket by a path, ever. */
+extern BOOL local_paths_used;
+
 /* An AF_UNIX address of the program's for an AF_UNIX socket: *name and *size are changed to stand for local. Other addresses,
  * and those for other sockets, are left as they are. */
 int local_address_to_host( SOCKET s, const struct sockaddr **name, int *size, struct ws2_local_address *local );

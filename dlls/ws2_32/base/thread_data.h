@@ -29,6 +29,7 @@ struct thread_data
     BOOL blocking;           /* inside the hook */
     BOOL blocking_cancelled; /* the call that waits is to end with WSAEINTR */
     HANDLE thread;           /* for APCs, NULL before the first */
+    BOOL opens_points;       /* inside a CreateFileW that opens reparse points themselves */
     BOOL pended;             /* it has begun operations that waited */
     struct port_user port_user;
 };

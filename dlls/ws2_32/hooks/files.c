@@ -6,6 +6,7 @@
  * so that completion ports, cancelling and closing know it without further ado.
  */
 #include "base/ws2_32_private.h"
+#include "hooks/local_files.h"
 #include "ports/ports.h"
 #include "sockets/socket.h"
 #include "ntdll/hooks.h"
@@ -210,6 +211,7 @@ NTSTATUS NTAPI hook_NtCreateFile( HANDLE *handle, ACCESS_MASK access, OBJECT_ATT
                                   ULONG sharing, ULONG disposition, ULONG options, void *ea, ULONG ea_size )
 {
     if ( !ea_size && serves_afd( attributes ) ) return open_afd( handle, attributes->Attributes, iosb );
+    if ( local_file_refuses( access, attributes, disposition, options ) ) return STATUS_IO_REPARSE_TAG_NOT_HANDLED;
     return nt_NtCreateFile( handle, access, attributes, iosb, allocation, file_attributes, sharing, disposition,
                             options, ea, ea_size );
 }
@@ -218,5 +220,6 @@ NTSTATUS NTAPI hook_NtOpenFile( HANDLE *handle, ACCESS_MASK access, OBJECT_ATTRI
                                 IO_STATUS_BLOCK *iosb, ULONG sharing, ULONG options )
 {
     if ( serves_afd( attributes ) ) return open_afd( handle, attributes->Attributes, iosb );
+    if ( local_file_refuses( access, attributes, FILE_OPEN, options ) ) return STATUS_IO_REPARSE_TAG_NOT_HANDLED;
     return nt_NtOpenFile( handle, access, attributes, iosb, sharing, options );
 }

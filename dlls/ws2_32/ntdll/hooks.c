@@ -47,6 +47,10 @@ HOOKS( X )
 #undef X
 
 static const struct hook *hooks; /* HOOK_COUNT */
+static const struct hook *patched;
+HANDLE( WINAPI *kernel_CreateFileW )
+( const WCHAR *name, DWORD access, DWORD sharing, SECURITY_ATTRIBUTES *security, DWORD disposition, DWORD flags,
+  HANDLE template );
 
 static BOOL has_known_shape( const unsigned char *thunk )
 {
@@ -150,6 +154,41 @@ static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
 
 #endif
 
+/* The loader's functions that programs patch begin with an instruction of eight bytes that does nothing: a jump goes there,
+ * and what follows is the original. One of 32 bits begins otherwise and is let be. */
+static void patch_function( const struct hook *hook )
+{
+#ifndef __i386__
+    static const unsigned char nothing[8] = { 0x48, 0x8d, 0xa4, 0x24 }; /* lea 0(%rsp),%rsp */
+    static const unsigned char jump_far[6] = { 0xff, 0x25 };
+    HMODULE module = GetModuleHandleW( L"kernelbase.dll" );
+    unsigned char *function = module ? (unsigned char *)(UINT_PTR)GetProcAddress( module, hook->name ) : NULL;
+    struct trampoline *trampoline;
+    union
+    {
+        unsigned char bytes[8];
+        UINT64 word;
+    } start = { { 0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90 } };
+    DWORD before, ignored;
+    INT32 distance;
+
+    if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 63 ) > 56 ||
+         !( trampoline = allocate_trampoline_near( function ) ) ||
+         !VirtualProtect( function, sizeof( start ), PAGE_EXECUTE_READWRITE, &before ) )
+        return;
+    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
+    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
+    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
+    *hook->original = function + sizeof( start );
+    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)function + 5 );
+    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    __atomic_exchange_n( (UINT64 *)function, start.word, __ATOMIC_SEQ_CST );
+    VirtualProtect( function, sizeof( start ), before, &ignored );
+#else
+    (void)hook;
+#endif
+}
+
 static BOOL read_view( void )
 {
     /* a program of 32 bits has 2 GB for everything, and never a million handles */
@@ -233,15 +272,20 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
         ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
                  "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
                  unknown );
-    else if ( read_view() ) install_thunks( thunks );
+    else if ( read_view() )
+    {
+        install_thunks( thunks );
+        patch_function( patched );
+    }
     return TRUE;
 }
 
-void hooks_install_early( const struct hook table[HOOK_COUNT] )
+void hooks_install_early( const struct hook table[HOOK_COUNT], const struct hook *function )
 {
     unsigned char *thunks[HOOK_COUNT];
 
     hooks = table;
+    patched = function;
     /* an unknown shape is told of when Winsock starts */
     if ( find_thunks( thunks, TRUE ) ) return;
     install_thunks( thunks );

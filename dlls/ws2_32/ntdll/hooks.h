@@ -47,6 +47,14 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
                      ULONG size, LARGE_INTEGER *offset, ULONG *key ) ) \
     X( NtWriteFile, ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, \
                       const void *buffer, ULONG size, LARGE_INTEGER *offset, ULONG *key ) ) \
+    X( NtFsControlFile, ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, \
+                          ULONG code, void *in, ULONG in_size, void *out, ULONG out_size ) ) \
+    X( NtQueryAttributesFile, ( const OBJECT_ATTRIBUTES *attributes, void *information ) ) \
+    X( NtQueryFullAttributesFile, ( const OBJECT_ATTRIBUTES *attributes, void *information ) ) \
+    X( NtQueryInformationFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb, void *information, ULONG size, ULONG class ) ) \
+    X( NtQueryDirectoryFile, \
+       ( HANDLE handle, HANDLE event, void *apc, void *apc_context, IO_STATUS_BLOCK *iosb, void *information, \
+         ULONG size, ULONG class, BOOLEAN single, UNICODE_STRING *mask, BOOLEAN restart ) ) \
     X( NtSetInformationFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb, void *information, ULONG size, ULONG class ) ) \
     X( NtCancelIoFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb ) ) \
     X( NtCancelIoFileEx, ( HANDLE handle, IO_STATUS_BLOCK * which, IO_STATUS_BLOCK * iosb ) ) \
@@ -101,9 +109,16 @@ struct hook
     void **original;
 };
 
-/* When the DLL is loaded: hands over the table (start/hook_table.c), and installs only those through which \Device\Afd is
+/* A function above the system calls that is stood in for too, as what it is told does not reach them; NULL: it is not. */
+extern HANDLE( WINAPI *kernel_CreateFileW )( const WCHAR *name, DWORD access, DWORD sharing,
+                                             SECURITY_ATTRIBUTES *security, DWORD disposition, DWORD flags,
+                                             HANDLE template );
+HANDLE WINAPI patch_CreateFileW( const WCHAR *name, DWORD access, DWORD sharing, SECURITY_ATTRIBUTES *security,
+                                 DWORD disposition, DWORD flags, HANDLE template );
+
+/* When the DLL is loaded: hands over the table and that function (start/hook_table.c), and installs only those through which \Device\Afd is
  * opened, which a program may do before WSAStartup. */
-void hooks_install_early( const struct hook table[HOOK_COUNT] );
+void hooks_install_early( const struct hook table[HOOK_COUNT], const struct hook *function );
 /* Installs the others, once; they stay until the process ends. A loader whose ntdll they do not know goes without them,
  * with one line of the log. */
 void hooks_install( void );

@@ -7,3 +7,5 @@ const struct hook hook_table[HOOK_COUNT] = {
     HOOKS( X )
 #undef X
 };
+
+const struct hook patched_function = { "CreateFileW", patch_CreateFileW, (void **)&kernel_CreateFileW };

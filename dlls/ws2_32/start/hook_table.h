@@ -5,5 +5,6 @@
 #include "ntdll/hooks.h"
 
 extern const struct hook hook_table[HOOK_COUNT];
+extern const struct hook patched_function;
 
 #endif

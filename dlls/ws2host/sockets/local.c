@@ -216,11 +216,17 @@ static int32_t file_error( int error )
     }
 }
 
-static int write_all( int fd, const char *text )
+/* The file of a socket that is bound, by which the PE half knows it from any other. */
+static int write_file( int fd, const char *text )
 {
     const ssize_t length = strlen( text );
+    struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
 
-    return write( fd, text, length ) == length ? 0 : -1;
+    if ( ftruncate( fd, WS2_LOCAL_FILE_SIZE ) < 0 || write( fd, text, length ) != length ) return -1;
+    clock_gettime( CLOCK_REALTIME, &times[1] );
+    times[1].tv_nsec = WS2_LOCAL_FILE_TICKS * 100;
+    futimens( fd, times );
+    return 0;
 }
 
 static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *address )
@@ -246,7 +252,7 @@ static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *
     if ( !error && bind( d->fd, (struct sockaddr *)&host, size ) ) error = winsock_error( errno );
     /* not before: who reads it finds the socket bound */
     snprintf( text, sizeof( text ), "%s\n", node.path );
-    if ( !error && write_all( file, text ) ) error = WSAENOBUFS;
+    if ( !error && write_file( file, text ) ) error = WSAENOBUFS;
     if ( error ) unlink( address->host );
     close( file );
     return error;
