@@ -43,7 +43,7 @@ fetch()
     mkdir -p "$cache"
     (
         folder=$(mktemp -d "$cache/fetch.XXXXXX") && cd "$folder" || exit 1
-        timeout 300 npm pack "$2" >/dev/null 2>&1 && tar -xzf ./*.tgz && mv package "$cache/$1"
+        timeout 300 npm pack "$2" >/dev/null 2>&1 && tar -xzf ./*.tgz && rm ./*.tgz && mv -- * "$cache/$1"
         status=$?
         rm -rf "$folder"
         exit $status
@@ -106,6 +106,40 @@ finish()
     exit
 }
 
+# count_lines WANTED STATUS: a program's own checks, lines "ok TEXT" and "not ok TEXT", figures and "end" in $work/output
+count_lines()
+{
+    local good bad
+    good=$(grep -c '^ok ' "$work/output")
+    bad=$(grep -c '^not ok ' "$work/output")
+    grep '^not ok ' "$work/output" | cut -c 1-600
+    passed=$((passed + good)) failed=$((failed + bad))
+    sed -n "s/^figure /$name: figure /p" "$work/output"
+    say "$good of $1 checks, $bad failed"
+    if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        fail "exit status $2 after: $(tail -n 1 "$work/output")"
+        tail -n 5 "$work/errors"
+    elif [ "$bad" -eq 0 ] && { [ "$good" -ne "$1" ] || ! grep -q '^end' "$work/output"; }; then
+        fail "$good checks, not $1"
+    fi
+}
+
+# killed PID URL: a server is killed under a load; what its clients have ends, and nothing is left of it
+killed()
+{
+    local turn ended clients=
+    for turn in $(seq 20); do
+        (while curl -s --max-time 20 -o /dev/null "$2"; do :; done) &
+        clients="$clients $!"
+    done
+    sleep 1
+    kill -9 "$1"
+    wait "$1" 2>/dev/null
+    ended=0
+    for turn in $clients; do ! wait "$turn" || ended=$((ended + 1)); done
+    equal "killed under 20 clients, and all have ended" $ended 20
+}
+
 # --- HTTP servers ---
 
 sum_of() # FILE
@@ -126,6 +160,18 @@ same()
 equal()
 {
     if [ "$2" = "$3" ]; then pass "$1"; else fail "$1: $2, not $3"; fi
+}
+
+wait_for_port() # FILE PID: what a server says, "port N"
+{
+    local turn
+    for turn in $(seq 150); do
+        sed -n 's/^port \([0-9]*\).*/\1/p' "$1" | grep . && return 0
+        kill -0 "$2" 2>/dev/null || break
+        sleep 0.2
+    done
+    echo "no port after $turn looks"
+    return 1
 }
 
 wait_for_server() # URL PID
