@@ -47,9 +47,10 @@ static void forwarder_empty( struct port_queue *queue, HANDLE port )
     if ( wake ) port_queue_wake( queue );
     if ( redirect && queue->in_server && queue->redirects++ < MOST_REDIRECTS )
     {
-        /* meant for a thread that sleeps there still */
+        /* meant for a thread that sleeps there still, which is to have the time to take it; by a handle of our own, as the
+         * program may have closed its own by now, and the value may be another port's */
+        port_queue_redirect( queue, port );
         Sleep( 1 );
-        port_queue_redirect( queue );
     }
 }
 

@@ -237,9 +237,9 @@ UINT32 port_queue_fetch( struct port_queue *queue, HANDLE port, UINT32 most, BOO
     return count;
 }
 
-void port_queue_redirect( struct port_queue *queue )
+void port_queue_redirect( struct port_queue *queue, HANDLE port )
 {
-    nt_NtSetIoCompletion( queue->handle, (ULONG_PTR)queue, ~(ULONG_PTR)queue, 0, 0 );
+    nt_NtSetIoCompletion( port, (ULONG_PTR)queue, ~(ULONG_PTR)queue, 0, 0 );
 }
 
 void port_queue_give_up( struct port_queue *queue )

@@ -58,8 +58,8 @@ static inline BOOL port_queue_keeps( const struct port_queue *queue )
 #define OBJECT_HANDLES_OF_OURS 3 /* the program's, the forwarder's, that of port_list.c */
 
 /* A redirect packet, posted to wineserver's queue and never shown to the program: a thread that sleeps there is to come and
- * sleep here. */
-void port_queue_redirect( struct port_queue *queue );
+ * sleep here. port: a handle of it that is open. */
+void port_queue_redirect( struct port_queue *queue, HANDLE port );
 static inline BOOL port_queue_is_redirect( const struct port_queue *queue, ULONG_PTR key, ULONG_PTR value )
 {
     return key == (ULONG_PTR)queue && value == ~key;

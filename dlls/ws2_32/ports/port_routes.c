@@ -84,7 +84,7 @@ UINT64 port_queue_begin( struct port_queue *queue )
         /* what was posted before comes first; and where packets lay no thread slept */
         join = port_queue_fetch( queue, queue->handle, MAXLONG, &redirect ) || queue->state == PORT_UNUSED;
         queue->state = join ? PORT_KEPT : PORT_MIXED;
-        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_redirect( queue );
+        for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_redirect( queue, queue->handle );
     }
     if ( port_queue_keeps( queue ) ) host = queue->host;
     ReleaseSRWLockExclusive( &queue->lock );

@@ -288,7 +288,7 @@ static UINT32 fetch_from_server( struct port_queue *queue )
     BOOL redirect;
     UINT32 count = port_queue_fetch( queue, queue->handle, PACKETS_AT_ONCE, &redirect );
 
-    if ( redirect && queue->in_server ) port_queue_redirect( queue );
+    if ( redirect && queue->in_server ) port_queue_redirect( queue, queue->handle );
     return count;
 }
 

@@ -1,6 +1,6 @@
 /*
- * As much of the Windows headers as the PE sources under fuzzing need, for the host's compiler (info.c). Built with
- * -fshort-wchar; sizes and layouts are Windows'.
+ * As much of the Windows headers as the PE sources under fuzzing need, for the host's compiler (info.c); winternl.h adds
+ * what completion ports need, for tests/host/port_queue.c. Built with -fshort-wchar; sizes and layouts are Windows'.
  */
 #ifndef FUZZ_WINSOCK2_H
 #define FUZZ_WINSOCK2_H
@@ -27,6 +27,15 @@ typedef uint64_t UINT64;
 typedef intptr_t INT_PTR;
 typedef uintptr_t UINT_PTR, ULONG_PTR, SOCKET;
 typedef void *HANDLE;
+typedef struct
+{
+    union
+    {
+        NTSTATUS Status;
+        void *Pointer;
+    };
+    ULONG_PTR Information;
+} IO_STATUS_BLOCK;
 typedef unsigned int GROUP;
 
 typedef struct
@@ -63,7 +72,6 @@ _Static_assert( sizeof( WSAPROTOCOL_INFOA ) == 372 && sizeof( WSAPROTOCOL_INFOW 
 #define FD_MAX_EVENTS 10
 struct sockaddr;
 typedef struct OVERLAPPED OVERLAPPED;
-typedef struct IO_STATUS_BLOCK IO_STATUS_BLOCK;
 typedef struct WSABUF WSABUF;
 typedef struct WSAMSG WSAMSG;
 typedef void ( *LPWSAOVERLAPPED_COMPLETION_ROUTINE )( DWORD, DWORD, OVERLAPPED *, DWORD );
