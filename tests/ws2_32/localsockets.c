@@ -410,7 +410,8 @@ static void test_spellings( const char *directory )
                                       "spelt.sk", ".\\spelt.sk", "./spelt.sk", "SPELT.SK" };
     struct sockaddr_un address;
 
-    snprintf( absolute, sizeof( absolute ), "%sspelt.sk", directory );
+    ok( snprintf( absolute, sizeof( absolute ), "%sspelt.sk", directory ) < (int)sizeof( absolute ),
+        "the path is too long\n" );
     strcpy( slashes, absolute );
     for ( char *c = slashes; *c; c++ )
         if ( *c == '\\' ) *c = '/';

@@ -1,7 +1,9 @@
 /*
- * A system call's thunk that does not look as ws2host knows it, here one changed in a byte that is never executed: Winsock's
- * own functions need no hooks. Blocking and event-driven calls, overlapped ones with an event and with a routine, and
- * hand-overs work as ever. tests/run-thunks looks whether one line says so. Elsewhere than on Wine nothing is changed.
+ * A system call's thunk that does not look as ws2host knows it, here one changed in a byte that is never executed: all is
+ * then caught where the thunks call through. Blocking and event-driven calls, overlapped ones with an event and with a
+ * routine, hand-overs, and what reaches sockets without Winsock work as ever. tests/run-thunks does the same with all thunks
+ * of a process, and with one that tells nothing, where Winsock's own functions work alone. Elsewhere than on Wine nothing is
+ * changed.
  */
 #include "support.h"
 
@@ -115,6 +117,43 @@ static void test_hand_over( void )
     closesocket( client );
 }
 
+/* Handles and ports that Winsock's functions are not asked for. */
+static void test_without_winsock( void )
+{
+    SOCKET client, server;
+    OVERLAPPED ov = { 0 }, *got;
+    char data[8] = "";
+    HANDLE port, copy;
+    ULONG_PTR key;
+    DWORD size;
+
+    tcp_pair( &client, &server );
+    port = CreateIoCompletionPort( (HANDLE)server, NULL, 7, 0 );
+    ok( port != NULL, "no port: %lu\n", GetLastError() );
+    ov.hEvent = CreateEventA( NULL, TRUE, FALSE, NULL );
+    check_error( ReadFile( (HANDLE)server, data, sizeof( data ), NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_result( WriteFile( (HANDLE)client, "abc", 3, &size, &( OVERLAPPED ){ 0 } ), TRUE );
+    got = NULL;
+    check_result( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ), TRUE );
+    ok( got == &ov && key == 7 && size == 3 && !memcmp( data, "abc", 3 ), "size %lu, data %s\n", size, data );
+    check_result( PostQueuedCompletionStatus( port, 5, 8, NULL ), TRUE );
+    check_result( GetQueuedCompletionStatus( port, &size, &key, &got, 5000 ), TRUE );
+    ok( key == 8 && size == 5 && !got, "key %lu, size %lu\n", (DWORD)key, size );
+
+    check_result( DuplicateHandle( GetCurrentProcess(), (HANDLE)server, GetCurrentProcess(), &copy, 0, FALSE,
+                                   DUPLICATE_SAME_ACCESS ),
+                  TRUE );
+    check_result( CloseHandle( (HANDLE)server ), TRUE );
+    check_fails( send( server, "x", 1, 0 ), WSAENOTSOCK );
+    check_result( send( (SOCKET)copy, "x", 1, 0 ), 1 );
+    check_result( CloseHandle( copy ), TRUE );
+    check_result( recv( client, data, sizeof( data ), 0 ), 1 );
+    check_eof( client );
+    check_ok( closesocket( client ) );
+    CloseHandle( ov.hEvent );
+    CloseHandle( port );
+}
+
 START_TEST( thunks )
 {
     char **argv;
@@ -126,5 +165,6 @@ START_TEST( thunks )
     test_blocking();
     test_events();
     test_hand_over();
+    if ( !getenv( "THUNKS_CLOSED" ) ) test_without_winsock();
     support_end();
 }

@@ -1,44 +1,15 @@
 /*
- * Hooks in ntdll: how a system call's thunk is replaced. Which ones are, and by what, is the top floor's table.
+ * Hooks in ntdll: which system calls are replaced, and in which way. By what they are, is the top floor's table.
  *
- * Programs close, read, duplicate and poll sockets by plain NT calls. Those end in ntdll's system call thunks, which are
- * position-independent: a copy of one is the original, callable, and a jump over its first bytes leads here. All this
- * happens once, at the first WSAStartup, while other threads may be running the very thunks. It is never undone.
+ * Programs close, read, duplicate and poll sockets by plain NT calls. Those end in ntdll's system call thunks: either each
+ * thunk is replaced (thunks.c), or, where one has a shape that is not known, the one place that all call through
+ * (dispatcher.c). All this happens when the DLL is loaded and at the first WSAStartup, while other threads may be running
+ * the very thunks. It is never undone.
  */
 #include "base/ws2_32_private.h"
+#include "ntdll/dispatcher.h"
 #include "ntdll/hooks.h"
-
-#ifdef __i386__
-
-/* The thunk of Wine 8.0 to 10.0 for 32-bit programs, the same over a host half of either width:
- *   mov $number,%eax; mov $__wine_syscall,%edx; call *%edx; ret $bytes; nop */
-#define THUNK_SIZE 16
-static const unsigned char thunk_shape[THUNK_SIZE] = {
-    0xb8, 0, 0, 0, 0, 0xba, 0, 0, 0, 0, 0xff, 0xd2, 0xc2, 0, 0, 0x90,
-};
-static const unsigned char thunk_varies[THUNK_SIZE] = { 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 0, 0, 0, 1 };
-
-#else
-
-/* The thunk of Wine 8.0 to 10.0, XX where the number of the call stands:
- *   mov %rcx,%r10; mov $number,%eax; testb $1,0x7ffe0308; jne 1f; syscall; ret; 1: jmp 2f; ret; 2: call *0x7ffe1000; ret */
-#define THUNK_SIZE 32
-static const unsigned char thunk_shape[THUNK_SIZE] = {
-    0x4c, 0x8b, 0xd1, 0xb8, 0,    0,    0,    0,    0xf6, 0x04, 0x25, 0x08, 0x03, 0xfe, 0x7f, 0x01,
-    0x75, 0x03, 0x0f, 0x05, 0xc3, 0xeb, 0x01, 0xc3, 0xff, 0x14, 0x25, 0x00, 0x10, 0xfe, 0x7f, 0xc3,
-};
-static const unsigned char thunk_varies[THUNK_SIZE] = { 0, 0, 0, 0, 1, 1, 1, 1 };
-#define THUNK_NUMBER 4               /* offset of the four bytes that differ */
-
-/* What is put near a thunk: the way to the hook's function, which may be further away than a short jump reaches, and the copy. */
-struct trampoline
-{
-    unsigned char jump[16]; /* jmp *0(%rip), address */
-    unsigned char copy[THUNK_SIZE];
-};
-#define TRAMPOLINE_ALIGNMENT 0x10000 /* of VirtualAlloc */
-
-#endif
+#include "ntdll/thunks.h"
 
 struct hooks_view hooks_view;
 
@@ -51,143 +22,6 @@ static const struct hook *patched;
 HANDLE( WINAPI *kernel_CreateFileW )
 ( const WCHAR *name, DWORD access, DWORD sharing, SECURITY_ATTRIBUTES *security, DWORD disposition, DWORD flags,
   HANDLE template );
-
-static BOOL has_known_shape( const unsigned char *thunk )
-{
-    for ( unsigned int i = 0; i < THUNK_SIZE; i++ )
-        if ( !thunk_varies[i] && thunk[i] != thunk_shape[i] ) return FALSE;
-    /* clang aligns them to 4 bytes only; the one store must not cross a line of the cache */
-    return ( (UINT_PTR)thunk & 63 ) <= 56;
-}
-
-#ifdef __i386__
-
-/* The first instruction is as long as a jump, which reaches everything: no thread can be inside it, and eight bytes that
- * are stored at once hold it whole. */
-static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
-{
-    static unsigned char *copies;
-    union
-    {
-        unsigned char bytes[8];
-        UINT64 word;
-    } start;
-    unsigned char *copy;
-    INT32 distance;
-
-    if ( !copies &&
-         !( copies = VirtualAlloc( NULL, HOOK_COUNT * THUNK_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE ) ) )
-        return FALSE;
-    copy = copies + ( hook - hooks ) * THUNK_SIZE;
-    memcpy( copy, thunk, THUNK_SIZE );
-    *hook->original = copy;
-
-    memcpy( start.bytes, thunk, sizeof( start.bytes ) );
-    distance = (UINT_PTR)hook->function - ( (UINT_PTR)thunk + 5 );
-    start.bytes[0] = 0xe9;
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
-    __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* locked: whole at any alignment */
-    return TRUE;
-}
-
-#else
-
-static struct trampoline *allocate_trampoline( UINT_PTR address )
-{
-    return VirtualAlloc( (void *)address, sizeof( struct trampoline ), MEM_RESERVE | MEM_COMMIT,
-                         PAGE_EXECUTE_READWRITE );
-}
-
-/* A jump of five bytes covers the thunk's first instruction, of three, and two bytes of the next. A thread may just stand
- * between the two. At one distance those two bytes of the jump are what they were, and that thread never notices. */
-static struct trampoline *allocate_trampoline_exact( const unsigned char *thunk )
-{
-    INT32 distance = (INT32)( (UINT32)thunk[THUNK_NUMBER] << 24 | (UINT32)thunk[THUNK_NUMBER - 1] << 16 );
-    UINT_PTR address =
-        ( (UINT_PTR)thunk + 5 + distance + TRAMPOLINE_ALIGNMENT - 1 ) & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
-
-    return allocate_trampoline( address );
-}
-
-/* Any place within reach, for when that one is taken. */
-static struct trampoline *allocate_trampoline_near( const unsigned char *thunk )
-{
-    UINT_PTR here = (UINT_PTR)thunk & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
-    struct trampoline *trampoline;
-
-    for ( UINT_PTR distance = 0x100000; distance < 0x70000000; distance += 0x100000 )
-    {
-        if ( ( trampoline = allocate_trampoline( here + distance ) ) ) return trampoline;
-        if ( here > distance && ( trampoline = allocate_trampoline( here - distance ) ) ) return trampoline;
-    }
-    return NULL;
-}
-
-/* The thunk is writable. */
-static BOOL install_hook( const struct hook *hook, unsigned char *thunk )
-{
-    static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
-    struct trampoline *trampoline = allocate_trampoline_exact( thunk );
-    union
-    {
-        unsigned char bytes[8];
-        UINT64 word;
-    } start;
-    DWORD ignored;
-    INT32 distance;
-
-    if ( !trampoline && !( trampoline = allocate_trampoline_near( thunk ) ) ) return FALSE;
-    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
-    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
-    memcpy( trampoline->copy, thunk, THUNK_SIZE );
-    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
-    *hook->original = trampoline->copy;
-
-    memcpy( start.bytes, thunk, sizeof( start.bytes ) );
-    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)thunk + 5 );
-    start.bytes[0] = 0xe9;
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
-    /* one store, locked and so whole at any alignment: no thread sees half a jump */
-    __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST );
-    return TRUE;
-}
-
-#endif
-
-/* The loader's functions that programs patch begin with an instruction of eight bytes that does nothing: a jump goes there,
- * and what follows is the original. One of 32 bits begins otherwise and is let be. */
-static void patch_function( const struct hook *hook )
-{
-#ifndef __i386__
-    static const unsigned char nothing[8] = { 0x48, 0x8d, 0xa4, 0x24 }; /* lea 0(%rsp),%rsp */
-    static const unsigned char jump_far[6] = { 0xff, 0x25 };
-    HMODULE module = GetModuleHandleW( L"kernelbase.dll" );
-    unsigned char *function = module ? (unsigned char *)(UINT_PTR)GetProcAddress( module, hook->name ) : NULL;
-    struct trampoline *trampoline;
-    union
-    {
-        unsigned char bytes[8];
-        UINT64 word;
-    } start = { { 0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90 } };
-    DWORD before, ignored;
-    INT32 distance;
-
-    if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 63 ) > 56 ||
-         !( trampoline = allocate_trampoline_near( function ) ) ||
-         !VirtualProtect( function, sizeof( start ), PAGE_EXECUTE_READWRITE, &before ) )
-        return;
-    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
-    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
-    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
-    *hook->original = function + sizeof( start );
-    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)function + 5 );
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
-    __atomic_exchange_n( (UINT64 *)function, start.word, __ATOMIC_SEQ_CST );
-    VirtualProtect( function, sizeof( start ), before, &ignored );
-#else
-    (void)hook;
-#endif
-}
 
 static BOOL read_view( void )
 {
@@ -229,67 +63,49 @@ static const char *find_thunks( unsigned char *thunks[HOOK_COUNT], BOOL early )
         if ( early ? !is_early( &hooks[i] ) : early_installed && is_early( &hooks[i] ) ) continue;
         thunks[i] = (unsigned char *)(UINT_PTR)GetProcAddress( ntdll, hooks[i].name );
         *hooks[i].original = thunks[i];
-        if ( thunks[i] && !unknown && !has_known_shape( thunks[i] ) ) unknown = hooks[i].name;
+        if ( thunks[i] && !unknown && !thunk_is_known( thunks[i] ) ) unknown = hooks[i].name;
     }
     return unknown;
 }
 
-static void install_thunks( unsigned char *const thunks[HOOK_COUNT] )
+/* One way or the other for all of them; FALSE: neither. */
+static BOOL install( unsigned char *const thunks[HOOK_COUNT], const char *unknown )
 {
-    unsigned char *first = NULL, *last = NULL;
-    DWORD before, ignored;
     HMODULE self;
 
-    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
-    {
-        if ( !thunks[i] ) continue;
-        if ( !first || thunks[i] < first ) first = thunks[i];
-        if ( thunks[i] > last ) last = thunks[i];
-    }
-    if ( !first ) return;
-    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install_thunks,
+    GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install,
                         &self );
-    /* the thunks of all system calls stand on two pages: opened and closed once */
-    if ( !VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ) )
-    {
-        ws2_log( "ntdll's code cannot be written: no hooks in its system calls" );
-        return;
-    }
-    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
-        if ( thunks[i] && !install_hook( &hooks[i], thunks[i] ) )
-            ws2_log( "no memory within reach of ntdll for the hook of %s", hooks[i].name );
-    VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
+    if ( unknown ) return dispatcher_install( hooks, thunks );
+    thunks_install( hooks, thunks );
+    return TRUE;
 }
 
 static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context )
 {
     unsigned char *thunks[HOOK_COUNT];
     const char *unknown = find_thunks( thunks, FALSE );
+    const BOOL possible = !unknown || dispatcher_knows( thunks );
 
     (void)once, (void)parameter, (void)context;
-    /* every thunk has been looked at before any is touched: all or none */
-    if ( unknown )
+    if ( possible && !read_view() ) return TRUE;
+    if ( !possible || !install( thunks, unknown ) )
         ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
                  "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
                  unknown );
-    else if ( read_view() )
-    {
-        install_thunks( thunks );
-        patch_function( patched );
-    }
+    else function_patch( patched );
     return TRUE;
 }
 
 void hooks_install_early( const struct hook table[HOOK_COUNT], const struct hook *function )
 {
     unsigned char *thunks[HOOK_COUNT];
+    const char *unknown;
 
     hooks = table;
     patched = function;
-    /* an unknown shape is told of when Winsock starts */
-    if ( find_thunks( thunks, TRUE ) ) return;
-    install_thunks( thunks );
-    early_installed = TRUE;
+    unknown = find_thunks( thunks, TRUE );
+    /* what cannot be done is told of when Winsock starts */
+    early_installed = ( !unknown || dispatcher_knows( thunks ) ) && install( thunks, unknown );
 }
 
 void hooks_install( void )

@@ -116,11 +116,11 @@ extern HANDLE( WINAPI *kernel_CreateFileW )( const WCHAR *name, DWORD access, DW
 HANDLE WINAPI patch_CreateFileW( const WCHAR *name, DWORD access, DWORD sharing, SECURITY_ATTRIBUTES *security,
                                  DWORD disposition, DWORD flags, HANDLE template );
 
-/* When the DLL is loaded: hands over the table and that function (start/hook_table.c), and installs only those through which \Device\Afd is
- * opened, which a program may do before WSAStartup. */
+/* When the DLL is loaded: hands over the table and that function (start/hook_table.c), and installs only those
+ * through which \Device\Afd is opened, which a program may do before WSAStartup. */
 void hooks_install_early( const struct hook table[HOOK_COUNT], const struct hook *function );
-/* Installs the others, once; they stay until the process ends. A loader whose ntdll they do not know goes without them,
- * with one line of the log. */
+/* Installs the others, once; they stay until the process ends. On a loader whose ntdll can be served in neither way
+ * there are none, and a line of the log says so. */
 void hooks_install( void );
 
 /* Connects the process to its server and installs the hooks, once: WSAStartup's part for the process, which may be
