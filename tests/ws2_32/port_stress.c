@@ -146,12 +146,15 @@ static DWORD WINAPI post_packets( void *argument )
     return 0;
 }
 
+static LONG begun; /* a thread that is ended while it starts keeps the loader's lock for ever, on Windows too */
+
 static DWORD WINAPI wait_for_nothing( void *argument )
 {
     OVERLAPPED *ov;
     ULONG_PTR key;
     DWORD size;
 
+    InterlockedIncrement( &begun );
     return GetQueuedCompletionStatus( argument, &size, &key, &ov, INFINITE );
 }
 
@@ -162,7 +165,9 @@ static void end_waiters( SOCKET s )
 
     for ( unsigned int i = 0; i < 5; i++ )
     {
+        InterlockedExchange( &begun, 0 );
         thread = CreateThread( NULL, 0, wait_for_nothing, quiet, 0, NULL );
+        while ( !InterlockedCompareExchange( &begun, 0, 0 ) ) Sleep( 1 );
         Sleep( 20 );
         TerminateThread( thread, 0 );
         WaitForSingleObject( thread, 5000 );
