@@ -501,6 +501,52 @@ static void test_registered_process_dies( void )
     CloseHandle( event );
 }
 
+/* The two processes register in turn, and each receives what it is told of: an event that is set has something to read,
+ * whether the byte was there before the registration or not. */
+static void test_alternating( void )
+{
+    HANDLE event = CreateEventA( NULL, TRUE, FALSE, NULL );
+    unsigned int early = 0, silent = 0, empty = 0, others = 0;
+    SOCKET client, server;
+    struct trio trio;
+    char buffer[16];
+
+    tcp_pair( &client, &server );
+    trio_create( &trio, client );
+    set_nonblocking( trio.first, TRUE );
+    for ( unsigned int turn = 0; turn < 1000; turn++ )
+    {
+        const BOOL there = turn & 1, before = turn >> 1 & 1, late = turn >> 2 & 1;
+        long events;
+
+        if ( before )
+        {
+            check_ok( WSAEventSelect( trio.first, NULL, 0 ) );
+            check_result( send( server, "x", 1, 0 ), 1 );
+        }
+        if ( there ) check_ok( puppet_select( &trio, FD_READ ) );
+        else check_ok( WSAEventSelect( trio.first, event, FD_READ ) );
+        if ( !before )
+        {
+            early += there ? puppet_signalled( &trio, 0 ) : WaitForSingleObject( event, 0 ) == WAIT_OBJECT_0;
+            check_result( send( server, "x", 1, 0 ), 1 );
+        }
+        silent += there ? !puppet_signalled( &trio, 10000 ) : WaitForSingleObject( event, 10000 ) != WAIT_OBJECT_0;
+        if ( late ) empty += trio_recv( &trio, there ? 2 : 0, buffer, sizeof( buffer ) ) != 1;
+        events = there ? puppet_events( &trio ) : events_of( trio.first, event );
+        if ( late ) continue;
+        others += events != FD_READ;
+        empty += trio_recv( &trio, there ? 2 : 0, buffer, sizeof( buffer ) ) != 1;
+    }
+    ok( !silent, "%u bytes were not told of\n", silent );
+    ok( !empty, "%u times told of there was nothing to read\n", empty );
+    ok( !others, "%u times other events\n", others );
+    ok( !early, "%u times signalled before there was a byte\n", early );
+    trio_destroy( &trio );
+    closesocket( server );
+    CloseHandle( event );
+}
+
 START_TEST( shared )
 {
     support_begin();
@@ -514,5 +560,6 @@ START_TEST( shared )
     test_bound();
     test_registration();
     test_registered_process_dies();
+    test_alternating();
     support_end();
 }

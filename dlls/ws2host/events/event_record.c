@@ -90,6 +90,31 @@ uint32_t event_due( struct descriptor *d, uint32_t conditions )
     return bits;
 }
 
+/* 0 when the record has changed since: word is then what it is now. */
+static int take_back( struct descriptor *d, uint32_t bits, uint64_t *word )
+{
+    const uint64_t next = ws2_events( ws2_events_generation( *word ), ws2_events_seen( *word ),
+                                      ws2_events_recorded( *word ) & ~bits, ws2_events_mask( *word ) );
+
+    return atomic_compare_exchange_strong( &d->slot->events, word, next );
+}
+
+/* A receive that comes after the record takes it back by itself. */
+uint32_t event_still_due( struct descriptor *d, uint32_t told )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    uint64_t word = atomic_load( &d->slot->events );
+    uint32_t gone;
+
+    if ( !( told & EVENT_ARRIVALS ) ) return told;
+    do {
+        if ( poll( &fd, 1, 0 ) < 0 ) return told;
+        gone = told & EVENT_ARRIVALS & ~event_due( d, poll_conditions( d, fd.revents ) );
+        if ( !gone ) return told;
+    } while ( !take_back( d, gone, &word ) );
+    return told & ~gone;
+}
+
 uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation )
 {
     uint32_t bits = event_due( d, poll_conditions( d, revents ) );
@@ -101,7 +126,7 @@ uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arriva
     }
     /* data that lay there when the end of the stream arrived did not arrive with it: FD_READ is not due anew */
     if ( would_add( d, bits & WS2_FD_CLOSE ) ) arrivals &= ~WS2_FD_READ;
-    return event_record( d, bits, arrivals, generation );
+    return event_still_due( d, event_record( d, bits, arrivals, generation ) );
 }
 
 uint32_t event_evaluate_now( struct descriptor *d )

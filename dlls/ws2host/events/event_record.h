@@ -14,6 +14,9 @@ uint32_t event_record( struct descriptor *d, uint32_t bits, uint32_t fresh, uint
 void event_mark_posted( struct descriptor *d, uint32_t bits );
 /* They are due again; those also in `also_recorded` even if they are recorded and were not fetched. */
 void event_clear_seen( struct descriptor *d, uint32_t bits, uint32_t also_recorded );
+/* Of recorded events, those that the program is to be told of: what a poll saw may have been taken before it was recorded, and
+ * what is not there any more is taken back. */
+uint32_t event_still_due( struct descriptor *d, uint32_t told );
 /* The events whose conditions hold. */
 uint32_t event_due( struct descriptor *d, uint32_t conditions );
 /* Records what holds, given the host's revents; the bits to tell. `arrivals`: the epoll's word that something came. */

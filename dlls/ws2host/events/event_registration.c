@@ -1,6 +1,6 @@
 /* Registering for network events, and fetching what is recorded: WSAEventSelect, WSAAsyncSelect, WSAEnumNetworkEvents. */
 #include <sys/socket.h>
-#include "client//connection.h"
+#include "client/connection.h"
 #include "events/changes.h"
 #include "events/event_record.h"
 
@@ -12,10 +12,11 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
     uint32_t generation, seen, recorded;
     int32_t error;
 
-    /* The target is in place before the generation that it belongs to: who signals looks at the generation first. */
+    /* The target is in place before the generation that it belongs to: who signals looks at the generation first. The owner
+     * before the target: another process that has read this one's target sees that it is not the owner any more. */
+    atomic_store( &slot->event_owner, connection_client_index() );
     atomic_store( &slot->event_target, target );
     atomic_store( &slot->event_message, message );
-    atomic_store( &slot->event_owner, connection_client_index() );
     do {
         generation = ws2_events_generation( word ) + 1;
         if ( !generation ) generation = 1;
@@ -35,7 +36,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
     event_evaluate_now( d );
     if ( message && slot->type != SOCK_STREAM ) event_record( d, WS2_FD_WRITE, 0, 0 );
     changes_registered( d );
-    *due = ws2_events_recorded( atomic_load( &slot->events ) ) & mask;
+    *due = event_still_due( d, ws2_events_recorded( atomic_load( &slot->events ) ) & mask );
     event_codes( d, *due, codes );
     if ( message ) event_mark_posted( d, *due );
     return 0;

@@ -145,6 +145,8 @@ int events_look( struct descriptor *d, uint32_t revents, uint32_t arrivals, stru
     action->target = atomic_load( &d->slot->event_target );
     action->message = atomic_load( &d->slot->event_message );
     bits = event_evaluate( d, revents, action->message ? 0 : arrivals, generation );
+    /* another process is registering, and tells its program of what is recorded; the target may be its own already */
+    if ( atomic_load( &d->slot->event_owner ) != connection_client_index() ) return 0;
     if ( action->message && bits ) event_mark_posted( d, bits );
     action->events = bits;
     action->handle = d->handle;
