@@ -30,6 +30,7 @@ struct exchange
     struct ws2_row rows[WS2_LIST_ROWS];
     struct ticket *ticket; /* redeemed by this reply, if it can be sent */
     struct holder *holder;
+    int replied;
     int fd;
     int send_fd;
 };
@@ -405,6 +406,41 @@ static int32_t request_bound( struct exchange *e )
     return 0;
 }
 
+static int32_t request_share( struct exchange *e )
+{
+    struct share *share;
+
+    return share_of_client( e, &share );
+}
+
+static int32_t request_helper( struct exchange *e )
+{
+    const struct ws2_request *request = e->request;
+    struct share *share = share_at( request->slot, request->generation );
+    const int fd = e->fd;
+
+    if ( !share || ws2_table_slot( table_mapping(), request->slot )->type != SOCK_DGRAM ||
+         ( !holder_of( share, e->client ) && !( e->client->resuming && ticket_issued( e->client, share ) ) ) )
+        return WSAENOTSOCK;
+    e->fd = -1;
+    return helpers_add_consume( share, e->client->process, request->flags ? request->flags - 1 : WS2_NO_INDEX, fd,
+                                &e->reply.index );
+}
+
+static int32_t request_fetch( struct exchange *e )
+{
+    struct share *share = share_at( e->request->slot, e->request->generation );
+    int32_t error;
+    int fd;
+
+    if ( !share || !holder_of( share, e->client ) ) return WSAENOTSOCK;
+    if ( ( error = helpers_find( share, e->request->flags, &fd ) ) ) return error;
+    /* it goes with the share: what cannot be sent now is asked for again */
+    if ( !connection_try_reply( e->connection, &e->reply, sizeof( e->reply ), fd ) ) return WSAEWOULDBLOCK;
+    e->replied = 1;
+    return 0;
+}
+
 static int add_row( struct exchange *e, uint32_t *skip, uint32_t slot, uint32_t generation, struct client *client,
                     uint32_t handle, uint32_t target )
 {
@@ -501,6 +537,9 @@ static const struct
     [WS2_SPENT] = { request_spent, NO_FD, 1, 0 },
     [WS2_RESUMED] = { request_resumed, NO_FD, 1, 0 },
     [WS2_BIND] = { request_bind, NO_FD, 0, 0 },
+    [WS2_SHARE] = { request_share, NEEDS_FD, 0, 0 },
+    [WS2_HELPER] = { request_helper, NEEDS_FD, 0, 0 },
+    [WS2_FETCH] = { request_fetch, NO_FD, 0, 0 },
     [WS2_LIST] = { request_list, NO_FD, 0, 1 },
 };
 
@@ -552,7 +591,7 @@ static void handle( struct connection *connection, const struct ws2_request *req
         else if ( ( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 ) ) e.reply.error = WSAEINVAL;
         else e.reply.error = requests[request->type].handle( &e );
         if ( e.ticket ) reply_redeemed( &e );
-        else if ( !connection->waits && !requests[request->type].one_way ) reply( &e );
+        else if ( !e.replied && !connection->waits && !requests[request->type].one_way ) reply( &e );
     }
     else connection_end( connection );
     if ( e.fd >= 0 ) close_later_consume( e.fd, connection->process->closing );

@@ -100,13 +100,16 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 #define PROCESS_SLOTS WS2_SLOT_COUNT /* leased, or of sockets that it had adopted */
 #define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
 #define PROCESS_HOLDERS 0x40000u /* descriptors of shared sockets */
-#define TICKET_PART 3            /* of the server's descriptors */
+#define PROCESS_HELPERS 4096u    /* of datagram sockets, each with a descriptor */
+#define PROCESS_HELPERS_ALWAYS 64u
+#define TICKET_PART 3 /* of the server's descriptors */
 #define WATCH_PART 6
+#define HELPER_PART 6
 
 struct client;
 struct charges
 {
-    unsigned int connections, tickets, watches, slots, holders;
+    unsigned int connections, tickets, watches, slots, holders, helpers;
 };
 
 struct guesses
@@ -275,8 +278,9 @@ struct share
     LIST_ENTRY( share ) in_awaiting; /* while restored */
     LIST_HEAD(, member ) members;
     LIST_HEAD(, ticket ) tickets;
-    struct process *maker; /* that its slot is charged to, if it is the server's own */
-    uint64_t cookie;       /* of the host socket, as the kernel told this server */
+    struct process *maker;   /* that its slot is charged to, if it is the server's own */
+    struct helpers *helpers; /* NULL for none */
+    uint64_t cookie;         /* of the host socket, as the kernel told this server */
     uint32_t slot;
     uint32_t generation;
     uint32_t count;
@@ -310,6 +314,13 @@ void share_check( struct share *share );
 /* All has been published: none is waited for any more. */
 void shares_settle( void );
 
+/* --- helpers.c: what shared datagram sockets have beside their host sockets */
+/* place: WS2_NO_INDEX for the next. WSAEALREADY, WSAENOBUFS. */
+int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result );
+/* The descriptor, which stays the share's; as FETCH answers. */
+int32_t helpers_find( const struct share *share, uint32_t place, int *fd );
+void helpers_free( struct share *share );
+
 /* --- tickets.c: tickets, and the watches that tell that a target ended */
 struct ticket
 {
@@ -334,6 +345,8 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
                        uint32_t cell, struct ticket **result );
 /* Published again to the server that gave it. 0: it has not, or not this client's. */
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell );
+/* Whether this client has issued one that is open. */
+int ticket_issued( const struct client *issuer, const struct share *share );
 /* The ticket, when target may redeem it. */
 struct ticket *ticket_find( uint32_t number, uint32_t target );
 int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is no guess */

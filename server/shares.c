@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "server.h"
 #include "ws2host/winsock_codes.h"
 
@@ -135,6 +136,7 @@ static struct share *share_new( uint64_t cookie, uint32_t kind, const struct ws2
         atomic_store( &slot->event_owner, WS2_NO_INDEX );
         atomic_store( &slot->port_owner, WS2_NO_INDEX );
         atomic_store( &slot->handle, 0 );
+        if ( slot->type == SOCK_DGRAM ) ws2_slot_set_helpers( slot, 0 );
     }
     else
     {
@@ -303,6 +305,7 @@ void share_check( struct share *share )
     LIST_REMOVE( share, in_cookies );
     block_free_slot( share->slot, share->generation );
     block_unshare_slot( share->slot );
+    helpers_free( share );
     if ( share->maker )
     {
         process_charge( share->maker, &share->maker->held.slots, -1 );

@@ -149,6 +149,15 @@ int ticket_publish_known( struct client *issuer, struct share *share, uint32_t n
     return 1;
 }
 
+int ticket_issued( const struct client *issuer, const struct share *share )
+{
+    struct ticket *ticket;
+
+    LIST_FOREACH( ticket, &share->tickets, in_share )
+    if ( ticket->issuer == issuer ) return 1;
+    return 0;
+}
+
 struct ticket *ticket_find( uint32_t number, uint32_t target )
 {
     struct ticket *ticket = find_number( number );

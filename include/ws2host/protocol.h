@@ -87,6 +87,16 @@ enum ws2_request_type
     /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
      *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */
     WS2_LIST,
+    /* SHARE                slot, generation, handle
+     *   + the host socket. PRIVATE -> SHARED, for what follows. */
+    WS2_SHARE,
+    /* HELPER               slot, generation, flags = 1 + place, 0 for the next                     index = its place
+     *   + what a datagram socket has beside its own host socket, for whoever opens or adopts it: at place 0 an epoll of all
+     *   of them, then helpers. How many there are stands in the slot. WSAEALREADY: the place is taken; WSAENOBUFS. */
+    WS2_HELPER,
+    /* FETCH                slot, generation, flags = place                                         + what stands there
+     *   WSAEINVAL: nothing yet; WSAEWOULDBLOCK: not yet published again; WSAENOTSOCK: it is gone. */
+    WS2_FETCH,
     WS2_REQUEST_COUNT
 };
 

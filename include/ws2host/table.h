@@ -147,7 +147,7 @@ struct ws2_slot
     _Atomic uint8_t protection_level;  /* 118: IPV6_PROTECTION_LEVEL / 10 */
     _Atomic uint8_t option_set;   /* 119: bits of options that only Windows has, private to dlls/ws2host/options.c */
     _Atomic uint32_t option_bits; /* 120: the same */
-    _Atomic uint32_t backlog;     /* 124: of listen */
+    _Atomic uint32_t backlog;     /* 124: of listen; of SOCK_DGRAM, the server's: ws2_slot_helpers */
 };
 
 _Static_assert( sizeof( struct ws2_slot ) == 128, "a socket costs 128 bytes of shared memory" );
@@ -175,6 +175,17 @@ static inline void ws2_slot_clear( struct ws2_slot *slot )
     __builtin_memset( (char *)slot + sizeof( slot->word ), 0, sizeof( *slot ) - sizeof( slot->word ) );
     atomic_store( &slot->event_owner, WS2_NO_INDEX );
     atomic_store( &slot->port_owner, WS2_NO_INDEX );
+}
+
+/* What the server has of a datagram socket beside its host socket (WS2_HELPER): places 0 to this, an epoll and helpers. */
+#define WS2_HELPERS_MOST 1025u
+static inline uint32_t ws2_slot_helpers( const struct ws2_slot *slot )
+{
+    return atomic_load_explicit( &slot->backlog, memory_order_relaxed );
+}
+static inline void ws2_slot_set_helpers( struct ws2_slot *slot, uint32_t count )
+{
+    atomic_store( &slot->backlog, count );
 }
 
 /* port_handle: an id, whose two lowest bits no id uses, and SetFileCompletionNotificationModes' two flags in them. */

@@ -276,6 +276,136 @@ static void test_many_groups( const char *where )
     winetest_pop_context();
 }
 
+/* --- the same socket in other descriptors, and in other processes ----------------------------------------------------*/
+
+static void check_puppet_hears( struct puppet *puppet, SOCKET s, const char *text )
+{
+    LONGLONG got;
+
+    puppet->message->length = 16;
+    got = puppet_do_on( puppet, PUPPET_RECV, s );
+    ok( got == (int)strlen( text ) && !memcmp( puppet->message->data, text, strlen( text ) ),
+        "%s: got %lld, error %lu\n", text, got, GetLastError() );
+}
+
+static LONGLONG puppet_join( struct puppet *puppet, SOCKET s, const char *group )
+{
+    struct ip_mreq request;
+
+    request.imr_multiaddr.s_addr = inet_addr( group );
+    request.imr_interface.s_addr = inet_addr( ADAPTER );
+    puppet->message->level = IPPROTO_IP;
+    puppet->message->option = IP_ADD_MEMBERSHIP;
+    puppet->message->length = sizeof( request );
+    memcpy( puppet->message->data, &request, sizeof( request ) );
+    return puppet_do_on( puppet, PUPPET_SETSOCKOPT, s );
+}
+
+/* Two descriptors in one process: what one of them takes the other does not, and both hear all. */
+static void test_duplicate( void )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 ), copy;
+    const int port = socket_port( s );
+    WSAEVENT event = WSACreateEvent();
+    WSAPROTOCOL_INFOW info;
+    char data[16];
+
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    check_ok( WSADuplicateSocketW( s, GetCurrentProcessId(), &info ) );
+    copy = WSASocketW( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
+    ok( copy != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( kinds ); i++ )
+    {
+        winetest_push_context( "%s", kinds[i] );
+        put( sender, kinds[i], port, "first" );
+        check_hears( copy, "first" );
+        check_silent( s );
+        put( sender, kinds[i], port, "second" );
+        check_hears( s, "second" );
+        check_silent( copy );
+        winetest_pop_context();
+    }
+    /* joined by one, heard by the other, which waits already */
+    check_ok( WSAEventSelect( copy, event, FD_READ ) );
+    ok( !join( s, OTHER_GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, OTHER_GROUP, port, "other" );
+    ok( !WaitForSingleObject( event, 5000 ), "no event\n" );
+    check_result( recv( copy, data, sizeof( data ), 0 ), 5 );
+    check_ok( WSAEventSelect( copy, event, 0 ) );
+    closesocket( s );
+    put( sender, GROUP, port, "third" );
+    check_hears( copy, "third" );
+    put( sender, OTHER_GROUP, port, "fourth" );
+    check_hears( copy, "fourth" );
+    closesocket( copy );
+    closesocket( sender );
+    WSACloseEvent( event );
+}
+
+/* The socket goes to another process, and its source closes it: before the other has opened it, or after. */
+static void test_handed_over( BOOL closed_first )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 ), there;
+    const int port = socket_port( s );
+    struct puppet puppet;
+    WSAPROTOCOL_INFOA info;
+
+    winetest_push_context( closed_first ? "closed before" : "closed after" );
+    set_receive_timeout( s, 10000 );
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    puppet_create( &puppet, 0 );
+    check_ok( WSADuplicateSocketA( s, puppet.pid, &info ) );
+    if ( closed_first ) closesocket( s );
+    there = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
+    ok( there != INVALID_SOCKET, "error %lu\n", GetLastError() );
+    if ( !closed_first )
+    {
+        put( sender, LIMITED, port, "both" );
+        check_hears( s, "both" );
+        closesocket( s );
+    }
+    for ( unsigned int i = 0; i < ARRAY_SIZE( kinds ); i++ )
+    {
+        put( sender, kinds[i], port, kinds[i] );
+        check_puppet_hears( &puppet, there, kinds[i] );
+    }
+    check_result( puppet_join( &puppet, there, OTHER_GROUP ), 0 );
+    put( sender, OTHER_GROUP, port, "other" );
+    check_puppet_hears( &puppet, there, "other" );
+    puppet_destroy( &puppet );
+    closesocket( sender );
+    winetest_pop_context();
+}
+
+/* Inherited: heard by both, and what one joins the other hears too. */
+static void test_inherited( void )
+{
+    SOCKET s = bound_to( ADAPTER, 0 ), sender = bound_to( ADAPTER, 0 );
+    const int port = socket_port( s );
+    struct puppet puppet;
+
+    set_receive_timeout( s, 10000 );
+    ok( !join( s, GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    puppet_create( &puppet, PUPPET_INHERITS );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( kinds ); i++ )
+    {
+        put( sender, kinds[i], port, kinds[i] );
+        check_puppet_hears( &puppet, s, kinds[i] );
+    }
+    check_result( puppet_join( &puppet, s, OTHER_GROUP ), 0 );
+    put( sender, OTHER_GROUP, port, "to us" );
+    check_hears( s, "to us" );
+    put( sender, OTHER_GROUP, port, "to it" );
+    check_puppet_hears( &puppet, s, "to it" );
+    puppet_kill( &puppet );
+    put( sender, OTHER_GROUP, port, "alone" );
+    check_hears( s, "alone" );
+    put( sender, SUBNET, port, "again" );
+    check_hears( s, "again" );
+    closesocket( s );
+    closesocket( sender );
+}
+
 /* Addresses of many cannot be bound; connected to one, a socket sends to it without SO_BROADCAST. */
 static void test_addresses_of_many( void )
 {
@@ -317,7 +447,7 @@ START_TEST( adapters )
 {
     char text[8];
 
-    support_begin();
+    if ( support_begin() ) return;
     if ( GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", text, sizeof( text ) ) != 3 )
         skip( "not in a network of its own\n" );
     else
@@ -329,6 +459,10 @@ START_TEST( adapters )
         test_loop();
         test_many_groups( ADAPTER );
         test_many_groups( "0.0.0.0" );
+        test_duplicate();
+        test_handed_over( FALSE );
+        test_handed_over( TRUE );
+        test_inherited();
         test_addresses_of_many();
     }
     support_end();

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include "descriptors/socket_set.h"
 #include "attempts/transfer.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
@@ -37,8 +38,12 @@ int32_t transfer_check_receive( struct descriptor *d, uint32_t flags )
             return WSAENOTCONN;
         if ( state & WS2_FLAG_RESET ) return reset_error( d );
     }
-    else if ( endpoint_unknown( d ) ) return WSAEINVAL;
-    else if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
+    else
+    {
+        if ( endpoint_unknown( d ) ) return WSAEINVAL;
+        socket_set_renew( d );
+        if ( ( state & WS2_FLAG_DATAGRAM_ERROR ) && datagram_error_known( d ) ) return datagram_error_take( d );
+    }
     return 0;
 }
 

@@ -33,4 +33,11 @@ void owner_lock_take( _Atomic uint32_t *lock )
     }
 }
 
+int owner_lock_try( _Atomic uint32_t *lock )
+{
+    uint32_t nobody = 0;
+
+    return atomic_compare_exchange_strong( lock, &nobody, owner_lock_self() );
+}
+
 void owner_lock_give( _Atomic uint32_t *lock ) { atomic_store( lock, 0 ); }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 void owner_lock_take( _Atomic uint32_t *lock );
+int owner_lock_try( _Atomic uint32_t *lock ); /* 0: somebody has it, the caller perhaps */
 void owner_lock_give( _Atomic uint32_t *lock );
 /* What stands in a lock that the calling thread holds. */
 uint32_t owner_lock_self( void );

@@ -18,6 +18,7 @@
 
 static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
 {
+    socket_set_renew( d );
     fd->events = poll_host_events( d, wanted );
     fd->fd = fd->events ? socket_set_fd( d, fd->events ) : -1;
     fd->revents = 0;

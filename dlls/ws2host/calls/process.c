@@ -18,6 +18,7 @@
 #include "operations/afd_poll.h"
 #include "operations/operation.h"
 #include "options/option.h"
+#include "sockets/helpers.h"
 #include "operations/port.h"
 #include "ws2host/winsock_codes.h"
 #include "ws2host/interface.h"
@@ -45,6 +46,7 @@ static void process_start( void )
     multicast_init();
     operation_init();
     replacement_init();
+    helpers_init();
     port_init();
     afd_poll_init();
     closing_init();

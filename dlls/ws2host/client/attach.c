@@ -1,14 +1,26 @@
 /* A process attaches: the connection gets the parts that are built on it. */
 #include "client/client_private.h"
 
+static void parts_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd )
+{
+    helper_sets_follow( request, reply, fd );
+    tickets_follow( request, reply, fd );
+}
+
+static void parts_publish( void )
+{
+    tickets_publish();
+    helper_sets_publish();
+}
+
 int32_t connection_attach( uint32_t windows_pid )
 {
     static const struct connection_parts parts = {
         .share_begins = server_monitor_start,
         .established = server_monitor_wake,
         .prepare = tickets_prepare,
-        .follow = tickets_follow,
-        .publish = tickets_publish,
+        .follow = parts_follow,
+        .publish = parts_publish,
     };
 
     return connection_open( &parts, windows_pid );

@@ -87,6 +87,12 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
 /* Tickets have ended, their numbers as far as the notices had room for them; no mutex held. */
 void tickets_ended( const uint32_t *numbers, unsigned int count );
 
+/* --- helper_sets.c: the same, and what an open ticket keeps. ref: 0 when there is nothing of that socket. */
+void helper_sets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
+void helper_sets_publish( void );
+int helper_sets_ref( uint32_t slot, uint32_t generation );
+void helper_sets_unref( uint32_t slot, uint32_t generation );
+
 /* --- server_monitor.c: struct connection_parts' share_begins and established */
 int server_monitor_start( void );
 void server_monitor_wake( void );

@@ -495,7 +495,8 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
     {
         if ( tries >= 5 ) client_sleep_ms( 5 );
         if ( connection_establish() ) break;
-        if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT )
+        if ( request->type == WS2_DUPLICATE || request->type == WS2_REDEEM || request->type == WS2_ADOPT ||
+             request->type == WS2_SHARE )
             share_begins();
         if ( connection.fd < 0 ) continue;
         connection.publish_error = 0;

@@ -77,6 +77,18 @@ int32_t connection_watch( uint32_t target, int fd );
 /* WSASocket's part: the slot and a descriptor of the caller's own. */
 int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd );
 
+/* --- what a datagram socket has beside its host socket, for other processes too (helper_sets.c, WS2_HELPER) */
+
+/* The process's record of one socket, kept until it has been closed as often as opened. */
+int32_t helper_set_open( uint32_t slot, uint32_t generation );
+void helper_set_close( uint32_t slot, uint32_t generation );
+/* The socket is one that the server counts from now on. fd, its host socket, is borrowed. */
+int32_t helper_set_share( uint32_t slot, uint32_t generation, uint32_t handle, int fd );
+/* At place, or at the next one (WS2_NO_INDEX); fd is the record's from now on, or closed. WSAEALREADY, WSAENOBUFS. */
+int32_t helper_set_add_consume( uint32_t slot, uint32_t generation, uint32_t place, int fd, uint32_t *result );
+/* What stands there, which stays the record's. WSAENOTSOCK: nobody has it any more. */
+int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int *fd );
+
 /* --- sharing */
 int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t handle, uint32_t *slot,
                           uint32_t *generation, int *new_slot );

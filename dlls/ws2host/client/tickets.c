@@ -29,6 +29,7 @@ struct kept_ticket
     LIST_ENTRY( kept_ticket ) entry;
     uint32_t number, slot, generation, target, cell;
     int fd;
+    int helpers; /* it keeps those of its socket too */
 };
 
 struct kept_watch /* of a target that had no connection when its tickets were issued */
@@ -241,7 +242,8 @@ static void keep_ticket( const struct ws2_request *request, uint32_t number )
                                       .generation = request->generation,
                                       .target = request->windows_pid,
                                       .cell = reserved.cell,
-                                      .fd = reserved.fd };
+                                      .fd = reserved.fd,
+                                      .helpers = helper_sets_ref( request->slot, request->generation ) };
     reserved.fd = -1;
     reserved.cell = NO_CELL;
     LIST_INSERT_HEAD( &kept_tickets[number % BUCKETS], ticket, entry );
@@ -255,6 +257,7 @@ static void drop_ticket( struct kept_ticket *ticket )
     if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
     LIST_REMOVE( ticket, entry );
     give_cell( ticket->cell );
+    if ( ticket->helpers ) helper_sets_unref( ticket->slot, ticket->generation );
     close( ticket->fd );
     free( ticket );
 }

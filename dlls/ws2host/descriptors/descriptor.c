@@ -137,6 +137,7 @@ static _Atomic( struct descriptor * ) deferred_releases;
 /* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
 static void give_up_slot( struct descriptor *d )
 {
+    socket_set_free( d );
     if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
@@ -168,7 +169,6 @@ void descriptor_release( struct descriptor *d )
     /* of several that count it down to nothing, one destroys it */
     if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
     upcalls.unwatch( d );
-    socket_set_free( d );
     close( d->fd );
     d->fd = -1;
     if ( ( store = atomic_exchange( &d->urgent, NULL ) ) )

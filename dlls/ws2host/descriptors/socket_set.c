@@ -3,43 +3,54 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "client/connection.h"
 #include "descriptors/socket_set.h"
 
-static struct socket_set *make( int fd )
+void socket_set_watch_place( const struct socket_set *set, uint32_t place, int fd )
 {
-    struct socket_set *set = calloc( 1, sizeof( *set ) );
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = place };
 
-    if ( !set ) return NULL;
-    set->next = -1;
-    set->epoll = epoll_create1( EPOLL_CLOEXEC );
-    if ( set->epoll >= 0 && !epoll_ctl( set->epoll, EPOLL_CTL_ADD, fd, &event ) ) return set;
-    if ( set->epoll >= 0 ) close( set->epoll );
-    free( set );
-    return NULL;
+    epoll_ctl( set->epoll, EPOLL_CTL_ADD, fd, &event );
 }
 
-int socket_set_add( struct descriptor *d, int helper )
+struct socket_set *socket_set_of_epoll( int epoll )
 {
-    struct socket_set *set = socket_set_of( d ), *made = NULL;
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = helper };
-    uint32_t index;
+    struct socket_set *set = calloc( 1, sizeof( *set ) );
 
-    if ( !set && !( set = made = make( d->fd ) ) ) goto failed;
-    if ( ( index = atomic_load( &set->count ) ) == SOCKET_SET_HELPERS )
+    if ( !set )
     {
-        errno = ENOBUFS;
-        goto failed;
+        close( epoll );
+        return NULL;
     }
+    set->next = -1;
+    set->epoll = epoll;
+    return set;
+}
+
+struct socket_set *socket_set_make( int fd )
+{
+    const int epoll = epoll_create1( EPOLL_CLOEXEC );
+    struct socket_set *set = epoll < 0 ? NULL : socket_set_of_epoll( epoll );
+
+    if ( set ) socket_set_watch_place( set, 0, fd );
+    return set;
+}
+
+void socket_set_add( struct socket_set *set, int helper, int watch )
+{
+    const uint32_t index = atomic_load( &set->count );
+
     set->helpers[index] = helper;
     atomic_store( &set->count, index + 1 );
-    epoll_ctl( set->epoll, EPOLL_CTL_ADD, helper, &event );
-    if ( made ) atomic_store_explicit( &d->set, set, memory_order_release );
+    if ( watch && helper >= 0 ) socket_set_watch_place( set, index + 1, helper );
     descriptor_changed();
-    return 0;
-failed:
-    close( helper );
-    return -1;
+}
+
+void socket_set_discard( struct socket_set *set )
+{
+    for ( uint32_t i = 0; !set->shared && i < atomic_load( &set->count ); i++ ) close( set->helpers[i] );
+    close( set->epoll );
+    free( set );
 }
 
 void socket_set_free( struct descriptor *d )
@@ -55,9 +66,8 @@ void socket_set_free( struct descriptor *d )
     }
     if ( !set ) return;
     atomic_store( &d->set, NULL );
-    for ( uint32_t i = 0; i < atomic_load( &set->count ); i++ ) close( set->helpers[i] );
-    close( set->epoll );
-    free( set );
+    if ( set->shared ) helper_set_close( d->slot_index, d->generation );
+    socket_set_discard( set );
 }
 
 void socket_set_option( const struct descriptor *d, int level, int name, const void *value, socklen_t size )
@@ -78,16 +88,21 @@ uint32_t socket_set_poll( const struct socket_set *set, int fd )
     return (uint32_t)fds[0].revents | ( fds[0].revents & POLLERR ? 0u : (uint32_t)fds[1].revents & POLLIN );
 }
 
-/* A host socket that has something to read, -1 and EAGAIN for none. The epoll names each in its turn. */
-static int readable( struct socket_set *set )
+/* A host socket that has something to read, -1 and EAGAIN for none. The epoll names each in its turn; one that another
+ * process has added is fetched, and -1 and EINTR is for a look again. */
+static int readable( struct descriptor *d, struct socket_set *set )
 {
     struct epoll_event event;
     int fd = atomic_exchange( &set->next, -1 ), count;
 
     if ( fd >= 0 ) return fd;
     while ( ( count = epoll_wait( set->epoll, &event, 1, 0 ) ) < 0 && errno == EINTR ) continue;
-    if ( count > 0 ) return event.data.fd;
     errno = EAGAIN;
+    if ( count <= 0 ) return -1;
+    if ( !event.data.u64 ) return d->fd;
+    if ( event.data.u64 > atomic_load( &set->count ) ) upcalls.fetch_helpers( d );
+    if ( event.data.u64 <= atomic_load( &set->count ) && ( fd = set->helpers[event.data.u64 - 1] ) >= 0 ) return fd;
+    errno = EINTR;
     return -1;
 }
 
@@ -100,9 +115,10 @@ ssize_t socket_set_recvmsg( struct descriptor *d, struct msghdr *message, int fl
 
     for ( unsigned int turn = 0; turn < TURNS; turn++ )
     {
-        const int fd = readable( set );
+        const int fd = readable( d, set );
         ssize_t n;
 
+        if ( fd < 0 && errno == EINTR ) continue;
         if ( fd < 0 ) return -1;
         if ( ( n = ( message->msg_iovlen > IOV_MAX ? many : recvmsg )( fd, message, flags ) ) < 0 && errno == EAGAIN )
             continue;
@@ -124,7 +140,7 @@ ssize_t socket_set_recv( struct descriptor *d, void *buffer, size_t size, int fl
 int socket_set_next( struct descriptor *d )
 {
     struct socket_set *set = socket_set_of( d );
-    const int fd = readable( set );
+    const int fd = readable( d, set );
 
     if ( fd < 0 ) return d->fd;
     atomic_store( &set->next, fd );

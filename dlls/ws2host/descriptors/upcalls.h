@@ -18,8 +18,10 @@ extern struct upcalls
     void ( *unwatch )( struct descriptor *descriptor );
     /* closing.c: it has been taken out of the table because its handle is gone; the caller's user is taken over. */
     void ( *lost )( struct descriptor *descriptor );
-    /* replacement.c: socket_set_add of the first, which whoever watches the descriptor has to watch too. */
-    int ( *first_helper )( struct descriptor *descriptor, int helper_consume );
+    /* replacement.c: the descriptor has this set from now on, which whoever watches it has to watch too. */
+    void ( *set_made )( struct descriptor *descriptor, struct socket_set *set );
+    /* helpers.c: fetches helpers that other processes have made. */
+    void ( *fetch_helpers )( struct descriptor *descriptor );
     /* multicast.c: what IP_MULTICAST_LOOP says, for a helper. */
     void ( *be_deaf )( struct descriptor *descriptor, int fd );
 } upcalls;

@@ -1,6 +1,7 @@
 /* Registering for network events, and fetching what is recorded: WSAEventSelect, WSAAsyncSelect, WSAEnumNetworkEvents. */
 #include <sys/socket.h>
 #include "client/connection.h"
+#include "descriptors/socket_set.h"
 #include "events/changes.h"
 #include "events/event_record.h"
 
@@ -54,6 +55,7 @@ NTSTATUS unix_event_select( void *args )
     else if ( !( params->error = events_open( &params->need_io_thread ) ) )
     {
         events_receive_kicks();
+        socket_set_renew( d );
         params->error =
             register_events( d, params->target, params->message, params->mask, &params->due, params->codes );
     }

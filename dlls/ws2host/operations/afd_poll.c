@@ -508,6 +508,7 @@ static uint32_t find_ready( struct poll_work *work )
     {
         struct descriptor *d = work->descriptors[i];
 
+        socket_set_renew( d );
         work->fds[i] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, work->entries[i].flags ) };
         if ( !work->fds[i].events ) work->fds[i].fd = -1;
     }

@@ -18,26 +18,26 @@
 #include "sockets/urgent.h"
 #include "base/owner_lock.h"
 
-static int first_helper( struct descriptor *d, int helper )
+static void set_made( struct descriptor *d, struct socket_set *set )
 {
     const int own = atomic_load( &d->queues.lock ) == owner_lock_self();
-    int watched, result;
+    int watched;
 
     if ( !own ) owner_lock_take( &d->queues.lock );
     operation_forget( d );
     watched = events_forget( d );
     afd_poll_forget( d );
     notify_unwatch( d );
-    result = socket_set_add( d, helper );
+    atomic_store_explicit( &d->set, set, memory_order_release );
+    descriptor_changed();
     if ( watched ) events_watch_again( d );
     afd_poll_watch_again( d );
     notify_watch_again( d );
     operation_watch_again( d );
     if ( !own ) owner_lock_give( &d->queues.lock );
-    return result;
 }
 
-void replacement_init( void ) { upcalls.first_helper = first_helper; }
+void replacement_init( void ) { upcalls.set_made = set_made; }
 
 void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener )
 {

@@ -33,6 +33,7 @@ static int32_t readable_bytes( struct descriptor *d, struct ioctl_request *reque
 {
     int bytes = 0;
 
+    socket_set_renew( d );
     if ( ioctl( socket_set_of( d ) ? socket_set_next( d ) : d->fd, FIONREAD, &bytes ) < 0 )
         return winsock_error( errno );
     if ( urgent_watched( d ) )

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "descriptors/socket_set.h"
 #include "sockets/control.h"
 #include "options/option.h"
 #include "sockets/urgent.h"
@@ -207,6 +208,7 @@ NTSTATUS unix_setsockopt( void *args )
     if ( params->error || nothing ) return 0;
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
+    socket_set_renew( d );
     params->error = write_value( d, option, &value );
     descriptor_release( d );
     return 0;

@@ -3,11 +3,13 @@
  * joins before it is bound is kept until then.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/owner_lock.h"
+#include "client/connection.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/upcalls.h"
 #include "sockets/control.h"
@@ -54,6 +56,115 @@ static void follow( const struct descriptor *d, int fd )
     }
 }
 
+/* --- sets, which other processes have too --------------------------------------------------------------------------------*/
+
+/* What others have added, up to so many helpers. One that cannot be had now is asked for the next time, and one that nobody
+ * has any more never. */
+static void fetch_up_to( struct descriptor *d, struct socket_set *set, uint32_t count )
+{
+    int32_t error = 0;
+    int fd;
+
+    while ( set->shared && atomic_load( &set->count ) < count && atomic_load( &set->count ) < SOCKET_SET_HELPERS )
+    {
+        error = helper_set_get( d->slot_index, d->generation, atomic_load( &set->count ) + 1, &fd );
+        if ( error && error != WSAENOTSOCK ) return;
+        socket_set_add( set, error ? -1 : fd, set->own_epoll );
+    }
+}
+
+/* The set that the server has; NULL when it cannot be had. */
+static struct socket_set *fetch_set( struct descriptor *d )
+{
+    struct socket_set *set = NULL;
+    int32_t error;
+    int fd;
+
+    if ( helper_set_open( d->slot_index, d->generation ) ) return NULL;
+    error = helper_set_get( d->slot_index, d->generation, 0, &fd );
+    if ( error == WSAENOTSOCK ) set = socket_set_make( d->fd );
+    else if ( !error && ( fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) >= 0 ) set = socket_set_of_epoll( fd );
+    if ( !set )
+    {
+        helper_set_close( d->slot_index, d->generation );
+        return NULL;
+    }
+    set->shared = 1;
+    set->own_epoll = error != 0;
+    upcalls.set_made( d, set );
+    return set;
+}
+
+static void fetch_helpers( struct descriptor *d )
+{
+    const uint32_t places = ws2_slot_helpers( d->slot );
+    struct socket_set *set;
+
+    /* not waited for: locks that come after it may be held here */
+    if ( !owner_lock_try( &helpers_lock ) ) return;
+    if ( places && places <= WS2_HELPERS_MOST && ( ( set = socket_set_of( d ) ) || ( set = fetch_set( d ) ) ) )
+        fetch_up_to( d, set, places - 1 );
+    owner_lock_give( &helpers_lock );
+}
+
+void helpers_init( void ) { upcalls.fetch_helpers = fetch_helpers; }
+
+/* Gives the server a new set: 0, or the error for which it does not. */
+static int32_t share_set( struct descriptor *d, struct socket_set *set )
+{
+    int32_t error = helper_set_open( d->slot_index, d->generation );
+    uint32_t place;
+    int epoll = -1;
+
+    if ( error ) return error;
+    error = helper_set_share( d->slot_index, d->generation, d->handle, d->fd );
+    if ( !error && ( epoll = fcntl( set->epoll, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) error = WSAEMFILE;
+    if ( !error ) error = helper_set_add_consume( d->slot_index, d->generation, 0, epoll, &place );
+    if ( error ) helper_set_close( d->slot_index, d->generation );
+    else set->shared = 1;
+    return error;
+}
+
+/* The descriptor's set, made when there is none; NULL and errno. */
+static struct socket_set *set_for( struct descriptor *d )
+{
+    struct socket_set *set = socket_set_of( d );
+
+    if ( set || ( ws2_slot_helpers( d->slot ) && ( set = fetch_set( d ) ) ) ) return set;
+    errno = ENOBUFS;
+    if ( !( set = socket_set_make( d->fd ) ) ) return NULL;
+    /* without the server's help it is this process's alone; another may have made one at this moment */
+    if ( share_set( d, set ) == WSAEALREADY )
+    {
+        socket_set_discard( set );
+        return fetch_set( d );
+    }
+    upcalls.set_made( d, set );
+    return set;
+}
+
+/* Takes the helper over: 0, or -1 and errno. */
+static int set_add( struct descriptor *d, struct socket_set *set, int helper )
+{
+    uint32_t place;
+
+    if ( !set->shared && atomic_load( &set->count ) < SOCKET_SET_HELPERS ) socket_set_add( set, helper, 1 );
+    else if ( set->shared && !helper_set_add_consume( d->slot_index, d->generation, WS2_NO_INDEX, helper, &place ) )
+    {
+        socket_set_watch_place( set, place, helper );
+        fetch_up_to( d, set, place );
+    }
+    else
+    {
+        if ( !set->shared ) close( helper );
+        errno = ENOBUFS;
+        return -1;
+    }
+    return 0;
+}
+
+/* --- making them -----------------------------------------------------------------------------------------------------*/
+
 /* A helper bound to address, of the adapter alone unless that is 0; -1 and errno. The lock is held. */
 static int helper_make( struct descriptor *d, const union host_address *address, uint32_t adapter )
 {
@@ -61,6 +172,7 @@ static int helper_make( struct descriptor *d, const union host_address *address,
     union host_address peer;
     socklen_t size = sizeof( peer );
     int fd = socket_host( d->slot->family, SOCK_DGRAM, d->slot->protocol );
+    struct socket_set *set;
 
     if ( fd < 0 ) return -1;
     share( fd );
@@ -75,7 +187,12 @@ static int helper_make( struct descriptor *d, const union host_address *address,
     }
     follow( d, fd );
     if ( !getpeername( d->fd, &peer.any, &size ) ) connect( fd, &peer.any, size );
-    if ( socket_set_of( d ) ? socket_set_add( d, fd ) : upcalls.first_helper( d, fd ) ) return -1;
+    if ( !( set = set_for( d ) ) )
+    {
+        close( fd );
+        return -1;
+    }
+    if ( set_add( d, set, fd ) ) return -1;
     if ( control_wanted( d ) ) control_enable( d );
     if ( option_bit( d->slot, BIT_MULTICAST_DEAF ) ) upcalls.be_deaf( d, fd );
     return fd;
@@ -182,6 +299,7 @@ int helpers_membership( struct descriptor *d, int level, int name, const void *r
     const int bound = bound_to( d, &own );
     int result;
 
+    socket_set_renew( d );
     owner_lock_take( &helpers_lock );
     if ( bound && is_join( level, name ) && !is_any_address( &own ) && adapter_is_group( group ) )
         result = join_with_helper( d, level, name, request, size, group, &own );

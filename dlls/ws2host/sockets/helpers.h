@@ -14,6 +14,9 @@ void helpers_bound( struct descriptor *descriptor );
 int helpers_membership( struct descriptor *descriptor, int level, int name, const void *request, socklen_t size,
                         const union host_address *group );
 
+/* The calls of descriptors/upcalls.h. At start. */
+void helpers_init( void );
+
 /* As connect, for a socket whose own host socket has done it. */
 void helpers_connect( struct descriptor *descriptor, const struct sockaddr *address, socklen_t size );
 

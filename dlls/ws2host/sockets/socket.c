@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 #include "client/connection.h"
+#include "descriptors/socket_set.h"
 #include "sockets/control.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/local.h"
@@ -179,6 +180,8 @@ NTSTATUS unix_socket_adopt( void *args )
         params->error = WSAENOBUFS;
         return 0;
     }
+    d->handle = params->handle;
+    socket_set_renew( d );
     params->error = descriptor_install_found( d, params->handle );
     return 0;
 }
@@ -273,5 +276,6 @@ NTSTATUS unix_redeem( void *args )
         atomic_store( &d->local, LOCAL_UNBOUND );
     params->descriptor = (uintptr_t)d;
     params->fd = fd;
+    socket_set_renew( d );
     return 0;
 }
