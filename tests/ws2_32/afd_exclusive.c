@@ -6,7 +6,7 @@
 #include "afd.h"
 
 #define POLLS 10
-#define SOCKETS 3
+#define SOCKETS 4 /* the last is another descriptor of the first: a and d are one socket */
 
 static SOCKET helper, sockets[SOCKETS];
 static HANDLE release; /* threads that issued a poll live until then */
@@ -93,12 +93,19 @@ static void run_step( const char *step )
 
 static void run( int family, const char *story )
 {
+    WSAPROTOCOL_INFOW info;
     char copy[200], *step, *next, *ended;
 
     winetest_push_context( "%s", story );
     release = CreateEventW( NULL, TRUE, FALSE, NULL );
     helper = socket( AF_INET, SOCK_STREAM, 0 );
-    for ( unsigned int i = 0; i < SOCKETS; i++ ) sockets[i] = socket( family, SOCK_STREAM, 0 );
+    for ( unsigned int i = 0; i < SOCKETS - 1; i++ ) sockets[i] = socket( family, SOCK_STREAM, 0 );
+    if ( strchr( story, 'd' ) )
+    {
+        check_ok( WSADuplicateSocketW( sockets[0], GetCurrentProcessId(), &info ) );
+        sockets[SOCKETS - 1] = WSASocketW( family, SOCK_STREAM, 0, &info, 0, WSA_FLAG_OVERLAPPED );
+    }
+    else sockets[SOCKETS - 1] = socket( family, SOCK_STREAM, 0 );
     strcpy( copy, story );
     for ( step = copy; step; step = next )
     {
@@ -151,6 +158,13 @@ static const char *const stories[] = {
     "X1 a b; -1 !1; X2 a; X3 b",
     "N1 a; X2 a b; X3 b !2; X4 a",
     "X1 a; X2 b; X3 a b !12",
+    /* through whichever descriptor */
+    "X1 a; X2 d !1; X3 a !2",
+    "N1 d; X2 a; X3 a; X4 d",
+    "X1 d; -1 !1; X2 a; X3 d !2",
+    "X1 a b; X2 c d !1",
+    "X1 a, s; X2 d, s !1",
+    "X1 a; N2 d; -1 !1; X3 d; X4 a !3",
 };
 
 START_TEST( afd_exclusive )

@@ -167,11 +167,17 @@ static void test_name( void )
     ( HANDLE, ULONG, void *, ULONG, ULONG * ) =
         (void *)(UINT_PTR)GetProcAddress( GetModuleHandleA( "ntdll.dll" ), "NtQueryObject" );
     union address address;
-    SOCKET sockets[] = { tcp_listener( AF_INET, &address ), udp_bound( AF_INET, &address ) };
+    SOCKET sockets[] = { tcp_listener( AF_INET, &address ), udp_bound( AF_INET, &address ), INVALID_SOCKET };
     char buffer[256];
     const UNICODE_STRING *name = (UNICODE_STRING *)buffer;
     ULONG needed;
+    HANDLE copy;
 
+    /* the name is the first that anybody asks of this one */
+    ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)sockets[0], GetCurrentProcess(), &copy, 0, FALSE,
+                         DUPLICATE_SAME_ACCESS ),
+        "error %lu\n", GetLastError() );
+    sockets[2] = (SOCKET)copy;
     for ( unsigned int i = 0; i < ARRAY_SIZE( sockets ); i++ )
     {
         ok( !query( (HANDLE)sockets[i], 1, buffer, sizeof( buffer ), &needed ), "no name\n" );

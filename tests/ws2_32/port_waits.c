@@ -127,6 +127,7 @@ struct waiter
     HANDLE port, thread;
     volatile LONG begun;
     ULONG_PTR key;
+    DWORD error; /* when it got nothing */
 };
 
 static DWORD WINAPI wait_once( void *argument )
@@ -136,7 +137,11 @@ static DWORD WINAPI wait_once( void *argument )
     DWORD size;
 
     waiter->begun = 1;
-    if ( !GetQueuedCompletionStatus( waiter->port, &size, &waiter->key, &ov, 20000 ) ) waiter->key = 0;
+    if ( !GetQueuedCompletionStatus( waiter->port, &size, &waiter->key, &ov, 20000 ) )
+    {
+        waiter->error = ov ? 0 : GetLastError();
+        waiter->key = 0;
+    }
     return 0;
 }
 
@@ -399,8 +404,42 @@ static void test_old_port( HANDLE port, struct waiter *waiter, unsigned int wait
     port_close( port );
 }
 
+/* Its waiters are older than Winsock too, and it is closed while some of them wait. */
+static void test_old_port_closed( HANDLE port, struct waiter *waiters, unsigned int count )
+{
+    OVERLAPPED ov;
+    unsigned int served = 0;
+    char byte;
+
+    tcp_pair( &client, &server );
+    ok( CreateIoCompletionPort( (HANDLE)server, port, 1, 0 ) == port, "error %lu\n", GetLastError() );
+    receive( &ov, NULL, &byte );
+    check_result( send( client, "x", 1, 0 ), 1 );
+    ok( PostQueuedCompletionStatus( port, 0, 2, NULL ), "error %lu\n", GetLastError() );
+    /* one and another of them */
+    for ( unsigned int turn = 0; turn < 500 && served < 2; turn++ )
+    {
+        served = 0;
+        for ( unsigned int i = 0; i < count; i++ ) served += !WaitForSingleObject( waiters[i].thread, 0 );
+        if ( served < 2 ) Sleep( 10 );
+    }
+    ok( served == 2, "%u of 2 packets are taken\n", served );
+    port_close( port );
+    served = 0;
+    for ( unsigned int i = 0; i < count; i++ )
+    {
+        ok( !WaitForSingleObject( waiters[i].thread, 5000 ), "waiter %u waits\n", i );
+        if ( waiters[i].key ) served |= waiters[i].key;
+        else ok( waiters[i].error == ERROR_ABANDONED_WAIT_0, "waiter %u: error %lu\n", i, waiters[i].error );
+        CloseHandle( waiters[i].thread );
+    }
+    ok( served == 3, "keys %#x\n", served );
+}
+
 START_TEST( port_waits )
 {
+    HANDLE closed = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
+    struct waiter many[4];
     HANDLE old = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
     HANDLE waited = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
     struct waiter early, later;
@@ -415,9 +454,11 @@ START_TEST( port_waits )
         return;
     }
     waiter_start( &early, waited );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( many ); i++ ) waiter_start( &many[i], closed );
     if ( support_begin() ) return;
     test_old_port( old, &later, 0 );
     test_old_port( waited, &early, 1 );
+    test_old_port_closed( closed, many, ARRAY_SIZE( many ) );
     test_concurrency();
     test_last_first();
     test_terminated();

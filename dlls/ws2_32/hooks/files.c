@@ -157,13 +157,20 @@ static NTSTATUS name_socket( void *information, ULONG size, ULONG *needed )
     return 0;
 }
 
+/* One that the process has not seen yet; the loader has no name for it. */
+static BOOL is_nameless_socket( HANDLE handle, NTSTATUS status, const UNICODE_STRING *name )
+{
+    return !status && !name->Length && ws2_adopt( (UINT_PTR)handle );
+}
+
 NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
     NTSTATUS status = nt_NtQueryObject( handle, class, information, size, needed );
     struct object_basic_information *basic = information;
     struct object_handle_flags flags;
 
-    if ( class == OBJECT_NAME_INFORMATION && hooks_is_socket( handle ) )
+    if ( class == OBJECT_NAME_INFORMATION &&
+         ( hooks_is_socket( handle ) || is_nameless_socket( handle, status, information ) ) )
         return name_socket( information, size, needed );
     if ( status || class != OBJECT_BASIC_INFORMATION || size < sizeof( *basic ) || !hooks_is_socket( handle ) )
         return status;

@@ -21,7 +21,7 @@ enum io_kind
     IO_PORTS,
     IO_OPERATIONS,
     IO_NOTIFICATIONS,
-    IO_WAKE, /* the loop's own */
+    IO_WAKE, /* the loop's own; with a value a thread that has ended (operations/operation_threads.c) */
     IO_KINDS
 };
 

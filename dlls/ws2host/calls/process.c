@@ -45,6 +45,7 @@ static void process_start( void )
     notify_init();
     multicast_init();
     operation_init();
+    operation_threads_init( operation_cancel_of_thread );
     replacement_init();
     helpers_init();
     port_init();

@@ -525,6 +525,26 @@ static uint32_t find_ready( struct poll_work *work )
     return ready;
 }
 
+/* The socket's main entry, through whichever of its descriptors in this process; NULL for none. The mutex is held. */
+static struct afd_entry *find_main( const struct descriptor *d )
+{
+    struct afd_entry *entry;
+
+    for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
+        if ( entry->main ) return entry;
+    if ( !descriptor_has_others( d ) ) return NULL;
+    for ( struct afd_request *request = pending; request; request = request->next )
+        for ( uint32_t i = 0; i < request->count; i++ )
+        {
+            const struct descriptor *other = request->entries[i].descriptor;
+
+            if ( other && other != d && request->entries[i].main && other->slot_index == d->slot_index &&
+                 other->generation == d->generation )
+                return &request->entries[i];
+        }
+    return NULL;
+}
+
 /* Links the request into its sockets' lists and the sockets into the epoll. *settled: nothing can have happened since the
  * look at the sockets that no edge will show. WSAENOTSOCK: one is being closed. The mutex is held. */
 static int32_t link_request( struct afd_request *request, int *settled, struct afd_request **ended )
@@ -544,7 +564,7 @@ static int32_t link_request( struct afd_request *request, int *settled, struct a
 
         /* A socket has one main request or none. A new one becomes that if there is none, or if both are exclusive: then
          * the one before ends with no events. Beside any other main one it never does, whatever becomes of that. */
-        for ( other = atomic_load( &d->polls ); other && !other->main; ) other = other->next;
+        other = find_main( d );
         if ( other && other->request != request && request->reply.header.exclusive &&
              other->request->reply.header.exclusive )
         {
@@ -612,13 +632,14 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     uint64_t serial;
     sigset_t before;
     int32_t error;
-    int settled;
+    int settled, ports;
 
     if ( !( request = calloc( 1, sizeof( *request ) + work->header.count * sizeof( request->entries[0] ) ) ) )
         return WSAENOBUFS;
     request->operation.descriptor = request->operation.owner = owner;
     request->operation.target = params->operation.target;
     request->operation.queue = QUEUE_CHANGE;
+    ports = operation_is_ports( &request->operation );
     descriptor_ref( owner, 2 );
     request->output = params->output;
     request->reply.header = work->header;
@@ -642,6 +663,7 @@ static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params 
     serial = request->serial;
     host_mutex_unlock( &mutex, &before );
     if ( tell_ended( ended ) ) io_loop_wake();
+    if ( !error && !ports ) operation_watch_thread( params->operation.target.thread_id );
     if ( error )
     {
         afd_poll_discard( request );

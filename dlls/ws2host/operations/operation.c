@@ -263,6 +263,7 @@ static void operation_submit( struct descriptor *d, struct operation *operation,
     operation->how = params->how;
     operation->descriptor = operation->owner = d;
     descriptor_ref( d, 2 ); /* as its descriptor and its owner */
+    if ( !operation->internal && !operation_is_ports( operation ) ) operation_watch_thread( params->target.thread_id );
     /* who waits for an event need not come to the port */
     if ( !params->target.event ) operation_unsignal( d );
     else if ( d->queues.port ) operation_detach_port( d );

@@ -120,6 +120,12 @@ int32_t operation_background_send( uint64_t handle, const struct iovec *vectors,
 /* Is a packet all that the program is told of its end? Such a request outlives the thread that made it. */
 int operation_is_ports( const struct operation *operation );
 
+/* The calling thread, whose Windows number that is, begins an operation that is to end with it (operation_threads.c); after
+ * io_loop_open. And what is then done, whoever ends it. */
+void operation_watch_thread( uint32_t thread_id );
+uint32_t operation_cancel_of_thread( uint32_t thread_id );
+void operation_threads_init( uint32_t ( *cancel_of_thread )( uint32_t thread_id ) );
+
 /* The port of its socket, and the one that an operation completes to. */
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );

@@ -132,6 +132,13 @@ NTSTATUS unix_operation_pending( void *args )
     return 0;
 }
 
+uint32_t operation_cancel_of_thread( uint32_t thread_id )
+{
+    const struct match match = { .thread_id = thread_id, .keep_ports = 1 };
+
+    return cancel_everywhere( &match ) + afd_poll_cancel( NULL, 0, thread_id, 1 );
+}
+
 NTSTATUS unix_operation_cancel( void *args )
 {
     struct ws2_operation_cancel_params *params = args;
