@@ -10,7 +10,6 @@
     X( event_select ) \
     X( event_enum ) \
     X( event_inherit ) \
-    X( event_bound ) \
     X( event_closing ) \
     X( event_attempt ) \
     X( io_wait )
@@ -50,8 +49,6 @@ struct ws2_event_inherit_params
     uint32_t message;                   /* out */
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
-
-/* event_bound takes struct ws2_handle_params: bind has bound the socket. */
 
 /* The socket is being closed by another way than closesocket: the window, and its message, that is to be told; message 0
  * when there is none, this process did not register it, or other descriptors remain. */

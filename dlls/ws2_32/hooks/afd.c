@@ -88,7 +88,6 @@ static NTSTATUS serve_bind( const struct afd_call *call )
     params.address = ws2_pointer( address );
     params.size = host_length;
     if ( !error ) error = ws2_call( bind, &params );
-    if ( !error ) ws2_call( event_bound, ( &( struct ws2_handle_params ){ .handle = call->s } ) );
     switch ( error )
     {
     case 0: status = write_name( call, length ); break;

@@ -12,9 +12,7 @@ static int bind_to( SOCKET s, const struct sockaddr *name, int size )
     int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
-    if ( !error ) error = ws2_call( bind, &params );
-    if ( !error ) ws2_call( event_bound, ( &( struct ws2_handle_params ){ .handle = s } ) );
-    return error;
+    return error ? error : ws2_call( bind, &params );
 }
 
 /***********************************************************************

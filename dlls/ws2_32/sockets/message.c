@@ -24,7 +24,7 @@ static void bind_any( SOCKET s )
     if ( ws2_call( socket_state, &state ) || state.local_size ) return;
     any.ss_family = state.family;
     params.size = state.family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
-    if ( !ws2_call( bind, &params ) ) ws2_call( event_bound, ( &( struct ws2_handle_params ){ .handle = s } ) );
+    ws2_call( bind, &params );
 }
 
 static int message_send( SOCKET s, const WSAMSG *message, DWORD flags, DWORD *sent, OVERLAPPED *overlapped,

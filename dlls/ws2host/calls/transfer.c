@@ -7,15 +7,23 @@
 #include "calls/blocking.h"
 #include "operations/operation.h"
 
+/* The caller's buffer, of which params->done bytes are moved already; left becomes the rest of it. */
+static struct transfer one_buffer( const struct ws2_transfer_params *params, struct iovec *left )
+{
+    left->iov_base = (char *)(uintptr_t)params->buffer + params->done;
+    left->iov_len = params->size - params->done;
+    return ( struct transfer ){
+        .vectors = left, .count = 1, .flags = params->flags, .done = params->done, .total = params->size
+    };
+}
+
 NTSTATUS unix_recv( void *args )
 {
     struct ws2_transfer_params *params = args;
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
-    struct iovec left = { (char *)(uintptr_t)params->buffer + params->done, params->size - params->done };
-    struct transfer t = {
-        .vectors = &left, .count = 1, .flags = params->flags, .done = params->done, .total = params->size
-    };
+    struct iovec left;
+    struct transfer t = one_buffer( params, &left );
     int touched = 0;
 
     if ( !d ) return status;
@@ -37,10 +45,8 @@ NTSTATUS unix_send( void *args )
     struct ws2_transfer_params *params = args;
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
-    struct iovec left = { (char *)(uintptr_t)params->buffer + params->done, params->size - params->done };
-    struct transfer t = {
-        .vectors = &left, .count = 1, .flags = params->flags, .done = params->done, .total = params->size
-    };
+    struct iovec left;
+    struct transfer t = one_buffer( params, &left );
     int rest = 0;
 
     if ( !d ) return status;

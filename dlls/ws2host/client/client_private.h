@@ -42,6 +42,25 @@ void complaint_forget( void );
  * and a person has been told. */
 int server_start( const char *directory );
 
+/* --- exchange.c: no state; who uses a connection sees to it that nobody else does */
+
+enum exchange
+{
+    EXCHANGE_DONE,    /* the server has answered, whatever it has answered */
+    EXCHANGE_GONE,    /* the server has hung up */
+    EXCHANGE_NOT_SENT /* nothing was sent, and the connection is as it was: errno */
+};
+
+/* A connection to the server that listens in the directory, or -1 and errno. */
+int exchange_connect( int directory );
+/* One request and, unless it is one way, its reply. send_fd is borrowed, -1: none; the descriptor that comes with the reply,
+ * or -1, is the caller's to close. Waits for the server however long it takes; a person is told. */
+enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                             int *received_fd );
+/* The same, some times if the host has no room for one more descriptor on its way. */
+enum exchange exchange_again( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                              int *received_fd );
+
 /* --- connection.c */
 
 /* What is built on the connection; all called with the mutex held. */

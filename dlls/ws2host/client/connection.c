@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "base/host_mutex.h"
 #include "client/client_private.h"
@@ -23,9 +21,6 @@
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
-#define SLOW_SERVER 5000 /* ms after which a person is told that the server does not answer */
-#define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
-#define SEND_TRIES 10
 #define LAST_TRY 200 /* ms before a server is given up */
 
 void ( *connection_enumerate_shared )( connection_publish_function publish );
@@ -65,132 +60,7 @@ void connection_lock( sigset_t *before ) { host_mutex_lock( &connection.mutex, b
 
 void connection_unlock( const sigset_t *before ) { host_mutex_unlock( &connection.mutex, before ); }
 
-/* --- messages -------------------------------------------------------------------------------------------------------*/
-
-static void tell_slow( int fd )
-{
-    struct ucred peer = { 0 };
-    socklen_t size = sizeof( peer );
-
-    getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size );
-    complaint_say(
-        "ws2server (process %d) does not answer, and calls that need it wait; if it is stopped, let it go on "
-        "(kill -CONT %d), or end it (kill -KILL %d): another takes over",
-        peer.pid, peer.pid, peer.pid );
-}
-
-/* However long it takes: a server that accepts is there, and hanging up would make it forget nothing and help nobody. A
- * person is told. */
-static void wait_for( int fd, short events )
-{
-    struct pollfd state = { .fd = fd, .events = events };
-    const uint64_t begin = client_now_ms();
-    int ready;
-
-    while ( ( ready = poll( &state, 1, SLOW_SERVER ) ) <= 0 )
-        if ( !ready || client_now_ms() - begin > SLOW_SERVER ) tell_slow( fd );
-}
-
-enum outcome
-{
-    DONE,
-    GONE,    /* the server has hung up */
-    NOT_SENT /* nothing was sent, and the connection is as it was: errno */
-};
-
-static enum outcome send_message( int fd, const void *message, size_t size, int send_fd )
-{
-    for ( ;; )
-    {
-        if ( message_send( fd, message, size, &send_fd, send_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size ) return DONE;
-        if ( errno == EAGAIN ) wait_for( fd, POLLOUT );
-        else return errno == ETOOMANYREFS || errno == ENOMEM || errno == ENOBUFS || errno == EBADF ? NOT_SENT : GONE;
-    }
-}
-
-/* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
-static enum outcome receive_message( int fd, void *message, size_t size, int *received_fd )
-{
-    char control[CMSG_SPACE( sizeof( int ) )];
-    struct iovec data = { message, size };
-    struct msghdr header = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
-    };
-    ssize_t received;
-
-    *received_fd = -1;
-    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT ) ) < 0 &&
-            ( errno == EINTR || errno == EAGAIN ) )
-        if ( errno == EAGAIN ) wait_for( fd, POLLIN );
-    if ( received < 0 ) return GONE;
-    for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
-        if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-             cmsg->cmsg_len == CMSG_LEN( sizeof( int ) ) )
-            memcpy( received_fd, CMSG_DATA( cmsg ), sizeof( int ) );
-    if ( received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC ) ) return DONE;
-    if ( *received_fd >= 0 ) close( *received_fd );
-    *received_fd = -1;
-    return GONE;
-}
-
-static int is_one_way( uint32_t type )
-{
-    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
-           type == WS2_LEAVE;
-}
-
-/* DONE when the server answered, whatever it answered. Mutex held. */
-static enum outcome connection_exchange( int fd, const struct ws2_request *request, int send_fd,
-                                         struct ws2_reply *reply, int *received_fd )
-{
-    enum outcome outcome;
-
-    *received_fd = -1;
-    memset( reply, 0, sizeof( *reply ) );
-    outcome = send_message( fd, request, sizeof( *request ), send_fd );
-    if ( outcome != DONE || is_one_way( request->type ) ) return outcome;
-    return receive_message( fd, reply, sizeof( *reply ), received_fd );
-}
-
-/* The same, some times if the host has no room for one more descriptor on its way. */
-static enum outcome connection_exchange_again( int fd, const struct ws2_request *request, int send_fd,
-                                               struct ws2_reply *reply, int *received_fd )
-{
-    enum outcome outcome;
-
-    for ( int tries = 0; ( outcome = connection_exchange( fd, request, send_fd, reply, received_fd ) ) == NOT_SENT;
-          tries++ )
-    {
-        if ( tries == SEND_TRIES || errno == EBADF ) break;
-        client_sleep_ms( SEND_AGAIN );
-    }
-    return outcome;
-}
-
 /* --- finding, starting and greeting a server ------------------------------------------------------------------------*/
-
-static int connect_server( int directory )
-{
-    const struct timeval patience = { SLOW_SERVER / 1000, 0 };
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
-
-    if ( fd < 0 ) return -1;
-    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
-    snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
-    for ( ;; )
-    {
-        if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
-        if ( errno != EAGAIN && errno != EINTR ) break;
-        /* more processes wait for it already than can stand in its queue */
-        if ( errno == EAGAIN )
-            complaint_say( "ws2server does not accept connections; if it is stopped, let it go on or end it" );
-    }
-    error = errno;
-    close( fd );
-    errno = error;
-    return -1;
-}
 
 static int map_table( int memfd, uint64_t instance )
 {
@@ -230,11 +100,11 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
                                          .instance = connection.instance };
     struct ws2_reply reply;
     int memfd;
-    enum outcome outcome = connection_exchange( fd, &request, connection.memfd, &reply, &memfd );
+    enum exchange outcome = exchange_once( fd, &request, connection.memfd, &reply, &memfd );
 
     /* a server that needs the table finds it with the processes that have it */
-    if ( outcome == NOT_SENT ) outcome = connection_exchange( fd, &request, -1, &reply, &memfd );
-    if ( outcome != DONE ) return AGAIN;
+    if ( outcome == EXCHANGE_NOT_SENT ) outcome = exchange_once( fd, &request, -1, &reply, &memfd );
+    if ( outcome != EXCHANGE_DONE ) return AGAIN;
     if ( !last && ( reply.error == WSAEWOULDBLOCK || reply.error == WSAENOBUFS || reply.error == WSAEACCES ) )
         return AGAIN;
     if ( reply.detail == WS2_DETAIL_VERSION )
@@ -283,15 +153,15 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply )
 {
     int received;
-    enum outcome outcome;
+    enum exchange outcome;
 
     memset( reply, 0, sizeof( *reply ) );
     if ( connection.publish_error ) return -1;
-    outcome = connection_exchange_again( connection.fd, request, fd, reply, &received );
+    outcome = exchange_again( connection.fd, request, fd, reply, &received );
     /* a descriptor is counted without its socket, too */
-    if ( outcome == NOT_SENT && request->type == WS2_PUBLISH )
-        outcome = connection_exchange( connection.fd, request, -1, reply, &received );
-    if ( outcome != DONE )
+    if ( outcome == EXCHANGE_NOT_SENT && request->type == WS2_PUBLISH )
+        outcome = exchange_once( connection.fd, request, -1, reply, &received );
+    if ( outcome != EXCHANGE_DONE )
     {
         connection.publish_error = 1;
         return -1;
@@ -364,7 +234,7 @@ static int32_t connection_establish( void )
     while ( client_now_ms() < deadline )
     {
         enum greeting greeting;
-        const int fd = connect_server( directory );
+        const int fd = exchange_connect( directory );
 
         if ( fd < 0 )
         {
@@ -486,7 +356,7 @@ static void complain_of_limit( uint32_t type, uint32_t error )
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
     const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
-    enum outcome outcome;
+    enum exchange outcome;
     int32_t error;
     int received;
 
@@ -501,15 +371,15 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         if ( connection.fd < 0 ) continue;
         connection.publish_error = 0;
         if ( ( error = connection.parts->prepare( request, send_fd ) ) ) return reply->error = error;
-        outcome = connection_exchange_again( connection.fd, request, send_fd, reply, &received );
-        if ( outcome == NOT_SENT )
+        outcome = exchange_again( connection.fd, request, send_fd, reply, &received );
+        if ( outcome == EXCHANGE_NOT_SENT )
         {
             complaint_say(
                 "too many descriptors of this user's are on their way between programs; raise the limit of open "
                 "files (ulimit -n) or end some programs" );
             return reply->error = WSAENOBUFS;
         }
-        if ( outcome == DONE )
+        if ( outcome == EXCHANGE_DONE )
         {
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
@@ -547,7 +417,7 @@ static int32_t close_locked( struct ws2_request *request )
     in_flight_forget( request->slot, request->generation, request->handle );
     if ( connection.fd >= 0 )
     {
-        if ( connection_exchange( connection.fd, request, -1, &reply, &received ) == DONE ) return 0;
+        if ( exchange_once( connection.fd, request, -1, &reply, &received ) == EXCHANGE_DONE ) return 0;
         hang_up();
     }
     return connection_establish();

@@ -63,20 +63,6 @@ NTSTATUS unix_event_select( void *args )
     return 0;
 }
 
-/* A datagram socket that has just been bound may send: FD_WRITE. No poll tells of that. */
-NTSTATUS unix_event_bound( void *args )
-{
-    struct ws2_handle_params *params = args;
-    NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( params->handle, &status );
-
-    if ( !d ) return status;
-    if ( d->slot->type != SOCK_STREAM ) events_look_again( d );
-    descriptor_release( d );
-    params->error = 0;
-    return 0;
-}
-
 NTSTATUS unix_event_closing( void *args )
 {
     struct ws2_event_closing_params *params = args;
@@ -90,8 +76,7 @@ NTSTATUS unix_event_closing( void *args )
     params->message = 0;
     if ( ( ws2_events_mask( atomic_load( &slot->events ) ) & WS2_FD_CLOSE ) && slot->type == SOCK_STREAM &&
          ( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) &&
-         atomic_load( &slot->event_owner ) == connection_client_index() &&
-         ( ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_SHARED || atomic_load( &slot->descriptors ) < 2 ) )
+         atomic_load( &slot->event_owner ) == connection_client_index() && !descriptor_has_others( d ) )
     {
         params->target = atomic_load( &slot->event_target );
         params->message = atomic_load( &slot->event_message );

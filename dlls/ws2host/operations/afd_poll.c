@@ -1,5 +1,5 @@
 /*
- * IOCTL_AFD_POLL: see afd_poll.h.
+ * Requests of IOCTL_AFD_POLL that wait: see afd_poll.h; afd_poll_call.c makes them.
  *
  * A request that finds nothing is linked into the lists of its sockets. These are in an epoll of their own, edge-triggered,
  * nested into the I/O thread's: an edge is a reason to look at the socket, never an answer, since overlapped receives take
@@ -7,60 +7,18 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "operations/afd_poll.h"
+#include "operations/afd_poll_private.h"
 #include "base/host_mutex.h"
 #include "base/io_loop.h"
-#include "operations/operation.h"
 #include "sockets/conditions.h"
-#include "descriptors/wait.h"
-#include "base/caller.h"
 
 #define WAIT_TIMEOUT 258 /* Win32's error for STATUS_TIMEOUT */
-#define NO_DEADLINE UINT64_MAX
-#define MAXIMUM_ENTRIES 0x10000u
-#define ENTRY_SIZE ( CALLER_IS_32 ? sizeof( struct ws2_afd_poll_entry32 ) : sizeof( struct ws2_afd_poll_entry ) )
-
-struct afd_request;
-
-struct afd_entry
-{
-    struct afd_request *request;
-    struct descriptor *descriptor; /* counted; NULL once the socket has gone without ending the request */
-    struct afd_entry *next;        /* of the descriptor's */
-    uint64_t handle;
-    uint32_t mask;
-    uint32_t main; /* of the descriptor's requests this is the one that an exclusive one ends */
-};
-
-struct afd_request
-{
-    struct operation operation;       /* first: this is what its end is told by */
-    struct afd_request *next, **link; /* pending ones; link points to it */
-    uint64_t serial;
-    uint64_t deadline; /* CLOCK_MONOTONIC ns */
-    uint64_t output;
-    struct
-    {
-        struct ws2_afd_poll_header header;
-        union
-        {
-            struct ws2_afd_poll_entry entry;
-            struct ws2_afd_poll_entry32 entry32;
-        };
-    } reply;
-    uint32_t count;
-    uint32_t reserved;
-    struct afd_entry entries[];
-};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct afd_request *pending;
@@ -70,33 +28,9 @@ static uint64_t timer_at = NO_DEADLINE;
 static _Atomic int poll_epoll = -1;
 static int timer = -1;
 
-static uint64_t clock_ns( clockid_t clock )
-{
-    struct timespec now;
-
-    clock_gettime( clock, &now );
-    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-#define WINDOWS_EPOCH 116444736000000000ull /* 1970 in 100 ns since 1601 */
-
-static uint64_t deadline_of( int64_t timeout )
-{
-    uint64_t now = clock_ns( CLOCK_MONOTONIC ), system, left;
-
-    if ( timeout == INT64_MAX ) return NO_DEADLINE;
-    if ( timeout < 0 ) left = -(uint64_t)timeout;
-    else
-    {
-        system = clock_ns( CLOCK_REALTIME ) / 100 + WINDOWS_EPOCH;
-        left = (uint64_t)timeout > system ? timeout - system : 0;
-    }
-    return left > ( NO_DEADLINE - now ) / 100 - 1 ? NO_DEADLINE - 1 : now + left * 100;
-}
-
 /* --- what holds of a socket -------------------------------------------------------------------------------------------*/
 
-static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
+uint32_t afd_poll_conditions( struct descriptor *d, uint32_t revents )
 {
     uint32_t conditions = poll_conditions( d, revents );
 
@@ -105,7 +39,7 @@ static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
     return poll_data( d, conditions );
 }
 
-static int32_t entry_status( struct descriptor *d, uint32_t flags )
+int32_t afd_poll_status( const struct descriptor *d, uint32_t flags )
 {
     static const struct
     {
@@ -165,10 +99,10 @@ static void end_request( struct afd_request *request, const struct afd_entry *en
         request->reply.header.count = 1;
         if ( CALLER_IS_32 )
             request->reply.entry32 =
-                ( struct ws2_afd_poll_entry32 ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+                ( struct ws2_afd_poll_entry32 ){ entry->handle, flags, afd_poll_status( entry->descriptor, flags ) };
         else
             request->reply.entry =
-                ( struct ws2_afd_poll_entry ){ entry->handle, flags, entry_status( entry->descriptor, flags ) };
+                ( struct ws2_afd_poll_entry ){ entry->handle, flags, afd_poll_status( entry->descriptor, flags ) };
         request->operation.information = sizeof( request->reply.header ) + ENTRY_SIZE;
     }
     if ( error == WSA_OPERATION_ABORTED ) request->operation.information = 0;
@@ -220,7 +154,7 @@ static uint32_t look_at_host( struct descriptor *d, uint32_t mask )
 
     if ( fd.events && poll( &fd, 1, 0 ) < 0 ) fd.revents = 0;
     if ( fd.events && socket_set_of( d ) ) fd.revents = socket_set_poll( socket_set_of( d ), d->fd );
-    return conditions_of( d, fd.events ? fd.revents : 0 );
+    return afd_poll_conditions( d, fd.events ? fd.revents : 0 );
 }
 
 static uint32_t afd_poll_examine( struct descriptor *d )
@@ -458,72 +392,7 @@ static int32_t afd_poll_open( uint32_t *need_io_thread )
     return WSAENOBUFS;
 }
 
-/* --- the call ---------------------------------------------------------------------------------------------------------*/
-
-struct poll_work
-{
-    struct ws2_afd_poll_header header;
-    struct ws2_afd_poll_entry *entries; /* captured; then those that are ready */
-    struct descriptor **descriptors;    /* counted */
-    struct pollfd *fds;
-};
-
-/* Captures the input; may fault, and nothing is held. */
-static int32_t afd_poll_capture( const struct ws2_afd_poll_params *params, struct poll_work *work )
-{
-    const char *input = (const char *)(uintptr_t)params->input;
-    uint64_t size;
-    char *memory;
-
-    if ( !input || params->input_size < sizeof( work->header ) || params->output_size < params->input_size )
-        return WSAEINVAL;
-    memcpy( &work->header, input, sizeof( work->header ) );
-    size = work->header.count * (uint64_t)ENTRY_SIZE;
-    if ( !work->header.count || params->input_size - sizeof( work->header ) < size ) return WSAEINVAL;
-    if ( work->header.count > MAXIMUM_ENTRIES ) return WSAENOBUFS;
-    if ( !( memory = wait_scratch( work->header.count * ( sizeof( *work->entries ) + sizeof( *work->descriptors ) +
-                                                          sizeof( *work->fds ) ) ) ) )
-        return WSAENOBUFS;
-    work->entries = (struct ws2_afd_poll_entry *)memory;
-    work->descriptors = (struct descriptor **)( work->entries + work->header.count );
-    work->fds = (struct pollfd *)( work->descriptors + work->header.count );
-    if ( !CALLER_IS_32 ) memcpy( work->entries, input + sizeof( work->header ), size );
-    else
-        for ( uint32_t i = 0; i < work->header.count; i++ )
-        {
-            struct ws2_afd_poll_entry32 entry;
-
-            memcpy( &entry, input + sizeof( work->header ) + i * sizeof( entry ), sizeof( entry ) );
-            work->entries[i] = ( struct ws2_afd_poll_entry ){ entry.handle, entry.flags, entry.status };
-        }
-    return 0;
-}
-
-/* Leaves in the entries those that are ready, if any is; returns how many. */
-static uint32_t find_ready( struct poll_work *work )
-{
-    uint32_t ready = 0;
-
-    for ( uint32_t i = 0; i < work->header.count; i++ )
-    {
-        struct descriptor *d = work->descriptors[i];
-
-        socket_set_renew( d );
-        work->fds[i] = ( struct pollfd ){ .fd = d->fd, .events = poll_host_events( d, work->entries[i].flags ) };
-        if ( !work->fds[i].events ) work->fds[i].fd = -1;
-    }
-    while ( poll( work->fds, work->header.count, 0 ) < 0 && errno == EINTR ) continue;
-    for ( uint32_t i = 0; i < work->header.count; i++ )
-    {
-        struct descriptor *d = work->descriptors[i];
-        uint32_t flags = conditions_of( d, work->fds[i].fd < 0 ? 0 : work->fds[i].revents ) & work->entries[i].flags;
-
-        if ( flags )
-            work->entries[ready++] =
-                ( struct ws2_afd_poll_entry ){ work->entries[i].handle, flags, entry_status( d, flags ) };
-    }
-    return ready;
-}
+/* --- the beginning of a request -----------------------------------------------------------------------------------------*/
 
 /* The socket's main entry, through whichever of its descriptors in this process; NULL for none. The mutex is held. */
 static struct afd_entry *find_main( const struct descriptor *d )
@@ -603,15 +472,33 @@ static void unwatch_closed( struct afd_request *request )
     }
 }
 
-static void afd_poll_discard( struct afd_request *request )
+static void afd_request_discard( struct afd_request *request )
 {
     for ( uint32_t i = 0; i < request->count; i++ )
         if ( request->entries[i].descriptor ) descriptor_release( request->entries[i].descriptor );
     operation_discard( &request->operation );
 }
 
-/* Takes the request back if it is still pending. */
-static int afd_poll_withdraw( uint64_t serial )
+int32_t afd_request_begin( struct afd_request *request, uint32_t *need_io_thread, uint64_t *serial, int *settled )
+{
+    struct afd_request *ended = NULL;
+    sigset_t before;
+    int32_t error;
+
+    host_mutex_lock( &mutex, &before );
+    if ( !( error = afd_poll_open( need_io_thread ) ) && ( error = link_request( request, settled, &ended ) ) )
+    {
+        unlink_request( request );
+        unwatch_closed( request );
+    }
+    *serial = request->serial;
+    host_mutex_unlock( &mutex, &before );
+    if ( tell_ended( ended ) ) io_loop_wake();
+    if ( error ) afd_request_discard( request );
+    return error;
+}
+
+int afd_request_withdraw( uint64_t serial )
 {
     struct afd_request *request;
     sigset_t before;
@@ -620,94 +507,6 @@ static int afd_poll_withdraw( uint64_t serial )
     for ( request = pending; request && request->serial != serial; request = request->next ) continue;
     if ( request ) unlink_request( request );
     host_mutex_unlock( &mutex, &before );
-    if ( request ) afd_poll_discard( request );
+    if ( request ) afd_request_discard( request );
     return request != NULL;
-}
-
-/* Begins a wait for what the work asks for; 0 when something is ready after all. */
-static int32_t begin_wait( struct descriptor *owner, struct ws2_afd_poll_params *params, struct poll_work *work,
-                           uint32_t *ready )
-{
-    struct afd_request *request, *ended = NULL;
-    uint64_t serial;
-    sigset_t before;
-    int32_t error;
-    int settled, ports;
-
-    if ( !( request = calloc( 1, sizeof( *request ) + work->header.count * sizeof( request->entries[0] ) ) ) )
-        return WSAENOBUFS;
-    request->operation.descriptor = request->operation.owner = owner;
-    request->operation.target = params->operation.target;
-    request->operation.queue = QUEUE_CHANGE;
-    ports = operation_is_ports( &request->operation );
-    descriptor_ref( owner, 2 );
-    request->output = params->output;
-    request->reply.header = work->header;
-    request->count = work->header.count;
-    request->deadline = deadline_of( work->header.timeout );
-    for ( uint32_t i = 0; i < request->count; i++ )
-    {
-        request->entries[i] = ( struct afd_entry ){ .request = request,
-                                                    .descriptor = work->descriptors[i],
-                                                    .handle = work->entries[i].handle,
-                                                    .mask = work->entries[i].flags };
-        descriptor_ref( work->descriptors[i], 1 );
-    }
-    host_mutex_lock( &mutex, &before );
-    if ( !( error = afd_poll_open( &params->operation.need_io_thread ) ) &&
-         ( error = link_request( request, &settled, &ended ) ) )
-    {
-        unlink_request( request );
-        unwatch_closed( request );
-    }
-    serial = request->serial;
-    host_mutex_unlock( &mutex, &before );
-    if ( tell_ended( ended ) ) io_loop_wake();
-    if ( !error && !ports ) operation_watch_thread( params->operation.target.thread_id );
-    if ( error )
-    {
-        afd_poll_discard( request );
-        return error;
-    }
-    /* the request is the I/O thread's from now on, which may have ended and freed it */
-    if ( settled || !( *ready = find_ready( work ) ) || !afd_poll_withdraw( serial ) ) return WSA_IO_PENDING;
-    return 0;
-}
-
-NTSTATUS unix_afd_poll( void *args )
-{
-    struct ws2_afd_poll_params *params = args;
-    struct poll_work work;
-    struct descriptor *owner;
-    uint32_t held = 0, ready = 0;
-    NTSTATUS status = 0;
-    char *output = (char *)(uintptr_t)params->output;
-
-    if ( ( params->operation.error = afd_poll_capture( params, &work ) ) ) return 0;
-    if ( !( owner = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
-    while ( held < work.header.count &&
-            ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )
-        held++;
-    if ( held < work.header.count ) params->operation.error = WSAENOTSOCK;
-    else if ( !( ready = find_ready( &work ) ) && work.header.timeout )
-        params->operation.error =
-            params->operation.how & WS2_OPERATION_TRY ? WSAEWOULDBLOCK : begin_wait( owner, params, &work, &ready );
-    params->operation.port = port_of( owner );
-    while ( held-- ) descriptor_release( work.descriptors[held] );
-    descriptor_release( owner );
-    if ( params->operation.error ) return 0;
-
-    work.header.count = ready;
-    params->operation.information = sizeof( work.header ) + ready * ENTRY_SIZE;
-    memcpy( output, &work.header, sizeof( work.header ) );
-    if ( !CALLER_IS_32 ) memcpy( output + sizeof( work.header ), work.entries, ready * sizeof( *work.entries ) );
-    else
-        for ( uint32_t i = 0; i < ready; i++ )
-        {
-            const struct ws2_afd_poll_entry32 entry = { work.entries[i].handle, work.entries[i].flags,
-                                                        work.entries[i].status };
-
-            memcpy( output + sizeof( work.header ) + i * sizeof( entry ), &entry, sizeof( entry ) );
-        }
-    return 0;
 }

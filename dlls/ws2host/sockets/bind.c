@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <string.h>
+#include "descriptors/upcalls.h"
 #include "sockets/helpers.h"
 #include "client/connection.h"
 #include "sockets/endpoint.h"
@@ -156,6 +157,8 @@ NTSTATUS unix_bind( void *args )
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
     if ( !params->error && params->by_code ) atomic_fetch_or( &d->local, LOCAL_BOUND_BY_CODE );
+    /* a datagram socket may send now: FD_WRITE, of which no poll tells */
+    if ( !params->error && d->slot->type != SOCK_STREAM ) upcalls.look_again( d );
     descriptor_release( d );
     return 0;
 }

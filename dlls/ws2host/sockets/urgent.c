@@ -23,11 +23,6 @@
 #define HOST_FIN_WAIT1 4
 #define HOST_FIN_WAIT2 5
 
-static int is_shared( const struct descriptor *d )
-{
-    return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
-}
-
 static int is_inline( const struct descriptor *d ) { return ( descriptor_flags( d ) & WS2_FLAG_OOBINLINE ) != 0; }
 
 static int set_host( struct descriptor *d, int on )
@@ -54,8 +49,8 @@ void urgent_watch( struct descriptor *d )
     struct urgent_store *store, *none = NULL;
     uint16_t local, peer;
 
-    if ( atomic_load( &d->urgent ) || d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX || is_shared( d ) ||
-         !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
+    if ( atomic_load( &d->urgent ) || d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX ||
+         descriptor_is_shared( d ) || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
         return;
     if ( !( store = calloc( 1, sizeof( *store ) ) ) ) return;
     if ( ports( d, &local, &peer ) ) store->ports = (uint32_t)local << 16 | peer;
@@ -247,7 +242,7 @@ static void collect( struct descriptor *d, struct urgent_store *store )
     struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
     uint32_t sent = atomic_load( &sends->next ) - 1; /* looked at once at least */
 
-    if ( is_shared( d ) )
+    if ( descriptor_is_shared( d ) )
     {
         if ( store->host_inline && !is_inline( d ) ) set_host( d, 0 );
         store->host_inline = 0;
@@ -370,7 +365,7 @@ uint32_t urgent_poll( struct descriptor *d, uint32_t revents )
     if ( ( store = take_store( d ) ) )
     {
         collect( d, store );
-        if ( !is_shared( d ) || store->count ) urgent = store->count ? POLLPRI : 0;
+        if ( !descriptor_is_shared( d ) || store->count ) urgent = store->count ? POLLPRI : 0;
         if ( poll( &fd, 1, 0 ) < 0 ) fd.revents = revents;
         if ( store->begin < store->end ) fd.revents |= POLLIN;
         give_store( store );

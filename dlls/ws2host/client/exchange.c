@@ -1,0 +1,131 @@
+/* A request to the server and its reply, on a connection that is the caller's: see client_private.h. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "client/client_private.h"
+#include "ws2host/message.h"
+
+#define SLOW_SERVER 5000 /* ms after which a person is told that the server does not answer */
+#define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
+#define SEND_TRIES 10
+
+int exchange_connect( int directory )
+{
+    const struct timeval patience = { SLOW_SERVER / 1000, 0 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 ), error;
+
+    if ( fd < 0 ) return -1;
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
+    snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
+    for ( ;; )
+    {
+        if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
+        if ( errno != EAGAIN && errno != EINTR ) break;
+        /* more processes wait for it already than can stand in its queue */
+        if ( errno == EAGAIN )
+            complaint_say( "ws2server does not accept connections; if it is stopped, let it go on or end it" );
+    }
+    error = errno;
+    close( fd );
+    errno = error;
+    return -1;
+}
+
+static void tell_slow( int fd )
+{
+    struct ucred peer = { 0 };
+    socklen_t size = sizeof( peer );
+
+    getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size );
+    complaint_say(
+        "ws2server (process %d) does not answer, and calls that need it wait; if it is stopped, let it go on "
+        "(kill -CONT %d), or end it (kill -KILL %d): another takes over",
+        peer.pid, peer.pid, peer.pid );
+}
+
+/* However long it takes: a server that accepts is there, and hanging up would make it forget nothing and help nobody. A
+ * person is told. */
+static void wait_for( int fd, short events )
+{
+    struct pollfd state = { .fd = fd, .events = events };
+    const uint64_t begin = client_now_ms();
+    int ready;
+
+    while ( ( ready = poll( &state, 1, SLOW_SERVER ) ) <= 0 )
+        if ( !ready || client_now_ms() - begin > SLOW_SERVER ) tell_slow( fd );
+}
+
+static enum exchange send_message( int fd, const void *message, size_t size, int send_fd )
+{
+    for ( ;; )
+    {
+        if ( message_send( fd, message, size, &send_fd, send_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size )
+            return EXCHANGE_DONE;
+        if ( errno == EAGAIN ) wait_for( fd, POLLOUT );
+        else
+            return errno == ETOOMANYREFS || errno == ENOMEM || errno == ENOBUFS || errno == EBADF ? EXCHANGE_NOT_SENT
+                                                                                                  : EXCHANGE_GONE;
+    }
+}
+
+/* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
+static enum exchange receive_message( int fd, void *message, size_t size, int *received_fd )
+{
+    char control[CMSG_SPACE( sizeof( int ) )];
+    struct iovec data = { message, size };
+    struct msghdr header = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
+    };
+    ssize_t received;
+
+    *received_fd = -1;
+    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT ) ) < 0 &&
+            ( errno == EINTR || errno == EAGAIN ) )
+        if ( errno == EAGAIN ) wait_for( fd, POLLIN );
+    if ( received < 0 ) return EXCHANGE_GONE;
+    for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
+        if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+             cmsg->cmsg_len == CMSG_LEN( sizeof( int ) ) )
+            memcpy( received_fd, CMSG_DATA( cmsg ), sizeof( int ) );
+    if ( received == (ssize_t)size && !( header.msg_flags & MSG_TRUNC ) ) return EXCHANGE_DONE;
+    if ( *received_fd >= 0 ) close( *received_fd );
+    *received_fd = -1;
+    return EXCHANGE_GONE;
+}
+
+static int is_one_way( uint32_t type )
+{
+    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
+           type == WS2_LEAVE;
+}
+
+enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                             int *received_fd )
+{
+    enum exchange outcome;
+
+    *received_fd = -1;
+    memset( reply, 0, sizeof( *reply ) );
+    outcome = send_message( fd, request, sizeof( *request ), send_fd );
+    if ( outcome != EXCHANGE_DONE || is_one_way( request->type ) ) return outcome;
+    return receive_message( fd, reply, sizeof( *reply ), received_fd );
+}
+
+enum exchange exchange_again( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
+                              int *received_fd )
+{
+    enum exchange outcome;
+
+    for ( int tries = 0; ( outcome = exchange_once( fd, request, send_fd, reply, received_fd ) ) == EXCHANGE_NOT_SENT;
+          tries++ )
+    {
+        if ( tries == SEND_TRIES || errno == EBADF ) break;
+        client_sleep_ms( SEND_AGAIN );
+    }
+    return outcome;
+}
