@@ -1,7 +1,9 @@
 /*
  * A client of the same user that does not play by the rules: `rogue DIRECTORY` sends the server of that directory any
  * message, with and without descriptors, guesses tickets, writes anything into the slots that it has leased, and hangs up
- * at any moment. It ends when it is killed, and tells then what it did. Nobody else may notice it.
+ * at any moment. `rogue DIRECTORY storms` asks by the rules and without pause, one thing for some seconds after the other:
+ * BIND and LIST with all slots that it gets, ADOPT of unknown sockets, guesses, connections, infos that nobody opens, answers
+ * that it does not read. It ends when it is killed, and tells then what it did. Nobody else may notice it.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -10,10 +12,13 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "ws2host/message.h"
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
+
+#define INFOS_MOST 500u
 
 static unsigned int seed;
 static volatile sig_atomic_t ended;
@@ -44,6 +49,126 @@ static int hear( int fd, struct ws2_reply *reply, int *memfd )
     *memfd = -1;
     if ( cmsg ) memcpy( memfd, CMSG_DATA( cmsg ), sizeof( int ) );
     return size == sizeof( *reply );
+}
+
+static int connect_to( const struct sockaddr_un *address )
+{
+    const struct timeval patience = { 2, 0 };
+    int fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
+
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
+    setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
+    if ( !connect( fd, (const struct sockaddr *)address, sizeof( *address ) ) )
+    {
+        connections++;
+        return fd;
+    }
+    close( fd );
+    usleep( 20000 );
+    return -1;
+}
+
+static int32_t ask( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply )
+{
+    char message[sizeof( *reply ) + WS2_LIST_ROWS * sizeof( struct ws2_row )];
+
+    messages++;
+    if ( message_send( fd, request, sizeof( *request ), &send_fd, send_fd >= 0, 0 ) != sizeof( *request ) ) return -1;
+    if ( recv( fd, message, sizeof( message ), 0 ) < (ssize_t)sizeof( *reply ) ) return -1;
+    memcpy( reply, message, sizeof( *reply ) );
+    return reply->error;
+}
+
+enum storm
+{
+    BINDS,
+    LISTS,
+    ADOPTS,
+    GUESSES,
+    CONNECTIONS,
+    INFOS,
+    DEAF,
+    STORMS
+};
+
+/* One request; 0 when the connection is not to be had any more. */
+static int blow( int fd, enum storm storm, uint32_t pid, uint32_t slot )
+{
+    struct ws2_request request = { .slot = slot, .generation = 1, .windows_pid = pid, .ticket = rand_r( &seed ) | 1 };
+    struct ws2_reply reply;
+    int unknown = -1, result;
+
+    switch ( storm )
+    {
+    case BINDS: request.type = WS2_BIND; break;
+    case LISTS: request = ( struct ws2_request ){ .type = WS2_LIST, .slot = slot }; break;
+    case DEAF: request.type = WS2_BIND; return say( fd, &request, sizeof( request ), -1 );
+    case GUESSES: request.type = WS2_REDEEM; break;
+    default:
+        unknown = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
+        request = ( struct ws2_request ){ .type = WS2_ADOPT, .handle = 4 + rand_r( &seed ) % 4000 * 4, .flags = 2 };
+    }
+    result = ask( fd, &request, unknown, &reply );
+    /* no more than some, or what the server holds at most would be another each time */
+    if ( storm == ADOPTS && !result )
+    {
+        const struct ws2_request close_it = {
+            .type = WS2_CLOSE, .slot = reply.slot, .generation = reply.generation, .handle = request.handle
+        };
+
+        say( fd, &close_it, sizeof( close_it ), -1 );
+    }
+    if ( storm == INFOS && !result )
+    {
+        request = ( struct ws2_request ){ .type = WS2_DUPLICATE,
+                                          .slot = reply.slot,
+                                          .generation = reply.generation,
+                                          .handle = request.handle,
+                                          .windows_pid = pid };
+        result = ask( fd, &request, unknown, &reply );
+    }
+    if ( unknown >= 0 ) close( unknown );
+    return result != -1;
+}
+
+static void blow_for( const struct sockaddr_un *address, enum storm storm, int seconds )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    struct ws2_request hello = { .type = WS2_HELLO,
+                                 .version = WS2_LAYOUT_VERSION,
+                                 .windows_pid = 0x300000 + getpid() * 4 };
+    const time_t until = time( NULL ) + seconds;
+    struct ws2_reply reply = { 0 };
+    uint32_t slots[64], count = 0;
+    int fd = connect_to( address );
+
+    if ( fd < 0 ) return;
+    if ( !ask( fd, &hello, -1, &reply ) )
+    {
+        while ( count < 64 && !ask( fd, &lease, -1, &reply ) ) slots[count++] = reply.slot;
+        for ( uint32_t i = 0; count && !ended && time( NULL ) < until && ( storm != INFOS || i < INFOS_MOST ); i++ )
+        {
+            if ( storm == CONNECTIONS )
+            {
+                const int more = connect_to( address );
+
+                if ( more < 0 ) break;
+                close( more );
+            }
+            else if ( !blow( fd, storm, hello.windows_pid, slots[i % count] + i % WS2_BLOCK_SLOTS ) )
+            {
+                if ( storm != DEAF ) break;
+                usleep( 1000 );
+            }
+        }
+    }
+    if ( count )
+    {
+        const struct ws2_request leave = { .type = WS2_LEAVE };
+
+        say( fd, &leave, sizeof( leave ), -1 );
+    }
+    close( fd );
 }
 
 static void visit( const struct sockaddr_un *address, const int *fds, int fd_count )
@@ -111,11 +236,12 @@ int main( int argc, char **argv )
                         socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 ), memfd_create( "rogue", MFD_CLOEXEC ) };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-    if ( argc != 2 ) return 2;
+    if ( argc < 2 ) return 2;
     snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" WS2_SERVER_SOCKET, argv[1] );
     seed = getpid();
     signal( SIGTERM, end );
+    for ( unsigned int i = seed; argc > 2 && !ended; i++ ) blow_for( &address, i % STORMS, 5 );
     while ( !ended ) visit( &address, fds, sizeof( fds ) / sizeof( fds[0] ) );
-    fprintf( stderr, "robust: the rogue sent %lu messages on %lu connections\n", messages, connections );
+    fprintf( stderr, "robust: a rogue sent %lu messages on %lu connections\n", messages, connections );
     return 0;
 }
