@@ -179,10 +179,18 @@ static int listen_anew( void )
 
 static void notified( struct source *source, uint32_t events )
 {
-    char buffer[4096];
+    _Alignas( struct inotify_event ) char buffer[4096];
+    ssize_t size;
 
     (void)events;
-    while ( read( ( (struct notifier *)source )->fd, buffer, sizeof( buffer ) ) > 0 ) continue;
+    while ( ( size = read( ( (struct notifier *)source )->fd, buffer, sizeof( buffer ) ) ) > 0 )
+        for ( const char *p = buffer; p < buffer + size; )
+        {
+            const struct inotify_event *event = (const struct inotify_event *)p;
+
+            if ( event->len && node_is_missed( event->name ) ) nodes_remake();
+            p += sizeof( *event ) + event->len;
+        }
     looks_soon = LOOKS_SOON;
     look_at = 0;
 }
@@ -212,6 +220,7 @@ static void watch_directory( void )
 int place_listen( void )
 {
     client_set_directory( directory );
+    nodes_set_directory( directory );
     watch_directory();
     look_at = loop_now() + LOOK_AGAIN;
     return listen_anew();
@@ -240,6 +249,8 @@ static int move_in( void )
     close( before );
     close( lock_before );
     client_set_directory( directory );
+    nodes_set_directory( directory );
+    nodes_remake();
     watch_directory();
     return 1;
 }

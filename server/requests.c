@@ -54,6 +54,7 @@ static int32_t find_table( struct exchange *e )
     if ( ( fd >= 0 && !table_take_over_consume( fd ) ) || ( !place_was_left() && !table_find_orphan( table_name() ) ) )
     {
         takeover_begin( process_ended );
+        nodes_remake();
         return 0;
     }
     /* another server serves it, from a directory that was put aside: it will find out, and give way */

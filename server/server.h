@@ -238,6 +238,11 @@ int clients_to_tell( void );
 void clients_tell_ended( void );
 unsigned int clients_alive( void );
 
+/* --- nodes.c: the processes' own sockets in the server directory */
+void nodes_set_directory( int directory ); /* stays the caller's */
+void nodes_remake( void );                 /* those that are missing */
+int node_is_missed( const char *name );    /* that was deleted: its process is there still */
+
 /* --- holders.c: descriptors of shared sockets */
 struct member /* the descriptors of one process */
 {

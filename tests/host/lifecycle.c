@@ -3,6 +3,7 @@
  * words when there can be none.
  */
 #include <sys/resource.h>
+#include "client/event_kick.h"
 #include "complaint.h"
 
 static int attach_and_report( void *context )
@@ -224,6 +225,92 @@ START_TEST( taken_away )
 }
 END_TEST
 
+#define NODE "local-0123456789abcdef"
+
+/* A process that is kicked, and listens as an AF_UNIX socket of a program does, its node kept; tells of each kick. */
+static int kicked( void *context )
+{
+    const int tell = *(int *)context;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int listener = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 ), kicks;
+    struct event_kick kick;
+    uint32_t index;
+
+    if ( connection_attach( 0x20 ) || ( kicks = event_kick_open() ) < 0 ) return 1;
+    snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" NODE, harness_directory );
+    if ( bind( listener, (struct sockaddr *)&address, sizeof( address ) ) || listen( listener, 64 ) ) return 2;
+    if ( open( address.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC ) < 0 ) return 3;
+    index = connection_client_index();
+    if ( write( tell, &index, sizeof( index ) ) != sizeof( index ) ) return 4;
+    for ( ;; )
+    {
+        struct pollfd ready = { .fd = kicks, .events = POLLIN };
+
+        poll( &ready, 1, -1 );
+        if ( event_kick_receive( kicks, &kick ) && write( tell, &kick.slot, sizeof( kick.slot ) ) < 0 ) return 5;
+    }
+}
+
+static int is_kicked( int told, uint32_t index )
+{
+    static uint32_t number;
+    uint32_t slot = 0;
+
+    event_kick_send( index, ++number, 1 );
+    usleep( 10000 );
+    while ( read( told, &slot, sizeof( slot ) ) > 0 && slot != number ) continue;
+    return slot == number;
+}
+
+static int is_reached( void )
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0 ), error;
+
+    snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" NODE, harness_directory );
+    error = connect( fd, (struct sockaddr *)&address, sizeof( address ) );
+    close( fd );
+    return !error;
+}
+
+/* What processes have in the directory goes with it, and is there again: for the same server, and for the next one. */
+START_TEST( nodes_taken_away )
+{
+    static const char *const commands[] = { "rm -rf %s", "mv %s %s.away", "rm -f %s/kick-*", "rm -rf %s" };
+    const int with_server = _i == 3;
+    uint32_t index;
+    char command[256];
+    int ends[2];
+    pid_t process, server;
+
+    harness_begin();
+    ck_assert( !pipe2( ends, O_CLOEXEC ) );
+    process = process_start( kicked, &ends[1] );
+    ck_assert_int_eq( read( ends[0], &index, sizeof( index ) ), sizeof( index ) );
+    fcntl( ends[0], F_SETFL, O_NONBLOCK );
+    server = harness_server();
+    eventually( is_kicked( ends[0], index ) && is_reached() );
+    if ( with_server ) kill( server, SIGKILL );
+    snprintf( command, sizeof( command ), commands[_i], harness_directory, harness_directory );
+    ck_assert_int_eq( system( command ), 0 );
+    if ( with_server )
+    {
+        /* it comes back by itself where it shares; here somebody else brings the next one, which finds the table */
+        ck_assert_int_eq( process_wait( process_start( attach_and_leave, NULL ) ), 0 );
+        ck_assert_int_ne( harness_server(), server );
+    }
+    eventually( is_kicked( ends[0], index ) && is_reached() );
+    kill( process, SIGKILL );
+    process_wait( process );
+    /* and go with their process */
+    snprintf( command, sizeof( command ), "%s/kick-%u", harness_directory, index );
+    eventually( access( command, F_OK ) && errno == ENOENT );
+    snprintf( command, sizeof( command ), "rm -rf %s.away", harness_directory );
+    ck_assert_int_eq( system( command ), 0 );
+    harness_end();
+}
+END_TEST
+
 /* Somebody else's server in its place: the table goes over to it, and what was shared goes on. */
 START_TEST( another_in_its_place )
 {
@@ -390,6 +477,7 @@ int main( void )
     tcase_add_test( test, long_paths );
     tcase_add_test( test, stale_directory );
     tcase_add_loop_test( test, taken_away, 0, 4 );
+    tcase_add_loop_test( test, nodes_taken_away, 0, 4 );
     tcase_add_test( test, another_in_its_place );
     tcase_add_test( test, limits_of_the_first );
     tcase_add_test( test, limits_too_small );

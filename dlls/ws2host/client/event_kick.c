@@ -1,5 +1,6 @@
 /* Event kicks: see event_kick.h. The socket lies in the server directory, which is this user's alone; the server removes
  * it with the process. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,7 +33,9 @@ int event_kick_open( void )
     if ( fd >= 0 )
     {
         unlink( address.sun_path ); /* of a process that had the index before */
-        if ( bind( fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 )
+        /* the node stays open as long as the process: by that the server makes it again when somebody takes it away */
+        if ( bind( fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 ||
+             open( address.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC ) < 0 )
         {
             close( fd );
             fd = -1;

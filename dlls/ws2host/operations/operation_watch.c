@@ -12,6 +12,7 @@
 #include "descriptors/upcalls.h"
 #include "operations/operation_private.h"
 #include "operations/port.h"
+#include "sockets/local_keep.h"
 
 _Static_assert( _Alignof( struct descriptor ) > IO_KIND_BITS, "the kind goes into the address" );
 
@@ -118,6 +119,7 @@ static void operation_last_user( struct descriptor *d )
 {
     operation_forget( d );
     port_release( d->queues.port );
+    local_forget( d );
 }
 
 void operation_watch_init( void ) { upcalls.unwatch = operation_last_user; }

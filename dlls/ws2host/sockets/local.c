@@ -12,6 +12,7 @@
 #include "sockets/endpoint.h"
 #include "client/directory.h"
 #include "sockets/local.h"
+#include "sockets/local_keep.h"
 
 #define NODE_PREFIX "local-"
 #define NODE_SIZE ( sizeof( NODE_PREFIX ) - 1 + 16 )
@@ -66,6 +67,7 @@ static int keep_directory( int fd )
 struct node
 {
     int directory;
+    unsigned long long number;
     char name[NODE_SIZE + sizeof( NAME_SUFFIX )];
     char path[PATH_SIZE];
 };
@@ -85,6 +87,7 @@ static int32_t node_open( struct node *node )
         close( node->directory );
         return WSAENETDOWN;
     }
+    node->number = number;
     snprintf( node->name, sizeof( node->name ), NODE_PREFIX "%016llx", number );
     sprintf( node->path + length, "/%s", node->name );
     return 0;
@@ -250,6 +253,7 @@ static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *
     if ( symlinkat( address->given, node.directory, text ) ) error = winsock_error( errno );
     size = node_address( &node, &host );
     if ( !error && bind( d->fd, (struct sockaddr *)&host, size ) ) error = winsock_error( errno );
+    if ( !error ) local_keep( d, node.path, node.number, address->given );
     /* not before: who reads it finds the socket bound */
     snprintf( text, sizeof( text ), "%s\n", node.path );
     if ( !error && write_file( file, text ) ) error = WSAENOBUFS;
@@ -353,10 +357,13 @@ int32_t local_peer( const struct ws2_local_address *address, union host_address 
 /* The name that the program gave, which stands beside the node. */
 static int node_given( const char *path, char *given, size_t size )
 {
+    unsigned long long number;
     char link[PATH_SIZE];
     ssize_t length;
     int directory;
 
+    node_end( last_part( path ), &number );
+    if ( !local_kept_name( number, given, size ) ) return 0;
     if ( strncmp( path, "/proc/self/fd/", 14 ) )
     {
         snprintf( link, sizeof( link ), "%s" NAME_SUFFIX, path );
