@@ -173,13 +173,14 @@ static const char *const way_names[] = { "blocking", "select", "event", "Connect
 struct attempt
 {
     enum way way;
+    const union address *to;
     int error;
     DWORD ms;
 };
 
-static union address silent;
+static union address silent, silent_here;
 
-static int attempt_ex( SOCKET s )
+static int attempt_ex( SOCKET s, const union address *to )
 {
     GUID guid = WSAID_CONNECTEX;
     LPFN_CONNECTEX connect_ex = NULL;
@@ -192,34 +193,34 @@ static int attempt_ex( SOCKET s )
     bind( s, &any.any, sizeof( any.v4 ) );
     WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &connect_ex, sizeof( connect_ex ), &count,
               NULL, NULL );
-    if ( !connect_ex( s, &silent.any, sizeof( silent.v4 ), NULL, 0, NULL, &ov ) && WSAGetLastError() != WSA_IO_PENDING )
+    if ( !connect_ex( s, &to->any, sizeof( to->v4 ), NULL, 0, NULL, &ov ) && WSAGetLastError() != WSA_IO_PENDING )
         error = WSAGetLastError();
     else if ( !WSAGetOverlappedResult( s, &ov, &count, TRUE, &flags ) ) error = WSAGetLastError();
     WSACloseEvent( ov.hEvent );
     return error;
 }
 
-static int attempt_event( SOCKET s )
+static int attempt_event( SOCKET s, const union address *to )
 {
     WSANETWORKEVENTS events = { 0 };
     WSAEVENT event = WSACreateEvent();
 
     WSAEventSelect( s, event, FD_CONNECT );
-    try_connect( s, &silent );
+    try_connect( s, to );
     WaitForSingleObject( event, 60000 );
     WSAEnumNetworkEvents( s, event, &events );
     WSACloseEvent( event );
     return events.lNetworkEvents == FD_CONNECT ? events.iErrorCode[FD_CONNECT_BIT] : -1;
 }
 
-static int attempt_select( SOCKET s )
+static int attempt_select( SOCKET s, const union address *to )
 {
     struct timeval limit = { 60, 0 };
     int error = 0, length = sizeof( error );
     fd_set set;
 
     set_nonblocking( s, TRUE );
-    try_connect( s, &silent );
+    try_connect( s, to );
     FD_ZERO( &set );
     FD_SET( s, &set );
     if ( select( 0, NULL, NULL, &set, &limit ) != 1 ) return -1;
@@ -247,10 +248,10 @@ static DWORD CALLBACK attempt( void *arg )
     {
     case WAY_BLOCKING:
     case WAY_MAXRT:
-    case WAY_INITIAL_RTO: a->error = try_connect( s, &silent ); break;
-    case WAY_SELECT: a->error = attempt_select( s ); break;
-    case WAY_EVENT: a->error = attempt_event( s ); break;
-    case WAY_CONNECTEX: a->error = attempt_ex( s ); break;
+    case WAY_INITIAL_RTO: a->error = try_connect( s, a->to ); break;
+    case WAY_SELECT: a->error = attempt_select( s, a->to ); break;
+    case WAY_EVENT: a->error = attempt_event( s, a->to ); break;
+    case WAY_CONNECTEX: a->error = attempt_ex( s, a->to ); break;
     case WAY_COUNT: break;
     }
     a->ms = GetTickCount() - a->ms;
@@ -260,8 +261,8 @@ static DWORD CALLBACK attempt( void *arg )
 
 static void test_silence( void )
 {
-    struct attempt attempts[WAY_COUNT];
-    HANDLE threads[WAY_COUNT];
+    struct attempt attempts[WAY_COUNT + WAY_MAXRT];
+    HANDLE threads[WAY_COUNT + WAY_MAXRT];
     char text[8];
     int i;
 
@@ -272,17 +273,21 @@ static void test_silence( void )
     }
     silent.v4 = ( struct sockaddr_in ){ .sin_family = AF_INET, .sin_port = htons( 9 ) };
     silent.v4.sin_addr.s_addr = inet_addr( "198.51.100.1" );
-    for ( i = 0; i < WAY_COUNT; i++ )
+    /* beyond a router, and where nobody of the adapter's own network has the address */
+    silent_here = silent;
+    silent_here.v4.sin_addr.s_addr = inet_addr( "192.0.2.77" );
+    for ( i = 0; i < WAY_COUNT + WAY_MAXRT; i++ )
     {
-        attempts[i].way = i;
+        attempts[i].way = i % WAY_COUNT;
+        attempts[i].to = i < WAY_COUNT ? &silent : &silent_here;
         threads[i] = CreateThread( NULL, 0, attempt, &attempts[i], 0, NULL );
     }
-    WaitForMultipleObjects( WAY_COUNT, threads, TRUE, 90000 );
-    for ( i = 0; i < WAY_COUNT; i++ )
+    WaitForMultipleObjects( WAY_COUNT + WAY_MAXRT, threads, TRUE, 90000 );
+    for ( i = 0; i < WAY_COUNT + WAY_MAXRT; i++ )
     {
-        const DWORD expected = i < WAY_MAXRT ? 21000 : 3000;
+        const DWORD expected = attempts[i].way < WAY_MAXRT ? 21000 : 3000;
 
-        winetest_push_context( "%s", way_names[i] );
+        winetest_push_context( "%s, %s", way_names[attempts[i].way], i < WAY_COUNT ? "beyond" : "here" );
         ok( attempts[i].error == WSAETIMEDOUT, "error %d\n", attempts[i].error );
         ok( attempts[i].ms > expected - 1500 && attempts[i].ms < expected + 5000, "after %lu ms\n", attempts[i].ms );
         CloseHandle( threads[i] );

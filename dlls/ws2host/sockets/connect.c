@@ -4,6 +4,7 @@
 #include "descriptors/upcalls.h"
 #include "sockets/connect.h"
 #include "sockets/endpoint.h"
+#include "sockets/subnets.h"
 
 void connect_time_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, connect_clock() ); }
 
@@ -60,10 +61,26 @@ void connect_failed( struct descriptor *d, int32_t error, int told )
 {
     if ( !told ) atomic_store( &d->slot->error, error );
     atomic_store( &d->slot->connect_error, error );
+    atomic_store( &d->slot->connect_time, 0 );
     connect_reset( d );
     descriptor_set_flags( d, WS2_FLAG_CONNECT_FAILED );
     descriptor_clear_flags( d, WS2_FLAG_CONNECTING );
     upcalls.look_again( d );
+}
+
+/* Nobody answers for the address on the link: the host says so after 3 s, and Windows goes on as with any silence. */
+static int tries_again( struct descriptor *d )
+{
+    const uint32_t left = connect_limit_left( d );
+    union host_address peer;
+    socklen_t size = sizeof( peer );
+
+    if ( !left || connect_peer( d, &peer, &size ) || !subnet_reaches( &peer ) ) return 0;
+    connect_reset( d );
+    connect_limit_continues( d, left );
+    if ( connect( d->fd, &peer.any, size ) < 0 && errno != EINPROGRESS ) return 0;
+    endpoint_remember( d );
+    return 1;
 }
 
 /* Several may come here for one socket, and before connect has reached the host. A socket that is neither connected nor
@@ -86,6 +103,7 @@ enum connect_state connect_check( struct descriptor *d )
         size = sizeof( peer );
         if ( !error && getpeername( d->fd, &peer.any, &size ) ) return CONNECT_PENDING;
         if ( error == ETIMEDOUT && connect_limit_was_here( d ) ) error = ECONNREFUSED;
+        if ( error == EHOSTUNREACH && tries_again( d ) ) return CONNECT_PENDING;
     }
     if ( !error )
     {

@@ -58,6 +58,9 @@ void connect_time_now( struct descriptor *descriptor );
 /* The host has begun to connect to peer; and the connection is made. */
 void connect_limit_begins( struct descriptor *descriptor, const union host_address *peer );
 void connect_limit_ends( struct descriptor *descriptor );
+/* ms that are left for another attempt, 0 when there is to be none; and that it has been begun. */
+uint32_t connect_limit_left( const struct descriptor *descriptor );
+void connect_limit_continues( struct descriptor *descriptor, uint32_t ms );
 /* The connection that has timed out was to this computer. */
 int connect_limit_was_here( const struct descriptor *descriptor );
 /* Connections of this socket are given up after so many SYNs beside the first, which waits for first_ms. */

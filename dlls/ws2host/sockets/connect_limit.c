@@ -35,6 +35,7 @@ void connect_limit_begins( struct descriptor *d, const union host_address *peer 
          option_bit( d->slot, BIT_INITIAL_RTO ) )
         return;
     set( d, is_own_address( d, peer ) ? PATIENCE_HERE : PATIENCE );
+    atomic_store( &d->slot->connect_time, connect_clock() );
     option_set_bit( d->slot, BIT_CONNECT_LIMIT, 1 );
 }
 
@@ -55,6 +56,24 @@ int connect_limit_was_here( const struct descriptor *d )
     return option_bit( d->slot, BIT_CONNECT_LIMIT ) &&
            !getsockopt( d->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &size ) && ms == PATIENCE_HERE;
 }
+
+#define SHORTEST 500 /* ms that an attempt lasted: the host has asked the link, and did not know already */
+
+/* The time that the last attempt was given tells when it began. */
+uint32_t connect_limit_left( const struct descriptor *d )
+{
+    uint32_t given = 0;
+    socklen_t size = sizeof( given );
+    uint64_t age;
+
+    if ( !option_bit( d->slot, BIT_CONNECT_LIMIT ) || !connect_age( d, &age ) || age >= PATIENCE ||
+         getsockopt( d->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &given, &size ) || given == PATIENCE_HERE ||
+         given > PATIENCE || age < PATIENCE - given + SHORTEST )
+        return 0;
+    return PATIENCE - age;
+}
+
+void connect_limit_continues( struct descriptor *d, uint32_t ms ) { set( d, ms ); }
 
 void connect_limit_set( struct descriptor *d, uint32_t first_ms, uint32_t retransmissions )
 {

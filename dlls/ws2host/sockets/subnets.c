@@ -75,6 +75,40 @@ uint32_t subnet_index( const union host_address *address )
     return index;
 }
 
+/* As far as the mask goes. */
+static int same_network( const unsigned char *a, const unsigned char *b, const unsigned char *mask, size_t size )
+{
+    for ( size_t i = 0; i < size; i++ )
+        if ( ( a[i] ^ b[i] ) & mask[i] ) return 0;
+    return 1;
+}
+
+int subnet_reaches( const union host_address *address )
+{
+    struct ifaddrs *list;
+    int found = 0;
+
+    if ( getifaddrs( &list ) ) return 0;
+    for ( struct ifaddrs *next = list; next && !found; next = next->ifa_next )
+    {
+        const union host_address *own = (const union host_address *)next->ifa_addr;
+        const union host_address *mask = (const union host_address *)next->ifa_netmask;
+
+        if ( !own || !mask || own->any.sa_family != address->any.sa_family ||
+             ( next->ifa_flags & ( IFF_UP | IFF_LOOPBACK ) ) != IFF_UP )
+            continue;
+        if ( own->any.sa_family == AF_INET )
+            found =
+                same_network( (const unsigned char *)&own->in.sin_addr, (const unsigned char *)&address->in.sin_addr,
+                              (const unsigned char *)&mask->in.sin_addr, 4 );
+        else if ( own->any.sa_family == AF_INET6 )
+            found = same_network( own->in6.sin6_addr.s6_addr, address->in6.sin6_addr.s6_addr,
+                                  mask->in6.sin6_addr.s6_addr, 16 );
+    }
+    freeifaddrs( list );
+    return found;
+}
+
 int adapter_is_group( const union host_address *address )
 {
     if ( address->any.sa_family == AF_INET ) return IN_MULTICAST( ntohl( address->in.sin_addr.s_addr ) );

@@ -22,6 +22,8 @@ uint32_t subnet_index( const union host_address *address );
 /* The one that broadcasts and groups leave and join by where no route says: 0 when the computer has none that is up. */
 int adapter_default( struct adapter *adapter );
 
+/* It is on the link of an adapter. */
+int subnet_reaches( const union host_address *address );
 int adapter_is_group( const union host_address *address );
 /* 255.255.255.255 or the broadcast address of one of the adapters' subnets. */
 int adapter_is_broadcast( const union host_address *address );
