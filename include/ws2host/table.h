@@ -234,6 +234,8 @@ struct ws2_urgent_sends
     _Atomic uint32_t next; /* counts up; entry next % WS2_URGENT_SENDS is written next */
     uint32_t reserved;
     _Atomic uint64_t entries[WS2_URGENT_SENDS];
+    /* of each entry, written before it: when that was, 1/64 s on CLOCK_MONOTONIC modulo 2^24, and the byte in the lowest 8 */
+    _Atomic uint32_t values[WS2_URGENT_SENDS];
 };
 _Static_assert( sizeof( struct ws2_table_header ) + sizeof( struct ws2_urgent_sends ) <= 4096, "both on one page" );
 

@@ -240,32 +240,43 @@ static void test_burst( int family )
     }
 }
 
-/* The same on a socket whose program has not asked for anything yet. */
+/* The same on a socket whose program has not asked for anything yet: with data before them, with none, and when the first
+ * thing that it does is an ordinary receive. */
 static void test_burst_unasked( int family )
 {
-    int early;
+    static const char bytes[] = "abcd";
+    int early, count, receives, i;
 
     for ( early = 0; early < 2; early++ )
-    {
-        char data[8], byte = 0;
-        SOCKET r, s;
+        for ( receives = 0; receives < 2; receives++ )
+            for ( count = 2; count <= 4; count++ )
+            {
+                char data[8], byte = 0;
+                SOCKET r, s;
 
-        tcp_pair_family( family, &s, &r );
-        if ( early ) check_result( send( s, "early", 5, 0 ), 5 );
-        check_result( send( s, "a", 1, MSG_OOB ), 1 );
-        check_result( send( s, "b", 1, MSG_OOB ), 1 );
-        Sleep( 50 );
-        /* with nothing before it, the host has dropped the first by now */
-        check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
-        todo_wine_if( !early ) ok( byte == 'a', "got %c\n", byte );
-        todo_wine_if( !early ) check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
-        ok( byte == 'b', "got %c\n", byte );
-        if ( early ) check_result( recv( r, data, sizeof( data ), 0 ), 5 );
-        check_state( r, 0, 1 );
-        check_flow( s, r );
-        closesocket( s );
-        closesocket( r );
-    }
+                winetest_push_context( "early %d, receives %d, count %d", early, receives, count );
+                tcp_pair_family( family, &s, &r );
+                if ( early ) check_result( send( s, "early", 5, 0 ), 5 );
+                for ( i = 0; i < count; i++ ) check_result( send( s, bytes + i, 1, MSG_OOB ), 1 );
+                if ( receives )
+                {
+                    check_result( send( s, "later", 5, 0 ), 5 );
+                    check_result( recv( r, data, 5, 0 ), 5 );
+                    ok( !memcmp( data, early ? "early" : "later", 5 ), "got %.5s\n", data );
+                }
+                else Sleep( 50 );
+                for ( i = 0; i < count; i++ )
+                {
+                    check_result( recv( r, &byte, 1, MSG_OOB ), 1 );
+                    ok( byte == bytes[i], "byte %d: got %c\n", i, byte );
+                }
+                if ( early ) check_result( recv( r, data, 5, 0 ), 5 );
+                check_state( r, 0, 1 );
+                check_flow( s, r );
+                closesocket( s );
+                closesocket( r );
+                winetest_pop_context();
+            }
 }
 
 /* FD_OOB: for each byte that comes, and again while one is left. */

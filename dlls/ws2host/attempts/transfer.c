@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "attempts/transfer.h"
 #include "descriptors/upcalls.h"
@@ -230,6 +232,20 @@ enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t,
     }
 }
 
+/* Of what has just been sent; the program's memory is read by the host, as it may be gone by now. */
+static uint8_t byte_at( const struct transfer *t, size_t place )
+{
+    struct iovec from = { NULL, 1 }, to;
+    uint8_t byte = 0;
+    unsigned int i = 0;
+
+    for ( ; i < t->count && place >= t->vectors[i].iov_len; i++ ) place -= t->vectors[i].iov_len;
+    if ( i == t->count ) return 0;
+    from.iov_base = (char *)t->vectors[i].iov_base + place;
+    to = ( struct iovec ){ &byte, 1 };
+    return process_vm_readv( getpid(), &to, 1, &from, 1, 0 ) == 1 ? byte : 0;
+}
+
 static ssize_t send_vectors( struct descriptor *d, struct transfer *t, struct msghdr *header )
 {
     struct msghdr data = { 0 };
@@ -261,7 +277,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
         if ( ( n = send_once( d, t, header ) ) >= 0 )
         {
             t->done += n;
-            if ( ( t->flags & WS_MSG_OOB ) && !t->orphan ) urgent_sent( d );
+            if ( ( t->flags & WS_MSG_OOB ) && !t->orphan && n ) urgent_sent( d, byte_at( t, n - 1 ) );
             if ( t->done >= t->total || d->slot->type != SOCK_STREAM ) return TRANSFER_DONE;
             transfer_advance( t, n );
             continue;

@@ -62,6 +62,7 @@ struct urgent_store
     uint32_t host_inline;          /* the host's SO_OOBINLINE has been turned on for this */
     uint32_t ports;                /* of its connection, as in struct ws2_urgent_sends; 0: not known */
     uint32_t seen;                 /* of those sends */
+    uint32_t looked;               /* for those that came before it was watched */
     uint32_t sent_count, sent[32]; /* those of its own that were not taken yet, in order */
 };
 

@@ -84,7 +84,7 @@ void urgent_sends( struct descriptor *d )
     atomic_store( &header->urgent_sent, 1 );
 }
 
-void urgent_sent( struct descriptor *d )
+void urgent_sent( struct descriptor *d, uint8_t byte )
 {
     struct ws2_urgent_sends *sends = ws2_table_urgent( connection_table() );
     uint16_t local, peer;
@@ -94,7 +94,7 @@ void urgent_sent( struct descriptor *d )
     {
         struct tcp_info before = { 0 }, after = { 0 };
         socklen_t size = sizeof( before );
-        uint32_t place;
+        uint32_t place, index;
         int waiting;
 
         if ( getsockopt( d->fd, IPPROTO_TCP, TCP_INFO, &before, &size ) || ioctl( d->fd, SIOCOUTQ, &waiting ) ) return;
@@ -103,8 +103,9 @@ void urgent_sent( struct descriptor *d )
         if ( before.tcpi_bytes_acked != after.tcpi_bytes_acked ) continue;
         /* who connected has had its own beginning counted as a byte */
         place = after.tcpi_bytes_acked + waiting - !( descriptor_flags( d ) & WS2_FLAG_ACCEPTED ) - 1;
-        atomic_store( &sends->entries[atomic_fetch_add( &sends->next, 1 ) % WS2_URGENT_SENDS],
-                      (uint64_t)( (uint32_t)peer << 16 | local ) << 32 | place );
+        index = atomic_fetch_add( &sends->next, 1 ) % WS2_URGENT_SENDS;
+        atomic_store( &sends->values[index], connect_clock() << 8 | byte );
+        atomic_store( &sends->entries[index], (uint64_t)( (uint32_t)peer << 16 | local ) << 32 | place );
         return;
     }
 }
@@ -200,6 +201,28 @@ static int read_position( const struct descriptor *d, uint32_t *position )
     return 0;
 }
 
+/* What came before anybody looked: the host has dropped those urgent bytes, or ordinary receives have passed them. Their
+ * senders have left them in the table; another connection between the same ports is older than this one. */
+static void take_missed( struct descriptor *d, struct urgent_store *store )
+{
+    struct ws2_urgent_sends *sends = ws2_table_urgent( connection_table() );
+    const uint32_t next = atomic_load( &sends->next ), begin = atomic_load( &d->slot->connect_time );
+    uint32_t position, i = next - store->seen > WS2_URGENT_SENDS ? next - WS2_URGENT_SENDS : store->seen;
+
+    if ( !begin || !store->ports || !read_position( d, &position ) ) return;
+    for ( ; i != next && store->count < BYTES; i++ )
+    {
+        const uint64_t entry = atomic_load( &sends->entries[i % WS2_URGENT_SENDS] );
+        const uint32_t value = atomic_load( &sends->values[i % WS2_URGENT_SENDS] );
+        const char byte = (char)value;
+
+        if ( (uint32_t)( entry >> 32 ) != store->ports || (int32_t)( (uint32_t)entry - position ) >= 0 ||
+             (int32_t)( ( value & ~0xffu ) - ( begin << 8 ) ) < 0 )
+            continue;
+        store->count += pwrite( store->fd, &byte, 1, ( store->first + store->count ) % BYTES ) == 1;
+    }
+}
+
 /* Several urgent bytes may have come of which the host shows the last alone. What senders of the prefix have said tells where
  * the others are, and is believed when it says of the last what the host says. */
 static void take_sent( struct descriptor *d, struct urgent_store *store )
@@ -249,7 +272,16 @@ static void collect( struct descriptor *d, struct urgent_store *store )
         return;
     }
     if ( !store->host_inline ) store->host_inline = !set_host( d, 1 );
-    if ( is_inline( d ) ) return;
+    if ( is_inline( d ) )
+    {
+        store->looked = 1;
+        return;
+    }
+    if ( !store->looked )
+    {
+        take_missed( d, store );
+        store->looked = 1;
+    }
     while ( poll( &fd, 1, 0 ) > 0 && ( fd.revents & POLLPRI ) )
     {
         char data[0x4000];
@@ -449,6 +481,7 @@ void urgent_renewed( struct descriptor *d )
     atomic_store( &d->urgent_hash, 0 );
     if ( !store ) return;
     store->first = store->count = store->host_inline = store->sent_count = store->ports = 0;
+    store->looked = 1;
     passed( store, store->end - store->begin );
     set_host( d, is_inline( d ) );
     give_store( store );

@@ -46,8 +46,8 @@ int urgent_bytes( struct descriptor *descriptor );
 void urgent_set_inline( struct descriptor *descriptor, int on );
 /* This end sends an urgent byte: a hint for the other. */
 void urgent_sends( struct descriptor *descriptor );
-/* It has sent one, the last byte of all that it has sent: where that is, for the other end. */
-void urgent_sent( struct descriptor *descriptor );
+/* It has sent one, the last byte of all that it has sent: where that is, and which, for the other end. */
+void urgent_sent( struct descriptor *descriptor, uint8_t byte );
 /* The host socket has been replaced: nothing waits any more. */
 void urgent_renewed( struct descriptor *descriptor );
 
