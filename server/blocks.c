@@ -4,6 +4,7 @@
  * The array here is the truth; the block directory in the table is its copy for a server that takes over. Returned blocks
  * are leased again oldest first, so that what a closed socket left in its slot can be found for a while (share_adopt).
  */
+#include <assert.h>
 #include <stdlib.h>
 #include "server.h"
 #include "ws2host/winsock_codes.h"
@@ -47,6 +48,7 @@ static uint32_t unqueue_block( void )
 {
     const uint32_t block = queue_head;
 
+    assert( block != NO_BLOCK && queue_length && blocks[block].owner == NO_OWNER && !blocks[block].pins );
     queue_head = blocks[block].next;
     if ( queue_head == NO_BLOCK ) queue_tail = NO_BLOCK;
     queue_length--;
@@ -55,6 +57,7 @@ static uint32_t unqueue_block( void )
 
 static void give_block( uint32_t block, uint32_t owner )
 {
+    assert( blocks[block].owner == NO_OWNER );
     set_owner( block, owner + 1 );
     blocks[block].next = owner_blocks[owner] ? owner_blocks[owner] - 1 : NO_BLOCK;
     owner_blocks[owner] = block + 1;
@@ -146,6 +149,7 @@ void block_pin( uint32_t block ) { blocks[block].pins++; }
 
 void block_unpin( uint32_t block )
 {
+    assert( blocks[block].pins );
     if ( --blocks[block].pins || blocks[block].owner != NO_OWNER ) return;
     set_owner( block, NO_OWNER );
     queue_block( block );

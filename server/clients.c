@@ -5,6 +5,7 @@
  * A client is known by its process (processes.c) and its Windows number, not by its connection: that may come and go. One
  * that a server before this one knew has its record before it comes back.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -148,6 +149,7 @@ void client_count_ticket( struct client *client, uint32_t target, int change )
 {
     const unsigned int bit = ws2_target_bit( target );
 
+    assert( change > 0 || ( client->ticket_count && client->targets[bit] ) );
     client->ticket_count += change;
     client->targets[bit] += change;
     if ( client->targets[bit] ) client->targets_now |= 1ull << bit;
@@ -174,6 +176,9 @@ void client_end( struct client *client )
 
 void client_free( struct client *client )
 {
+    assert( client->ended && clients[client->index] == client && alive );
+    assert( LIST_EMPTY( &client->holders ) && LIST_EMPTY( &client->doubted ) && LIST_EMPTY( &client->tickets ) &&
+            LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) );
     clients[client->index] = NULL;
     client_clear_record( client->index );
     process_put( client->process );

@@ -8,6 +8,7 @@
  *
  * A mutex guards everything here; it is held for some instructions and never during a close.
  */
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ static void serve_queue( struct close_queue *queue )
 {
     struct job *job = STAILQ_FIRST( &queue->jobs );
 
+    assert( job && queue->busy && queue->pending );
     STAILQ_REMOVE_HEAD( &queue->jobs, entry );
     pthread_mutex_unlock( &mutex );
     close( job->fd );

@@ -4,6 +4,7 @@
  *
  * What a message means is not known here: the reader that main.c hands over (requests.c) is called for what is ready.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -62,6 +63,7 @@ void connection_end( struct connection *connection )
 {
     if ( connection->ended ) return;
     connection->ended = 1;
+    assert( connections );
     connections--;
     if ( connection->waits == WAITS_UNTIL ) TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
     if ( connection->waits == WAITS_FOR_WORK ) work_cancel( &connection->work );

@@ -2,6 +2,7 @@
  * Holders: the descriptors of shared sockets, one record each, and for each process that has some of one socket a member
  * that counts them. Found by socket, process and handle in one look, however many there are.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include "server.h"
@@ -47,6 +48,7 @@ static struct member *get_member( struct share *share, struct client *client )
 static void member_check( struct member *member )
 {
     if ( member->count ) return;
+    assert( LIST_EMPTY( &member->holders ) );
     LIST_REMOVE( member, in_bucket );
     LIST_REMOVE( member, in_share );
     free( member );
@@ -84,6 +86,7 @@ void holder_remove( struct holder *holder )
     LIST_REMOVE( holder, in_bucket );
     LIST_REMOVE( holder, in_member );
     LIST_REMOVE( holder, in_client );
+    assert( member->count && member->client->holder_count );
     member->count--;
     member->client->holder_count--;
     process_charge( member->client->process, &member->client->process->held.holders, -1 );

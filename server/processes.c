@@ -7,6 +7,7 @@
  * A record lasts as long as a connection or a client of the process, or a ticket, watch or socket that it made, and some time
  * after a wrong guess: or one that leaves and comes again would be free.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static struct family *family_get( pid_t session )
 
 static void family_put( struct family *family )
 {
+    assert( family->users );
     if ( --family->users ) return;
     LIST_REMOVE( family, in_sessions );
     free( family );
@@ -129,8 +131,11 @@ int process_is_foreign( const struct process *process ) { return !process->unix_
 
 void process_put( struct process *process )
 {
+    assert( process->users );
     if ( --process->users ) return;
     LIST_REMOVE( process, in_pids );
+    assert( LIST_EMPTY( &process->clients ) );
+    process_unwatch( process ); /* of one that was watched, and that there was no room for in the table */
     family_put( process->family );
     close_queue_free( process->closing );
     free( process );
@@ -141,6 +146,7 @@ void process_charge( struct process *process, unsigned int *what, int change )
     unsigned int *of_family =
         (unsigned int *)( (char *)&process->family->held + ( (char *)what - (char *)&process->held ) );
 
+    assert( change >= 0 || ( *what >= 0u - change && *of_family >= 0u - change ) );
     *what += change;
     *of_family += change;
 }

@@ -177,6 +177,7 @@ static int32_t request_duplicate( struct exchange *e )
     struct ticket *ticket;
     struct share *share;
     int32_t error;
+    int fd;
 
     if ( !request->windows_pid ) return WSAEINVAL;
     if ( !client_of_windows_pid( request->windows_pid ) && !watch_find( e->client, request->windows_pid ) )
@@ -194,10 +195,11 @@ static int32_t request_duplicate( struct exchange *e )
         if ( !takeover_running() ) return WSAEINVAL;
     }
     else if ( ( error = share_of_client( e, &share ) ) ) return error;
-    if ( ( error = ticket_create( e->client, share, e->fd, request->windows_pid, request->ticket, request->flags - 1,
-                                  &ticket ) ) )
-        return error;
+    fd = e->fd;
     e->fd = -1;
+    if ( ( error = ticket_create_consume( e->client, share, fd, request->windows_pid, request->ticket,
+                                          request->flags - 1, &ticket ) ) )
+        return error;
     e->reply.ticket = ticket->number;
     return 0;
 }

@@ -3,7 +3,8 @@
  *
  * The server is one thread; others of it do nothing but close descriptors (closing.c). Its own records (blocks, clients,
  * shares, tickets) are the truth; what it writes of them into the table is for readers and for a server that takes over.
- * Nothing read from the table or from a message is used before it is checked. A function named ..._consume owns the descriptor it is given, whatever it returns.
+ * Nothing read from the table or from a message is used before it is checked. A function named
+ * ..._consume owns the descriptor it is given, whatever it returns.
  */
 #ifndef WS2SERVER_H
 #define WS2SERVER_H
@@ -346,8 +347,8 @@ struct ticket
     int counted; /* by its share */
 };
 
-int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
-                       uint32_t cell, struct ticket **result );
+int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
+                               uint32_t cell, struct ticket **result );
 /* Published again to the server that gave it. 0: it has not, or not this client's. */
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell );
 /* Whether this client has issued one that is open. */

@@ -5,6 +5,7 @@
  * owner lose when it closes later. From then on the server alone writes its state word; when the last holder and ticket
  * is gone the slot is FREE again, with the next generation.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,6 +49,7 @@ static struct share *share_create( uint32_t slot, uint32_t generation, uint64_t 
 {
     struct share *share = calloc( 1, sizeof( *share ) );
 
+    assert( !by_slot[slot] );
     if ( !share ) return NULL;
     share->slot = slot;
     share->generation = generation;
@@ -56,6 +58,16 @@ static struct share *share_create( uint32_t slot, uint32_t generation, uint64_t 
     by_slot[slot] = share;
     block_share_slot( slot );
     return share;
+}
+
+/* Undoes share_create; nothing refers to it any more. */
+static void share_destroy( struct share *share )
+{
+    assert( LIST_EMPTY( &share->members ) && LIST_EMPTY( &share->tickets ) && by_slot[share->slot] == share );
+    block_unshare_slot( share->slot );
+    by_slot[share->slot] = NULL;
+    LIST_REMOVE( share, in_cookies );
+    free( share );
 }
 
 /* Never less than there are, at any instruction: a server that takes over waits for as many to be published. */
@@ -83,25 +95,22 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
     uint64_t word = ws2_word( generation, owner->index, WS2_SLOT_PRIVATE );
     struct share *share;
 
+    *error = WSAENOBUFS;
+    if ( !( share = share_create( slot, generation, cookie ) ) ) return NULL;
+    if ( !share_hold( share, owner, handle ) ) goto destroy_share;
     *error = 0;
-    if ( !( share = share_create( slot, generation, cookie ) ) || !share_hold( share, owner, handle ) )
-        *error = WSAENOBUFS;
-    else if ( atomic_compare_exchange_strong( &record->word, &word,
-                                              ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
-    {
-        atomic_store( &record->cookie, cookie );
-        atomic_fetch_add( &ws2_table_header( table_mapping() )->sharings, 1 );
-        if ( !handle ) holder_set_anonymous( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
-        return share;
-    }
-    if ( share )
-    {
-        if ( !LIST_EMPTY( &share->members ) ) holder_remove( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
-        LIST_REMOVE( share, in_cookies );
-        by_slot[slot] = NULL;
-        block_unshare_slot( slot );
-        free( share );
-    }
+    if ( !atomic_compare_exchange_strong( &record->word, &word,
+                                          ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
+        goto remove_holder;
+    atomic_store( &record->cookie, cookie );
+    atomic_fetch_add( &ws2_table_header( table_mapping() )->sharings, 1 );
+    if ( !handle ) holder_set_anonymous( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
+    return share;
+
+remove_holder:
+    holder_remove( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
+destroy_share:
+    share_destroy( share );
     return NULL;
 }
 
@@ -278,6 +287,7 @@ void share_release( struct holder *holder )
 
     holder_remove( holder );
     if ( !holder_of( share, client ) ) drop_registrations( share, client );
+    assert( share->count );
     share->count--;
     publish_count( share );
     share_check( share );
@@ -292,6 +302,7 @@ int shares_release_some( struct holder_list *list, unsigned int most )
 void share_count_ticket( struct share *share, int change, int is_published )
 {
     if ( is_published ) published( share );
+    assert( change > 0 || share->count >= (uint32_t)-change );
     share->count += change;
     publish_count( share );
 }
@@ -301,17 +312,14 @@ void share_check( struct share *share )
     /* until every process has published, one that has not may hold it */
     if ( share->count || share->awaited ) return;
     if ( share->restored ) LIST_REMOVE( share, in_awaiting );
-    by_slot[share->slot] = NULL;
-    LIST_REMOVE( share, in_cookies );
     block_free_slot( share->slot, share->generation );
-    block_unshare_slot( share->slot );
     helpers_free( share );
     if ( share->maker )
     {
         process_charge( share->maker, &share->maker->held.slots, -1 );
         process_put( share->maker );
     }
-    free( share );
+    share_destroy( share );
 }
 
 static int settle_step( struct work *work )

@@ -6,6 +6,7 @@
  * redeemed, or with its target: by the watch that it was issued under, or, issued to a process of the table, with that
  * process. Tickets and watches are charged to the process that made them.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -98,24 +99,26 @@ static unsigned int room_for_tickets( void )
     return all > open_tickets ? all - open_tickets : 0;
 }
 
-int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
-                       uint32_t cell, struct ticket **result )
+int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
+                               uint32_t cell, struct ticket **result )
 {
     struct client *aim = client_of_windows_pid( target );
     struct watch *watch = client_watch( issuer, target );
     struct ticket *ticket;
     unsigned int room;
+    int32_t error = WSAEINVAL;
 
-    if ( !watch && !aim ) return WSAEINVAL;
+    if ( !watch && !aim ) goto close_fd;
     if ( number && ( find_number( number ) || is_spent( number, target ) || ticket_has_ended( number, target ) ) )
-        return WSAEINVAL;
+        goto close_fd;
+    error = WSAENOBUFS;
     /* among the tickets published again may be some that have ended without their source knowing yet */
     room = number ? 2 : 1;
     if ( !process_may_take( issuer->process, &issuer->process->held.tickets, PROCESS_TICKETS_ALWAYS,
                             room * PROCESS_TICKETS, room * room_for_tickets() ) ||
          open_tickets >= 2 * process_descriptor_share( TICKET_PART ) )
-        return WSAENOBUFS;
-    if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) return WSAENOBUFS;
+        goto close_fd;
+    if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) goto close_fd;
     ticket->share = share;
     ticket->issuer = issuer;
     ticket->watch = watch;
@@ -138,6 +141,10 @@ int32_t ticket_create( struct client *issuer, struct share *share, int fd, uint3
     ticket->counted = 1;
     *result = ticket;
     return 0;
+
+close_fd:
+    close_later_consume( fd, issuer->process->closing );
+    return error;
 }
 
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell )
@@ -180,6 +187,7 @@ static void watch_free( struct watch *watch )
     loop_remove( watch->fd );
     close_later_consume( watch->fd, watch->process->closing );
     process_put( watch->process );
+    assert( LIST_EMPTY( &watch->tickets ) && watches );
     watches--;
     free( watch );
 }
@@ -203,6 +211,7 @@ static void ticket_unlink( struct ticket *ticket )
     close_later_consume( ticket->fd, ticket->process->closing );
     process_charge( ticket->process, &ticket->process->held.tickets, -1 );
     process_put( ticket->process );
+    assert( open_tickets );
     open_tickets--;
     if ( ticket->counted ) share_count_ticket( ticket->share, -1, 0 );
     share_check( ticket->share );
@@ -243,34 +252,31 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd )
 {
     const unsigned int all = process_descriptor_share( WATCH_PART ), room = all > watches ? all - watches : 0;
     struct watch *watch;
+    int32_t error = 0;
 
-    if ( client_watch( client, target ) )
-    {
-        close_later_consume( fd, client->process->closing );
-        return 0;
-    }
+    if ( client_watch( client, target ) ) goto close_fd;
+    error = WSAENOBUFS;
     if ( !process_may_take( client->process, &client->process->held.watches, 0, PROCESS_WATCHES, room ) ||
          !( watch = calloc( 1, sizeof( *watch ) ) ) )
-    {
-        close_later_consume( fd, client->process->closing );
-        return WSAENOBUFS;
-    }
+        goto close_fd;
     watch->source.ready = watch_ready;
     watch->target = target;
     watch->fd = fd;
     watch->client = client;
-    if ( !hangs_up( fd ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0 )
-    {
-        free( watch );
-        close_later_consume( fd, client->process->closing );
-        return WSAEINVAL;
-    }
+    error = WSAEINVAL;
+    if ( !hangs_up( fd ) || loop_add( &watch->source, fd, EPOLLRDHUP ) < 0 ) goto free_watch;
     LIST_INSERT_HEAD( &client->watches, watch, in_client );
     watch->process = client->process;
     watch->process->users++;
     process_charge( watch->process, &watch->process->held.watches, 1 );
     watches++;
     return 0;
+
+free_watch:
+    free( watch );
+close_fd:
+    close_later_consume( fd, client->process->closing );
+    return error;
 }
 
 int tickets_release_some( struct client *client, unsigned int most )

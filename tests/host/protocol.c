@@ -519,6 +519,67 @@ START_TEST( other_users )
 }
 END_TEST
 
+struct latecomer
+{
+    int tell, stay;
+};
+
+/* Says HELLO where there is no room for one more process, hangs up, and lives on. */
+static int late_client( void *context )
+{
+    const struct latecomer *latecomer = context;
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = PID };
+    struct ws2_reply reply;
+    const int fd = raw_connect(), error = fd < 0 ? -1 : raw_request( fd, &hello, -1, &reply, NULL );
+    char byte;
+
+    close( fd );
+    if ( write( latecomer->tell, &error, sizeof( error ) ) != sizeof( error ) ) return 1;
+    return read( latecomer->stay, &byte, 1 ) != 0;
+}
+
+/* The table is full of processes: one that comes then leaves nothing with the server, while it runs and when it ends. */
+START_TEST( no_room_for_a_process )
+{
+    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
+    int tell[2], stay[2], error, keeper, before;
+    struct latecomer latecomer;
+    struct ws2_reply reply;
+    pid_t child;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    ck_assert( !pipe( tell ) && !pipe( stay ) );
+    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; )
+    {
+        const int fd = raw_connect();
+
+        /* it may have more connections at a moment than a process may have: they are closed when the server comes to it */
+        hello.windows_pid = 0x1000 + i;
+        if ( fd < 0 ) continue;
+        if ( !( error = raw_request( fd, &hello, -1, &reply, NULL ) ) ) i++;
+        ck_assert_int_le( error, 0 );
+        close( fd );
+    }
+    before = server_fds_at_rest();
+    latecomer = ( struct latecomer ){ tell[1], stay[0] };
+    if ( !( child = fork() ) )
+    {
+        close( stay[1] );
+        _exit( late_client( &latecomer ) );
+    }
+    ck_assert_int_eq( read( tell[0], &error, sizeof( error ) ), sizeof( error ) );
+    ck_assert_int_eq( error, WSAENOBUFS );
+    eventually( server_fds() == before );
+    close( stay[1] );
+    ck_assert_int_eq( process_wait( child ), 0 );
+    ck_assert_int_eq( harness_table().processes, WS2_CLIENT_COUNT );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "protocol" );
@@ -534,6 +595,7 @@ int main( void )
     tcase_add_test( test, scribbled_table );
     tcase_add_test( test, scribbled_table_taken_over );
     tcase_add_test( test, floods );
+    tcase_add_test( test, no_room_for_a_process );
     tcase_add_test( test, other_users );
     suite_add_tcase( suite, test );
     return harness_main( suite );

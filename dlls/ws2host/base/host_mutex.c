@@ -22,3 +22,10 @@ void host_mutex_unlock( pthread_mutex_t *mutex, const sigset_t *before )
     pthread_mutex_unlock( mutex );
     host_signals_restore( before );
 }
+
+int host_mutex_held( pthread_mutex_t *mutex )
+{
+    if ( pthread_mutex_trylock( mutex ) ) return 1;
+    pthread_mutex_unlock( mutex );
+    return 0;
+}

@@ -21,6 +21,8 @@
 /* The signals that were blocked before go to *before, for the unlocking. */
 void host_mutex_lock( pthread_mutex_t *mutex, sigset_t *before );
 void host_mutex_unlock( pthread_mutex_t *mutex, const sigset_t *before );
+/* For assertions: somebody holds it, the caller one hopes. */
+int host_mutex_held( pthread_mutex_t *mutex );
 
 /* The same around a section that takes an owner lock and must not be left in the middle. */
 void host_signals_block( sigset_t *before );

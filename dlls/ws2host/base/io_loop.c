@@ -1,4 +1,5 @@
 /* The I/O loop: see io_loop.h. */
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -13,7 +14,11 @@ static _Atomic int loop_epoll = -1;
 static _Atomic int wake_fd = -1;
 static _Atomic uint32_t open_lock; /* making them */
 
-void io_loop_register( enum io_kind kind, const struct io_source *source ) { sources[kind] = source; }
+void io_loop_register( enum io_kind kind, const struct io_source *source )
+{
+    assert( kind < IO_KINDS && ( !sources[kind] || sources[kind] == source ) );
+    sources[kind] = source;
+}
 
 int io_loop_epoll( void ) { return loop_epoll; }
 

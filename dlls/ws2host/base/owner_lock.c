@@ -1,4 +1,5 @@
 /* Locks that know their holder: see owner_lock.h. */
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -40,4 +41,8 @@ int owner_lock_try( _Atomic uint32_t *lock )
     return atomic_compare_exchange_strong( lock, &nobody, owner_lock_self() );
 }
 
-void owner_lock_give( _Atomic uint32_t *lock ) { atomic_store( lock, 0 ); }
+void owner_lock_give( _Atomic uint32_t *lock )
+{
+    assert( owner_lock_held( lock ) );
+    atomic_store( lock, 0 );
+}

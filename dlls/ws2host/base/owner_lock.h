@@ -14,5 +14,7 @@ int owner_lock_try( _Atomic uint32_t *lock ); /* 0: somebody has it, the caller 
 void owner_lock_give( _Atomic uint32_t *lock );
 /* What stands in a lock that the calling thread holds. */
 uint32_t owner_lock_self( void );
+/* The calling thread holds it. */
+static inline int owner_lock_held( const _Atomic uint32_t *lock ) { return atomic_load( lock ) == owner_lock_self(); }
 
 #endif

@@ -59,7 +59,7 @@ static void closing_lost( struct descriptor *d )
     descriptor_release( d );
 }
 
-void closing_init( void ) { upcalls.lost = closing_lost; }
+void closing_init( void ) { upcalls.lost_consume = closing_lost; }
 
 /* The process ends: whoever waits for that finds its sockets closed, though the host process lives a moment longer. */
 NTSTATUS unix_process_end( void *args )

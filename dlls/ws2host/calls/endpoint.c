@@ -183,7 +183,7 @@ NTSTATUS unix_accept_defer( void *args )
     else
     {
         events_forget( d );
-        deferred_put( listener, d );
+        deferred_put_consume( listener, d );
         params->error = 0;
         if ( descriptor_queued( listener, QUEUE_RECEIVE ) ) operation_serve( listener );
         wait_wake( listener );
@@ -261,10 +261,10 @@ NTSTATUS unix_accept( void *args )
         }
     }
     events_reenable( d, WS2_FD_ACCEPT );
-    params->error = socket_wrap( fd, d->slot->family, d->slot->type, d->slot->protocol,
-                                 ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND | WS2_FLAG_CONNECTED |
-                                     WS2_FLAG_ACCEPTED,
-                                 &accepted );
+    params->error = socket_wrap_consume( fd, d->slot->family, d->slot->type, d->slot->protocol,
+                                         ( descriptor_flags( d ) & INHERITED_FLAGS ) | WS2_FLAG_BOUND |
+                                             WS2_FLAG_CONNECTED | WS2_FLAG_ACCEPTED,
+                                         &accepted );
     if ( !params->error ) accept_inherit( d, accepted );
 accepted:
     if ( !params->error )

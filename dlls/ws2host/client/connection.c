@@ -4,6 +4,7 @@
  * All state is guarded by one mutex, which is held with all signals blocked: the loader ends threads by signals, and a
  * mutex that dies locked would hang the process.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -193,6 +194,7 @@ static int publish_all( void )
     struct ws2_request resumed = { .type = WS2_RESUMED };
     struct ws2_reply reply;
 
+    assert( host_mutex_held( &connection.mutex ) && connection.fd >= 0 );
     connection.publish_error = 0;
     in_flight_publish_begin();
     if ( connection_enumerate_shared ) connection_enumerate_shared( publish_descriptor );
@@ -207,6 +209,7 @@ static int publish_all( void )
 
 static void hang_up( void )
 {
+    assert( host_mutex_held( &connection.mutex ) );
     if ( connection.fd >= 0 ) close( connection.fd );
     connection.fd = -1;
     connection.serial++;
@@ -221,6 +224,7 @@ static int32_t connection_establish( void )
     unsigned int again_in = 1;
     int directory, started = 0, error = WSAENETDOWN;
 
+    assert( host_mutex_held( &connection.mutex ) );
     if ( connection.fd >= 0 ) return 0;
     if ( connection.lost ) return WSAENETDOWN;
     if ( ( directory = directory_open( 1, path, sizeof( path ) ) ) < 0 )

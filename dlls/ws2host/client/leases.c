@@ -8,6 +8,7 @@
  * A mutex of this file guards the queue, with signals blocked as in connection.c; it is not held while asking the server,
  * whose answer may be late: who closes, or finds a slot in the queue, does not wait for it.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include "base/host_mutex.h"
 #include "client/connection.h"
@@ -30,7 +31,9 @@ static void lease_put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
+    assert( host_mutex_held( &mutex ) );
     if ( queued[slot / WS2_BLOCK_SLOTS] & bit ) return;
+    assert( queue_count < queue_size );
     queued[slot / WS2_BLOCK_SLOTS] |= bit;
     queue[( queue_first + queue_count++ ) % queue_size] = slot;
 }

@@ -9,6 +9,7 @@
  *
  * The lists are guarded by connection's mutex.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -122,7 +123,8 @@ static void drop_watch( struct kept_watch *watch )
     free( watch );
 }
 
-static void keep_watch( uint32_t target, int fd )
+/* fd is a descriptor of the watch. */
+static void keep_watch_dup( uint32_t target, int fd )
 {
     struct kept_watch *watch = find_watch( target );
 
@@ -142,18 +144,26 @@ static void keep_watch( uint32_t target, int fd )
     free( watch );
 }
 
+#define CELLS_SIZE ( WS2_CELLS * sizeof( uint32_t ) )
+
+static void drop_cells( void )
+{
+    if ( cells.numbers ) munmap( cells.numbers, CELLS_SIZE );
+    close( cells.fd );
+    cells.numbers = NULL;
+    cells.fd = -1;
+}
+
 static int make_cells( void )
 {
-    const size_t size = WS2_CELLS * sizeof( uint32_t );
     void *memory;
 
     if ( cells.numbers ) return 0;
     if ( ( cells.fd = memfd_create( "ws2host-tickets", MFD_CLOEXEC | MFD_ALLOW_SEALING ) ) < 0 ) return -1;
-    if ( ftruncate( cells.fd, size ) < 0 || fcntl( cells.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW ) < 0 ||
-         ( memory = mmap( NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cells.fd, 0 ) ) == MAP_FAILED )
+    if ( ftruncate( cells.fd, CELLS_SIZE ) < 0 || fcntl( cells.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW ) < 0 ||
+         ( memory = mmap( NULL, CELLS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, cells.fd, 0 ) ) == MAP_FAILED )
     {
-        close( cells.fd );
-        cells.fd = -1;
+        drop_cells();
         return -1;
     }
     cells.numbers = memory;
@@ -175,7 +185,11 @@ static uint32_t take_cell( void )
     return NO_CELL;
 }
 
-static void give_cell( uint32_t cell ) { cells.used[cell / 64] &= ~( 1ull << cell % 64 ); }
+static void give_cell( uint32_t cell )
+{
+    assert( cells.used[cell / 64] >> cell % 64 & 1 );
+    cells.used[cell / 64] &= ~( 1ull << cell % 64 );
+}
 
 static int has_ended( const struct kept_ticket *ticket )
 {
@@ -208,10 +222,7 @@ int32_t tickets_prepare( struct ws2_request *request, int fd )
         if ( make_cells() ) goto no_room;
         if ( send_cells() )
         {
-            munmap( cells.numbers, WS2_CELLS * sizeof( uint32_t ) );
-            close( cells.fd );
-            cells.numbers = NULL;
-            cells.fd = -1;
+            drop_cells();
             return 0; /* the server is gone, and the request finds out */
         }
     }
@@ -297,7 +308,7 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
     switch ( request->type )
     {
     case WS2_WATCH:
-        if ( !reply->error ) keep_watch( request->windows_pid, fd );
+        if ( !reply->error ) keep_watch_dup( request->windows_pid, fd );
         break;
     case WS2_DUPLICATE:
         if ( !reply->error ) keep_ticket( request, reply->ticket );

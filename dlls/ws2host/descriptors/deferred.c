@@ -1,7 +1,7 @@
 /* Deferred connections: see deferred.h. Any thread. */
 #include "descriptors/deferred.h"
 
-void deferred_put( struct descriptor *listener, struct descriptor *d )
+void deferred_put_consume( struct descriptor *listener, struct descriptor *d )
 {
     d->next_deferred = atomic_load( &listener->deferred );
     while ( !atomic_compare_exchange_weak( &listener->deferred, &d->next_deferred, d ) ) continue;

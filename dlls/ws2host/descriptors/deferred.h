@@ -4,8 +4,8 @@
 
 #include "descriptors/descriptor.h"
 
-/* d, which stands in no table, is taken over. */
-void deferred_put( struct descriptor *listener, struct descriptor *d );
+/* d stands in no table. */
+void deferred_put_consume( struct descriptor *listener, struct descriptor *d );
 /* One of them, the caller's, or NULL. */
 struct descriptor *deferred_take( struct descriptor *listener );
 /* The listener is being closed. */

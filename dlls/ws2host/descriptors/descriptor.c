@@ -5,6 +5,7 @@
  * look again; structs are recycled but never unmapped, so the worst that a late user touches is another descriptor,
  * which it gives back at once.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 #include "descriptors/upcalls.h"
 #include "descriptors/wait.h"
 
-#define DESCRIPTOR_FREE 0x80000000u
 #define CHUNK_ENTRIES 1024u
 #define CHUNK_COUNT ( WS2_VIEW_HANDLES / CHUNK_ENTRIES )
 #define POOL_STRUCTS 256u
@@ -80,8 +80,7 @@ static void show( uint64_t handle )
     } while ( live != ( d && d != CLOSING ) );
 }
 
-/* A struct with one user, the caller. Owns fd from now on. */
-struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation )
+struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint32_t generation )
 {
     struct descriptor *d;
 
@@ -93,6 +92,7 @@ struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t gene
         if ( pool == MAP_FAILED )
         {
             owner_lock_give( &pool_lock );
+            close( fd );
             return NULL;
         }
         for ( unsigned int i = 0; i < POOL_STRUCTS; i++ )
@@ -163,9 +163,12 @@ static void release_deferred( void )
 void descriptor_release( struct descriptor *d )
 {
     struct urgent_store *store;
-    uint32_t users = 0;
+    uint32_t users;
 
-    if ( atomic_fetch_sub( &d->users, 1 ) != 1 ) return;
+    users = atomic_fetch_sub( &d->users, 1 );
+    assert( users & ~DESCRIPTOR_FREE );
+    if ( users != 1 ) return;
+    users = 0;
     /* of several that count it down to nothing, one destroys it */
     if ( !atomic_compare_exchange_strong( &d->users, &users, DESCRIPTOR_FREE ) ) return;
     upcalls.unwatch( d );
@@ -228,11 +231,11 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     show( handle );
     descriptor_changed();
     if ( old && old != CLOSING )
-        upcalls.lost( old ); /* closed behind our back, and the loader has used the value again */
+        upcalls.lost_consume( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
 }
 
-int32_t descriptor_install_found( struct descriptor *d, uint64_t handle )
+int32_t descriptor_install_found_consume( struct descriptor *d, uint64_t handle )
 {
     entry *entry = make_entry( handle );
     struct descriptor *old = NULL;
@@ -277,7 +280,7 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
         {
             show( handle );
             descriptor_changed();
-            upcalls.lost( d );
+            upcalls.lost_consume( d );
         }
     }
     descriptor_release( d );

@@ -7,6 +7,7 @@
 #ifndef WS2HOST_DESCRIPTOR_H
 #define WS2HOST_DESCRIPTOR_H
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include "ws2host/table.h"
@@ -66,6 +67,8 @@ struct urgent_store
     uint32_t sent_count, sent[32]; /* those of its own that were not taken yet, in order */
 };
 
+#define DESCRIPTOR_FREE 0x80000000u
+
 struct descriptor
 {
     _Alignas( 16 ) _Atomic uint32_t users; /* DESCRIPTOR_FREE in a free struct */
@@ -99,17 +102,23 @@ struct descriptor
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
 void descriptor_release( struct descriptor *descriptor );
 /* `count` more users of a descriptor that the caller has counted, or that whoever it got it from has. */
-static inline void descriptor_ref( struct descriptor *d, uint32_t count ) { atomic_fetch_add( &d->users, count ); }
+static inline void descriptor_ref( struct descriptor *d, uint32_t count )
+{
+    const uint32_t before = atomic_fetch_add( &d->users, count );
+
+    assert( before && !( before & DESCRIPTOR_FREE ) );
+    (void)before;
+}
 /* One more user of a struct that may have been given back meanwhile: 0 then. */
 int descriptor_hold( struct descriptor *descriptor );
 
-/* A descriptor of a new host socket with one user, the caller; takes fd over. NULL: out of memory, fd stays. */
-struct descriptor *descriptor_create( int fd, uint32_t slot_index, uint32_t generation );
-/* Puts it into the table under its handle; the user that descriptor_create gave stands for the table from now on. */
+/* A descriptor of a new host socket with one user, the caller. NULL: out of memory. */
+struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint32_t generation );
+/* Puts it into the table under its handle; the user that descriptor_create_consume gave stands for the table from now on. */
 int32_t descriptor_install( struct descriptor *descriptor, uint64_t handle );
 /* The same for a handle that was found, not made: 0 and another descriptor if one stands there by now; WSAENOTSOCK when the
- * handle is being closed. The descriptor is taken over, also when it fails. */
-int32_t descriptor_install_found( struct descriptor *descriptor, uint64_t handle );
+ * handle is being closed. */
+int32_t descriptor_install_found_consume( struct descriptor *descriptor, uint64_t handle );
 /* Is fd (-1: none) a descriptor of the socket under that handle? If not, what stands there goes. */
 int32_t descriptor_confirm( uint64_t handle, int fd );
 /* Takes a live descriptor out of the table without ending it; its user is the caller's from now on, and calls find the

@@ -36,7 +36,7 @@ static inline struct socket_set *socket_set_of( const struct descriptor *d )
     return atomic_load_explicit( &d->set, memory_order_acquire );
 }
 
-/* A set without helpers, with an epoll of its own or with one that is taken over; NULL without memory. */
+/* A set without helpers, with an epoll of its own or with the one given; NULL without memory. */
 struct socket_set *socket_set_make( int own_fd );
 struct socket_set *socket_set_of_epoll( int epoll_consume );
 /* The next helper, -1 for one that is gone; it stays the caller's unless the set is not shared. */

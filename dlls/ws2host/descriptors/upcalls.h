@@ -16,8 +16,8 @@ extern struct upcalls
     uint32_t ( *filter )( struct descriptor *descriptor, uint32_t revents );
     /* operation_watch.c: the last user has gone, the host descriptor is about to be closed. */
     void ( *unwatch )( struct descriptor *descriptor );
-    /* closing.c: it has been taken out of the table because its handle is gone; the caller's user is taken over. */
-    void ( *lost )( struct descriptor *descriptor );
+    /* closing.c: it has been taken out of the table because its handle is gone. */
+    void ( *lost_consume )( struct descriptor *descriptor );
     /* replacement.c: the descriptor has this set from now on, which whoever watches it has to watch too. */
     void ( *set_made )( struct descriptor *descriptor, struct socket_set *set );
     /* helpers.c: fetches helpers that other processes have made. */

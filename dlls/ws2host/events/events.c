@@ -1,4 +1,5 @@
 /* The epoll of the network events, and what is made of what it shows: see events.h. */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -44,6 +45,7 @@ int32_t events_watch( struct descriptor *d, uint32_t generation )
 /* Takes the socket out of the process's epoll. The lock is held. */
 static void events_unwatch( struct descriptor *d )
 {
+    assert( owner_lock_held( &io_lock ) );
     if ( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )
         socket_set_watch( d, io_epoll, EPOLL_CTL_DEL, NULL );
 }

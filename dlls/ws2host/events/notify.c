@@ -1,4 +1,5 @@
 /* Notifications: see notify.h. */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static _Atomic uint32_t outstanding_count, due_count;
 /* list: NULL for none */
 static void move_to( struct notification *n, struct notification_list *list )
 {
+    assert( host_mutex_held( &mutex ) );
     if ( n->list ) TAILQ_REMOVE( n->list, n, entry );
     if ( n->list == &due ) atomic_fetch_sub( &due_count, 1 );
     if ( n->list == &outstanding ) atomic_fetch_sub( &outstanding_count, 1 );
@@ -131,6 +133,8 @@ static int32_t notify_change( struct descriptor *d, const struct ws2_notify_regi
 {
     struct notification *n = atomic_load( &d->notification );
 
+    /* who closes a descriptor marks it first, then looks for its registration */
+    if ( atomic_load( &d->closing ) ) return WSAENOTSOCK;
     if ( params->operation == OP_ENABLE ) return notify_enable( d, params );
     if ( !n || n->port != params->port ) return WS2_ERROR_NOT_FOUND;
     if ( params->operation == OP_REMOVE ) remove_notification( d, n );

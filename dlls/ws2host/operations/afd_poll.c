@@ -5,6 +5,7 @@
  * nested into the I/O thread's: an edge is a reason to look at the socket, never an answer, since overlapped receives take
  * what arrives before a poll sees it. A socket stays in the epoll after its last request, until an edge finds it without.
  */
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -70,6 +71,7 @@ static void unlink_entry( struct afd_entry *entry )
 {
     struct afd_entry *first = atomic_load( &entry->descriptor->polls ), *before = first;
 
+    assert( first );
     if ( first == entry ) atomic_store( &entry->descriptor->polls, entry->next );
     else
     {
@@ -80,6 +82,7 @@ static void unlink_entry( struct afd_entry *entry )
 
 static void unlink_request( struct afd_request *request )
 {
+    assert( host_mutex_held( &mutex ) && atomic_load( &pending_count ) && *request->link == request );
     atomic_fetch_sub( &pending_count, 1 );
     if ( ( *request->link = request->next ) ) request->next->link = request->link;
     for ( uint32_t i = 0; i < request->count; i++ )
@@ -418,6 +421,7 @@ static struct afd_entry *find_main( const struct descriptor *d )
  * look at the sockets that no edge will show. WSAENOTSOCK: one is being closed. The mutex is held. */
 static int32_t link_request( struct afd_request *request, int *settled, struct afd_request **ended )
 {
+    assert( host_mutex_held( &mutex ) );
     *settled = 1;
     request->serial = ++last_serial;
     if ( ( request->next = pending ) ) pending->link = &request->next;

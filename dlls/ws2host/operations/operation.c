@@ -1,4 +1,5 @@
 /* The queues of overlapped operations: see operation.h. */
+#include <assert.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ static void operation_append( struct descriptor *d, struct operation *operation 
     struct operation_queues *queues = &d->queues;
     enum operation_queue queue = operation->queue;
 
+    assert( owner_lock_held( &queues->lock ) && operation->owner && operation->descriptor == d );
     operation->next = NULL;
     if ( atomic_load( &queues->first[queue] ) ) queues->last[queue]->next = operation;
     else atomic_store( &queues->first[queue], operation );
@@ -31,6 +33,8 @@ void operation_take_out( struct descriptor *d, struct operation *before, struct 
     struct operation_queues *queues = &d->queues;
     enum operation_queue queue = operation->queue;
 
+    assert( owner_lock_held( &queues->lock ) );
+    assert( ( before ? before->next : atomic_load( &queues->first[queue] ) ) == operation );
     if ( before ) before->next = operation->next;
     else atomic_store( &queues->first[queue], operation->next );
     if ( queues->last[queue] == operation ) queues->last[queue] = before;
@@ -42,6 +46,7 @@ static uint32_t operation_serve_queues( struct descriptor *d, struct operation *
     struct operation_queues *queues = &d->queues;
     uint32_t ended = 0;
 
+    assert( owner_lock_held( &queues->lock ) );
     for ( enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++ )
     {
         struct operation *operation;

@@ -64,8 +64,7 @@ struct operation_attempt
 int operation_try( struct descriptor *d, struct operation *operation, const struct ws2_operation *params,
                    struct operation_attempt *attempt );
 void operation_tried( const struct operation *operation, struct ws2_operation *params );
-/* Queues the copy, which is on the heap (NULL: there was no memory) and taken over, also when it fails. params: WSA_IO_PENDING,
- * or why not. d is borrowed. */
+/* Queues the copy, which is on the heap (NULL: there was no memory). params: WSA_IO_PENDING, or why not. */
 void operation_start_tried( struct descriptor *d, struct operation *operation_consume, struct ws2_operation *params,
                             const struct operation_attempt *attempt );
 /* The same for an operation that has not been tried. */
@@ -130,9 +129,9 @@ void operation_threads_init( uint32_t ( *cancel_of_thread )( uint32_t thread_id 
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );
 
-/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd, which is taken over, in its place.
+/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd in its place.
  * listener: the one that fd was accepted from, NULL for a fresh host socket. */
-void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener );
+void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener );
 void replacement_init( void );
 
 #endif

@@ -45,7 +45,7 @@ static void detach_accept( struct operation *operation )
     if ( operation->error && accept->has_connection && !atomic_load( &acceptor->closing ) &&
          ( fd = socket_host( acceptor->slot->family, SOCK_STREAM, acceptor->slot->protocol ) ) >= 0 )
     {
-        operation_replace_socket( acceptor, fd, NULL );
+        operation_replace_socket_consume( acceptor, fd, NULL );
         atomic_store( &acceptor->slot->connect_time, 0 );
     }
     atomic_store( &acceptor->queues.accepting, NULL );
@@ -152,7 +152,7 @@ static enum operation_result take_connection( struct operation *operation )
     store_address( &accept->remote, &address, size );
     size = sizeof( address );
     if ( !getsockname( fd, &address.any, &size ) ) store_address( &accept->local, &address, size );
-    operation_replace_socket( acceptor, fd, listener );
+    operation_replace_socket_consume( acceptor, fd, listener );
     connect_time_now( acceptor );
     accept->has_connection = 1;
     if ( !accept->receive_size ) return finish_accept( accept, acceptor );

@@ -4,6 +4,7 @@
  * A lock that knows its holder guards the lists. What was fetched stands in `fetched` until the PE side has told the
  * program, and then until a thread comes by that gives it back: also when the one that told was ended.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/owner_lock.h"
@@ -44,6 +45,8 @@ void operation_discard( struct operation *operation )
 
 void operation_end( struct operation *operation )
 {
+    assert( atomic_load( &operation->descriptor->queues.undelivered[operation->queue] ) );
+    assert( atomic_load( &operation->owner->users ) );
     if ( operation->internal )
     {
         atomic_fetch_sub( &operation->descriptor->queues.undelivered[operation->queue], 1 );

@@ -158,7 +158,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
             rebind = !bind( fd, &address.any, size );
         }
     }
-    operation_replace_socket( d, fd, NULL );
+    operation_replace_socket_consume( d, fd, NULL );
     if ( rebind ) endpoint_remember( d );
     descriptor_clear_flags(
         d, WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED | WS2_FLAG_SHUT_RECEIVE |

@@ -3,6 +3,7 @@
  *
  * An operation begins on the caller's stack and is copied to the heap only when it has to wait.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/io_loop.h"
@@ -150,6 +151,7 @@ static int bounce_begin( struct transfer_operation *t )
     struct bounce_buffer *bounce;
     char *data;
 
+    assert( !t->bounce && transfer->done <= transfer->total );
     if ( transfer->count > WS2_COMPLETION_WRITES - ( t->message ? 5 : 2 ) ) return 0;
     if ( transfer->total > INT32_MAX ) return 0;
     if ( !( bounce = malloc( sizeof( *bounce ) + transfer->count * sizeof( struct iovec ) + left ) ) ) return 0;
@@ -172,6 +174,7 @@ static void bounce_end( struct transfer_operation *t )
     uint64_t left = t->transfer.done - bounce->begins;
     const char *data = bounce->data;
 
+    assert( t->transfer.done >= bounce->begins );
     t->operation.bounced = 1;
     for ( uint32_t i = 0; i < bounce->count && left; i++ )
     {

@@ -5,6 +5,7 @@
  * level-triggered and exclusively, so that a connection wakes one of them, and only while this one wants connections.
  * The queues' lock guards what stands in the descriptor.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include "descriptors/socket_set.h"
@@ -27,6 +28,7 @@ int32_t operation_watch( struct descriptor *d, enum operation_queue queue )
     struct epoll_event event = { .data.u64 = io_key( IO_OPERATIONS, (uintptr_t)d ) };
     uint32_t wanted = queues->watched | queue_events[queue];
 
+    assert( owner_lock_held( &queues->lock ) );
     if ( wanted == queues->watched ) return 0;
     if ( ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && descriptor_is_shared( d ) )
     {

@@ -1,4 +1,5 @@
 /* Completion ports as the host half has them: an epoll each, counted (port.h). A lock that knows its holder guards the list. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -29,7 +30,13 @@ void port_disarm( struct port *port )
     if ( !io_loop_open( &made, &io ) ) epoll_ctl( io, EPOLL_CTL_DEL, port->epoll, NULL );
 }
 
-void port_hold( struct port *port ) { atomic_fetch_add( &port->references, 1 ); }
+void port_hold( struct port *port )
+{
+    const uint32_t before = atomic_fetch_add( &port->references, 1 );
+
+    assert( before );
+    (void)before;
+}
 
 void port_release( struct port *port )
 {
@@ -37,6 +44,7 @@ void port_release( struct port *port )
 
     if ( !port ) return;
     owner_lock_take( &list_lock );
+    assert( atomic_load( &port->references ) );
     if ( atomic_fetch_sub( &port->references, 1 ) != 1 ) port = NULL;
     else
     {

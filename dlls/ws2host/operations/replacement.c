@@ -39,7 +39,7 @@ static void set_made( struct descriptor *d, struct socket_set *set )
 
 void replacement_init( void ) { upcalls.set_made = set_made; }
 
-void operation_replace_socket( struct descriptor *d, int fd, const struct descriptor *listener )
+void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener )
 {
     const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
     int watched;

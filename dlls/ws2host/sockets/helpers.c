@@ -143,8 +143,8 @@ static struct socket_set *set_for( struct descriptor *d )
     return set;
 }
 
-/* Takes the helper over: 0, or -1 and errno. */
-static int set_add( struct descriptor *d, struct socket_set *set, int helper )
+/* 0, or -1 and errno. */
+static int set_add_consume( struct descriptor *d, struct socket_set *set, int helper )
 {
     uint32_t place;
 
@@ -192,7 +192,7 @@ static int helper_make( struct descriptor *d, const union host_address *address,
         close( fd );
         return -1;
     }
-    if ( set_add( d, set, fd ) ) return -1;
+    if ( set_add_consume( d, set, fd ) ) return -1;
     if ( control_wanted( d ) ) control_enable( d );
     if ( option_bit( d->slot, BIT_MULTICAST_DEAF ) ) upcalls.be_deaf( d, fd );
     return fd;

@@ -30,8 +30,8 @@ static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t 
     atomic_store( &slot->cookie, descriptor_cookie( fd ) );
 }
 
-int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
-                     struct descriptor **descriptor )
+int32_t socket_wrap_consume( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
+                             struct descriptor **descriptor )
 {
     uint32_t slot_index, generation;
     int32_t error = lease_take( &slot_index, &generation );
@@ -42,10 +42,9 @@ int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, 
         return error;
     }
     fill_slot( ws2_table_slot( connection_table(), slot_index ), fd, family, type, protocol, flags );
-    if ( !( *descriptor = descriptor_create( fd, slot_index, generation ) ) )
+    if ( !( *descriptor = descriptor_create_consume( fd, slot_index, generation ) ) )
     {
         lease_give_back( slot_index, generation );
-        close( fd );
         return WSAENOBUFS;
     }
     return 0;
@@ -100,7 +99,7 @@ NTSTATUS unix_socket_create( void *args )
         if ( errno == EMFILE ) connection_out_of_descriptors();
         return 0;
     }
-    params->error = socket_wrap( fd, params->family, params->type, params->protocol, params->flags, &d );
+    params->error = socket_wrap_consume( fd, params->family, params->type, params->protocol, params->flags, &d );
     /* datagrams tell whom they were sent to */
     if ( !params->error && ( params->flags & WS2_FLAG_REGISTERED_IO ) && params->type != SOCK_STREAM )
         control_enable( d );
@@ -159,30 +158,26 @@ NTSTATUS unix_socket_adopt( void *args )
     if ( !connection_table() || !( family = adopted_family( params->fd ) ) ||
          getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
          getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) )
-    {
-        close( params->fd );
-        return 0;
-    }
+        goto close_fd;
     params->error =
         connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation, &new_slot );
-    if ( params->error )
-    {
-        close( params->fd );
-        return 0;
-    }
+    if ( params->error ) goto close_fd;
     if ( new_slot )
         rebuild_slot( ws2_table_slot( connection_table(), slot_index ), params->fd, family, type, protocol );
     fcntl( params->fd, F_SETFL, fcntl( params->fd, F_GETFL ) | O_NONBLOCK );
-    if ( !( d = descriptor_create( params->fd, slot_index, generation ) ) )
+    if ( !( d = descriptor_create_consume( params->fd, slot_index, generation ) ) )
     {
         connection_close( slot_index, generation, params->handle );
-        close( params->fd );
         params->error = WSAENOBUFS;
         return 0;
     }
     d->handle = params->handle;
     socket_set_renew( d );
-    params->error = descriptor_install_found( d, params->handle );
+    params->error = descriptor_install_found_consume( d, params->handle );
+    return 0;
+
+close_fd:
+    close( params->fd );
     return 0;
 }
 
@@ -261,10 +256,9 @@ NTSTATUS unix_redeem( void *args )
     int fd = -1;
 
     if ( ( params->error = ticket_redeem( params->ticket, &slot_index, &generation, &fd ) ) ) return 0;
-    if ( !( d = descriptor_create( fd, slot_index, generation ) ) )
+    if ( !( d = descriptor_create_consume( fd, slot_index, generation ) ) )
     {
         connection_close( slot_index, generation, 0 );
-        close( fd );
         params->error = WSAENOBUFS;
         return 0;
     }

@@ -7,10 +7,10 @@
 #include <netinet/in.h>
 #include "descriptors/descriptor.h"
 
-/* A slot and a descriptor for a host socket of the given Windows family, type and protocol; takes fd over, also when it
- * fails. The slot's flags are set to flags. */
-int32_t socket_wrap( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
-                     struct descriptor **descriptor );
+/* A slot and a descriptor for a host socket of the given Windows family, type and protocol. The slot's flags are set to
+ * flags. */
+int32_t socket_wrap_consume( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
+                             struct descriptor **descriptor );
 
 /* A host socket of Windows' family, type and protocol, as a new SOCKET has it; -1 and errno. */
 int socket_host( uint32_t family, uint32_t type, uint32_t protocol );

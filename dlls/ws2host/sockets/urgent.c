@@ -1,4 +1,5 @@
 /* Urgent bytes as a queue beside the stream: see urgent.h. */
+#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -142,11 +143,13 @@ static void give_store( struct urgent_store *store ) { owner_lock_give( &store->
 
 static void append( struct urgent_store *store, const void *data, size_t size )
 {
+    assert( owner_lock_held( &store->lock ) );
     if ( pwrite( store->fd, data, size, BYTES + store->end ) == (ssize_t)size ) store->end += size;
 }
 
 static void passed( struct urgent_store *store, size_t size )
 {
+    assert( owner_lock_held( &store->lock ) && size <= store->end - store->begin );
     store->begin += size;
     if ( store->begin < store->end ) return;
     store->begin = store->end = store->moved = 0;
@@ -265,6 +268,7 @@ static void collect( struct descriptor *d, struct urgent_store *store )
     struct pollfd fd = { .fd = d->fd, .events = POLLPRI };
     uint32_t sent = atomic_load( &sends->next ) - 1; /* looked at once at least */
 
+    assert( owner_lock_held( &store->lock ) );
     if ( descriptor_is_shared( d ) )
     {
         if ( store->host_inline && !is_inline( d ) ) set_host( d, 0 );
