@@ -56,20 +56,15 @@ int32_t helpers_add_consume( struct share *share, struct process *process, uint3
     const uint32_t counted = helpers_counted( share );
     struct helpers *helpers = share->helpers;
     uint32_t count = helpers ? helpers->count : 0;
+    int32_t error = WSAEALREADY;
 
     if ( place == WS2_NO_INDEX ) place = count > counted ? count : counted;
     *result = place;
-    if ( place < count && helpers->fds[place] >= 0 )
-    {
-        close_later_consume( fd, process->closing );
-        return WSAEALREADY;
-    }
+    if ( place < count && helpers->fds[place] >= 0 ) goto close_fd;
+    error = WSAENOBUFS;
     if ( !may_keep( helpers ? helpers->process : process, place ) ||
          ( !helpers && !( helpers = share->helpers = helpers_create( process ) ) ) )
-    {
-        close_later_consume( fd, process->closing );
-        return WSAENOBUFS;
-    }
+        goto close_fd;
     while ( helpers->count <= place ) helpers->fds[helpers->count++] = -1;
     helpers->fds[place] = fd;
     process_charge( helpers->process, &helpers->process->held.helpers, 1 );
@@ -77,6 +72,10 @@ int32_t helpers_add_consume( struct share *share, struct process *process, uint3
     if ( helpers->count > counted )
         ws2_slot_set_helpers( ws2_table_slot( table_mapping(), share->slot ), helpers->count );
     return 0;
+
+close_fd:
+    close_later_consume( fd, process->closing );
+    return error;
 }
 
 int32_t helpers_find( const struct share *share, uint32_t place, int *fd )

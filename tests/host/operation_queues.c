@@ -31,20 +31,7 @@ static void begin( void )
 }
 
 /* A connection: CLIENT and SERVER. */
-static void connect_pair( void )
-{
-    struct ws2_address_params connect = { .handle = CLIENT, .address = user( &there ), .size = sizeof( there ) };
-    struct ws2_accept_params accept = { .handle = LISTENER };
-    struct ws2_socket_install_params install = { .handle = SERVER };
-
-    ck_assert( winsock_make( SOCK_STREAM, CLIENT ) );
-    while ( unix_connect( &connect ) == WS2_STATUS_ALERT ) continue;
-    ck_assert_int_eq( connect.error, 0 );
-    while ( unix_accept( &accept ) == WS2_STATUS_ALERT ) continue;
-    ck_assert_int_eq( accept.error, 0 );
-    install.descriptor = accept.descriptor;
-    ck_assert( !unix_socket_install( &install ) && !install.error );
-}
+static void connect_pair( void ) { winsock_connect( LISTENER, &there, CLIENT, SERVER ); }
 
 /* Tells of all that has ended by now. */
 static void fetch( void )

@@ -35,26 +35,14 @@ ssize_t recv( int fd, void *buffer, size_t size, int flags )
     return n;
 }
 
-static void connect_pair( void )
-{
-    struct sockaddr_in address;
-    struct ws2_address_params connect = { .handle = CLIENT, .address = user( &address ), .size = sizeof( address ) };
-    struct ws2_accept_params accept = { .handle = LISTENER };
-    struct ws2_socket_install_params install = { .handle = SERVER };
-
-    ck_assert( winsock_listen( LISTENER, &address ) && winsock_make( SOCK_STREAM, CLIENT ) );
-    ck_assert( !unix_connect( &connect ) && !connect.error );
-    ck_assert( !unix_accept( &accept ) && !accept.error );
-    install.descriptor = accept.descriptor;
-    ck_assert( !unix_socket_install( &install ) && !install.error );
-}
-
 static void begin( void )
 {
+    struct sockaddr_in there;
+
     harness_begin();
     harness_start_server();
-    ck_assert( winsock_attach( PID ) );
-    connect_pair();
+    ck_assert( winsock_attach( PID ) && winsock_listen( LISTENER, &there ) );
+    winsock_connect( LISTENER, &there, CLIENT, SERVER );
 }
 
 static void end( void )

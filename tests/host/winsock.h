@@ -54,4 +54,21 @@ static inline int winsock_listen( uint64_t handle, struct sockaddr_in *address )
            !listen.error && !unix_getsockname( &name ) && !name.error;
 }
 
+/* A connection with a socket that listens there: its two ends. */
+static inline void winsock_connect( uint64_t listener, const struct sockaddr_in *there, uint64_t client,
+                                    uint64_t server )
+{
+    struct ws2_address_params connect = { .handle = client, .address = user( there ), .size = sizeof( *there ) };
+    struct ws2_accept_params accept = { .handle = listener };
+    struct ws2_socket_install_params install = { .handle = server };
+
+    ck_assert( winsock_make( SOCK_STREAM, client ) );
+    while ( unix_connect( &connect ) == WS2_STATUS_ALERT ) continue;
+    ck_assert_int_eq( connect.error, 0 );
+    while ( unix_accept( &accept ) == WS2_STATUS_ALERT ) continue;
+    ck_assert_int_eq( accept.error, 0 );
+    install.descriptor = accept.descriptor;
+    ck_assert( !unix_socket_install( &install ) && !install.error );
+}
+
 #endif

@@ -481,19 +481,16 @@ int32_t operation_background_send( uint64_t handle, const struct iovec *vectors,
     t->operation.perform = perform_send;
     t->operation.queue = QUEUE_SEND;
     t->operation.internal = 1;
-    if ( ( error = io_loop_open( need_io_thread, &epoll ) ) || !( d = descriptor_acquire( handle, &status ) ) )
-    {
-        free( t );
-        return error ? error : WSAENOTSOCK;
-    }
+    if ( ( error = io_loop_open( need_io_thread, &epoll ) ) ) goto free_operation;
+    error = WSAENOTSOCK;
+    if ( !( d = descriptor_acquire( handle, &status ) ) ) goto free_operation;
     descriptor_ref( d, 2 ); /* as its descriptor and its owner */
     t->operation.descriptor = t->operation.owner = d;
-    if ( ( error = operation_queue( d, &t->operation ) ) )
-    {
-        descriptor_release( d );
-        descriptor_release( d );
-        free( t );
-    }
+    if ( ( error = operation_queue( d, &t->operation ) ) ) operation_discard( &t->operation );
     descriptor_release( d );
+    return error;
+
+free_operation:
+    free( t );
     return error;
 }

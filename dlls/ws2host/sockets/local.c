@@ -48,7 +48,7 @@ static int is_node( const char *path )
 }
 
 /* The directory of an address that goes through a descriptor, which is therefore kept, until the directory is another. */
-static int keep_directory( int fd )
+static int keep_directory_consume( int fd )
 {
     static _Atomic int kept = -1;
     struct stat st, kept_st;
@@ -93,8 +93,8 @@ static int32_t node_open( struct node *node )
     return 0;
 }
 
-/* Its address; the directory's descriptor is taken over. A path that is too long goes through that. */
-static socklen_t node_address( const struct node *node, struct sockaddr_un *address )
+/* Its address, which takes over the directory's descriptor: a path that is too long goes through that. */
+static socklen_t node_address_consume( const struct node *node, struct sockaddr_un *address )
 {
     memset( address, 0, sizeof( *address ) );
     address->sun_family = AF_UNIX;
@@ -105,7 +105,7 @@ static socklen_t node_address( const struct node *node, struct sockaddr_un *addr
     }
     else
         snprintf( address->sun_path, sizeof( address->sun_path ), "/proc/self/fd/%d/%s",
-                  keep_directory( node->directory ), node->name );
+                  keep_directory_consume( node->directory ), node->name );
     return sizeof( *address );
 }
 
@@ -251,7 +251,7 @@ static int32_t bind_path( struct descriptor *d, const struct ws2_local_address *
     local_sweep( node.directory );
     snprintf( text, sizeof( text ), "%s" NAME_SUFFIX, node.name );
     if ( symlinkat( address->given, node.directory, text ) ) error = winsock_error( errno );
-    size = node_address( &node, &host );
+    size = node_address_consume( &node, &host );
     if ( !error && bind( d->fd, (struct sockaddr *)&host, size ) ) error = winsock_error( errno );
     if ( !error ) local_keep( d, node.path, node.number, address->given );
     /* not before: who reads it finds the socket bound */
@@ -311,7 +311,7 @@ static int32_t local_reach( const char *path, struct sockaddr_un *host, socklen_
     local_sweep( node.directory );
     if ( symlinkat( path, node.directory, node.name ) ) error = winsock_error( errno );
     if ( error ) close( node.directory );
-    else *size = node_address( &node, host );
+    else *size = node_address_consume( &node, host );
     return error;
 }
 
