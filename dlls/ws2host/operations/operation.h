@@ -123,6 +123,12 @@ int operation_is_ports( const struct operation *operation );
  * io_loop_open. And what is then done, whoever ends it. */
 void operation_watch_thread( uint32_t thread_id );
 uint32_t operation_cancel_of_thread( uint32_t thread_id );
+/* The descriptor, which has been closed, stays for what waits in its queues as long as another process has the socket, and is
+ * ended by `end` then (operation_outliving.c). 0: no memory. The others are the I/O loop's. */
+int operation_outlives( struct descriptor *descriptor, uint32_t ( *end )( struct descriptor *descriptor ) );
+int operation_outliving_timeout( void );
+struct io_turn;
+void operation_outliving_turn( struct io_turn *turn );
 void operation_threads_init( uint32_t ( *cancel_of_thread )( uint32_t thread_id ) );
 
 /* The port of its socket, and the one that an operation completes to. */

@@ -14,6 +14,7 @@ struct match
     uint32_t keep_ports;
     uint32_t options;
     uint32_t excluded_options;
+    uint32_t only_ports;
     uint32_t closing; /* the descriptor is being closed: receives end as the connection does */
 };
 
@@ -24,7 +25,8 @@ static int cancel_matches( const struct match *match, const struct operation *op
            ( !match->thread_id || operation->target.thread_id == match->thread_id ) &&
            ( operation->target.options & match->options ) == match->options &&
            !( operation->target.options & match->excluded_options ) &&
-           !( match->keep_ports && operation_is_ports( operation ) );
+           !( match->keep_ports && operation_is_ports( operation ) ) &&
+           !( match->only_ports && !operation_is_ports( operation ) );
 }
 
 static int32_t error_of_cancelled( const struct match *match, const struct descriptor *d,
@@ -99,10 +101,26 @@ static uint32_t cancel_everywhere( const struct match *match )
     return count;
 }
 
+static uint32_t cancel_last( struct descriptor *d )
+{
+    const struct match all = { .closing = 1 };
+
+    return cancel_in( d, &all );
+}
+
+/* What has no port waits on, as the socket lives in another process. Not what waits for connections, which the other process
+ * is to have. */
+static int outlives( const struct descriptor *d, int accepting )
+{
+    return !accepting && !( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && descriptor_has_others( d ) &&
+           ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) );
+}
+
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
 {
     struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL ), *other = NULL;
-    const struct match all = { .closing = 1 }, of_listener = { .owner = d };
+    const struct match of_listener = { .owner = d };
+    struct match all = { .closing = 1 };
     uint32_t count;
 
     if ( io_loop_epoll() < 0 ) return 0;
@@ -110,6 +128,7 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
          ( operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
         survivor = other = survivor_find( d );
     if ( survivor ) survivor_take_over( d, survivor );
+    if ( !survivor && outlives( d, listener != NULL ) ) all.only_ports = operation_outlives( d, cancel_last );
     count = cancel_in( d, &all );
     if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
     if ( listener ) count += operation_cancel_accept( listener, d );

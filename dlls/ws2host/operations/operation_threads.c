@@ -85,7 +85,9 @@ static void thread_ended( uint64_t value )
 
 void operation_threads_init( uint32_t ( *cancel_of_thread )( uint32_t thread_id ) )
 {
-    static const struct io_source source = { .ready = thread_ended };
+    static const struct io_source source = { .ready = thread_ended,
+                                             .turn = operation_outliving_turn,
+                                             .timeout = operation_outliving_timeout };
 
     cancel = cancel_of_thread;
     io_loop_register( IO_WAKE, &source );
