@@ -1,8 +1,9 @@
 /*
  * The PE half of the bridge: the four things of loader.h, on Wine.
  *
- * Wine loads ws2host.so beside this DLL because the DLL carries the builtin mark. Everything that is particular to Wine
- * stands here; nothing is kept but what DllMain looks up once.
+ * Wine loads ws2host.so beside this DLL because the DLL carries the builtin mark and lies in a folder of its own or of
+ * WINEDLLPATH. Where that is not so, Wine 11.2 and later load it by its path; older ones answer that they know no such
+ * thing. Everything that is particular to Wine stands here; nothing is kept but what DllMain looks up once.
  */
 #include <windows.h>
 #include <winternl.h>
@@ -10,6 +11,7 @@
 
 /* not in the mingw-w64 headers */
 #define MEMORY_WINE_UNIX_FUNCS 1000
+#define MEMORY_WINE_LOAD_UNIX_LIB_BY_NAME 1002
 #define STATUS_OBJECT_PATH_NOT_FOUND ( (int32_t)0xc000003a )
 NTSTATUS NTAPI NtQueryVirtualMemory( HANDLE process, const void *address, int class, void *buffer, SIZE_T size,
                                      SIZE_T *result );
@@ -70,6 +72,52 @@ void ws2host_say( const char *line )
     if ( dbg_output ) dbg_output( line );
 }
 
+#ifndef WS2_LIBRARY
+#define WS2_LIBRARY ""
+#endif
+
+/* ws2host.so in a folder of the host's, for one architecture of host processes; the answer's two words are its module and
+ * its functions. */
+static NTSTATUS load_from( const WCHAR *library, const WCHAR *architecture )
+{
+    WCHAR path[1024];
+    UNICODE_STRING name;
+    UINT64 loaded[2] = { 0 };
+    NTSTATUS result;
+
+    if ( *library != '/' || wcslen( library ) > 900 ) return (NTSTATUS)STATUS_DLL_NOT_FOUND;
+    wcscpy( path, L"\\??\\unix" );
+    wcscat( path, library );
+    wcscat( path, architecture );
+    wcscat( path, L"/ws2host.so" );
+    for ( WCHAR *c = path; *c; c++ )
+        if ( *c == '/' ) *c = '\\';
+    RtlInitUnicodeString( &name, path );
+    result = NtQueryVirtualMemory( GetCurrentProcess(), &name, MEMORY_WINE_LOAD_UNIX_LIB_BY_NAME, loaded,
+                                   sizeof( loaded ), NULL );
+    if ( !result ) unixlib = loaded[1];
+    return result;
+}
+
+/* The folder that ws2run names, or that ws2host is installed in. A 32-bit program's host process has either width. */
+static NTSTATUS load_by_path( void )
+{
+#ifdef __i386__
+    static const WCHAR *const architectures[] = { L"/i386-unix", L"/x86_64-unix" };
+#else
+    static const WCHAR *const architectures[] = { L"/x86_64-unix" };
+#endif
+    WCHAR named[1024] = L"";
+    const WCHAR *const libraries[] = { named, L"" WS2_LIBRARY };
+    NTSTATUS result = (NTSTATUS)STATUS_DLL_NOT_FOUND;
+
+    GetEnvironmentVariableW( L"WS2HOST_LIBRARY", named, sizeof( named ) / sizeof( *named ) );
+    for ( unsigned int i = 0; i < 2; i++ )
+        for ( unsigned int j = 0; j < sizeof( architectures ) / sizeof( *architectures ); j++ )
+            if ( !( result = load_from( libraries[i], architectures[j] ) ) ) return 0;
+    return result;
+}
+
 /* Without the host half it stays, so that ws2_32.dll can do better than not to load. */
 BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
 {
@@ -89,6 +137,7 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
     else
         status = NtQueryVirtualMemory( GetCurrentProcess(), instance, MEMORY_WINE_UNIX_FUNCS, &unixlib,
                                        sizeof( unixlib ), NULL );
+    if ( status && unix_call_dispatcher && fd_to_handle && handle_to_fd && !load_by_path() ) status = 0;
     if ( status ) unix_call_dispatcher = &none;
     return TRUE;
 }

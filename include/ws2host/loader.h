@@ -1,6 +1,6 @@
 /*
  * What ws2host needs of the loader it runs under: four things, and a word when they cannot be had. dlls/ws2host/bridge.c is their only implementation
- * (Wine 8.0 to 10.0); another loader is one more file with these functions. Called from the PE side only.
+ * (Wine 8.0 and later); another loader is one more file with these functions. Called from the PE side only.
  */
 #ifndef WS2HOST_LOADER_H
 #define WS2HOST_LOADER_H

@@ -152,7 +152,7 @@ static inline void raw_forget( uint32_t windows_pid )
 /* Waits for condition, at most some seconds. */
 #define eventually( condition ) \
     do { \
-        const uint64_t deadline_ = harness_now() + 10000; \
+        const uint64_t deadline_ = harness_now() + 60000; \
         int met_; \
         while ( !( met_ = ( condition ) ) && harness_now() < deadline_ ) usleep( 2000 ); \
         ck_assert_msg( met_, "in time: %s", #condition ); \
