@@ -64,7 +64,11 @@ enum ws2_operation_how
     WS2_OPERATION_TRY = 1,     /* WSAEWOULDBLOCK instead of queueing it */
     WS2_OPERATION_NO_WAIT = 2, /* the same, on a non-blocking socket only */
     WS2_OPERATION_ROUTES = 4,  /* operation_idle: routes, and not addresses */
-    WS2_OPERATION_KIND = 8     /* a transfer on a socket that is not overlapped is not begun: `synchronous` is set */
+    WS2_OPERATION_KIND = 8,    /* a transfer on a socket that is not overlapped is not begun: `synchronous` is set */
+    WS2_OPERATION_BLOCK =
+        16 /* a transfer whose target's iosb is the program's OVERLAPPED, and no more of it is filled in. With
+                                * an event in that it is not begun: WS2_ERROR_EVENT. Else the OVERLAPPED is marked as pending, and,
+                                * when all is over and well, its results are written by the same call: `ended` is set */
 };
 
 struct ws2_operation
@@ -80,12 +84,15 @@ struct ws2_operation
     uint64_t held; /* out: it was queued in spite of WS2_OPERATION_TRY, a part of it being done; the program is told
                            * of its end after operation_release, which takes this struct */
     uint32_t synchronous; /* out, with WS2_OPERATION_KIND */
-    uint32_t reserved;
+    uint32_t ended; /* out, with WS2_OPERATION_BLOCK; set before the results are written, one of which may fault */
 };
+
+#define WS2_ERROR_EVENT 0x10000001
 
 /* operation_receive, operation_send. buffers: WSABUF[count]; address and size_pointer as in ws2_message_params;
  * message: WSAMSG whose name, control and flags are read and written, or 0. local: with a message, where to put the address
- * that a datagram was sent to, on a socket for registered I/O; or 0. */
+ * that a datagram was sent to, on a socket for registered I/O; or 0. flags_user, done_user: the program's own, or 0, which are
+ * read and written as WSARecv's are, with WS2_OPERATION_BLOCK. */
 struct ws2_operation_transfer_params
 {
     struct ws2_operation operation;
@@ -98,6 +105,8 @@ struct ws2_operation_transfer_params
     uint32_t size;
     uint32_t reserved;
     uint64_t local;
+    uint64_t flags_user;
+    uint64_t done_user;
 };
 
 /* AcceptEx; handle is the listener's. */

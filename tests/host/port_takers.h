@@ -188,9 +188,9 @@ static enum port_state state_of_port( HANDLE port )
     struct port_queue *queue = port_queue_find( port );
     enum port_state state;
 
-    AcquireSRWLockShared( &queue->lock );
+    port_queue_lock( queue );
     state = queue->state;
-    ReleaseSRWLockShared( &queue->lock );
+    port_queue_unlock( queue );
     port_queue_release( queue );
     return state;
 }

@@ -1,6 +1,6 @@
 /*
  * Per-thread data, in a fibre-local slot because its callback runs at the end of each thread, without DllMain. Only the
- * owning thread touches it.
+ * owning thread touches it, which finds it faster in a thread-local slot: a thread of several fibres has one.
  */
 #include "base/ws2_32_private.h"
 #include "base/thread_data.h"
@@ -8,12 +8,16 @@
 
 static INIT_ONCE slot_once = INIT_ONCE_STATIC_INIT;
 static DWORD slot = FLS_OUT_OF_INDEXES;
+DWORD thread_data_slot = TLS_OUT_OF_INDEXES;
 
 static void WINAPI thread_data_free( void *value )
 {
     struct thread_data *data = value;
 
     if ( !data ) return;
+    if ( thread_data_now() == data ) thread_teb()->TlsSlots[thread_data_slot] = NULL;
+    /* a fibre of a thread that goes on is deleted by another: that thread may be using it */
+    else if ( data->id != GetCurrentThreadId() ) return;
     ws2_upcalls.thread_ends( data );
     free( data->host.memory );
     free( data->service.memory );
@@ -25,6 +29,7 @@ static BOOL WINAPI allocate_slot( INIT_ONCE *init, void *parameter, void **conte
 {
     (void)init, (void)parameter, (void)context;
     slot = FlsAlloc( thread_data_free );
+    thread_data_slot = TlsAlloc();
     return slot != FLS_OUT_OF_INDEXES;
 }
 
@@ -32,14 +37,22 @@ static BOOL WINAPI allocate_slot( INIT_ONCE *init, void *parameter, void **conte
 static void __attribute__( ( destructor ) ) free_slot( void )
 {
     if ( slot != FLS_OUT_OF_INDEXES ) FlsFree( slot );
+    if ( thread_data_slot != TLS_OUT_OF_INDEXES ) TlsFree( thread_data_slot );
 }
 
 struct thread_data *thread_data( void )
 {
-    struct thread_data *data;
+    struct thread_data *data = thread_data_now();
 
+    if ( data ) return data;
     if ( !InitOnceExecuteOnce( &slot_once, allocate_slot, NULL, NULL ) ) return NULL;
-    if ( !( data = FlsGetValue( slot ) ) && ( data = calloc( 1, sizeof( *data ) ) ) ) FlsSetValue( slot, data );
+    if ( !( data = FlsGetValue( slot ) ) && ( data = calloc( 1, sizeof( *data ) ) ) )
+    {
+        data->id = GetCurrentThreadId();
+        FlsSetValue( slot, data );
+    }
+    if ( data && data->id == GetCurrentThreadId() && thread_data_slot < THREAD_SLOTS )
+        thread_teb()->TlsSlots[thread_data_slot] = data;
     return data;
 }
 

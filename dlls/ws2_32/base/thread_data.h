@@ -4,6 +4,7 @@
 #define THREAD_DATA_H
 
 #include <windows.h>
+#include <winternl.h>
 
 struct thread_buffer
 {
@@ -23,6 +24,7 @@ struct port_user
 
 struct thread_data
 {
+    DWORD id; /* of the thread */
     char ntoa[16];
     struct thread_buffer host, service, protocol;
     FARPROC blocking_hook;   /* NULL: none */
@@ -36,6 +38,30 @@ struct thread_data
 
 /* The calling thread's own; NULL without memory. Freed when the thread ends. */
 struct thread_data *thread_data( void );
+
+/* The same, NULL where there is none yet. */
+#ifdef _WIN32
+extern DWORD thread_data_slot; /* of the thread's local storage */
+#define THREAD_SLOTS 64        /* that stand in the TEB itself */
+/* What NtCurrentTeb is in some headers, the compiler takes for an access beyond an array. */
+static inline struct _TEB *thread_teb( void )
+{
+    struct _TEB *teb;
+
+#ifdef __i386__
+    __asm__( "movl %%fs:0x18, %0" : "=r"( teb ) );
+#else
+    __asm__( "movq %%gs:0x30, %0" : "=r"( teb ) );
+#endif
+    return teb;
+}
+static inline struct thread_data *thread_data_now( void )
+{
+    return thread_data_slot < THREAD_SLOTS ? thread_teb()->TlsSlots[thread_data_slot] : NULL;
+}
+#else
+static inline struct thread_data *thread_data_now( void ) { return thread_data(); } /* tests of the host */
+#endif
 
 /* At least size bytes, the same as before while they suffice; NULL without memory. */
 void *thread_buffer( struct thread_buffer *buffer, size_t size );

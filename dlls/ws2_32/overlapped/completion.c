@@ -72,9 +72,9 @@ static void complete( const struct ws2_operation_target *target, const struct ws
     }
 }
 
-/* By the call that started it. */
+/* By the call that started it. written: the status block is filled. */
 static void complete_at_once( const struct ws2_operation_target *target, const struct ws2_port *port, NTSTATUS status,
-                              ULONG_PTR information, UINT32 flags )
+                              ULONG_PTR information, UINT32 flags, BOOL written )
 {
     const HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
     const BOOL both = event && target->apc_context && port->handle;
@@ -86,7 +86,7 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
         AcquireSRWLockExclusive( &port_delivery_lock );
         InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
     }
-    complete( target, port, GetCurrentThread(), status, information, flags, TRUE, &results );
+    complete( target, port, GetCurrentThread(), status, information, flags, TRUE, written ? NULL : &results );
     if ( both )
     {
         InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
@@ -242,11 +242,58 @@ static NTSTATUS start_and_wait( unsigned int code, struct ws2_operation *operati
     return status;
 }
 
+/* What follows the call that began it, or had an error. */
+static NTSTATUS started( unsigned int code, struct ws2_operation *operation, int error )
+{
+    struct thread_data *data;
+
+    if ( operation->need_io_thread )
+    {
+        operation->need_io_thread = 0;
+        ws2_start_io_thread();
+    }
+    if ( error == WSA_IO_PENDING )
+    {
+        if ( ( data = thread_data() ) ) data->pended = TRUE;
+        return STATUS_PENDING;
+    }
+    if ( error && error != WSAEMSGSIZE ) return status_of_error( error );
+    /* a send that is too long is an error; a datagram cut short is a result */
+    if ( error && code != ws2_call_operation_receive ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
+    complete_at_once( &operation->target, &operation->port, status_of_error( error ), operation->information,
+                      operation->flags, operation->ended );
+    return status_of_error( error );
+}
+
+NTSTATUS completion_start_block( unsigned int code, struct ws2_operation *operation, OVERLAPPED *overlapped,
+                                 UINT32 options, int *error )
+{
+    operation->target = ( struct ws2_operation_target ){ .iosb = ws2_pointer( overlapped ),
+                                                         .thread_id = GetCurrentThreadId(),
+                                                         .options = options };
+    operation->how = WS2_OPERATION_KIND | WS2_OPERATION_BLOCK;
+    *error = ws2_call_( code, operation );
+    if ( operation->ended ) return started( code, operation, 0 );
+    if ( *error == WS2_ERROR_EVENT )
+    {
+        operation->error = 0;
+        return 0;
+    }
+    if ( operation->synchronous )
+    {
+        const struct overlapped_request request = { .iosb = (IO_STATUS_BLOCK *)overlapped,
+                                                    .apc_context = (void *)(UINT_PTR)operation->target.apc_context };
+
+        operation->synchronous = 0;
+        return start_and_wait( code, operation, &request, options & ~TARGET_STORE_FLAGS );
+    }
+    return started( code, operation, *error );
+}
+
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
                            enum overlapped_how how, UINT32 options )
 {
     const BOOL is_transfer = code == ws2_call_operation_receive || code == ws2_call_operation_send;
-    struct thread_data *data;
     int error;
 
     if ( request->apc )
@@ -294,22 +341,7 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
         reset_event( plain_event( request->event ) );
         ws2_call( operation_release, operation );
     }
-    if ( operation->need_io_thread )
-    {
-        operation->need_io_thread = 0;
-        ws2_start_io_thread();
-    }
-    if ( error == WSA_IO_PENDING )
-    {
-        if ( ( data = thread_data() ) ) data->pended = TRUE;
-        return STATUS_PENDING;
-    }
-    if ( error && error != WSAEMSGSIZE ) return status_of_error( error );
-    /* a send that is too long is an error; a datagram cut short is a result */
-    if ( error && code != ws2_call_operation_receive ) return (NTSTATUS)0xc0000206; /* STATUS_INVALID_BUFFER_SIZE */
-    complete_at_once( &operation->target, &operation->port, status_of_error( error ), operation->information,
-                      operation->flags );
-    return status_of_error( error );
+    return started( code, operation, error );
 }
 
 void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTSTATUS status, ULONG_PTR information )
@@ -321,7 +353,7 @@ void overlapped_finish( HANDLE s, const struct overlapped_request *request, NTST
     struct ws2_port_params port = { .handle = ws2_pointer( s ) };
 
     if ( ws2host_call( ws2_call_port_query, &port ) ) port.port = ( struct ws2_port ){ 0 };
-    complete_at_once( &target, &port.port, status, information, 0 );
+    complete_at_once( &target, &port.port, status, information, 0, FALSE );
 }
 
 NTSTATUS overlapped_cancel( HANDLE s, IO_STATUS_BLOCK *iosb, BOOL only_this_thread )

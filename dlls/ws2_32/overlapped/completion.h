@@ -11,6 +11,11 @@ struct thread_data;
 /* Starts what params, which begin with operation, say; code is that of the call. The status is as overlapped.h has it. */
 NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, const struct overlapped_request *request,
                            enum overlapped_how how, UINT32 options );
+/* The same of a transfer without a routine whose OVERLAPPED has no event: all of it in one call of the host half, which reads and
+ * fills the OVERLAPPED. *error is Winsock's code, WSAEFAULT also where it ended well and could not say so (operation->ended), or
+ * WS2_ERROR_EVENT: it has an event, and nothing has begun. */
+NTSTATUS completion_start_block( unsigned int code, struct ws2_operation *operation, OVERLAPPED *overlapped,
+                                 UINT32 options, int *error );
 /* How what is no transfer is begun on the socket: nothing pends on one that is not overlapped. */
 enum overlapped_how completion_how( SOCKET s );
 /* Tells the program of all that has ended. */

@@ -26,18 +26,40 @@ NTSTATUS overlapped_start_send( HANDLE s, const struct overlapped_request *reque
     return overlapped_transfer( ws2_call_operation_send, s, request, buffers, count, flags, how );
 }
 
+static int bad_flags( SOCKET s )
+{
+    struct ws2_socket_info_params info = { .handle = s };
+    const int error = ws2_call( socket_info, &info );
+
+    return error ? error : WSAEFAULT;
+}
+
 /* Winsock's functions: the number of bytes and the flags are written when it ended at once. */
 static int winsock_transfer( unsigned int code, struct ws2_operation_transfer_params *params, DWORD *done, DWORD *flags,
                              OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
-    struct overlapped_request request;
-    NTSTATUS status;
+    const UINT32 options = code == ws2_call_operation_receive && !params->message ? TARGET_STORE_FLAGS : 0;
+    struct overlapped_request request = { 0 };
+    NTSTATUS status = 0;
     DWORD size;
-    int error;
+    int error = WS2_ERROR_EVENT;
 
-    if ( ( error = completion_request( &request, overlapped, routine ) ) ) return error;
-    status = completion_start( code, &params->operation, &request, OVERLAPPED_NORMAL,
-                               code == ws2_call_operation_receive && !params->message ? TARGET_STORE_FLAGS : 0 );
+    if ( !routine )
+    {
+        params->flags_user = ws2_pointer( flags );
+        params->done_user = ws2_pointer( done );
+        status = completion_start_block( code, &params->operation, overlapped, options, &error );
+        if ( params->operation.ended ) return error;
+        request.apc_context = (void *)(UINT_PTR)params->operation.target.apc_context;
+        params->flags_user = params->done_user = 0;
+    }
+    if ( error == WS2_ERROR_EVENT )
+    {
+        if ( flags && ws2_read( &params->flags, flags, sizeof( params->flags ) ) )
+            return bad_flags( params->operation.handle );
+        if ( ( error = completion_request( &request, overlapped, routine ) ) ) return error;
+        status = completion_start( code, &params->operation, &request, OVERLAPPED_NORMAL, options );
+    }
     if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     /* a warning (what came was cut short) is told once: not here when a routine or a packet tells of it */
     if ( (ULONG)status >> 30 == 2 &&
@@ -74,13 +96,7 @@ int overlapped_receive( SOCKET s, WSABUF *buffers, DWORD count, DWORD *received,
                                                     .address = ws2_pointer( from ),
                                                     .size_pointer = ws2_pointer( from_size ) };
 
-    if ( ws2_read( &params.flags, flags, sizeof( params.flags ) ) )
-    {
-        struct ws2_socket_info_params info = { .handle = s };
-        const int error = ws2_call( socket_info, &info );
-
-        return error ? error : WSAEFAULT;
-    }
+    if ( !flags ) return bad_flags( s );
     return winsock_transfer( ws2_call_operation_receive, &params, received, flags, overlapped, routine );
 }
 

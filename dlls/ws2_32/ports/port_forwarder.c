@@ -40,10 +40,10 @@ static void forwarder_empty( struct port_queue *queue, HANDLE port )
     BOOL wake, redirect;
 
     /* from one queue to the other under the lock: a thread that looks finds a packet in one of them */
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     port_queue_fetch( queue, port, PACKETS_A_TURN, &redirect );
     wake = port_queue_to_wake( queue );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     if ( redirect && queue->in_server && queue->redirects++ < MOST_REDIRECTS )
     {
@@ -60,12 +60,12 @@ static BOOL is_of_others( struct port_queue *queue )
     PUBLIC_OBJECT_BASIC_INFORMATION info;
     BOOL others = FALSE;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     if ( !port_queue_keeps( queue ) || !queue->count || queue->waiting > 0 ) queue->suspect = FALSE;
     else if ( GetTickCount() - queue->asked >= LOOK_MS )
         others = !nt_NtQueryObject( queue->handle, OBJECT_BASIC_INFORMATION, &info, sizeof( info ), NULL ) &&
                  info.HandleCount > OBJECT_HANDLES_OF_OURS;
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     return others;
 }
 

@@ -59,6 +59,7 @@ static struct port *list_add( HANDLE theirs, DWORD owner, HANDLE process )
     port->owner = owner;
     port->id = (UINT32)(UINT_PTR)port->ours + ID_NUMBER * ++number;
     if ( !owner && !( port->queue = port_queue_find( theirs ) ) ) port->queue = port_queue_adopt( theirs );
+    if ( port->queue ) port_queue_name( port->queue, port->id );
     port->next = ports;
     ports = port;
     count_ports();
@@ -137,9 +138,10 @@ static struct port *list_find_id( UINT32 id )
 
 struct port_queue *port_list_queue_of( UINT32 id )
 {
-    struct port_queue *queue;
+    struct port_queue *queue = port_queue_own( id );
     struct port *port;
 
+    if ( queue ) return queue;
     AcquireSRWLockShared( &port_list_lock );
     port = list_find_id( id );
     if ( ( queue = port ? port->queue : NULL ) ) port_queue_hold( queue );

@@ -20,8 +20,6 @@ static struct port_queue *volatile *bucket_of( HANDLE handle )
     return &buckets[(UINT_PTR)handle >> 2 & ( BUCKETS - 1 )];
 }
 
-static BOOL is_same_handle( HANDLE a, HANDLE b ) { return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 ); }
-
 struct port_queue *port_queue_find( HANDLE port )
 {
     struct port_queue *volatile *bucket = bucket_of( port );
@@ -29,9 +27,20 @@ struct port_queue *port_queue_find( HANDLE port )
 
     if ( !*bucket ) return NULL;
     AcquireSRWLockShared( &buckets_lock );
-    for ( queue = *bucket; queue && !is_same_handle( queue->handle, port ); ) queue = queue->next;
+    for ( queue = *bucket; queue && !port_is_same_handle( queue->handle, port ); ) queue = queue->next;
     if ( queue ) InterlockedIncrement( &queue->references );
     ReleaseSRWLockShared( &buckets_lock );
+    return queue;
+}
+
+void port_queue_name( struct port_queue *queue, UINT32 id ) { queue->id = id; }
+
+struct port_queue *port_queue_own( UINT32 id )
+{
+    struct port_queue *queue = port_queue_of_thread();
+
+    if ( !queue || queue->id != id ) return NULL;
+    port_queue_hold( queue );
     return queue;
 }
 
@@ -63,9 +72,13 @@ struct port_queue *port_queue_forget( HANDLE port )
 
     if ( !*link ) return NULL;
     AcquireSRWLockExclusive( &buckets_lock );
-    while ( ( queue = *link ) && !is_same_handle( queue->handle, port ) )
+    while ( ( queue = *link ) && !port_is_same_handle( queue->handle, port ) )
         link = (struct port_queue *volatile *)&queue->next;
-    if ( queue ) *link = queue->next;
+    if ( queue )
+    {
+        *link = queue->next;
+        __atomic_store_n( &queue->forgotten, TRUE, __ATOMIC_RELEASE );
+    }
     ReleaseSRWLockExclusive( &buckets_lock );
     return queue;
 }
@@ -85,7 +98,6 @@ static struct port_queue *queue_add( HANDLE handle, ULONG concurrency, LONG refe
     queue->handle = handle;
     queue->references = references;
     queue->limit = concurrency;
-    InitializeSRWLock( &queue->lock );
     AcquireSRWLockExclusive( &buckets_lock );
     queue->next = *bucket;
     *bucket = queue;
@@ -247,11 +259,11 @@ void port_queue_give_up( struct port_queue *queue )
     struct late_status *late;
     BOOL wake;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     if ( queue->state == PORT_CLOSED )
     {
         /* the handle's value may be another object's by now */
-        ReleaseSRWLockExclusive( &queue->lock );
+        port_queue_unlock( queue );
         return;
     }
     queue->state = PORT_SHARED;
@@ -264,7 +276,7 @@ void port_queue_give_up( struct port_queue *queue )
     late = queue->late;
     queue->late = NULL;
     wake = port_queue_to_wake( queue );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     port_queue_fill_late( late );
     if ( wake ) port_queue_wake( queue );
 }

@@ -14,6 +14,10 @@ struct port_queue;
 struct port_queue *port_queue_find( HANDLE port );
 /* The same of a port that was made before anything stood in at ntdll; NULL when others have handles of it. */
 struct port_queue *port_queue_adopt( HANDLE port );
+/* The id of a queue's port in port_list.c; and the queue of that id, counted, if the calling thread takes packets there and it has its
+ * handle still. */
+void port_queue_name( struct port_queue *queue, UINT32 id );
+struct port_queue *port_queue_own( UINT32 id );
 void port_queue_hold( struct port_queue *queue );
 void port_queue_release( struct port_queue *queue ); /* NULL is none */
 

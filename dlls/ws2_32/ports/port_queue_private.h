@@ -4,6 +4,7 @@
 
 #include "ports/port_queue.h"
 #include "base/nt_codes.h"
+#include "base/thread_data.h"
 
 LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
 void NTAPI RtlWakeAddressAll( const void *address );
@@ -31,7 +32,9 @@ struct port_queue
     struct port_queue *next; /* in its bucket */
     HANDLE handle;
     LONG references;
-    SRWLOCK lock; /* guards what follows */
+    LONG forgotten; /* its handle may be another object's by now */
+    UINT32 id;      /* in port_list.c, 0 before it is there */
+    LONG locked;    /* guards what follows */
     enum port_state state;
     BOOL foreign;                /* files of the loader's are at the port */
     UINT64 host;                 /* the host half's part; 0 before the first socket */
@@ -50,6 +53,30 @@ struct port_queue
     UINT32 redirects;            /* that the forwarder passed on */
 };
 
+/* Held for some instructions, and hardly ever wanted by two at once. */
+static inline void port_queue_lock( struct port_queue *queue )
+{
+    for ( unsigned int turns = 1; __atomic_exchange_n( &queue->locked, 1, __ATOMIC_ACQUIRE ); turns++ )
+    {
+        if ( turns % 64 ) YieldProcessor();
+        else SwitchToThread();
+    }
+}
+static inline void port_queue_unlock( struct port_queue *queue )
+{
+    __atomic_store_n( &queue->locked, 0, __ATOMIC_RELEASE );
+}
+
+/* The queue of the port that the calling thread took a packet from last, which it has counted, if that has its handle still;
+ * else NULL. */
+static inline struct port_queue *port_queue_of_thread( void )
+{
+    const struct thread_data *data = thread_data_now();
+    struct port_queue *queue = data ? data->port_user.queue : NULL;
+
+    return queue && !__atomic_load_n( &queue->forgotten, __ATOMIC_ACQUIRE ) ? queue : NULL;
+}
+
 static inline BOOL port_queue_keeps( const struct port_queue *queue )
 {
     return queue->state == PORT_KEPT || queue->state == PORT_MIXED;
@@ -63,6 +90,21 @@ void port_queue_redirect( struct port_queue *queue, HANDLE port );
 static inline BOOL port_queue_is_redirect( const struct port_queue *queue, ULONG_PTR key, ULONG_PTR value )
 {
     return key == (ULONG_PTR)queue && value == ~key;
+}
+
+static inline BOOL port_is_same_handle( HANDLE a, HANDLE b )
+{
+    return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 );
+}
+
+/* As port_queue_find, and faster for a thread that takes packets from the port itself. */
+static inline struct port_queue *port_queue_of( HANDLE port )
+{
+    struct port_queue *queue = port_queue_of_thread();
+
+    if ( !queue || !port_is_same_handle( queue->handle, port ) ) return port_queue_find( port );
+    port_queue_hold( queue );
+    return queue;
 }
 
 /* Whether the handle can be a port with a queue: cheap, for what looks at every handle. */

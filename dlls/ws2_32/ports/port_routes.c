@@ -14,7 +14,7 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
     const struct port_packet packet = { key, value, { { status }, information } };
     BOOL taken = FALSE, wake = FALSE, look = FALSE;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     switch ( queue->state )
     {
     case PORT_UNUSED:
@@ -34,7 +34,7 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
         if ( queue->waiting <= 0 && !queue->woken && !queue->suspect ) look = queue->suspect = TRUE;
         break;
     }
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     if ( look ) port_forwarder_look( queue );
     return taken;
@@ -43,7 +43,7 @@ BOOL port_queue_post( struct port_queue *queue, ULONG_PTR key, ULONG_PTR value, 
 NTSTATUS NTAPI hook_NtSetIoCompletion( HANDLE port, ULONG_PTR key, ULONG_PTR value, NTSTATUS status,
                                        SIZE_T information )
 {
-    struct port_queue *queue = port_queue_find( port );
+    struct port_queue *queue = port_queue_of( port );
     BOOL taken = queue && port_queue_post( queue, key, value, NULL, status, information );
 
     port_queue_release( queue );
@@ -75,7 +75,7 @@ UINT64 port_queue_begin( struct port_queue *queue )
     BOOL join = FALSE, redirect;
     UINT64 host = 0;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     if ( ( queue->state == PORT_UNUSED || queue->state == PORT_ADOPTED ) &&
          !ws2host_call( ws2_call_port_open, &params ) && !params.error )
     {
@@ -87,7 +87,7 @@ UINT64 port_queue_begin( struct port_queue *queue )
         for ( UINT32 i = 0; i < queue->in_server; i++ ) port_queue_redirect( queue, queue->handle );
     }
     if ( port_queue_keeps( queue ) ) host = queue->host;
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( join ) port_forwarder_join( queue );
     if ( params.need_io_thread ) ws2_start_io_thread();
     return host;
@@ -134,7 +134,7 @@ void port_queue_closing( HANDLE handle )
     BOOL wake = FALSE;
 
     if ( !queue ) return;
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     if ( queue->state != PORT_SHARED )
     {
         queue->state = PORT_CLOSED;
@@ -142,7 +142,7 @@ void port_queue_closing( HANDLE handle )
         /* the loader may let those sleep on: each is woken by a packet, which it does not pass on */
         for ( UINT32 i = 0; i < queue->in_server; i++ ) nt_NtSetIoCompletion( handle, 0, 0, 0, 0 );
     }
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     if ( queue->forwarded ) port_forwarder_leave( queue );
     port_queue_release( queue );

@@ -129,13 +129,13 @@ static void user_leaves( struct port_user *user )
     BOOL wake;
 
     if ( !queue ) return;
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     stop_counting( user );
     for ( link = &queue->users; *link != user; ) link = &( *link )->next;
     *link = user->next;
     user->queue = NULL;
     wake = port_queue_to_wake( queue );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     port_queue_release( queue );
 }
@@ -245,7 +245,7 @@ static BOOL wait_here( struct port_queue *queue, struct take_request *request, i
     params.most = request->packets ? request->count : queue->waiting > 0 ? 1 : SOCKETS_AT_ONCE;
     request->owes = FALSE;
     if ( timeout ) InterlockedIncrement( &queue->waiting );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     status = ws2host_call( ws2_call_port_wait, &params );
     if ( timeout ) InterlockedDecrement( &queue->waiting );
     if ( params.ended )
@@ -269,13 +269,13 @@ static BOOL wait_in_server( struct port_queue *queue, struct take_request *reque
 
     if ( !request->packets ) read_result( request, &before );
     queue->in_server++;
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     give_back( request );
     *status = ask_server( request, left < 0 ? NULL : &rest, request->alertable );
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     queue->in_server--;
     if ( ( ours = queue->state == PORT_CLOSED ) ) *status = give_none( request, CLOSED_WHILE_WAITING );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( !*status ) ours = !drop_redirects( queue, request );
     /* a packet of ours that woke the thread leaves nothing behind: a call that fails has written nothing */
     if ( ours && !request->packets ) give_packets( request, &before, 1 );
@@ -331,7 +331,7 @@ static NTSTATUS take_packets( struct port_queue *queue, struct take_request *req
     }
     count_running( queue, user );
     wake = wakes_another( queue, checking );
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     port_queue_fill_late( late );
     if ( ( event = port_delivering_event ) ) port_wait_for_event( event );
@@ -343,7 +343,7 @@ static NTSTATUS take_none( struct port_queue *queue, struct take_request *reques
 {
     BOOL wake = wakes_another( queue, checking );
 
-    ReleaseSRWLockExclusive( &queue->lock );
+    port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     return give_none( request, status );
 }
@@ -357,7 +357,7 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
     NTSTATUS status;
     int slice, left;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    port_queue_lock( queue );
     if ( user && user->queue ) stop_counting( user );
     for ( ;; )
     {
@@ -369,12 +369,12 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
         case PORT_SHARED:
             if ( port_queue_to_wake( queue ) ) port_queue_wake( queue );
             if ( wait_in_server( queue, request, &deadline, &status ) ) return status;
-            AcquireSRWLockExclusive( &queue->lock );
+            port_queue_lock( queue );
             continue;
         case PORT_MIXED:
             queue->asked = GetTickCount();
             if ( !look_in_server( queue, request, &status ) ) break;
-            ReleaseSRWLockExclusive( &queue->lock );
+            port_queue_unlock( queue );
             if ( !status ) port_forwarder_join( queue );
             return status;
         case PORT_KEPT: queue->asked = GetTickCount(); break;
@@ -388,10 +388,10 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
         {
             /* who has seen the status of a request by now finds its packet too */
             settled = TRUE;
-            ReleaseSRWLockExclusive( &queue->lock );
+            port_queue_unlock( queue );
             AcquireSRWLockShared( &port_delivery_lock );
             ReleaseSRWLockShared( &port_delivery_lock );
-            AcquireSRWLockExclusive( &queue->lock );
+            port_queue_lock( queue );
             continue;
         }
         if ( !left && deadline.waited )
@@ -412,14 +412,14 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
         if ( slice >= 0 && ( left < 0 || slice < left ) ) left = slice;
         if ( request->alertable && !queue->count )
         {
-            ReleaseSRWLockExclusive( &queue->lock );
+            port_queue_unlock( queue );
             apcs = apcs_ran( request );
-            AcquireSRWLockExclusive( &queue->lock );
+            port_queue_lock( queue );
             if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
             if ( queue->count || !port_queue_keeps( queue ) ) continue;
         }
         apcs = wait_here( queue, request, left );
-        AcquireSRWLockExclusive( &queue->lock );
+        port_queue_lock( queue );
         queue->woken = 0;
         if ( apcs ) return take_none( queue, request, STATUS_OF_APC, checking );
     }
@@ -429,7 +429,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletion( HANDLE port, ULONG_PTR *key, ULONG_PTR
                                           LARGE_INTEGER *timeout )
 {
     struct take_request request = { .port = port, .key = key, .value = value, .iosb = iosb };
-    struct port_queue *queue = port_queue_find( port );
+    struct port_queue *queue = port_queue_of( port );
     const DWORD error = GetLastError();
     NTSTATUS status;
 
@@ -447,7 +447,7 @@ NTSTATUS NTAPI hook_NtRemoveIoCompletionEx( HANDLE port, struct port_packet *pac
     struct take_request request = {
         .port = port, .packets = packets, .count = count, .taken = taken, .alertable = alertable
     };
-    struct port_queue *queue = packets && count ? port_queue_find( port ) : NULL;
+    struct port_queue *queue = packets && count ? port_queue_of( port ) : NULL;
     const DWORD error = GetLastError();
     NTSTATUS status;
 

@@ -174,7 +174,7 @@ static ssize_t receive_once( struct descriptor *d, struct transfer *t, struct ms
     flags = stream ? receive_flags( t->flags ) : receive_flags( t->flags ) | MSG_TRUNC;
     size = t->vectors->iov_len;
     n = socket_set_of( d ) ? socket_set_recv( d, t->vectors->iov_base, size, flags )
-                           : recv( d->fd, t->vectors->iov_base, size, flags );
+                           : vectors_recv_one( d->fd, t->vectors->iov_base, size, flags );
     if ( n < 0 || (size_t)n <= size ) return n;
     t->truncated = 1;
     return size;
@@ -261,7 +261,7 @@ static ssize_t send_once( struct descriptor *d, struct transfer *t, struct msghd
     ssize_t n;
 
     if ( header || t->count != 1 ) return send_vectors( d, t, header );
-    n = send( d->fd, t->vectors->iov_base, t->vectors->iov_len, send_flags( t->flags ) );
+    n = vectors_send_one( d->fd, t->vectors->iov_base, t->vectors->iov_len, send_flags( t->flags ) );
     if ( n >= 0 || errno == EAGAIN || errno == EINTR || d->slot->type != SOCK_DGRAM ) return n;
     return datagram_send_anyway( d, &( struct msghdr ){ .msg_iov = t->vectors, .msg_iovlen = 1 },
                                  send_flags( t->flags ), errno );

@@ -44,5 +44,5 @@ int owner_lock_try( _Atomic uint32_t *lock )
 void owner_lock_give( _Atomic uint32_t *lock )
 {
     assert( owner_lock_held( lock ) );
-    atomic_store( lock, 0 );
+    atomic_store_explicit( lock, 0, memory_order_release );
 }

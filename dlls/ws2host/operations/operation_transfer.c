@@ -10,6 +10,7 @@
 #include "sockets/control.h"
 #include "sockets/datagram_send.h"
 #include "operations/operation.h"
+#include "operations/status_block.h"
 #include "attempts/transfer.h"
 #include "attempts/unbuffered.h"
 #include "sockets/vectors.h"
@@ -379,6 +380,44 @@ static int32_t read_request( struct ws2_operation_transfer_params *params, int s
     return params->message || t->transfer.count ? 0 : WSAEINVAL;
 }
 
+/* A connection of which nothing speaks against a transfer; one that is held need not be looked for then. */
+static int is_open_stream( const struct descriptor *d )
+{
+    return d->slot->type == SOCK_STREAM &&
+           ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SHUT_RECEIVE | WS2_FLAG_SHUT_SEND |
+                                       WS2_FLAG_RESET ) ) == WS2_FLAG_CONNECTED;
+}
+
+/* Looks whether the socket lets the transfer begin, before any of the program's memory is touched but for the flags. 0, or
+ * params have the error, or *status is set. */
+static int check_transfer( struct ws2_operation_transfer_params *params, int sending, uint32_t *family, uint32_t *type,
+                           NTSTATUS *status )
+{
+    const struct descriptor *seen = descriptor_peek( params->operation.handle );
+    struct descriptor *d;
+
+    if ( !seen )
+    {
+        if ( !( d = descriptor_acquire( params->operation.handle, status ) ) ) return 1;
+        descriptor_release( d );
+    }
+    if ( params->flags_user ) params->flags = *(const uint32_t *)(uintptr_t)params->flags_user;
+    if ( seen && !params->flags && is_open_stream( seen ) )
+    {
+        *family = seen->slot->family;
+        *type = SOCK_STREAM;
+        params->operation.error = 0;
+        return 0;
+    }
+    if ( !( d = descriptor_acquire( params->operation.handle, status ) ) ) return 1;
+    *family = d->slot->family;
+    *type = d->slot->type;
+    params->operation.error = sending ? transfer_check_send( d, params->flags, params->size || params->message )
+                                      : transfer_check_receive( d, params->flags );
+    descriptor_release( d );
+    return params->operation.error;
+}
+
 /* Both directions. */
 static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, int sending )
 {
@@ -390,16 +429,11 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t family, type, total = 0;
-    int32_t error;
 
-    if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
-    family = d->slot->family;
-    type = d->slot->type;
-    error = sending ? transfer_check_send( d, params->flags, params->size || params->message )
-                    : transfer_check_receive( d, params->flags );
-    descriptor_release( d );
-    if ( !error ) error = read_request( params, sending, family, type, &t, &extra );
-    if ( ( params->operation.error = error ) ) return 0;
+    params->operation.ended = 0;
+    if ( ( params->operation.how & WS2_OPERATION_BLOCK ) && !status_block_begin( &params->operation ) ) return 0;
+    if ( check_transfer( params, sending, &family, &type, &status ) ) return status;
+    if ( ( params->operation.error = read_request( params, sending, family, type, &t, &extra ) ) ) return 0;
 
     operation_probe( params->buffers, t.transfer.count * WINDOWS_BUFFER_SIZE );
     if ( t.transfer.count > MOST_VECTORS ||
@@ -445,6 +479,8 @@ done:
     if ( vectors != stack ) free( vectors );
     if ( d && params->operation.error != WSA_IO_PENDING ) write_now( &t.operation );
     free( t.bounce );
+    if ( d && ( params->operation.how & WS2_OPERATION_BLOCK ) && !params->operation.error )
+        status_block_end( params, !sending && !params->message );
     return status;
 }
 

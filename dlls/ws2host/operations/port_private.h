@@ -20,7 +20,9 @@ struct port
     _Atomic uint32_t quiet;             /* who comes or goes is to wake the I/O thread, for its tick */
     _Atomic uint32_t
         waiters[PORT_WAITERS]; /* the host's numbers of threads that wait, of those ended in it too; 0: free */
-    uint32_t seen;             /* waiter_changes at the last tick; the I/O thread's */
+    _Atomic uint32_t visitor;  /* the thread that came out of its wait last */
+    uint32_t seen;             /* waiter_changes at the last tick; the I/O thread's, as the next */
+    uint32_t unvisited;        /* ticks since a thread came or went */
 };
 
 /* Into the I/O loop's epoll, which is there as soon as there is a port; -1 and errno. And out of it. */

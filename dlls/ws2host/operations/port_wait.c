@@ -4,7 +4,8 @@
  * Each port has an epoll for its sockets. While threads come to wait at the port they alone poll it (polled_by_waiters), and
  * the host wakes the last of them first. Operations go on when no thread waits any more, so the I/O thread looks with each
  * tick whether one was there since the tick before. If not, it serves the port and takes the port's epoll into its own,
- * until the next waiter takes it out again. While threads wait and nothing happens the ticks are far between: they only
+ * until the next waiter takes it out again; while the last waiter is still at work, on a busy machine, or on what takes long,
+ * it only serves the port with each tick, for some ticks: two that serve one port hinder each other. While threads wait and nothing happens the ticks are far between: they only
  * find threads that were ended in their wait.
  *
  * Signals by which the loader ends threads wait while events are in a thread's hands: they are shown once only.
@@ -23,7 +24,8 @@
 #include "operations/operation_private.h"
 #include "operations/port_private.h"
 
-#define TICK 10         /* ms that operations may wait when threads stop coming to their port */
+#define TICK 10 /* ms that operations may wait when threads stop coming to their port */
+#define AT_WORK_TICKS 20
 #define QUIET_TICK 1000 /* the same while all wait */
 #define EVENTS 64
 
@@ -164,8 +166,26 @@ NTSTATUS unix_port_wait( void *args )
     }
     pthread_sigmask( SIG_SETMASK, &before, NULL );
     params->ended = operation_ended();
+    atomic_store_explicit( &port->visitor, owner_lock_self(), memory_order_relaxed );
     port_waiter_change( port );
     return status;
+}
+
+/* Whether the host runs a thread of this process now: one that waits for anything does not, nor one that is gone. */
+static int is_running( uint32_t thread )
+{
+    char path[64], text[512], *state;
+    ssize_t size;
+    int fd;
+
+    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
+    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
+    size = read( fd, text, sizeof( text ) - 1 );
+    close( fd );
+    if ( size <= 0 ) return 0;
+    text[size] = 0;
+    /* number (name) state */
+    return ( state = strrchr( text, ')' ) ) && state[1] == ' ' && state[2] == 'R';
 }
 
 /* --- the I/O thread -----------------------------------------------------------------------------------------------------*/
@@ -210,6 +230,7 @@ static void tick_port( struct port *port )
     if ( waiter_changes != port->seen )
     {
         port->seen = waiter_changes;
+        port->unvisited = 0;
         tick_interval = TICK;
     }
     else if ( port_has_waiters( port ) )
@@ -224,7 +245,8 @@ static void tick_port( struct port *port )
     {
         port_serve( port );
         atomic_store( &port->quiet, 0 );
-        if ( !port_arm( port ) ) atomic_store( &port->polled_by_waiters, 0 );
+        if ( port->unvisited++ < AT_WORK_TICKS && is_running( atomic_load( &port->visitor ) ) ) tick_interval = TICK;
+        else if ( !port_arm( port ) ) atomic_store( &port->polled_by_waiters, 0 );
     }
 }
 
@@ -257,23 +279,6 @@ void port_serve_all( void )
 }
 
 /* --- threads that took packets ------------------------------------------------------------------------------------------*/
-
-/* Whether the host runs a thread of this process now: one that waits for anything does not, nor one that is gone. */
-static int is_running( uint32_t thread )
-{
-    char path[64], text[512], *state;
-    ssize_t size;
-    int fd;
-
-    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
-    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
-    size = read( fd, text, sizeof( text ) - 1 );
-    close( fd );
-    if ( size <= 0 ) return 0;
-    text[size] = 0;
-    /* number (name) state */
-    return ( state = strrchr( text, ')' ) ) && state[1] == ' ' && state[2] == 'R';
-}
 
 NTSTATUS unix_port_thread( void *args )
 {

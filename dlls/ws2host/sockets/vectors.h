@@ -5,8 +5,21 @@
 #include <limits.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #include "descriptors/socket_set.h"
+
+/* recv and send without the C library's look for cancellation, which no thread here is ended by, and which costs two locked
+ * instructions in a process of several threads. */
+static inline ssize_t vectors_recv_one( int fd, void *buffer, size_t size, int flags )
+{
+    return syscall( SYS_recvfrom, fd, buffer, size, flags, NULL, NULL );
+}
+static inline ssize_t vectors_send_one( int fd, const void *buffer, size_t size, int flags )
+{
+    return syscall( SYS_sendto, fd, buffer, size, flags, NULL, 0 );
+}
 
 /* As sendmsg and recvmsg, for one datagram in more than IOV_MAX buffers. */
 ssize_t vectors_send( int fd, const struct msghdr *message, int flags );

@@ -3,6 +3,7 @@
 #define FUZZ_WINTERNL_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <winsock2.h>
 
 typedef uint8_t UINT8, BOOLEAN;
@@ -58,6 +59,9 @@ static inline void AcquireSRWLockShared( SRWLOCK *lock ) { pthread_rwlock_rdlock
 static inline void ReleaseSRWLockShared( SRWLOCK *lock ) { pthread_rwlock_unlock( lock ); }
 static inline void AcquireSRWLockExclusive( SRWLOCK *lock ) { pthread_rwlock_wrlock( lock ); }
 static inline void ReleaseSRWLockExclusive( SRWLOCK *lock ) { pthread_rwlock_unlock( lock ); }
+
+static inline void YieldProcessor( void ) {}
+static inline BOOL SwitchToThread( void ) { return !sched_yield(); }
 
 static inline LONG InterlockedIncrement( volatile LONG *value )
 {
