@@ -44,8 +44,9 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     uint32_t flags, conditions = 0;
 
     if ( socket_set_of( d ) ) revents = socket_set_poll( socket_set_of( d ), d->fd );
-    /* what overlapped operations take is not there for others */
-    if ( descriptor_has_operations( d ) ) revents = upcalls.filter( d, revents );
+    /* what overlapped operations take is not there for others, nor what they have taken since the host was asked */
+    if ( descriptor_has_operations( d ) || ( revents && atomic_load( &d->queues.readiness ) ) )
+        revents = upcalls.filter( d, revents );
     flags = descriptor_flags( d );
     if ( d->slot->type != SOCK_STREAM )
     {
