@@ -4,6 +4,7 @@
  *     bench LOAD_PORT FILE     reads lines "CASE MILLISECONDS" from standard input, answers each with "CASE NANOSECONDS"
  *                              (an operation), or "CASE error NUMBER"
  *     bench start              WSAStartup and nothing else
+ *     bench first-connect PORT tells PORT how long it took from WSAStartup to there
  *     bench hold COUNT         prints "held N" when it has that many sockets, goes when standard input ends
  *     bench list               the cases
  *
@@ -83,6 +84,7 @@ int main( int argc, char **argv )
         return 0;
     }
     if ( !strcmp( argv[1], "idle" ) ) return 0;
+    if ( argc > 2 && !strcmp( argv[1], "first-connect" ) ) return bench_first_connect_run( atoi( argv[2] ) );
     port_begin();
     if ( !strcmp( argv[1], "start" ) ) return 0;
     if ( !strcmp( argv[1], "hold" ) ) return argc > 2 ? hold( atoi( argv[2] ) ) : 2;

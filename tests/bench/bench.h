@@ -39,6 +39,9 @@ void bench_bulk_end( void );
 int bench_accept_begin( int argument );
 int bench_accept( void );
 void bench_accept_end( void );
+/* In a process of its own, whose result is its exit status; and what measures such ones. */
+int bench_first_connect_run( int port );
+double bench_first_connect( double nanoseconds );
 double bench_echo_64( double nanoseconds );
 double bench_echo_5000( double nanoseconds );
 double bench_transmit( double nanoseconds );

@@ -257,6 +257,14 @@ static int conversation_begin( int argument )
 
 static int conversation( void ) { return bench_failure = port_conversation(); }
 
+static int packet_begin( int argument )
+{
+    (void)argument;
+    return bench_failure = port_packet_open();
+}
+
+static int packet( void ) { return bench_failure = port_packet(); }
+
 const struct bench_case bench_cases[] = {
     { "conversation", conversation_begin, conversation, port_conversation_close, 0, 16, 1, NULL },
     { "send-recv", pair_begin, send_receive, pair_end, 0, 16, 1, NULL },
@@ -281,6 +289,8 @@ const struct bench_case bench_cases[] = {
     { "no-node", bench_names_begin, bench_no_node, bench_names_end, 0, 16, 1, NULL },
     { "gethostbyname", bench_names_begin, bench_gethostbyname, bench_names_end, 0, 16, 1, NULL },
     { "own-name", bench_names_begin, bench_own_name, bench_names_end, 0, 16, 1, NULL },
+    { "first-connect", NULL, NULL, NULL, 0, 0, 0, bench_first_connect },
+    { "post-get", packet_begin, packet, port_packet_close, 0, 64, 1, NULL },
     { "echo-64", NULL, NULL, NULL, 0, 0, 0, bench_echo_64 },
     { "echo-5000", NULL, NULL, NULL, 0, 0, 0, bench_echo_5000 },
     { "transmit-file", NULL, NULL, NULL, 0, 0, 0, bench_transmit },

@@ -171,6 +171,51 @@ void bench_accept_end( void )
     closesocket( listener );
 }
 
+/* --- from a program's first call to its first connection: each time another process, which tells how long it took ------------*/
+
+int bench_first_connect_run( int port )
+{
+    const double begin = port_now();
+    char text[32];
+    SOCKET s;
+
+    port_begin();
+    if ( bench_connect( port, &s ) ) return 1;
+    snprintf( text, sizeof( text ), "%.0f\n", port_now() - begin );
+    return send( s, text, (int)strlen( text ), 0 ) != (int)strlen( text ) || closesocket( s );
+}
+
+double bench_first_connect( double nanoseconds )
+{
+    const double begin = port_now();
+    double sum = 0;
+    unsigned int count = 0;
+    char text[32];
+    SOCKET s;
+    int port;
+
+    if ( bench_listen( &listener, &port ) ) return -1;
+    do {
+        int got = 0, part;
+
+        snprintf( text, sizeof( text ), "%d", port );
+        if ( ( bench_failure = port_spawn( "first-connect", text ) ) ) break;
+        if ( ( s = accept( listener, NULL, NULL ) ) == INVALID_SOCKET )
+        {
+            failed();
+            break;
+        }
+        while ( ( part = recv( s, text + got, (int)sizeof( text ) - 1 - got, 0 ) ) > 0 ) got += part;
+        closesocket( s );
+        text[got] = 0;
+        if ( atof( text ) <= 0 ) bench_failure = -1;
+        sum += atof( text );
+        count++;
+    } while ( !bench_failure && ( count < 3 || port_now() - begin < nanoseconds ) );
+    closesocket( listener );
+    return bench_failure ? -1 : sum / count;
+}
+
 /* --- served to the load generator (load.c), the same native program for all ---------------------------------------------------*/
 
 static int command( SOCKET control, const char *text, char *reply, int size )

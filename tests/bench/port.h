@@ -65,6 +65,14 @@ int port_pass_target( int argc, char **argv ); /* main() of that process */
 #define PORT_ECHO_SIZE 64
 int port_echo_serve( SOCKET listener, unsigned int connections );
 
+/* A packet to a completion port and out of it again, by one thread; natively a number to an eventfd and out of it. */
+int port_packet_open( void );
+int port_packet( void );
+void port_packet_close( void );
+
+/* A process of this program with one argument more, which ends by itself; 0 or an error. */
+int port_spawn( const char *command, const char *argument );
+
 /* One question to another process and its answer: to wineserver, or to a process at the other end of two pipes, in
  * messages of the same size. It is the floor of what needs wineserver. */
 int port_conversation_open( void );

@@ -1,9 +1,11 @@
 /* The native side: epoll, SCM_RIGHTS, sendfile. */
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/wait.h>
@@ -204,6 +206,38 @@ int port_file_send( SOCKET s, uint64_t size )
 }
 
 void port_file_close( void ) { close( file ); }
+
+/* --- a packet -----------------------------------------------------------------------------------------------------------*/
+
+static int packets = -1;
+
+int port_packet_open( void ) { return ( packets = eventfd( 0, EFD_CLOEXEC ) ) < 0 ? errno : 0; }
+
+int port_packet( void )
+{
+    uint64_t number = 1;
+
+    return write( packets, &number, sizeof( number ) ) == sizeof( number ) &&
+                   read( packets, &number, sizeof( number ) ) == sizeof( number )
+               ? 0
+               : errno;
+}
+
+void port_packet_close( void ) { close( packets ); }
+
+/* --- another process of this program -----------------------------------------------------------------------------------*/
+
+extern char **environ;
+
+int port_spawn( const char *command, const char *argument )
+{
+    char *arguments[] = { "/proc/self/exe", (char *)command, (char *)argument, NULL };
+    pid_t pid;
+    int status, error = posix_spawn( &pid, arguments[0], NULL, NULL, arguments, environ );
+
+    if ( error ) return error;
+    return waitpid( pid, &status, 0 ) == pid && WIFEXITED( status ) ? WEXITSTATUS( status ) : ECHILD;
+}
 
 /* --- a conversation -----------------------------------------------------------------------------------------------------*/
 

@@ -392,6 +392,53 @@ int port_file_send( SOCKET s, uint64_t size )
 
 void port_file_close( void ) { CloseHandle( file ); }
 
+/* --- a packet ------------------------------------------------------------------------------------------------------------*/
+
+static HANDLE packets;
+static SOCKET packets_socket;
+
+/* with a socket at it, as every port that a program of sockets has */
+int port_packet_open( void )
+{
+    if ( !( packets = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 1 ) ) ) return GetLastError();
+    packets_socket = socket( AF_INET, SOCK_DGRAM, 0 );
+    return CreateIoCompletionPort( (HANDLE)packets_socket, packets, 1, 0 ) ? 0 : GetLastError();
+}
+
+int port_packet( void )
+{
+    OVERLAPPED *overlapped;
+    ULONG_PTR key;
+    DWORD size;
+
+    return PostQueuedCompletionStatus( packets, 1, 2, NULL ) &&
+                   GetQueuedCompletionStatus( packets, &size, &key, &overlapped, INFINITE )
+               ? 0
+               : GetLastError();
+}
+
+void port_packet_close( void )
+{
+    closesocket( packets_socket );
+    CloseHandle( packets );
+}
+
+/* --- another process of this program -----------------------------------------------------------------------------------*/
+
+int port_spawn( const char *command, const char *argument )
+{
+    char program[MAX_PATH], line[2 * MAX_PATH];
+    STARTUPINFOA startup = { .cb = sizeof( startup ) };
+    PROCESS_INFORMATION process;
+
+    GetModuleFileNameA( NULL, program, sizeof( program ) );
+    snprintf( line, sizeof( line ), "\"%s\" %s %s", program, command, argument );
+    if ( !CreateProcessA( program, line, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process ) ) return GetLastError();
+    CloseHandle( process.hThread );
+    CloseHandle( process.hProcess );
+    return 0;
+}
+
 /* --- a conversation: SetEvent is one, and does nothing else ---------------------------------------------------------------*/
 
 static HANDLE conversation;
