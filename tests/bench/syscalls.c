@@ -222,7 +222,8 @@ static const struct
     { "getsockname", 1, do_getsockname },
     { "getpeername", 1, do_getpeername },
     { "WSAEnumNetworkEvents", 1, do_enum_events },
-    { "recv,_event_registered", 2, do_recv_registered },
+    { "recv,_event_registered", 3,
+      do_recv_registered }, /* a look whether more is there, and the epoll that tells of it */
     { "RIOSend,_its_end_taken", 1, do_rio_send },
     { "RIOReceive,_its_end_taken", 1, do_rio_receive },
     { "RIODequeueCompletion,_empty", 0, do_rio_dequeue },

@@ -400,6 +400,11 @@ static enum poll_before poll_as_before( struct ws2_poll_params *params, struct w
     if ( !found && params->timeout ) return POLL_SILENT;
 
     params->ready = 0;
+    if ( !found )
+    {
+        for ( uint32_t i = 0; i < count; i++ ) user[i].revents = 0;
+        return POLL_ANSWERED;
+    }
     for ( uint32_t i = 0; i < count; i++ )
     {
         int16_t shown = 0;

@@ -68,9 +68,18 @@ int32_t events_open( uint32_t *made )
     return error;
 }
 
+/* Nothing of these is there to be told anew, and what comes next the epoll tells by itself. */
+static int is_quiet( struct descriptor *d, uint32_t events )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLPRI | POLLRDHUP };
+
+    return !( events & ~( WS2_FD_READ | WS2_FD_ACCEPT ) ) && poll_silence_is_answer( d ) && !poll( &fd, 1, 0 );
+}
+
 /* Our own epoll tells its thread at once what of the events holds; another process's thread is kicked. */
 static void events_rearm( struct descriptor *d, uint32_t events )
 {
+    if ( ( atomic_load( &d->local ) & LOCAL_WATCHED ) && is_quiet( d, events ) ) return;
     if ( atomic_load( &d->local ) & LOCAL_WATCHED )
     {
         struct epoll_event changed = { .events = WATCHED_EVENTS,
