@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "client/client_private.h"
 
 extern char **environ;
@@ -26,6 +29,15 @@ static int server_path( char *path, size_t size )
     return snprintf( path, size, "%.*s/../ws2server", (int)( slash - library ), library ) < (int)size;
 }
 
+/* Waits a moment, or for the end of the child where the host tells of that. */
+static void await_end( int pidfd )
+{
+    struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+
+    if ( pidfd < 0 ) client_sleep_ms( 1 );
+    else poll( &fd, 1, 100 );
+}
+
 int server_start( const char *directory )
 {
     char path[4096];
@@ -33,7 +45,7 @@ int server_start( const char *directory )
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
-    int error, status = 0;
+    int error, status = 0, pidfd;
     pid_t pid;
 
     if ( !server_path( path, sizeof( path ) ) )
@@ -58,20 +70,27 @@ int server_start( const char *directory )
         complaint_say( "cannot start %s: %s; install it there or name it in WS2SERVER", path, strerror( error ) );
         return -1;
     }
+    pidfd = syscall( SYS_pidfd_open, pid, 0 );
     for ( uint64_t deadline = client_now_ms() + SERVER_DEADLINE;; )
     {
         const pid_t done = waitpid( pid, &status, WNOHANG );
 
         if ( done == pid ) break;
-        /* the process may have its children reaped by itself */
-        if ( done < 0 && errno != EINTR ) return 0;
+        if ( done < 0 && errno != EINTR )
+        {
+            /* the process may have its children reaped by itself */
+            if ( pidfd >= 0 ) close( pidfd );
+            return 0;
+        }
         if ( client_now_ms() > deadline )
         {
             complaint_say( "%s does not start up in %s; end it and try again", path, directory );
+            if ( pidfd >= 0 ) close( pidfd );
             return -1;
         }
-        client_sleep_ms( 1 );
+        await_end( pidfd );
     }
+    if ( pidfd >= 0 ) close( pidfd );
     /* killed while starting up is no reason to give up: the next attempt starts another */
     if ( WIFSIGNALED( status ) || ( WIFEXITED( status ) && WEXITSTATUS( status ) == WS2_SERVER_KILLED ) ) return 0;
     if ( WIFEXITED( status ) && !WEXITSTATUS( status ) ) return 0;
