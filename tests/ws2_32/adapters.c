@@ -4,6 +4,7 @@
  * of its own (tests/own-network), where the adapter has 192.0.2.1/24.
  */
 #include "support.h"
+#include <mstcpip.h>
 
 #define ADAPTER "192.0.2.1"
 #define SUBNET "192.0.2.255"
@@ -406,6 +407,48 @@ static void test_inherited( void )
     closesocket( sender );
 }
 
+/* --- all that goes through an adapter ------------------------------------------------------------------------------------*/
+
+/* A raw socket of no protocol, with SIO_RCVALL: whole packets, and who sent them. */
+static void test_receive_all( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_RAW, IPPROTO_IP ), sender = bound_to( ADAPTER, 0 );
+    const int port = socket_port( sender );
+    union address from, address = at( ADAPTER, 0 );
+    DWORD on = 1, off = 0, count;
+    unsigned char packet[2048];
+    int length, got, found = 0;
+
+    if ( s == INVALID_SOCKET )
+    {
+        ok( WSAGetLastError() == WSAEACCES, "error %d\n", WSAGetLastError() );
+        skip( "raw sockets are the administrator's\n" );
+        closesocket( sender );
+        return;
+    }
+    check_fails( WSAIoctl( s, SIO_RCVALL, &on, sizeof( on ), NULL, 0, &count, NULL, NULL ), WSAEINVAL );
+    check_ok( bind( s, &address.any, sizeof( address.v4 ) ) );
+    check_ok( WSAIoctl( s, SIO_RCVALL, &on, sizeof( on ), NULL, 0, &count, NULL, NULL ) );
+    set_receive_timeout( s, 10000 );
+    put( sender, SUBNET, port, "seen" );
+    while ( !found )
+    {
+        length = sizeof( from );
+        got = recvfrom( s, (char *)packet, sizeof( packet ), 0, &from.any, &length );
+        ok( got > 0, "got %d, error %d\n", got, WSAGetLastError() );
+        if ( got <= 0 ) break;
+        /* others may be seen too */
+        found = got == 32 && packet[9] == IPPROTO_UDP && !memcmp( packet + 28, "seen", 4 );
+    }
+    ok( packet[0] == 0x45 && packet[20] == port >> 8 && packet[21] == ( port & 0xff ), "another packet\n" );
+    ok( length == sizeof( from.v4 ) && from.v4.sin_family == AF_INET &&
+            from.v4.sin_addr.s_addr == inet_addr( ADAPTER ) && !from.v4.sin_port,
+        "from %#lx, port %u\n", (DWORD)from.v4.sin_addr.s_addr, from.v4.sin_port );
+    check_ok( WSAIoctl( s, SIO_RCVALL, &off, sizeof( off ), NULL, 0, &count, NULL, NULL ) );
+    closesocket( s );
+    closesocket( sender );
+}
+
 /* --- IPv6 ----------------------------------------------------------------------------------------------------------------*/
 
 /* A link-local address of an adapter; its index stands in the scope. */
@@ -566,6 +609,7 @@ START_TEST( adapters )
         test_handed_over( FALSE );
         test_handed_over( TRUE );
         test_inherited();
+        test_receive_all();
         test_ipv6();
         test_addresses_of_many();
     }

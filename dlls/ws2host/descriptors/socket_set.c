@@ -1,7 +1,9 @@
 /* Several host sockets behind one descriptor: see socket_set.h. */
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "client/connection.h"
 #include "descriptors/socket_set.h"
@@ -106,12 +108,25 @@ static int readable( struct descriptor *d, struct socket_set *set )
     return -1;
 }
 
+/* The sender of a packet that an adapter has shown, which stands in its IP header. */
+static struct sockaddr_in sender_of( int fd )
+{
+    struct sockaddr_in sender = { .sin_family = AF_INET };
+    uint8_t header[20];
+
+    if ( recv( fd, header, sizeof( header ), MSG_PEEK | MSG_DONTWAIT ) == sizeof( header ) )
+        memcpy( &sender.sin_addr, header + 12, sizeof( sender.sin_addr ) );
+    return sender;
+}
+
 #define TURNS 16 /* others may take what the epoll has named */
 
 ssize_t socket_set_recvmsg( struct descriptor *d, struct msghdr *message, int flags,
                             ssize_t ( *many )( int, struct msghdr *, int ) )
 {
     struct socket_set *set = socket_set_of( d );
+    const int named = message->msg_name && d->slot->type == SOCK_RAW;
+    struct sockaddr_in sender;
 
     for ( unsigned int turn = 0; turn < TURNS; turn++ )
     {
@@ -120,9 +135,15 @@ ssize_t socket_set_recvmsg( struct descriptor *d, struct msghdr *message, int fl
 
         if ( fd < 0 && errno == EINTR ) continue;
         if ( fd < 0 ) return -1;
+        if ( named ) sender = sender_of( fd );
         if ( ( n = ( message->msg_iovlen > IOV_MAX ? many : recvmsg )( fd, message, flags ) ) < 0 && errno == EAGAIN )
             continue;
         if ( n >= 0 && ( flags & MSG_PEEK ) ) atomic_store( &set->next, fd );
+        if ( n >= 0 && named )
+        {
+            memcpy( message->msg_name, &sender, sizeof( sender ) );
+            message->msg_namelen = sizeof( sender );
+        }
         return n;
     }
     errno = EAGAIN;

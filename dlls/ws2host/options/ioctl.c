@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "events/changes.h"
+#include "sockets/helpers.h"
 #include "sockets/connect.h"
 #include "client/connection.h"
 #include "options/ioctl.h"
@@ -163,8 +164,7 @@ static int32_t broadcast_address( struct descriptor *d, struct ioctl_request *re
 /* To hear all packets of an interface takes rights that no host socket of ours has. */
 static int32_t receive_all( struct descriptor *d, struct ioctl_request *request )
 {
-    (void)d;
-    return ioctl_in_number( request ) ? WSAEACCES : 0;
+    return helpers_receive_all( d, ioctl_in_number( request ) != 0 );
 }
 
 /* The wait, or what takes its place on a non-blocking socket, is begun by carry_out, which finds these functions in the

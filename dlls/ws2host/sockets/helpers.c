@@ -3,6 +3,9 @@
  * joins before it is bound is kept until then.
  */
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -351,6 +354,57 @@ void helpers_bound( struct descriptor *d )
         helper_make( d, &address, adapter.index );
     }
     owner_lock_give( &helpers_lock );
+}
+
+/* Packets of IP, or none: what leaves is shown only to who asks for all protocols. */
+static void show_packets( int fd, int shown )
+{
+    struct sock_filter code[] = {
+        { BPF_LD | BPF_H | BPF_ABS, 0, 0, (uint32_t)( SKF_AD_OFF + SKF_AD_PROTOCOL ) },
+        { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ETH_P_IP },
+        { BPF_RET | BPF_K, 0, 0, shown ? UINT32_MAX : 0 },
+        { BPF_RET | BPF_K, 0, 0, 0 },
+    };
+    const struct sock_fprog program = { sizeof( code ) / sizeof( code[0] ), code };
+
+    setsockopt( fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof( program ) );
+}
+
+int32_t helpers_receive_all( struct descriptor *d, int on )
+{
+    struct sockaddr_ll adapter = { .sll_family = AF_PACKET, .sll_protocol = htons( ETH_P_ALL ) };
+    union host_address own;
+    socklen_t size = sizeof( own );
+    struct socket_set *set;
+    int fd, error = 0;
+
+    if ( d->slot->family != WS_AF_INET || d->slot->protocol ) return on ? WSAEACCES : 0;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || getsockname( d->fd, &own.any, &size ) ||
+         !( adapter.sll_ifindex = (int)subnet_index( &own ) ) )
+        return WSAEINVAL;
+    owner_lock_take( &helpers_lock );
+    if ( ( set = socket_set_of( d ) ) ) show_packets( set->helpers[0], on ); /* a helper is there for good */
+    else if ( on )
+    {
+        if ( ( fd = socket( AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0 ) ) < 0 ) error = WSAEACCES;
+        else
+        {
+            show_packets( fd, 1 );
+            if ( !bind( fd, (const struct sockaddr *)&adapter, sizeof( adapter ) ) ) set = socket_set_make( d->fd );
+            if ( set )
+            {
+                socket_set_add( set, fd, 1 );
+                upcalls.set_made( d, set );
+            }
+            else
+            {
+                close( fd );
+                error = WSAENOBUFS;
+            }
+        }
+    }
+    owner_lock_give( &helpers_lock );
+    return error;
 }
 
 void helpers_connect( struct descriptor *d, const struct sockaddr *address, socklen_t size )

@@ -14,6 +14,10 @@ void helpers_bound( struct descriptor *descriptor );
 int helpers_membership( struct descriptor *descriptor, int level, int name, const void *request, socklen_t size,
                         const union host_address *group );
 
+/* SIO_RCVALL: a raw IPv4 socket of no protocol that is bound to an adapter's address hears all that goes through it, with its
+ * IP header. WSAEINVAL: not bound so; WSAEACCES: the host does not allow it, or another kind of raw socket. */
+int32_t helpers_receive_all( struct descriptor *descriptor, int on );
+
 /* The calls of descriptors/upcalls.h. At start. */
 void helpers_init( void );
 

@@ -71,8 +71,14 @@ static void hide_echo_requests( int fd, uint32_t protocol )
 int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
 {
     int host_type = type == 3 ? SOCK_RAW : type == 1 ? SOCK_STREAM : SOCK_DGRAM, on = 1, off = 0;
+    /* a raw socket of no protocol hears nothing before SIO_RCVALL: the host's that only sends */
+    const int only_sends = host_type == SOCK_RAW && !protocol && family != WS_AF_UNIX;
     int fd = socket( host_family( family ), host_type | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                     family == WS_AF_UNIX ? 0 : (int)protocol );
+                     family == WS_AF_UNIX ? 0
+                     : only_sends         ? IPPROTO_RAW
+                                          : (int)protocol );
+
+    if ( fd >= 0 && only_sends && family == WS_AF_INET ) setsockopt( fd, IPPROTO_IP, IP_HDRINCL, &off, sizeof( off ) );
 
     /* Windows' default */
     if ( fd >= 0 && family == WS_AF_INET6 ) setsockopt( fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof( on ) );
