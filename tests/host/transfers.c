@@ -3,7 +3,9 @@
  * caller's memory, and what it has so far comes in pieces; the socket is closed in the middle of a call; a connection is
  * reset behind more buffers than the host takes at once. The real host half and the real server.
  */
+#include <dlfcn.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include "winsock.h"
@@ -18,15 +20,25 @@
 /* What happens before the next receives of the host half: it makes one call after the other of this. */
 static void ( *before_recv )( void ), ( *after_blocked_recv )( void );
 
-ssize_t recv( int fd, void *buffer, size_t size, int flags )
+/* By which the host half receives into one buffer (sockets/vectors.h). */
+long syscall( long number, ... )
 {
-    void ( *call )( void ) = before_recv;
-    ssize_t n;
+    static long ( *real )( long number, ... );
+    void ( *call )( void );
+    long a[6], n;
+    va_list args;
 
-    before_recv = NULL;
-    if ( call ) call();
-    n = syscall( SYS_recvfrom, fd, buffer, size, flags, NULL, NULL );
-    if ( n < 0 && errno == EAGAIN && ( call = after_blocked_recv ) )
+    va_start( args, number );
+    for ( unsigned int i = 0; i < 6; i++ ) a[i] = va_arg( args, long );
+    va_end( args );
+    if ( !real ) real = (long ( * )( long, ... ))dlsym( RTLD_NEXT, "syscall" );
+    if ( number == SYS_recvfrom && ( call = before_recv ) )
+    {
+        before_recv = NULL;
+        call();
+    }
+    n = real( number, a[0], a[1], a[2], a[3], a[4], a[5] );
+    if ( number == SYS_recvfrom && n < 0 && errno == EAGAIN && ( call = after_blocked_recv ) )
     {
         after_blocked_recv = NULL;
         call();
