@@ -519,7 +519,7 @@ static void test_creation( void )
     closesocket( s );
 }
 
-void func_localsockets( void )
+START_TEST( localsockets )
 {
     char directory[MAX_PATH], old[MAX_PATH], path[MAX_PATH + 8];
     SOCKET s;

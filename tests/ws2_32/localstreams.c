@@ -616,7 +616,7 @@ static void test_peer_process( void )
     closesocket( server );
 }
 
-void func_localstreams( void )
+START_TEST( localstreams )
 {
     char directory[MAX_PATH];
     SOCKET s;

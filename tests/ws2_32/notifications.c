@@ -394,7 +394,7 @@ static void test_many( void )
     CloseHandle( port );
 }
 
-void func_notifications( void )
+START_TEST( notifications )
 {
     if ( support_begin() ) return;
     process = (void *)GetProcAddress( GetModuleHandleA( "ws2_32.dll" ), "ProcessSocketNotifications" );

@@ -17,7 +17,7 @@ static DWORD CALLBACK echo_bytes( void *argument )
     return 0;
 }
 
-void func_reregister( void )
+START_TEST( reregister )
 {
     SOCKET client, server;
     WSAEVENT event;

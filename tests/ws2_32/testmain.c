@@ -1,7 +1,8 @@
 /*
  * The main program of the winetest executable: finds the test named on the command line, runs it, counts and reports.
  *
- * Without arguments it lists the tests; one name runs that test; several names, or --all, run each in a process of its own.
+ * Without arguments it lists the tests; one name runs that test, NAME:FUNCTION one function of it (with-functions), what stands
+ * around it included; several names, or --all, run each in a process of its own.
  * Its exit status is the number of failures, at most 255, also after a crash, which is reported at the last place that a check
  * passed through and counts as one. --json tells each summary to programs too, a line of JSON.
  */
@@ -11,7 +12,9 @@
 #include <string.h>
 #include "wine/test.h"
 
-#define X( name ) void func_##name( void );
+#define X( name ) \
+    void func_##name( void ); \
+    extern const char *const functions_##name[];
 WINETEST_LIST
 #undef X
 
@@ -19,8 +22,9 @@ static const struct
 {
     const char *name;
     void ( *run )( void );
+    const char *const *functions; /* NULL ends them */
 } tests[] = {
-#define X( name ) { #name, func_##name },
+#define X( name ) { #name, func_##name, functions_##name },
     WINETEST_LIST
 #undef X
 };
@@ -45,6 +49,7 @@ static DWORD tls_index;
 static char **main_argv;
 static int main_argc;
 static const char *current_test = "";
+static const char *only_function; /* NULL: all of the test's */
 static LONG successes, todo_successes, failures, skips, todo_failures;
 
 /* Thread-local storage of the operating system, not of the compiler: tests start threads in every way there is. */
@@ -324,26 +329,49 @@ static int list_tests( FILE *file )
     return file == stderr;
 }
 
-static BOOL is_test( const char *name )
+/* "test_refused" may be called "refused". */
+static BOOL is_function( const char *name, const char *function )
 {
+    return !strcmp( name, function ) || !strcmp( name, function + strlen( "test_" ) );
+}
+
+int winetest_function( const char *name );
+int winetest_function( const char *name ) { return !only_function || is_function( only_function, name ); }
+
+/* NAME or NAME:FUNCTION; its number, TEST_COUNT for what is none. */
+static unsigned int find_test( const char *name )
+{
+    const size_t length = strcspn( name, ":" );
+    const char *const *function;
     unsigned int i;
 
     for ( i = 0; i < TEST_COUNT; i++ )
-        if ( !strcmp( tests[i].name, name ) ) return TRUE;
-    return FALSE;
+        if ( !strncmp( tests[i].name, name, length ) && !tests[i].name[length] ) break;
+    if ( i == TEST_COUNT || !name[length] ) return i;
+    for ( function = tests[i].functions; *function && !is_function( name + length + 1, *function ); ) function++;
+    return *function ? i : TEST_COUNT;
 }
 
-static int run_test( const char *name )
-{
-    unsigned int i;
+static BOOL is_test( const char *name ) { return find_test( name ) < TEST_COUNT; }
 
-    for ( i = 0; i < TEST_COUNT && strcmp( tests[i].name, name ); i++ ) continue;
+static int run_test( char *name )
+{
+    static char whole[128];
+    const unsigned int i = find_test( name );
+    char *colon = strchr( name, ':' );
+
     if ( i == TEST_COUNT )
     {
         fprintf( stderr, "%s: no such test.\n", name );
         return list_tests( stderr );
     }
-    current_test = tests[i].name;
+    snprintf( whole, sizeof( whole ), "%s", name );
+    current_test = whole;
+    if ( colon )
+    {
+        only_function = colon + 1;
+        *colon = 0; /* what starts itself by this name is to run as it always does */
+    }
     tests[i].run();
 
     /* a child has no summary of its own: its exit status carries its failures to the parent */
@@ -401,14 +429,19 @@ static int run_options( int argc, char **argv )
     {
         if ( !strcmp( argv[i], "--list" ) )
         {
-            for ( unsigned int j = 0; j < TEST_COUNT; j++ ) printf( "%s\n", tests[j].name );
+            for ( unsigned int j = 0; j < TEST_COUNT; j++ )
+            {
+                printf( "%s\n", tests[j].name );
+                for ( const char *const *function = tests[j].functions; *function; function++ )
+                    printf( "%s:%s\n", tests[j].name, *function + strlen( "test_" ) );
+            }
             return 0;
         }
         if ( !strcmp( argv[i], "--all" ) ) all = TRUE;
         else if ( !strcmp( argv[i], "--json" ) ) SetEnvironmentVariableA( "WINETEST_JSON", "1" );
         else
         {
-            fprintf( stderr, "usage: %s [--json] [--all | --list | NAME...]\n", argv[0] );
+            fprintf( stderr, "usage: %s [--json] [--all | --list | NAME[:FUNCTION]...]\n", argv[0] );
             return 2;
         }
     }
