@@ -17,30 +17,20 @@
 
 #define MSG_WAITALL_OF_WINDOWS 0x8
 
-/* What happens before the next receives of the host half: it makes one call after the other of this. */
-static void ( *before_recv )( void ), ( *after_blocked_recv )( void );
+/* What happens before the next receive of the host half into several buffers, and after one that finds nothing. */
+static void ( *before_receive )( void ), ( *after_blocked )( void );
 
-/* By which the host half receives into one buffer (sockets/vectors.h). */
-long syscall( long number, ... )
+ssize_t recvmsg( int fd, struct msghdr *message, int flags )
 {
-    static long ( *real )( long number, ... );
-    void ( *call )( void );
-    long a[6], n;
-    va_list args;
+    void ( *call )( void ) = before_receive;
+    ssize_t n;
 
-    va_start( args, number );
-    for ( unsigned int i = 0; i < 6; i++ ) a[i] = va_arg( args, long );
-    va_end( args );
-    if ( !real ) real = (long ( * )( long, ... ))dlsym( RTLD_NEXT, "syscall" );
-    if ( number == SYS_recvfrom && ( call = before_recv ) )
+    before_receive = NULL;
+    if ( call ) call();
+    n = syscall( SYS_recvmsg, fd, message, flags );
+    if ( n < 0 && errno == EAGAIN && ( call = after_blocked ) )
     {
-        before_recv = NULL;
-        call();
-    }
-    n = real( number, a[0], a[1], a[2], a[3], a[4], a[5] );
-    if ( number == SYS_recvfrom && n < 0 && errno == EAGAIN && ( call = after_blocked_recv ) )
-    {
-        after_blocked_recv = NULL;
+        after_blocked = NULL;
         call();
         errno = EAGAIN;
     }
@@ -110,18 +100,20 @@ static void close_server( void ) { ck_assert( winsock_close( SERVER ) ); }
 /* The receive has a bounce buffer with a part of the data when it finds that it has to wait and that its socket is closed. */
 START_TEST( closed_before_it_waits )
 {
-    struct windows_buffer buffer = { .size = 10 };
+    struct windows_buffer buffers[3] = { { .size = 3 }, { .size = 4 }, { .size = 3 } };
     struct ws2_operation_transfer_params params;
 
     begin();
-    params = receive_into( &buffer, 1 );
-    buffer.pointer = user( memory );
+    params = receive_into( buffers, 3 );
+    buffers[0].pointer = user( memory );
+    buffers[1].pointer = user( memory + 100 );
+    buffers[2].pointer = user( memory + 200 );
     send_text( "part" );
     await_bytes( SERVER, 4 );
-    before_recv = forbid;
-    after_blocked_recv = close_server;
+    before_receive = forbid;
+    after_blocked = close_server;
     ck_assert_int_eq( unix_operation_receive( &params ), 0 );
-    ck_assert_ptr_null( after_blocked_recv );
+    ck_assert( !before_receive && !after_blocked );
     ck_assert_int_eq( params.operation.error, WSAENOTSOCK );
     ck_assert_int_eq( memory[0], 0 );
     allow();
