@@ -5,18 +5,21 @@
  * in its slot is how the server knows a socket that a child inherited and its parent closed (see ADOPT). A slot that was
  * shared becomes FREE by the server's hand; walks over the blocks find those, seldom enough to cost nothing.
  *
- * A mutex of this file guards the queue, with signals blocked as in connection.c; it is not held while asking the server,
- * whose answer may be late: who closes, or finds a slot in the queue, does not wait for it.
+ * An owner lock of this file guards the queue. It is not held while asking the server, whose answer may be late: who closes,
+ * or finds a slot in the queue, does not wait for it. A thread that the loader ends with the lock held leaves at worst a slot
+ * twice in the queue, of which one is passed over (lease_occupy), or none, which the next walk finds; while the arrays
+ * themselves are exchanged signals are blocked.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include "base/host_mutex.h"
+#include "base/owner_lock.h"
 #include "client/connection.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPARE 32u /* slots left to rest */
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uint32_t lock;
 static uint32_t *queue; /* a ring of queue_size */
 static uint32_t queue_size, queue_first, queue_count;
 static uint32_t *blocks; /* first slot of each */
@@ -31,9 +34,8 @@ static void lease_put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
-    assert( host_mutex_held( &mutex ) );
-    if ( queued[slot / WS2_BLOCK_SLOTS] & bit ) return;
-    assert( queue_count < queue_size );
+    assert( atomic_load( &lock ) == owner_lock_self() );
+    if ( queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count == queue_size ) return;
     queued[slot / WS2_BLOCK_SLOTS] |= bit;
     queue[( queue_first + queue_count++ ) % queue_size] = slot;
 }
@@ -60,20 +62,24 @@ static int32_t add_block( uint32_t first )
     return 0;
 }
 
-/* Called, and returns, with the mutex held; asks without it. A block that cannot be kept stays leased and unused. */
+/* Called, and returns, with the lock held; asks without it. A block that cannot be kept stays leased and unused. */
 static int32_t lease_block( void )
 {
     struct ws2_request request = { .type = WS2_LEASE };
     struct ws2_reply reply;
+    sigset_t before;
     int32_t error;
 
+    host_signals_block( &before );
     asking++;
-    pthread_mutex_unlock( &mutex );
+    owner_lock_give( &lock );
     error = connection_request( &request, -1, &reply, NULL );
-    pthread_mutex_lock( &mutex );
+    owner_lock_take( &lock );
     asking--;
     if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
-    return error ? error : add_block( reply.slot );
+    if ( !error ) error = add_block( reply.slot );
+    host_signals_restore( &before );
+    return error;
 }
 
 static void find_freed( void )
@@ -113,23 +119,22 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
         if ( !queue_count || ( queue_count <= SPARE && !asking ) ) error = lease_block();
         if ( !queue_count ) return error;
         *slot = queue[queue_first];
-        queue_first = ( queue_first + 1 ) % queue_size;
-        queue_count--;
-        taken_since_walk++;
         queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
+        queue_count--;
+        queue_first = ( queue_first + 1 ) % queue_size;
+        taken_since_walk++;
         if ( lease_occupy( *slot, generation ) ) return 0;
     }
 }
 
 int32_t lease_take( uint32_t *slot, uint32_t *generation )
 {
-    sigset_t before;
     int32_t error;
 
     if ( !connection_table() ) return WSAENETDOWN;
-    host_mutex_lock( &mutex, &before );
+    owner_lock_take( &lock );
     error = take_locked( slot, generation );
-    host_mutex_unlock( &mutex, &before );
+    owner_lock_give( &lock );
     return error;
 }
 
@@ -137,12 +142,11 @@ int lease_give_back( uint32_t index, uint32_t generation )
 {
     struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
     uint64_t word = ws2_word( generation, connection_client_index(), WS2_SLOT_PRIVATE );
-    sigset_t before;
     int given;
 
-    host_mutex_lock( &mutex, &before );
+    owner_lock_take( &lock );
     given = atomic_compare_exchange_strong( &slot->word, &word, ws2_word( generation + 1, 0, WS2_SLOT_FREE ) );
     if ( given ) lease_put( index );
-    host_mutex_unlock( &mutex, &before );
+    owner_lock_give( &lock );
     return given;
 }
