@@ -14,12 +14,23 @@
     X( wait_cancel_self ) \
     X( socket_replaced ) \
     X( fd_close ) \
+    X( stand_in ) \
+    X( stand_in_ask ) \
+    X( socket_same ) \
+    X( socket_real ) \
+    X( socket_pooled ) \
     X( afd_poll )
 
 /* What can be looked up without a call, in memory that the PE side gives for good, zeroed, so that programs of either width
- * can read it: a byte for each of the handles, 1 while the one of its number (value / 4) is a descriptor of the process.
+ * can read it: a byte for each of the handles, an enum ws2_view_byte of the one of its number (value / 4).
  * Behind them a uint32_t: how many threads have ever waited for a socket in a blocking call, and live. Greater handles are
  * no SOCKETs from then on. handles is a multiple of 4 and at most WS2_VIEW_HANDLES. */
+enum ws2_view_byte
+{
+    WS2_VIEW_NOTHING,
+    WS2_VIEW_SOCKET, /* a descriptor of the process */
+    WS2_VIEW_FREE    /* a value that is the pool's, and no handle to the program */
+};
 #define WS2_VIEW_HANDLES 0x1000000u /* values below 64 M: as many as the host half has room for */
 struct ws2_table_view_params
 {
@@ -49,15 +60,74 @@ struct ws2_thread_params
     uint32_t thread; /* Windows thread id */
 };
 
-/* A SOCKET whose host socket is no longer the one that its handle was made of. next: the first such after handle (0 to begin),
- * handle 0 at the end; else that handle itself, WSAEINVAL when it is none. fd is the caller's, for fd_close. */
+/* A SOCKET whose host socket is not the one that its handle was made of: a pooled one, or one whose host socket was
+ * replaced. next: the first such after handle (0 to begin) that a child may inherit, handle 0 at the end; else that handle
+ * itself, WSAEINVAL when it is none. There is a handle of the host socket itself already (real), or fd, the caller's, for
+ * fd_close. */
 struct ws2_socket_replaced_params
 {
     int32_t error;
-    int32_t fd; /* out */
+    int32_t fd; /* out; -1: none */
     uint64_t handle;
     uint32_t next;
+    uint32_t real;   /* out; it stays the socket's; 0: none */
+    uint32_t pooled; /* out */
     uint32_t reserved;
+};
+
+/* socket_real: a handle made of the fd that socket_replaced gave is the pooled SOCKET's from now on. real comes back as the
+ * one to use, another where somebody was faster; unused is to be closed, unless it is 0. WSAENOTSOCK: closed meanwhile. */
+struct ws2_socket_real_params
+{
+    int32_t error;
+    uint32_t real; /* in and out */
+    uint64_t handle;
+    uint32_t unused; /* out */
+    uint32_t reserved;
+};
+
+/* socket_pooled: what is particular to a pooled SOCKET. `set` says which of the others are given; all come back as they are
+ * then. */
+enum ws2_pooled_set
+{
+    WS2_POOLED_INHERITED = 1,
+    WS2_POOLED_MARKED = 2
+};
+struct ws2_socket_pooled_params
+{
+    int32_t error;
+    uint32_t pooled; /* out: it is one; otherwise nothing is set or told */
+    uint64_t handle;
+    uint32_t set; /* enum ws2_pooled_set */
+    uint32_t inherited;
+    uint32_t marked; /* the loader has been told of a flag of the handle; never taken back */
+    uint32_t real;   /* out: of the present host socket or one before, 0 for none */
+};
+
+/* stand_in takes struct ws2_fd_params: fd, for fd_close, is what the handles of the pool are made of. From then on the process
+ * answers those who have copied such a handle out of it. */
+
+/* stand_in_ask: what a copy of another process's handle is of. fd is the copy's descriptor, taken over. WSAEOPNOTSUPP: no
+ * stand-in; WSAENOTSOCK: the owner says that this value is no SOCKET of its; another error: the owner cannot be asked. */
+struct ws2_stand_in_ask_params
+{
+    int32_t error;
+    int32_t fd;         /* in; out: the host socket, for fd_close; -1 with any error */
+    uint64_t handle;    /* the value in the owner */
+    uint32_t end;       /* the SOCKET ends there: the caller is about to close the handle in the owner */
+    uint32_t real;      /* out, of `end`: another handle in the owner to be closed; 0: none */
+    uint32_t inherited; /* out: as the owner's program has it */
+    uint32_t reserved;
+};
+
+/* socket_same: whether two handles are of one host socket. fd: of a handle that is no SOCKET of the process, taken over; else
+ * -1. */
+struct ws2_socket_same_params
+{
+    int32_t error;
+    uint32_t same; /* out */
+    uint64_t handle[2];
+    int32_t fd[2];
 };
 
 struct ws2_fd_params

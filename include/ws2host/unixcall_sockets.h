@@ -62,6 +62,10 @@ struct ws2_handle_params
     uint64_t survivor;
     uint32_t other_handles; /* into close_begin: other handles of that object exist somewhere */
     uint32_t polled;        /* out of operation_pending */
+    /* out of close_begin: the handle goes back to the pool instead of being closed, and then there is no close_end */
+    uint32_t pooled;
+    /* out of close_begin and operation_pending: another handle, of the host socket itself, that goes with this one; 0: none */
+    uint32_t real;
 };
 
 /* A new host socket with its slot. The caller makes a handle of fd (which stays the host half's) and installs the
@@ -80,9 +84,11 @@ struct ws2_socket_create_params
 struct ws2_socket_install_params
 {
     int32_t error;
-    uint32_t reserved;
+    uint32_t pooled; /* the handle is a stand-in of the pool's */
     uint64_t handle;
     uint64_t descriptor;
+    uint32_t inherited; /* of a pooled one: the program wants children to inherit it */
+    uint32_t reserved;
 };
 
 /* socket_adopt: fd, taken over, is a host descriptor of the handle's object. WSAENOTSOCK when that is no socket of ours.
@@ -201,9 +207,11 @@ struct ws2_accept_params
 struct ws2_accept_defer_params
 {
     int32_t error;
-    uint32_t reserved;
+    uint32_t pooled; /* out, as of close_begin */
     uint64_t handle; /* the listener */
     uint64_t accepted;
+    uint32_t real; /* out, as of close_begin */
+    uint32_t reserved;
 };
 
 struct ws2_shutdown_params

@@ -198,6 +198,33 @@ static BOOL make_requests( void )
     return requests != RIO_INVALID_RQ;
 }
 
+/* --- a socket's whole life: no server hears of it ---------------------------------------------------------------------*/
+
+static SOCKET short_listener;
+static struct sockaddr_in short_address;
+
+static BOOL do_socket( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+
+    return s != INVALID_SOCKET && !closesocket( s );
+}
+
+static BOOL do_accept( void )
+{
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 ), accepted;
+
+    if ( connect( s, (struct sockaddr *)&short_address, sizeof( short_address ) ) ) return FALSE;
+    accepted = accept( short_listener, NULL, NULL );
+    return accepted != INVALID_SOCKET && !closesocket( accepted ) && !closesocket( s );
+}
+
+static BOOL make_short( void )
+{
+    short_listener = socket( AF_INET, SOCK_STREAM, 0 );
+    return bound( short_listener, &short_address ) && !listen( short_listener, 8 );
+}
+
 /* `most` is what strace may count for each; what comes first makes things ready for what follows. */
 static const struct
 {
@@ -227,6 +254,8 @@ static const struct
     { "RIOSend,_its_end_taken", 1, do_rio_send },
     { "RIOReceive,_its_end_taken", 1, do_rio_receive },
     { "RIODequeueCompletion,_empty", 0, do_rio_dequeue },
+    { "socket,_closesocket", 3, do_socket },
+    { "connect,_accept,_close_both", 13, do_accept },
 };
 
 static BOOL make_sockets( void )
@@ -257,7 +286,7 @@ int main( void )
     char text[128];
     int failed = 0;
 
-    if ( WSAStartup( MAKEWORD( 2, 2 ), &data ) || !make_sockets() || !make_requests() )
+    if ( WSAStartup( MAKEWORD( 2, 2 ), &data ) || !make_sockets() || !make_requests() || !make_short() )
     {
         printf( "no sockets: error %d\n", WSAGetLastError() );
         return 1;

@@ -1,42 +1,14 @@
 /*
- * A SOCKET is a real handle of the loader, made of a host socket; the host half knows its descriptor by that value. Here
- * the two come together: a handle is made for a new descriptor, and a descriptor for a handle of other origin (inherited,
- * DuplicateHandle'd).
+ * A descriptor for a handle of other origin: inherited, DuplicateHandle'd. The host half knows descriptors by the values of
+ * their handles.
  *
  * ws2_call adopts, so what is called here goes to the host half directly; none of these calls waits.
  */
 #include "base/ws2_32_private.h"
 
-#ifndef OBJ_INHERIT /* some headers have it */
-#define OBJ_INHERIT 0x2
-#endif
-
-NTSTATUS NTAPI NtClose( HANDLE handle );
-
 static int call_host( unsigned int code, void *params )
 {
     return ws2host_call( code, params ) ? WSAEFAULT : *(int32_t *)params;
-}
-
-SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error )
-{
-    struct ws2_socket_install_params install = { .descriptor = descriptor };
-    void *handle = NULL;
-
-    if ( ws2host_fd_to_handle( fd, flags & WSA_FLAG_NO_HANDLE_INHERIT ? 0 : OBJ_INHERIT, &handle ) )
-    {
-        call_host( ws2_call_socket_discard, &install );
-        *error = WSAEMFILE;
-        return INVALID_SOCKET;
-    }
-    install.handle = ws2_pointer( handle );
-    if ( ( *error = call_host( ws2_call_socket_install, &install ) ) )
-    {
-        call_host( ws2_call_socket_discard, &install );
-        NtClose( handle );
-        return INVALID_SOCKET;
-    }
-    return (SOCKET)handle;
 }
 
 BOOL ws2_adopt( UINT64 handle )

@@ -77,8 +77,6 @@ BOOL ws2_results_write( struct ws2_operation_results_params *results );
 /* --- socket_handles.c */
 /* Makes a SOCKET of a handle that the process has not seen (inherited, DuplicateHandle'd), if it is one. */
 BOOL ws2_adopt( UINT64 handle );
-/* The handle of a descriptor made by the host half, installed; *error is set on failure. */
-SOCKET ws2_install( int fd, UINT64 descriptor, DWORD flags, int *error );
 
 /* --- worker.c */
 /* The I/O thread; for callers that the host half tells that the process has none yet. */

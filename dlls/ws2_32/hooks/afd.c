@@ -323,6 +323,7 @@ NTSTATUS NTAPI hook_NtDeviceIoControlFile( HANDLE handle, HANDLE event, void *ap
     const struct overlapped_request request = { event, apc, apc_context, iosb };
     const struct afd_call call = { (UINT_PTR)handle & ~(UINT_PTR)3, &request, in, in_size, out, out_size };
 
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( code >> 16 == 1 )
         for ( unsigned int i = 0; i < sizeof( afd_codes ) / sizeof( afd_codes[0] ); i++ )
             if ( afd_codes[i].code == code && ( hooks_is_socket( handle ) || ws2_adopt( call.s ) ) )

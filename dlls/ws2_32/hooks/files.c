@@ -8,6 +8,7 @@
 #include "base/ws2_32_private.h"
 #include "hooks/local_files.h"
 #include "ports/ports.h"
+#include "sockets/handle_pool.h"
 #include "sockets/socket.h"
 #include "ntdll/hooks.h"
 #include "overlapped/overlapped.h"
@@ -44,6 +45,7 @@ NTSTATUS NTAPI hook_NtReadFile( HANDLE handle, HANDLE event, void *apc, void *ap
     enum overlapped_how how;
     NTSTATUS status;
 
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( !hooks_is_socket( handle ) )
         return nt_NtReadFile( handle, event, apc, apc_context, iosb, buffer, size, offset, key );
     if ( ( status = file_transfer_how( handle, offset, &how ) ) ) return status;
@@ -58,6 +60,7 @@ NTSTATUS NTAPI hook_NtWriteFile( HANDLE handle, HANDLE event, void *apc, void *a
     enum overlapped_how how;
     NTSTATUS status;
 
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( !hooks_is_socket( handle ) )
         return nt_NtWriteFile( handle, event, apc, apc_context, iosb, buffer, size, offset, key );
     if ( ( status = file_transfer_how( handle, offset, &how ) ) ) return status;
@@ -99,6 +102,7 @@ NTSTATUS NTAPI hook_NtSetInformationFile( HANDLE handle, IO_STATUS_BLOCK *iosb, 
     NTSTATUS status;
 
     if ( of_ports && hooks_is_socket( handle ) ) return set_information( handle, iosb, information, size, class );
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     status = nt_NtSetInformationFile( handle, iosb, information, size, class );
     if ( !status && class == FILE_COMPLETION_INFORMATION ) port_queue_foreign( *(HANDLE *)information );
     /* the loader does not take a synchronous file for a port: it may be a socket that the process has not seen yet */
@@ -118,6 +122,7 @@ static NTSTATUS files_cancelled( IO_STATUS_BLOCK *iosb, NTSTATUS status )
 
 NTSTATUS NTAPI hook_NtCancelIoFile( HANDLE handle, IO_STATUS_BLOCK *iosb )
 {
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( !hooks_is_socket( handle ) ) return nt_NtCancelIoFile( handle, iosb );
     /* nothing to cancel is no error here */
     overlapped_cancel( handle, NULL, TRUE );
@@ -126,6 +131,7 @@ NTSTATUS NTAPI hook_NtCancelIoFile( HANDLE handle, IO_STATUS_BLOCK *iosb )
 
 NTSTATUS NTAPI hook_NtCancelIoFileEx( HANDLE handle, IO_STATUS_BLOCK *which, IO_STATUS_BLOCK *iosb )
 {
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( !hooks_is_socket( handle ) ) return nt_NtCancelIoFileEx( handle, which, iosb );
     return files_cancelled( iosb, overlapped_cancel( handle, which, FALSE ) );
 }
@@ -139,8 +145,31 @@ struct object_basic_information
     ULONG handles, pointers, reserved[10];
 };
 
-/* The loader does not tell whether a handle is inherited, and gives one of a host descriptor less access than Windows
- * gives a socket's. */
+/* A stand-in's flags, unless the loader has been told of some; FALSE for any other handle. */
+static BOOL pooled_flags( HANDLE handle, struct object_handle_flags *flags )
+{
+    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+
+    if ( !hooks_is_socket( handle ) || ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled ) return FALSE;
+    *flags = ( struct object_handle_flags ){ 0 };
+    if ( params.marked ) nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, flags, sizeof( *flags ), NULL );
+    flags->inherited = params.inherited;
+    return TRUE;
+}
+
+/* What is told of one handle, is told of the one for which a stand-in stands, of which the first copy is the SOCKET itself. */
+static void pooled_counts( HANDLE handle, struct object_basic_information *basic )
+{
+    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+    struct object_basic_information real = { .handles = 1, .pointers = 1 };
+
+    if ( ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled ) return;
+    if ( params.real )
+        nt_NtQueryObject( (HANDLE)(UINT_PTR)params.real, OBJECT_BASIC_INFORMATION, &real, sizeof( real ), NULL );
+    basic->handles = real.handles;
+    basic->pointers = real.pointers;
+}
+
 /* Every socket has the name of its device: programs tell sockets from pipes by it. */
 static NTSTATUS name_socket( void *information, ULONG size, ULONG *needed )
 {
@@ -163,21 +192,49 @@ static BOOL is_nameless_socket( HANDLE handle, NTSTATUS status, const UNICODE_ST
     return !status && !name->Length && ws2_adopt( (UINT_PTR)handle );
 }
 
+/* The loader does not tell whether a handle is inherited, and gives one of a host descriptor less access than Windows
+ * gives a socket's. */
 NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
-    NTSTATUS status = nt_NtQueryObject( handle, class, information, size, needed );
     struct object_basic_information *basic = information;
     struct object_handle_flags flags;
+    ULONG length = sizeof( flags );
+    NTSTATUS status;
 
-    if ( class == OBJECT_NAME_INFORMATION &&
-         ( hooks_is_socket( handle ) || is_nameless_socket( handle, status, information ) ) )
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    if ( class == OBJECT_NAME_INFORMATION && hooks_is_socket( handle ) )
+        return name_socket( information, size, needed );
+    if ( class == OBJECT_DATA_INFORMATION && size >= length && pooled_flags( handle, &flags ) )
+        return ws2_write( information, &flags, length ) || ( needed && ws2_write( needed, &length, sizeof( length ) ) )
+                   ? STATUS_ACCESS_VIOLATION
+                   : 0;
+    status = nt_NtQueryObject( handle, class, information, size, needed );
+    if ( class == OBJECT_NAME_INFORMATION && is_nameless_socket( handle, status, information ) )
         return name_socket( information, size, needed );
     if ( status || class != OBJECT_BASIC_INFORMATION || size < sizeof( *basic ) || !hooks_is_socket( handle ) )
         return status;
-    if ( !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )
+    if ( pooled_flags( handle, &flags ) ||
+         !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )
         basic->attributes = flags.inherited ? OBJ_INHERIT : 0;
     basic->access = SOCKET_HANDLE_ACCESS;
+    pooled_counts( handle, basic );
     return 0;
+}
+
+/* --- what the loader does with a file, which is the host socket's and no stand-in's ---------------------------------*/
+
+/* GetFileType asks for the kind of device, which a stand-in has in common with what it stands for. */
+NTSTATUS NTAPI hook_NtQueryVolumeInformationFile( HANDLE handle, IO_STATUS_BLOCK *iosb, void *information, ULONG size,
+                                                  ULONG class )
+{
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    return nt_NtQueryVolumeInformationFile( handle, iosb, information, size, class );
+}
+
+NTSTATUS NTAPI hook_NtFlushBuffersFile( HANDLE handle, IO_STATUS_BLOCK *iosb )
+{
+    if ( !handle_pool_find_file( &handle ) ) return STATUS_INVALID_HANDLE;
+    return nt_NtFlushBuffersFile( handle, iosb );
 }
 
 /* --- \Device\Afd ------------------------------------------------------------------------------------------------------*/

@@ -5,9 +5,11 @@
 #include "sockets/socket.h"
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
+#include "sockets/handle_pool.h"
 #include "ntdll/hooks.h"
 #include "ports/port_queue.h"
 #include "registered/registered_io.h"
+#include "hooks/pull.h"
 #include "hooks/replacement.h"
 #include "base/nt_codes.h"
 
@@ -20,26 +22,17 @@ struct thread_basic_information /* not in the mingw-w64 headers */
     LONG priority, base_priority;
 };
 
-static BOOL is_this_process( HANDLE process )
-{
-    PROCESS_BASIC_INFORMATION info;
-
-    if ( process == GetCurrentProcess() ) return TRUE;
-    return !NtQueryInformationProcess( process, ProcessBasicInformation, &info, sizeof( info ), NULL ) &&
-           info.UniqueProcessId == GetCurrentProcessId();
-}
-
 /* CloseHandle on a SOCKET ends its descriptor as closesocket does. */
 NTSTATUS NTAPI hook_NtClose( HANDLE handle )
 {
     NTSTATUS status;
 
-    /* closesocket itself comes here with the descriptor marked as being closed */
     if ( hooks_is_socket( handle ) )
     {
         events_closing( (UINT_PTR)handle & ~(UINT_PTR)3 );
         if ( !socket_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
     }
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     port_queue_closing( handle );
     if ( !port_closing( handle ) ) return nt_NtClose( handle );
     status = nt_NtClose( handle );
@@ -52,12 +45,21 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
                                   ULONG attributes, ULONG options )
 {
     struct ws2_handle_params params = { .handle = (UINT_PTR)source & ~(UINT_PTR)3 };
-    HANDLE made_anew = replacement_handle( source );
+    HANDLE made_anew;
     NTSTATUS status;
 
-    if ( made_anew )
+    if ( replacement_handle( source, &made_anew ) )
     {
-        status = replacement_duplicate( made_anew, source, target_process, target, access, attributes, options );
+        /* nothing but the end of it is wanted */
+        if ( !target_process && made_anew && ( options & DUPLICATE_CLOSE_SOURCE ) )
+        {
+            nt_NtClose( made_anew );
+            return socket_close( params.handle ) ? STATUS_INVALID_HANDLE : 0;
+        }
+        status = made_anew
+                     ? replacement_duplicate( made_anew, source, target_process, target, access, attributes, options )
+                     : STATUS_INSUFFICIENT_RESOURCES;
+        if ( !status && pull_is_this_process( target_process ) ) handle_copied( *target );
         if ( options & DUPLICATE_CLOSE_SOURCE ) socket_close( params.handle );
         return status;
     }
@@ -65,7 +67,7 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
     {
         status =
             nt_NtDuplicateObject( GetCurrentProcess(), source, target_process, target, access, attributes, options );
-        if ( !status && is_this_process( target_process ) ) handle_copied( *target );
+        if ( !status && pull_is_this_process( target_process ) ) handle_copied( *target );
         return status;
     }
     if ( ws2_call( close_begin, &params ) )
@@ -77,22 +79,79 @@ static NTSTATUS duplicate_socket( HANDLE source, HANDLE target_process, HANDLE *
     return status;
 }
 
+/* Copies that other processes have taken are of one socket with it and of no object that the loader knows. */
+static BOOL is_same_socket( HANDLE first, HANDLE second )
+{
+    const HANDLE handles[2] = { first, second };
+    struct ws2_socket_same_params params = { .fd = { -1, -1 } };
+    BOOL files = TRUE;
+
+    for ( unsigned int i = 0; files && i < 2; i++ )
+    {
+        params.handle[i] = (UINT_PTR)handles[i] & ~(UINT_PTR)3;
+        if ( !hooks_is_socket( handles[i] ) ) files = !ws2host_handle_to_fd( handles[i], &params.fd[i] );
+    }
+    return !ws2host_call( ws2_call_socket_same, &params ) && params.same && files;
+}
+
+/* Two SOCKETs with stand-ins are not of one socket for that; a copy of one is of what is kept for its copies. */
+NTSTATUS NTAPI hook_NtCompareObjects( HANDLE first, HANDLE second )
+{
+    HANDLE handles[2] = { first, second };
+    BOOL copied = TRUE;
+    NTSTATUS status;
+
+    if ( hooks_is_free( first ) || hooks_is_free( second ) ) return STATUS_INVALID_HANDLE;
+    if ( (UINT_PTR)first >> 2 == (UINT_PTR)second >> 2 ) return nt_NtCompareObjects( first, second );
+    for ( unsigned int i = 0; i < 2; i++ )
+    {
+        struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handles[i] & ~(UINT_PTR)3 };
+
+        if ( !hooks_is_socket( handles[i] ) || ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled )
+            continue;
+        if ( params.real ) handles[i] = (HANDLE)(UINT_PTR)params.real;
+        else copied = FALSE;
+    }
+    status = nt_NtCompareObjects( handles[0], handles[1] );
+    if ( !status && !copied ) status = STATUS_NOT_SAME_OBJECT; /* of two stand-ins */
+    return status == STATUS_NOT_SAME_OBJECT && is_same_socket( first, second ) ? 0 : status;
+}
+
 NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HANDLE target_process, HANDLE *target,
                                        ACCESS_MASK access, ULONG attributes, ULONG options )
 {
+    const BOOL own = pull_is_this_process( source_process );
+
+    if ( own && hooks_is_free( source ) ) return STATUS_INVALID_HANDLE;
     port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
-    if ( hooks_is_socket( source ) && is_this_process( source_process ) )
+    if ( !own ) return pull_duplicate( source_process, source, target_process, target, access, attributes, options );
+    if ( hooks_is_socket( source ) )
         return duplicate_socket( source, target_process, target, access, attributes, options );
     return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
+}
+
+/* Whether a stand-in's new flags are known here alone. Protection from being closed the loader keeps with the value, which
+ * then is no other SOCKET's any more. */
+static BOOL set_pooled_flags( HANDLE handle, const struct object_handle_flags *flags )
+{
+    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3,
+                                               .set = WS2_POOLED_INHERITED | WS2_POOLED_MARKED,
+                                               .inherited = flags->inherited,
+                                               .marked = flags->protected };
+
+    return hooks_is_socket( handle ) && !ws2host_call( ws2_call_socket_pooled, &params ) && params.pooled &&
+           !params.marked;
 }
 
 NTSTATUS NTAPI hook_NtSetInformationObject( HANDLE handle, ULONG class, void *information, ULONG size )
 {
     struct object_handle_flags flags;
+    const BOOL known = class == OBJECT_DATA_INFORMATION && size >= sizeof( flags ) &&
+                       !ws2_read( &flags, information, sizeof( flags ) );
 
-    if ( class == OBJECT_DATA_INFORMATION && size >= sizeof( flags ) &&
-         !ws2_read( &flags, information, sizeof( flags ) ) && flags.inherited )
-        port_queue_inheriting( handle );
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    if ( known && flags.inherited ) port_queue_inheriting( handle );
+    if ( known && set_pooled_flags( handle, &flags ) ) return 0;
     return nt_NtSetInformationObject( handle, class, information, size );
 }
 

@@ -9,6 +9,7 @@
 #include "base/local_addresses.h"
 #include "base/thread_data.h"
 #include "hooks/local_files.h"
+#include "sockets/handle_pool.h"
 #include "base/nt_codes.h"
 
 #define REPARSE_TAG_AF_UNIX 0x80000023
@@ -220,8 +221,10 @@ static void show_information( HANDLE handle, void *information, ULONG class )
 NTSTATUS NTAPI hook_NtQueryInformationFile( HANDLE handle, IO_STATUS_BLOCK *iosb, void *information, ULONG size,
                                             ULONG class )
 {
-    const NTSTATUS status = nt_NtQueryInformationFile( handle, iosb, information, size, class );
+    NTSTATUS status;
 
+    if ( !handle_pool_find_file( &handle ) ) return STATUS_INVALID_HANDLE;
+    status = nt_NtQueryInformationFile( handle, iosb, information, size, class );
     /* of FileAllInformation the name may not fit */
     if ( !status || status == STATUS_BUFFER_OVERFLOW ) show_information( handle, information, class );
     return status;
@@ -237,6 +240,7 @@ NTSTATUS NTAPI hook_NtFsControlFile( HANDLE handle, HANDLE event, void *apc, voi
     } point = { REPARSE_TAG_AF_UNIX, 0, 0 };
     const IO_STATUS_BLOCK result = { { 0 }, sizeof( point ) };
 
+    if ( !handle_pool_find_file( &handle ) ) return STATUS_INVALID_HANDLE;
     if ( code != FSCTL_GET_REPARSE_POINT || !is_local_handle( handle ) )
         return nt_NtFsControlFile( handle, event, apc, apc_context, iosb, code, in, in_size, out, out_size );
     if ( out_size < sizeof( point ) ) return STATUS_BUFFER_TOO_SMALL;

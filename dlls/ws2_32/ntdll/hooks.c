@@ -12,6 +12,7 @@
 #include "ntdll/thunks.h"
 
 struct hooks_view hooks_view;
+BOOL hooks_complete;
 
 #define X( name, parameters ) NTSTATUS( NTAPI *nt_##name ) parameters;
 HOOKS( X )
@@ -68,6 +69,9 @@ static const char *find_thunks( unsigned char *thunks[HOOK_COUNT], BOOL early )
     return unknown;
 }
 
+/* Some could not be replaced. */
+static BOOL incomplete;
+
 /* One way or the other for all of them; FALSE: neither. */
 static BOOL install( unsigned char *const thunks[HOOK_COUNT], const char *unknown )
 {
@@ -76,7 +80,7 @@ static BOOL install( unsigned char *const thunks[HOOK_COUNT], const char *unknow
     GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, (WCHAR *)install,
                         &self );
     if ( unknown ) return dispatcher_install( hooks, thunks );
-    thunks_install( hooks, thunks );
+    if ( !thunks_install( hooks, thunks ) ) incomplete = TRUE;
     return TRUE;
 }
 
@@ -90,9 +94,14 @@ static BOOL WINAPI install_all( INIT_ONCE *once, void *parameter, void **context
     if ( possible && !read_view() ) return TRUE;
     if ( !possible || !install( thunks, unknown ) )
         ws2_log( "%s of this loader's ntdll has an unknown shape: CloseHandle, ReadFile, completion ports and "
-                 "\\Device\\Afd do not know sockets; Winsock's own functions are not affected",
+                 "\\Device\\Afd do not know sockets, and sockets are made and closed more slowly; Winsock's own "
+                 "functions are not affected",
                  unknown );
-    else function_patch( patched );
+    else
+    {
+        hooks_complete = !incomplete;
+        function_patch( patched );
+    }
     return TRUE;
 }
 

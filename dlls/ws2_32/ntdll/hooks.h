@@ -10,6 +10,7 @@
 #include <winsock2.h>
 #include <windows.h>
 #include <winternl.h>
+#include "ws2host/unixcall.h"
 
 /* What the host half shows of its descriptor table (unixcall_hooks.h). Without hooks it is empty. */
 struct hooks_view
@@ -19,13 +20,23 @@ struct hooks_view
     const volatile UINT32 *waiters;
 };
 extern struct hooks_view hooks_view;
+/* All hooks are in place: no handle passes the program by. */
+extern BOOL hooks_complete;
 
 /* Whether a handle is one of the process's SOCKETs, and not one that is being closed. */
 static inline BOOL hooks_is_socket( HANDLE handle )
 {
     UINT_PTR index = (UINT_PTR)handle >> 2;
 
-    return index < hooks_view.handles && hooks_view.map[index];
+    return index < hooks_view.handles && hooks_view.map[index] == WS2_VIEW_SOCKET;
+}
+
+/* Whether a handle value is the pool's (sockets/handle_pool.c), so that it is no handle to the program. */
+static inline BOOL hooks_is_free( HANDLE handle )
+{
+    UINT_PTR index = (UINT_PTR)handle >> 2;
+
+    return index < hooks_view.handles && hooks_view.map[index] == WS2_VIEW_FREE;
 }
 
 struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 headers */
@@ -62,6 +73,10 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtWaitForSingleObject, ( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtWaitForMultipleObjects, \
        ( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
+    X( NtCompareObjects, ( HANDLE first, HANDLE second ) ) \
+    X( NtQueryVolumeInformationFile, \
+       ( HANDLE handle, IO_STATUS_BLOCK * iosb, void *information, ULONG size, ULONG class ) ) \
+    X( NtFlushBuffersFile, ( HANDLE handle, IO_STATUS_BLOCK * iosb ) ) \
     X( NtSetInformationObject, ( HANDLE handle, ULONG class, void *information, ULONG size ) ) \
     X( NtQueryObject, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtCreateFile, ( HANDLE * handle, ACCESS_MASK access, OBJECT_ATTRIBUTES * attributes, IO_STATUS_BLOCK * iosb, \

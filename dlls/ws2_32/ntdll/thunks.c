@@ -142,10 +142,11 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
 
 #endif
 
-void thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const thunks[HOOK_COUNT] )
+BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const thunks[HOOK_COUNT] )
 {
     unsigned char *first = NULL, *last = NULL;
     DWORD before, ignored;
+    BOOL done = TRUE;
 
     for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
     {
@@ -153,17 +154,21 @@ void thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const t
         if ( !first || thunks[i] < first ) first = thunks[i];
         if ( thunks[i] > last ) last = thunks[i];
     }
-    if ( !first ) return;
+    if ( !first ) return TRUE;
     /* the thunks of all system calls stand on two pages: opened and closed once */
     if ( !VirtualProtect( first, last + THUNK_SIZE - first, PAGE_EXECUTE_READWRITE, &before ) )
     {
         ws2_log( "ntdll's code cannot be written: no hooks in its system calls" );
-        return;
+        return FALSE;
     }
     for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
         if ( thunks[i] && !install_thunk( &hooks[i], thunks[i], i ) )
+        {
             ws2_log( "no memory within reach of ntdll for the hook of %s", hooks[i].name );
+            done = FALSE;
+        }
     VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
+    return done;
 }
 
 /* The loader's functions that programs patch begin with an instruction of eight bytes that does nothing: a jump goes there,

@@ -8,6 +8,7 @@
  */
 #include "overlapped/file_wait.h"
 #include "ntdll/hooks.h"
+#include "base/nt_codes.h"
 
 struct file_waiter
 {
@@ -101,6 +102,7 @@ NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, con
     struct file_waiter waiter;
     NTSTATUS status;
 
+    if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( !hooks_is_socket( handle ) || !begin_wait( &waiter, handle, FALSE ) )
         return nt_NtWaitForSingleObject( handle, alertable, timeout );
     status = nt_NtWaitForSingleObject( waiter.event, alertable, timeout );
@@ -126,8 +128,10 @@ static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, 
 NTSTATUS NTAPI hook_NtWaitForMultipleObjects( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
                                               const LARGE_INTEGER *timeout )
 {
-    if ( count <= MAXIMUM_WAIT_OBJECTS && handles )
-        for ( ULONG i = 0; i < count; i++ )
-            if ( hooks_is_socket( handles[i] ) ) return wait_for_many( count, handles, any, alertable, timeout );
+    for ( ULONG i = 0; count <= MAXIMUM_WAIT_OBJECTS && handles && i < count; i++ )
+    {
+        if ( hooks_is_free( handles[i] ) ) return STATUS_INVALID_HANDLE;
+        if ( hooks_is_socket( handles[i] ) ) return wait_for_many( count, handles, any, alertable, timeout );
+    }
     return nt_NtWaitForMultipleObjects( count, handles, any, alertable, timeout );
 }

@@ -8,13 +8,14 @@
 #include "base/ws2_32_private.h"
 #include "catalogue/catalogue.h"
 #include "sockets/duplicate.h"
+#include "sockets/handle_pool.h"
 
 SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
 {
     struct ws2_redeem_params redeem = { .ticket = ticket };
 
     if ( ( *error = ws2_call( redeem, &redeem ) ) ) return INVALID_SOCKET;
-    return ws2_install( redeem.fd, redeem.descriptor, flags, error );
+    return handle_pool_install( redeem.fd, redeem.descriptor, flags, error );
 }
 
 /* An ended process still has its id while somebody holds a handle to it. */

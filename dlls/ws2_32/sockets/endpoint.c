@@ -1,10 +1,9 @@
 /* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
 #include "base/ws2_32_private.h"
 #include "sockets/events.h"
+#include "sockets/handle_pool.h"
 #include "sockets/socket.h"
 #include "base/local_addresses.h"
-
-NTSTATUS NTAPI NtClose( HANDLE handle );
 
 static int bind_to( SOCKET s, const struct sockaddr *name, int size )
 {
@@ -77,7 +76,7 @@ static SOCKET accept_one( SOCKET s, struct sockaddr *name, int *size, int *error
     SOCKET accepted;
 
     if ( ( *error = ws2_call( accept, &params ) ) ) return INVALID_SOCKET;
-    accepted = ws2_install( params.fd, params.descriptor, 0, error );
+    accepted = handle_pool_install( params.fd, params.descriptor, 0, error );
     if ( accepted != INVALID_SOCKET && params.inherited_events ) events_inherit( s, accepted );
     return accepted;
 }
@@ -128,9 +127,11 @@ SOCKET WINAPI WSAAccept( SOCKET s, struct sockaddr *name, LPINT size, LPCONDITIO
         {
             struct ws2_accept_defer_params defer = { .handle = s, .accepted = accepted };
             error = ws2_call( accept_defer, &defer );
-            NtClose( (HANDLE)accepted );
-            ws2_call( close_end, ( &( struct ws2_handle_params ){ .handle = accepted } ) );
-            if ( !error ) error = WSATRY_AGAIN;
+            if ( !error )
+            {
+                handle_pool_end( accepted, defer.pooled, defer.real );
+                error = WSATRY_AGAIN;
+            }
         }
         else if ( decision != CF_ACCEPT )
         {

@@ -32,7 +32,7 @@ static BOOL survives( HANDLE copy, HANDLE socket )
 
 void handle_copies( struct ws2_handle_params *params )
 {
-    HANDLE socket = (HANDLE)(UINT_PTR)params->handle;
+    HANDLE socket = (HANDLE)(UINT_PTR)params->handle, object = socket;
     struct
     {
         ULONG attributes;
@@ -42,7 +42,9 @@ void handle_copies( struct ws2_handle_params *params )
 
     if ( ws2host_call( ws2_call_operation_pending, params ) || params->error ) return;
     if ( !params->polled && !copied ) return;
-    if ( nt_NtQueryObject( socket, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
+    /* copies of a stand-in are made of another handle, if any were */
+    if ( params->pooled && !( object = (HANDLE)(UINT_PTR)params->real ) ) return;
+    if ( nt_NtQueryObject( object, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
         return;
     params->other_handles = 1;
     for ( unsigned int i = 0; i < REMEMBERED && !params->survivor; i++ )

@@ -5,11 +5,10 @@
 #include "overlapped/completion.h"
 #include "sockets/duplicate.h"
 #include "sockets/handle_copies.h"
+#include "sockets/handle_pool.h"
 #include "sockets/options.h"
 #include "registered/registered_io.h"
 #include "ws2host/table.h"
-
-NTSTATUS NTAPI NtClose( HANDLE handle );
 
 /* slot_flags: of enum ws2_slot_flag, besides */
 static SOCKET socket_create_with( int family, int type, int protocol, DWORD flags, UINT32 slot_flags, int *error )
@@ -21,7 +20,7 @@ static SOCKET socket_create_with( int family, int type, int protocol, DWORD flag
     if ( flags & WSA_FLAG_OVERLAPPED ) create.flags |= WS2_FLAG_OVERLAPPED;
     if ( flags & WSA_FLAG_REGISTERED_IO ) create.flags |= WS2_FLAG_REGISTERED_IO;
     if ( ( *error = ws2_call( socket_create, &create ) ) ) return INVALID_SOCKET;
-    return ws2_install( create.fd, create.descriptor, flags, error );
+    return handle_pool_install( create.fd, create.descriptor, flags, error );
 }
 
 static SOCKET socket_create( int family, int type, int protocol, DWORD flags, int *error )
@@ -105,8 +104,7 @@ int socket_close( SOCKET s )
     handle_copies( &params );
     if ( ( error = ws2_call( close_begin, &params ) ) ) return error;
     registered_closing( s );
-    NtClose( (HANDLE)s );
-    ws2_call( close_end, &params );
+    handle_pool_end( s, params.pooled, params.real );
     if ( params.completions ) completion_deliver();
     return 0;
 }

@@ -27,6 +27,8 @@ NTSTATUS unix_close_begin( void *args )
     survivor = params->survivor ? descriptor_acquire( params->survivor, &status ) : NULL;
 
     atomic_store( &d->closing, 1 );
+    params->real = descriptor_take_real( d );
+    params->pooled = descriptor_is_free( params->handle );
     events_forget( d );
     notify_forget( d );
     deferred_discard_all( d );

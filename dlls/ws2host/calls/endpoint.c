@@ -183,6 +183,8 @@ NTSTATUS unix_accept_defer( void *args )
     else
     {
         events_forget( d );
+        params->real = descriptor_take_real( d );
+        params->pooled = descriptor_is_free( params->accepted );
         deferred_put_consume( listener, d );
         params->error = 0;
         if ( descriptor_queued( listener, QUEUE_RECEIVE ) ) operation_serve( listener );

@@ -1,7 +1,8 @@
 /*
  * The descriptor table: a two-level array indexed by handle value / 4, chunks made on first use and kept.
  *
- * An entry is NULL, a descriptor, or CLOSING while its handle is being closed. Lookups add a user to what they found and
+ * An entry is NULL, a descriptor, CLOSING while its handle is being closed, or FREE: the value is the pool's, and no handle to
+ * anybody. Lookups add a user to what they found and
  * look again; structs are recycled but never unmapped, so the worst that a late user touches is another descriptor,
  * which it gives back at once.
  */
@@ -26,8 +27,10 @@
 typedef _Atomic( struct descriptor * ) entry;
 
 static _Atomic( entry * ) chunks[CHUNK_COUNT];
-static struct descriptor closing_mark;
-#define CLOSING ( &closing_mark )
+static struct descriptor marks[2];
+#define CLOSING ( &marks[0] )
+#define FREE ( &marks[1] )
+static int is_mark( const struct descriptor *d ) { return d == CLOSING || d == FREE; }
 
 static _Atomic uint32_t pool_lock;
 static struct descriptor *pool_free;
@@ -63,21 +66,23 @@ static entry *make_entry( uint64_t handle )
     return find_entry( handle );
 }
 
+static uint8_t view_byte( const struct descriptor *d )
+{
+    return d == FREE ? WS2_VIEW_FREE : d && d != CLOSING ? WS2_VIEW_SOCKET : WS2_VIEW_NOTHING;
+}
+
 /* After a change of the handle's entry. */
 static void show( uint64_t handle )
 {
     _Atomic uint8_t *map = atomic_load( &view );
     entry *entry = find_entry( handle );
-    struct descriptor *d;
-    uint8_t live;
+    uint8_t shown;
 
     if ( !map || !entry ) return; /* those that the map has no room for are not found either */
     do {
-        d = atomic_load( entry );
-        live = d && d != CLOSING;
-        atomic_store( &map[handle >> 2], live );
-        d = atomic_load( entry );
-    } while ( live != ( d && d != CLOSING ) );
+        shown = view_byte( atomic_load( entry ) );
+        atomic_store( &map[handle >> 2], shown );
+    } while ( shown != view_byte( atomic_load( entry ) ) );
 }
 
 struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint32_t generation )
@@ -113,6 +118,7 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
     d->handle = 0;
     atomic_store( &d->closing, 0 );
     atomic_store( &d->local, 0 );
+    atomic_store( &d->real, 0 );
     atomic_store( &d->event_generation, 0 );
     atomic_store( &d->signal_sequence, 0 );
     atomic_store( &d->deferred, NULL );
@@ -207,7 +213,7 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
         *status = WS2_STATUS_ADOPT;
         return NULL;
     }
-    while ( ( d = atomic_load_explicit( entry, memory_order_acquire ) ) && d != CLOSING )
+    while ( ( d = atomic_load_explicit( entry, memory_order_acquire ) ) && !is_mark( d ) )
     {
         atomic_fetch_add( &d->users, 1 );
         if ( atomic_load( entry ) == d ) return d;
@@ -238,7 +244,7 @@ int32_t descriptor_install( struct descriptor *d, uint64_t handle )
     old = atomic_exchange( entry, d );
     show( handle );
     descriptor_changed();
-    if ( old && old != CLOSING )
+    if ( old && !is_mark( old ) )
         upcalls.lost_consume( old ); /* closed behind our back, and the loader has used the value again */
     return 0;
 }
@@ -261,7 +267,7 @@ int32_t descriptor_install_found_consume( struct descriptor *d, uint64_t handle 
     }
     /* another thread has found it too; or, meanwhile, the value is a new socket's */
     descriptor_release( d );
-    return old == CLOSING ? WSAENOTSOCK : 0;
+    return is_mark( old ) ? WSAENOTSOCK : 0;
 }
 
 uint64_t descriptor_cookie( int fd )
@@ -304,12 +310,12 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 
     *status = 0;
     do
-        if ( !d || d == CLOSING )
+        if ( !d || is_mark( d ) )
         {
             *status = d ? WS2_STATUS_CLOSED : WS2_STATUS_ADOPT;
             return NULL;
         }
-    while ( !atomic_compare_exchange_strong( entry, &d, CLOSING ) );
+    while ( !atomic_compare_exchange_strong( entry, &d, descriptor_is_pooled( d ) ? FREE : CLOSING ) );
     show( handle );
     descriptor_changed();
     return d;
@@ -318,9 +324,16 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 void descriptor_end_closing( uint64_t handle )
 {
     entry *entry = find_entry( handle );
-    struct descriptor *mark = CLOSING;
+    struct descriptor *mark = entry ? atomic_load( entry ) : NULL;
 
-    if ( entry ) atomic_compare_exchange_strong( entry, &mark, NULL );
+    if ( mark && is_mark( mark ) && atomic_compare_exchange_strong( entry, &mark, NULL ) ) show( handle );
+}
+
+int descriptor_is_free( uint64_t handle )
+{
+    entry *entry = find_entry( handle );
+
+    return entry && atomic_load( entry ) == FREE;
 }
 
 /* The next handle of the table after that one, 0 for the first or none. */
@@ -339,7 +352,7 @@ static uint64_t next_handle( uint64_t handle )
             index |= CHUNK_ENTRIES - 1;
             continue;
         }
-        if ( ( d = atomic_load( entry ) ) && d != CLOSING ) return index << 2;
+        if ( ( d = atomic_load( entry ) ) && !is_mark( d ) ) return index << 2;
     }
     return 0;
 }
@@ -417,8 +430,14 @@ NTSTATUS unix_delivered( void *args )
 NTSTATUS unix_socket_install( void *args )
 {
     struct ws2_socket_install_params *params = args;
+    struct descriptor *d = (struct descriptor *)(uintptr_t)params->descriptor;
 
-    params->error = descriptor_install( (struct descriptor *)(uintptr_t)params->descriptor, params->handle );
+    /* a deferred connection had another handle before */
+    if ( atomic_load( &d->local ) & LOCAL_POOLED )
+        atomic_fetch_and( &d->local, ~( LOCAL_REPLACED | LOCAL_POOLED | LOCAL_INHERITED | LOCAL_MARKED ) );
+    if ( params->pooled )
+        atomic_fetch_or( &d->local, LOCAL_REPLACED | LOCAL_POOLED | ( params->inherited ? LOCAL_INHERITED : 0 ) );
+    params->error = descriptor_install( d, params->handle );
     return 0;
 }
 

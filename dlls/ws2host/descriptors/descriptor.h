@@ -29,8 +29,14 @@ enum descriptor_local
     LOCAL_INITIAL = 0x2,       /* that owes an event that is no arrival: it tells what was ready at registration */
     LOCAL_REPLACED = 0x4,      /* the handle was made of another host socket (replacement.c) */
     LOCAL_BOUND_BY_CODE = 0x8, /* and not by Winsock's bind */
-    LOCAL_UNBOUND = 0x10       /* a duplicate opened before the socket was bound, by which nothing is received */
+    LOCAL_UNBOUND = 0x10,      /* a duplicate opened before the socket was bound, by which nothing is received */
+    /* the handle is one of the pool's, a stand-in (operations/replacement.c) */
+    LOCAL_POOLED = 0x20,
+    LOCAL_INHERITED = 0x40, /* of LOCAL_POOLED: as the program sees it, children inherit it */
+    LOCAL_MARKED = 0x80     /* and the loader knows of a flag of the handle, so that the pool does not take it back */
 };
+
+#define REAL_STALE 1u
 
 struct operation;
 struct notification;
@@ -81,6 +87,9 @@ struct descriptor
     _Atomic uint32_t local;                  /* bits of this descriptor, not of the socket: enum descriptor_local */
     _Atomic( struct urgent_store * ) urgent; /* NULL unless urgent bytes are watched for */
     _Atomic uint32_t urgent_hash;            /* 1 + hash of its connection, 0 before it is known (urgent.h) */
+    /* of LOCAL_POOLED: a handle of the host socket itself, of which every copy is made; 0 before the first. With REAL_STALE
+     * it is of the one before the present one. */
+    _Atomic uint32_t real;
     struct descriptor *next_free;
     _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
     struct descriptor *next_deferred;
@@ -127,6 +136,8 @@ int32_t descriptor_confirm( uint64_t handle, int fd );
  * handle being closed until descriptor_end_closing. NULL and *status: not there, or being closed already. */
 struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status );
 void descriptor_end_closing( uint64_t handle );
+/* That one was pooled: its value is the pool's now, until end_closing says that it is nothing to us any more. */
+int descriptor_is_free( uint64_t handle );
 /* Walks over the table: the next descriptor after *handle (0: the first), with one more user, and its handle there. NULL at
  * the end. Sockets that come and go meanwhile may be missed. */
 struct descriptor *descriptor_next( uint64_t *handle );
@@ -158,6 +169,17 @@ static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags 
 {
     atomic_fetch_and( &d->slot->flags, ~flags );
     if ( flags & READINESS_FLAGS ) descriptor_changed();
+}
+
+/* The handle of the host socket itself, which the caller closes with the SOCKET; 0: there is none. */
+static inline uint32_t descriptor_take_real( struct descriptor *d )
+{
+    return atomic_exchange( &d->real, 0 ) & ~REAL_STALE;
+}
+/* The handle goes back to the pool when the SOCKET is closed. */
+static inline int descriptor_is_pooled( const struct descriptor *d )
+{
+    return ( atomic_load( &d->local ) & ( LOCAL_POOLED | LOCAL_MARKED ) ) == LOCAL_POOLED;
 }
 
 /* Whether overlapped operations wait in a queue, and in one of the two that a poll shows. */

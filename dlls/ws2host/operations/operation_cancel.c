@@ -147,6 +147,8 @@ NTSTATUS unix_operation_pending( void *args )
     if ( !d ) return status;
     params->error = operation_pending( d ) ? 0 : WSAEINVAL;
     params->polled = atomic_load( &d->polls ) != NULL;
+    params->pooled = ( atomic_load( &d->local ) & LOCAL_POOLED ) != 0;
+    params->real = atomic_load( &d->real ) & ~REAL_STALE;
     descriptor_release( d );
     return 0;
 }

@@ -4,6 +4,10 @@
  *
  * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so
  * (LOCAL_REPLACED), so that whoever makes copies of its handle can make them of the socket that came.
+ *
+ * A handle of the pool (LOCAL_POOLED) was made of no socket of the program's at all: it is a stand-in from the start. The first
+ * copy has a handle of the host socket made, which is kept (`real`): of it all copies are made, so that the loader knows
+ * them to be of one object.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +60,7 @@ void operation_replace_socket_consume( struct descriptor *d, int fd, const struc
     urgent_renewed( d );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     atomic_fetch_or( &d->local, LOCAL_REPLACED );
+    if ( atomic_load( &d->real ) ) atomic_fetch_or( &d->real, REAL_STALE );
     if ( watched ) events_watch_again( d );
     afd_poll_watch_again( d );
     notify_watch_again( d );
@@ -69,7 +74,9 @@ static struct descriptor *find_next( struct ws2_socket_replaced_params *params )
 
     while ( ( d = descriptor_next( &params->handle ) ) )
     {
-        if ( atomic_load( &d->local ) & LOCAL_REPLACED ) return d;
+        const uint32_t local = atomic_load( &d->local );
+
+        if ( ( local & LOCAL_REPLACED ) && ( !( local & LOCAL_POOLED ) || ( local & LOCAL_INHERITED ) ) ) return d;
         descriptor_release( d );
     }
     return NULL;
@@ -80,17 +87,82 @@ NTSTATUS unix_socket_replaced( void *args )
     struct ws2_socket_replaced_params *params = args;
     struct descriptor *d;
     NTSTATUS status;
+    uint32_t local, real;
 
     params->fd = -1;
+    params->real = params->pooled = 0;
     params->error = 0;
     if ( !( d = params->next ? find_next( params ) : descriptor_acquire( params->handle, &status ) ) )
     {
         if ( !params->next ) params->error = WSAENOTSOCK;
         return 0;
     }
-    if ( !( atomic_load( &d->local ) & LOCAL_REPLACED ) ) params->error = WSAEINVAL;
+    local = atomic_load( &d->local );
+    real = atomic_load( &d->real );
+    params->pooled = ( local & LOCAL_POOLED ) != 0;
+    if ( !( local & LOCAL_REPLACED ) ) params->error = WSAEINVAL;
+    else if ( real && !( real & REAL_STALE ) ) params->real = real;
     else if ( ( params->fd = fcntl( d->fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) params->error = winsock_error( errno );
     descriptor_release( d );
+    return 0;
+}
+
+static void keep_real( struct descriptor *d, struct ws2_socket_real_params *params )
+{
+    const uint32_t made = params->real;
+    uint32_t old = 0;
+
+    while ( !atomic_compare_exchange_weak( &d->real, &old, made ) )
+        if ( old && !( old & REAL_STALE ) )
+        {
+            params->real = old;
+            params->unused = made;
+            return;
+        }
+    params->unused = old & ~REAL_STALE;
+    /* closing came by before: nobody takes it any more */
+    if ( !atomic_load( &d->closing ) || !descriptor_take_real( d ) ) return;
+    params->error = WSAENOTSOCK;
+    params->unused = made;
+}
+
+NTSTATUS unix_socket_real( void *args )
+{
+    struct ws2_socket_real_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+
+    params->error = 0;
+    if ( d && ( atomic_load( &d->local ) & LOCAL_POOLED ) ) keep_real( d, params );
+    else
+    {
+        params->error = WSAENOTSOCK;
+        params->unused = params->real;
+    }
+    if ( d ) descriptor_release( d );
+    return 0;
+}
+
+NTSTATUS unix_socket_pooled( void *args )
+{
+    struct ws2_socket_pooled_params *params = args;
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( params->handle, &status );
+    uint32_t local = d ? atomic_load( &d->local ) : 0;
+
+    params->error = 0;
+    if ( ( params->pooled = ( local & LOCAL_POOLED ) != 0 ) )
+    {
+        if ( ( params->set & WS2_POOLED_MARKED ) && params->marked ) atomic_fetch_or( &d->local, LOCAL_MARKED );
+        if ( ( params->set & WS2_POOLED_INHERITED ) && params->inherited )
+            atomic_fetch_or( &d->local, LOCAL_INHERITED );
+        else if ( params->set & WS2_POOLED_INHERITED ) atomic_fetch_and( &d->local, ~LOCAL_INHERITED );
+        local = atomic_load( &d->local );
+        params->inherited = ( local & LOCAL_INHERITED ) != 0;
+        params->marked = ( local & LOCAL_MARKED ) != 0;
+        params->real = atomic_load( &d->real ) & ~REAL_STALE;
+    }
+    if ( d ) descriptor_release( d );
     return 0;
 }
 
