@@ -295,6 +295,7 @@ struct poll_memory
     uint32_t shared; /* entries whose slot other processes may change: their flags are looked at again */
     struct windows_pollfd *entries;
     struct pollfd *fds;
+    /* of a 64-bit program only: its table stays mapped, whoever closes what (client/table_map.h) */
     struct shared_flags
     {
         const _Atomic uint32_t *flags;

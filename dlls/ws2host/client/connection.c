@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/host_mutex.h"
 #include "client/client_private.h"
 #include "client/directory.h"
+#include "client/table_map.h"
 #include "ws2host/message.h"
 #include "ws2host/winsock_codes.h"
 
@@ -63,7 +63,7 @@ void connection_unlock( const sigset_t *before ) { host_mutex_unlock( &connectio
 
 /* --- finding, starting and greeting a server ------------------------------------------------------------------------*/
 
-static int map_table( int memfd, uint64_t instance )
+static int take_table( int memfd, uint64_t instance )
 {
     const int seals = fcntl( memfd, F_GET_SEALS );
     struct ws2_table_header *header;
@@ -72,13 +72,12 @@ static int map_table( int memfd, uint64_t instance )
 
     if ( seals < 0 || !( seals & F_SEAL_SHRINK ) || fstat( memfd, &st ) < 0 || st.st_size != (off_t)WS2_TABLE_SIZE )
         return -1;
-    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
-    if ( table == MAP_FAILED ) return -1;
+    if ( !( table = table_map( memfd ) ) ) return -1;
     header = ws2_table_header( table );
     if ( header->magic != WS2_TABLE_MAGIC || header->layout_version != WS2_LAYOUT_VERSION ||
          header->instance != instance )
     {
-        munmap( table, WS2_TABLE_SIZE );
+        table_unmap( table );
         return -1;
     }
     connection.table = table;
@@ -134,7 +133,7 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
             "program again",
             directory );
     }
-    else if ( !connection.table && ( memfd < 0 || map_table( memfd, reply.instance ) < 0 ) )
+    else if ( !connection.table && ( memfd < 0 || take_table( memfd, reply.instance ) < 0 ) )
         complaint_say( "the server of %s did not hand over its table: %s; %s", directory, strerror( errno ),
                        errno == ENOMEM ? complaint_advice( errno ) : "end it and try again" );
     else

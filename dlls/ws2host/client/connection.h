@@ -47,7 +47,8 @@ static inline void connection_look_at_trace( void )
 /* From now on, of an attached process. */
 void connection_follow_trace( void ( *changed )( void ) );
 
-/* The table, NULL before the process is attached; its mapping never moves. */
+/* The table, NULL before the process is attached: its header and directories; the slots are where table_map.h says. Never
+ * moves. */
 void *connection_table( void );
 uint32_t connection_client_index( void );
 

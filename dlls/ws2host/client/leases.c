@@ -15,6 +15,7 @@
 #include "base/host_mutex.h"
 #include "base/owner_lock.h"
 #include "client/connection.h"
+#include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPARE 32u /* slots left to rest */
@@ -47,7 +48,8 @@ static int32_t add_block( uint32_t first )
 
     more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof( *blocks ) );
     if ( more_blocks ) blocks = more_blocks;
-    if ( !larger_queue || !more_blocks )
+    /* for good: its slots are looked at and given back without asking again */
+    if ( !larger_queue || !more_blocks || !table_pin( first ) )
     {
         free( larger_queue );
         return WSAENOBUFS;
@@ -87,7 +89,7 @@ static void find_freed( void )
     for ( uint32_t block = 0; block < block_count; block++ )
         for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
         {
-            const struct ws2_slot *slot = ws2_table_slot( connection_table(), blocks[block] + i );
+            const struct ws2_slot *slot = table_slot( blocks[block] + i );
             if ( ws2_word_state( atomic_load( &slot->word ) ) == WS2_SLOT_FREE ) lease_put( blocks[block] + i );
         }
     taken_since_walk = 0;
@@ -96,7 +98,7 @@ static void find_freed( void )
 /* 0 when the slot is not free after all: a value that only a hostile process writes. */
 static int lease_occupy( uint32_t index, uint32_t *generation )
 {
-    struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
+    struct ws2_slot *slot = table_slot( index );
     uint64_t word = atomic_load( &slot->word );
 
     if ( ws2_word_state( word ) != WS2_SLOT_FREE ) return 0;
@@ -140,7 +142,7 @@ int32_t lease_take( uint32_t *slot, uint32_t *generation )
 
 int lease_give_back( uint32_t index, uint32_t generation )
 {
-    struct ws2_slot *slot = ws2_table_slot( connection_table(), index );
+    struct ws2_slot *slot = table_slot( index );
     uint64_t word = ws2_word( generation, connection_client_index(), WS2_SLOT_PRIVATE );
     int given;
 

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "client/connection.h"
+#include "client/table_map.h"
 #include "descriptors/descriptor.h"
 #include "descriptors/socket_set.h"
 #include "base/owner_lock.h"
@@ -87,8 +88,14 @@ static void show( uint64_t handle )
 
 struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint32_t generation )
 {
+    struct ws2_slot *slot = table_pin( slot_index );
     struct descriptor *d;
 
+    if ( !slot )
+    {
+        close( fd );
+        return NULL;
+    }
     owner_lock_take( &pool_lock );
     if ( !pool_free )
     {
@@ -97,6 +104,7 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
         if ( pool == MAP_FAILED )
         {
             owner_lock_give( &pool_lock );
+            table_unpin( slot_index );
             close( fd );
             return NULL;
         }
@@ -114,7 +122,7 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
     d->fd = fd;
     d->slot_index = slot_index;
     d->generation = generation;
-    d->slot = ws2_table_slot( connection_table(), slot_index );
+    d->slot = slot;
     d->handle = 0;
     atomic_store( &d->closing, 0 );
     atomic_store( &d->local, 0 );
@@ -145,6 +153,7 @@ static void give_up_slot( struct descriptor *d )
 {
     socket_set_free( d );
     if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
+    table_unpin( d->slot_index );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
     pool_free = d;

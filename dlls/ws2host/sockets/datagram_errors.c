@@ -9,6 +9,7 @@
 #include <time.h>
 #include <linux/errqueue.h>
 #include "client/connection.h"
+#include "client/table_map.h"
 #include "descriptors/wait.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/socket.h"
@@ -51,27 +52,33 @@ static int is_from_elsewhere( const struct sock_extended_err *error )
     return expired || !is_own( SO_EE_OFFENDER( error ) );
 }
 
+static int is_taken_in( const struct ws2_slot *slots, uint16_t port )
+{
+    for ( const struct ws2_slot *slot = slots; slot < slots + WS2_BLOCK_SLOTS; slot++ )
+        if ( slot->type == SOCK_DGRAM && atomic_load( &slot->local_port ) == port &&
+             ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_FREE &&
+             ( atomic_load( &slot->flags ) & WS2_FLAG_CONNECTED ) )
+            return 1;
+    return 0;
+}
+
 /* Whether a socket of the prefix has the port and is connected to somebody else. On Windows the port is taken then, and what
  * comes is dropped without a word. */
 static int is_taken( uint16_t port )
 {
-    void *table = connection_table();
-    const _Atomic uint32_t *blocks = ws2_table_blocks( table );
+    const _Atomic uint32_t *blocks = ws2_table_blocks( connection_table() );
+    int taken = 0;
 
-    for ( uint32_t block = 0; block < WS2_BLOCK_COUNT; block++ )
+    for ( uint32_t block = 0; block < WS2_BLOCK_COUNT && !taken; block++ )
     {
-        if ( !atomic_load_explicit( &blocks[block], memory_order_relaxed ) ) continue;
-        for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ )
-        {
-            const struct ws2_slot *slot = ws2_table_slot( table, block * WS2_BLOCK_SLOTS + i );
+        const struct ws2_slot *slots =
+            atomic_load_explicit( &blocks[block], memory_order_relaxed ) ? table_pin( block * WS2_BLOCK_SLOTS ) : NULL;
 
-            if ( slot->type == SOCK_DGRAM && atomic_load( &slot->local_port ) == port &&
-                 ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_FREE &&
-                 ( atomic_load( &slot->flags ) & WS2_FLAG_CONNECTED ) )
-                return 1;
-        }
+        if ( !slots ) continue;
+        taken = is_taken_in( slots, port );
+        table_unpin( block * WS2_BLOCK_SLOTS );
     }
-    return 0;
+    return taken;
 }
 
 /* What a receive tells of an error, 0 for nothing. detail, and to whom the datagram went: NULL when that is not known. */

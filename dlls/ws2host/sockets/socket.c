@@ -41,12 +41,12 @@ int32_t socket_wrap_consume( int fd, uint32_t family, uint32_t type, uint32_t pr
         close( fd );
         return error;
     }
-    fill_slot( ws2_table_slot( connection_table(), slot_index ), fd, family, type, protocol, flags );
     if ( !( *descriptor = descriptor_create_consume( fd, slot_index, generation ) ) )
     {
         lease_give_back( slot_index, generation );
         return WSAENOBUFS;
     }
+    fill_slot( ( *descriptor )->slot, fd, family, type, protocol, flags );
     return 0;
 }
 
@@ -168,8 +168,6 @@ NTSTATUS unix_socket_adopt( void *args )
     params->error =
         connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation, &new_slot );
     if ( params->error ) goto close_fd;
-    if ( new_slot )
-        rebuild_slot( ws2_table_slot( connection_table(), slot_index ), params->fd, family, type, protocol );
     fcntl( params->fd, F_SETFL, fcntl( params->fd, F_GETFL ) | O_NONBLOCK );
     if ( !( d = descriptor_create_consume( params->fd, slot_index, generation ) ) )
     {
@@ -177,6 +175,7 @@ NTSTATUS unix_socket_adopt( void *args )
         params->error = WSAENOBUFS;
         return 0;
     }
+    if ( new_slot ) rebuild_slot( d->slot, params->fd, family, type, protocol );
     d->handle = params->handle;
     socket_set_renew( d );
     params->error = descriptor_install_found_consume( d, params->handle );
