@@ -15,6 +15,7 @@
 
 #define WS2_STATUS_ALERT 0x000000c0 /* STATUS_USER_APC */
 
+#include "ws2host/alike.h"
 #include "ws2host/unixcall_sockets.h"
 #include "ws2host/unixcall_events.h"
 #include "ws2host/unixcall_notifications.h"
@@ -64,6 +65,7 @@ struct ws2_attach_params
         tracing; /* uint32_t of the PE side's: 0, or the number of the selection that is in force. Written from now on
                        * by any call, and read without one */
 };
+WS2_ALIKE( struct ws2_attach_params );
 
 /* What is told of: WS2DEBUG's words, or those of `ws2ctl trace` meanwhile. */
 enum ws2_trace_what
@@ -80,6 +82,7 @@ struct ws2_trace_selection_params
     uint64_t socket;     /* out: that SOCKET only, 0: all */
     char functions[496]; /* out: "" for all; else ",send,recv," for calls */
 };
+WS2_ALIKE( struct ws2_trace_selection_params );
 
 /* Writes a line of the log, newline included: to stderr, or to WS2DEBUG_FILE. */
 struct ws2_log_params
@@ -88,6 +91,7 @@ struct ws2_log_params
     uint32_t size;
     uint64_t text;
 };
+WS2_ALIKE( struct ws2_log_params );
 
 /* Copies between memory of which either side may be unmapped: an exception status instead of a crash. */
 struct ws2_copy_params
@@ -97,5 +101,6 @@ struct ws2_copy_params
     uint64_t target;
     uint64_t source;
 };
+WS2_ALIKE( struct ws2_copy_params );
 
 #endif

@@ -27,6 +27,7 @@ struct ws2_event_select_params
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_event_select_params );
 
 /* Reads and clears the recorded events of the mask. */
 struct ws2_event_enum_params
@@ -36,6 +37,7 @@ struct ws2_event_enum_params
     uint64_t handle;
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out: the last of each event, also of those that are not recorded */
 };
+WS2_ALIKE( struct ws2_event_enum_params );
 
 /* An accepted socket takes over the registration of its listener. Like event_select otherwise. */
 struct ws2_event_inherit_params
@@ -49,6 +51,7 @@ struct ws2_event_inherit_params
     uint32_t message;                   /* out */
     int32_t codes[WS2_EVENT_BIT_COUNT]; /* out, with due */
 };
+WS2_ALIKE( struct ws2_event_inherit_params );
 
 /* The socket is being closed by another way than closesocket: the window, and its message, that is to be told; message 0
  * when there is none, this process did not register it, or other descriptors remain. */
@@ -59,6 +62,7 @@ struct ws2_event_closing_params
     uint64_t handle;
     uint64_t target; /* out */
 };
+WS2_ALIKE( struct ws2_event_closing_params );
 
 struct ws2_io_action
 {
@@ -69,6 +73,7 @@ struct ws2_io_action
     int32_t codes[WS2_EVENT_BIT_COUNT];
     uint32_t reserved[2];
 };
+WS2_ALIKE( struct ws2_io_action );
 
 _Static_assert( sizeof( struct ws2_io_action ) == 72, "the same to programs of either width" );
 
@@ -79,6 +84,7 @@ struct ws2_event_attempt_params
     uint32_t event; /* FD_* */
     uint64_t handle;
 };
+WS2_ALIKE( struct ws2_event_attempt_params );
 
 #define WS2_IO_ACTIONS 32
 
@@ -93,5 +99,6 @@ struct ws2_io_wait_params
     uint32_t reserved;
     struct ws2_io_action actions[WS2_IO_ACTIONS]; /* out */
 };
+WS2_ALIKE( struct ws2_io_wait_params );
 
 #endif

@@ -38,6 +38,7 @@ struct ws2_table_view_params
     uint32_t handles; /* in */
     uint64_t view;    /* in */
 };
+WS2_ALIKE( struct ws2_table_view_params );
 
 /* The program has been told of an operation's end: what `undelivered`, `signal_sequence` and `told` of its ws2_completion say,
  * for a PE side that cannot reach the host half's memory. WSAEINVAL: an operation has begun to wait since. Each may be 0. */
@@ -49,6 +50,7 @@ struct ws2_delivered_params
     uint64_t signal_sequence;
     uint64_t told;
 };
+WS2_ALIKE( struct ws2_delivered_params );
 
 /* wait_thread: the calling thread, which has just looked for user APCs, is this one. wait_alert: a user APC has been
  * queued to this thread; a wait of its ends with WS2_STATUS_ALERT. wait_cancel: the wait of this thread ends with
@@ -59,6 +61,7 @@ struct ws2_thread_params
     int32_t error;
     uint32_t thread; /* Windows thread id */
 };
+WS2_ALIKE( struct ws2_thread_params );
 
 /* A SOCKET whose host socket is not the one that its handle was made of: a pooled one, or one whose host socket was
  * replaced. next: the first such after handle (0 to begin) that a child may inherit, handle 0 at the end; else that handle
@@ -74,6 +77,7 @@ struct ws2_socket_replaced_params
     uint32_t pooled; /* out */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_socket_replaced_params );
 
 /* socket_real: a handle made of the fd that socket_replaced gave is the pooled SOCKET's from now on. real comes back as the
  * one to use, another where somebody was faster; unused is to be closed, unless it is 0. WSAENOTSOCK: closed meanwhile. */
@@ -135,6 +139,7 @@ struct ws2_fd_params
     int32_t error;
     int32_t fd;
 };
+WS2_ALIKE( struct ws2_fd_params );
 
 /* What IOCTL_AFD_POLL takes and gives, as a 64-bit program lays it out. */
 struct ws2_afd_poll_entry
@@ -170,5 +175,6 @@ struct ws2_afd_poll_params
     uint32_t input_size;
     uint32_t output_size;
 };
+WS2_ALIKE( struct ws2_afd_poll_params );
 
 #endif

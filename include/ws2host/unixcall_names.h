@@ -14,6 +14,7 @@ struct ws2_hostname_params
     uint32_t size;
     uint64_t name;
 };
+WS2_ALIKE( struct ws2_hostname_params );
 
 /* A data base of the host, whole. length is its size; WSAENOBUFS when that is above size, WSANO_DATA when there is
  * none. */
@@ -29,6 +30,7 @@ struct ws2_etc_file_params
     uint32_t size;
     uint32_t length;
 };
+WS2_ALIKE( struct ws2_etc_file_params );
 
 /* What a file is like: any change of it changes state (device, inode, size, time of data, time of all else), for a reader
  * that keeps what it read. A file that is not there has the state of its folder. recent: it changed so lately that a
@@ -41,6 +43,7 @@ struct ws2_file_state_params
     uint64_t path; /* the host's, NUL-terminated */
     uint64_t state[WS2_FILE_STATES];
 };
+WS2_ALIKE( struct ws2_file_state_params );
 
 /* An address with Windows' number of its family; bytes in network order. */
 #define WS2_FAMILY_INET 2
@@ -67,6 +70,7 @@ struct ws2_interfaces_params
     uint32_t reserved;
     uint64_t addresses;
 };
+WS2_ALIKE( struct ws2_interfaces_params );
 
 /* What the host's resolver knows of a name (WS2_FAMILY_*, 0 for both); may take long. names gets NUL-terminated
  * strings, the canonical name first, aliases after it (with one family only), an empty string last; what does not
@@ -83,6 +87,7 @@ struct ws2_resolve_params
     uint32_t names_size;
     uint32_t aliases; /* in: are they wanted? */
 };
+WS2_ALIKE( struct ws2_resolve_params );
 
 /* The names of an address, in the same form. */
 struct ws2_reverse_params
@@ -94,3 +99,4 @@ struct ws2_reverse_params
     uint32_t scope;
     uint8_t bytes[16];
 };
+WS2_ALIKE( struct ws2_reverse_params );

@@ -20,6 +20,7 @@ struct ws2_notify_register_params
     uint8_t filter, operation, trigger, reserved;
     uint32_t need_io_thread; /* out */
 };
+WS2_ALIKE( struct ws2_notify_register_params );
 
 /* What is told of again and again, of that port, and whose packet the program has taken. NOTED: the packets of these
  * handles are in the program's hands. AGAIN: it has come back for more, so they are told of again if they hold.
@@ -38,6 +39,7 @@ struct ws2_notify_taken_params
     uint32_t count;
     uint64_t handles; /* uint64_t[count], ours */
 };
+WS2_ALIKE( struct ws2_notify_taken_params );
 
 /* What is to be queued to the ports. The caller calls again until count is 0, with the packets queued. */
 #define WS2_NOTIFICATIONS 32
@@ -53,5 +55,6 @@ struct ws2_notify_fetch_params
         uint32_t events; /* SOCK_NOTIFY_EVENT_* */
     } packets[WS2_NOTIFICATIONS];
 };
+WS2_ALIKE( struct ws2_notify_fetch_params );
 
 #endif

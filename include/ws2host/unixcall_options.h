@@ -21,6 +21,7 @@ struct ws2_option_params
     uint64_t value;  /* optval */
     uint64_t length; /* getsockopt: int32_t *optlen */
 };
+WS2_ALIKE( struct ws2_option_params );
 
 /* Windows' control codes. in and out are the caller's buffers. */
 struct ws2_ioctl_params
@@ -40,6 +41,7 @@ struct ws2_ioctl_params
     int32_t change_fd;       /* what the host half waits on, -1 to begin with */
     uint32_t need_io_thread; /* out: the PE side is to start it */
 };
+WS2_ALIKE( struct ws2_ioctl_params );
 
 /* What SO_BSP_STATE and SO_PROTOCOL_INFO tell. Addresses are as Windows has them; size 0: there is none. */
 struct ws2_socket_state_params
@@ -54,5 +56,6 @@ struct ws2_socket_state_params
     uint8_t local[128];
     uint8_t remote[128];
 };
+WS2_ALIKE( struct ws2_socket_state_params );
 
 #endif

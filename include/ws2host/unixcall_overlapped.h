@@ -7,6 +7,8 @@
  * told, the PE side says so in `told`, and the next operation_fetch, operation_results or port_wait gives the operation back.
  */
 #ifndef WS2HOST_UNIXCALL_OVERLAPPED_H
+#include "ws2host/alike.h"
+
 #define WS2HOST_UNIXCALL_OVERLAPPED_H
 
 #include <stdint.h>
@@ -45,6 +47,7 @@ struct ws2_operation_target
     uint32_t thread_id;
     uint32_t options; /* bits of the PE side's own, and the one below */
 };
+WS2_ALIKE( struct ws2_operation_target );
 
 /* Set by the host half in what has ended: iosb is filled when the packet is taken from the port. */
 #define WS2_TARGET_LATE 0x80000000u
@@ -58,6 +61,7 @@ struct ws2_port
     uint32_t modes;
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_port );
 
 enum ws2_operation_how
 {
@@ -86,6 +90,7 @@ struct ws2_operation
     uint32_t synchronous; /* out, with WS2_OPERATION_KIND */
     uint32_t ended; /* out, with WS2_OPERATION_BLOCK; set before the results are written, one of which may fault */
 };
+WS2_ALIKE( struct ws2_operation );
 
 #define WS2_ERROR_EVENT 0x10000001
 
@@ -108,6 +113,7 @@ struct ws2_operation_transfer_params
     uint64_t flags_user;
     uint64_t done_user;
 };
+WS2_ALIKE( struct ws2_operation_transfer_params );
 
 /* AcceptEx; handle is the listener's. */
 struct ws2_operation_accept_params
@@ -120,6 +126,7 @@ struct ws2_operation_accept_params
     uint32_t remote_size;
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_operation_accept_params );
 
 /* ConnectEx. The data is copied. */
 struct ws2_operation_connect_params
@@ -130,6 +137,7 @@ struct ws2_operation_connect_params
     uint32_t address_size;
     uint32_t data_size;
 };
+WS2_ALIKE( struct ws2_operation_connect_params );
 
 /* DisconnectEx */
 struct ws2_operation_disconnect_params
@@ -138,6 +146,7 @@ struct ws2_operation_disconnect_params
     uint32_t reuse; /* TF_REUSE_SOCKET */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_operation_disconnect_params );
 
 /* TransmitFile, TransmitPackets. A segment is memory, or a part of a file (fd >= 0, the host half's from now on, even when
  * the call fails). size 0 of a file: to its end. */
@@ -149,6 +158,7 @@ struct ws2_segment
     int32_t fd;
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_segment );
 
 #define WS2_TRANSMIT_DISCONNECT 1
 #define WS2_TRANSMIT_REUSE 2
@@ -160,6 +170,7 @@ struct ws2_operation_transmit_params
     uint32_t count;
     uint32_t flags; /* WS2_TRANSMIT_* */
 };
+WS2_ALIKE( struct ws2_operation_transmit_params );
 
 /* operation_idle takes struct ws2_operation: it pends until the host's addresses, or routes, change. */
 
@@ -177,6 +188,7 @@ struct ws2_operation_cancel_params
     uint32_t options;          /* those whose target has all of these (0: any) */
     uint32_t excluded_options; /* not those whose target has any of these */
 };
+WS2_ALIKE( struct ws2_operation_cancel_params );
 
 #define WS2_COMPLETION_WRITES 8
 struct ws2_completion
@@ -201,6 +213,7 @@ struct ws2_completion
         uint64_t target, source, size;
     } writes[WS2_COMPLETION_WRITES]; /* what to copy into the caller's memory first */
 };
+WS2_ALIKE( struct ws2_completion );
 
 #define WS2_COMPLETIONS 16
 struct ws2_operation_fetch_params
@@ -219,6 +232,7 @@ struct ws2_operation_fetch_params
     uint32_t reserved;
     struct ws2_completion completions[WS2_COMPLETIONS];
 };
+WS2_ALIKE( struct ws2_operation_fetch_params );
 
 /* Results for the program's memory, written in this order. A bad pointer ends the call by an exception status: done is how
  * many have been tried, that one included, and from there the next call goes on. */
@@ -234,6 +248,7 @@ struct ws2_operation_results_params
         uint64_t target, source, size;
     } results[WS2_RESULTS];
 };
+WS2_ALIKE( struct ws2_operation_results_params );
 
 /* Waits until the host has taken what sends of this process left behind; at most timeout ms. */
 struct ws2_operation_flush_params
@@ -241,6 +256,7 @@ struct ws2_operation_flush_params
     int32_t error;
     uint32_t timeout;
 };
+WS2_ALIKE( struct ws2_operation_flush_params );
 
 /* port_associate: WSA_INVALID_PARAMETER when the socket has a port. port_modes: sets modes, adding. port_query: reads,
  * and tells whether an operation without an event waits and none has ended since it began. */
@@ -254,6 +270,7 @@ struct ws2_port_params
     uint32_t wait;  /* port_query: the caller waits for the end of an operation, and not at the port */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_port_params );
 
 /* port_open: for a port that this process has made. port_close gives it back. port_wake ends one thread's port_wait; when
  * none is in it, that of the next. */
@@ -263,6 +280,7 @@ struct ws2_port_open_params
     uint32_t need_io_thread; /* out */
     uint64_t port;
 };
+WS2_ALIKE( struct ws2_port_open_params );
 
 /* Waits until sockets of the port are ready or it is woken, and performs what they were ready for. May return early. */
 struct ws2_port_wait_params
@@ -276,6 +294,7 @@ struct ws2_port_wait_params
     uint32_t reserved;
     struct ws2_wait wait;
 };
+WS2_ALIKE( struct ws2_port_wait_params );
 
 /* thread 0: out, the host's number of the calling thread. Else whether that thread runs, and waits for nothing. */
 struct ws2_port_thread_params
@@ -285,5 +304,6 @@ struct ws2_port_thread_params
     uint32_t running; /* out */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_port_thread_params );
 
 #endif

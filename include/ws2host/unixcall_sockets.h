@@ -50,6 +50,7 @@ struct ws2_wait
     uint32_t slice;    /* ms of the last slice between two looks for user APCs */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_wait );
 
 /* close_begin: takes a SOCKET out of the process's descriptors; calls that wait on it end. The caller then closes the
  * handle itself and says close_end. WSAENOTSOCK when it is not in the table. */
@@ -67,6 +68,7 @@ struct ws2_handle_params
     /* out of close_begin and operation_pending: another handle, of the host socket itself, that goes with this one; 0: none */
     uint32_t real;
 };
+WS2_ALIKE( struct ws2_handle_params );
 
 /* A new host socket with its slot. The caller makes a handle of fd (which stays the host half's) and installs the
  * descriptor under it, or discards it. */
@@ -80,6 +82,7 @@ struct ws2_socket_create_params
     uint32_t protocol;
     uint32_t flags; /* enum ws2_slot_flag to begin with */
 };
+WS2_ALIKE( struct ws2_socket_create_params );
 
 struct ws2_socket_install_params
 {
@@ -90,6 +93,7 @@ struct ws2_socket_install_params
     uint32_t inherited; /* of a pooled one: the program wants children to inherit it */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_socket_install_params );
 
 /* socket_adopt: fd, taken over, is a host descriptor of the handle's object. WSAENOTSOCK when that is no socket of ours.
  * socket_adopted: the same again (-1 when the handle has none any more), afterwards. WSAENOTSOCK when what was adopted is not
@@ -100,6 +104,7 @@ struct ws2_socket_adopt_params
     int32_t fd;
     uint64_t handle;
 };
+WS2_ALIKE( struct ws2_socket_adopt_params );
 
 struct ws2_socket_info_params
 {
@@ -111,6 +116,7 @@ struct ws2_socket_info_params
     uint32_t protocol;
     uint32_t shared; /* other descriptors may exist */
 };
+WS2_ALIKE( struct ws2_socket_info_params );
 
 /* process_end takes struct ws2_handle_params, of which it uses nothing: the last call of a process that ends by itself,
  * made when its other threads are gone. */
@@ -125,6 +131,7 @@ struct ws2_duplicate_params
     uint32_t ticket;         /* out */
     uint32_t unknown_target; /* out: send a watch first */
 };
+WS2_ALIKE( struct ws2_duplicate_params );
 
 /* A descriptor that hangs up once the last handle made of it is closed. watch_create gives the end that goes to the
  * target as a handle; watch_send gives the other one to the server and closes both. */
@@ -135,7 +142,9 @@ struct ws2_watch_params
     int32_t fd;       /* out of watch_create: the target's end */
     int32_t other_fd; /* in and out */
     int32_t send;     /* watch_send: 0 only closes */
+    uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_watch_params );
 
 struct ws2_redeem_params
 {
@@ -147,6 +156,7 @@ struct ws2_redeem_params
     uint32_t type;     /* out */
     uint32_t protocol; /* out */
 };
+WS2_ALIKE( struct ws2_redeem_params );
 
 /*
  * A socket's file, by which the PE half knows it wherever the loader tells of files (dlls/ws2_32/hooks/local_files.c): its
@@ -180,6 +190,7 @@ struct ws2_address_params
     uint32_t by_code;
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_address_params );
 
 struct ws2_listen_params
 {
@@ -187,6 +198,7 @@ struct ws2_listen_params
     int32_t backlog;
     uint64_t handle;
 };
+WS2_ALIKE( struct ws2_listen_params );
 
 /* The accepted socket is installed like a created one. address may be 0. */
 struct ws2_accept_params
@@ -201,6 +213,7 @@ struct ws2_accept_params
     uint32_t inherited_events; /* out: the listener's registration goes with it */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_accept_params );
 
 /* Puts an accepted socket back to the head of its listener's queue, for this process; its descriptor leaves the table as
  * by close_begin, and is the next that accept gives. */
@@ -213,6 +226,7 @@ struct ws2_accept_defer_params
     uint32_t real; /* out, as of close_begin */
     uint32_t reserved;
 };
+WS2_ALIKE( struct ws2_accept_defer_params );
 
 struct ws2_shutdown_params
 {
@@ -220,6 +234,7 @@ struct ws2_shutdown_params
     uint32_t how; /* SD_* */
     uint64_t handle;
 };
+WS2_ALIKE( struct ws2_shutdown_params );
 
 /* send and recv: one buffer, no address: the shortest way. */
 struct ws2_transfer_params
@@ -235,6 +250,7 @@ struct ws2_transfer_params
     uint32_t
         watched; /* recv: out with WSAEFAULT, the host may not write to the buffer yet; the second call writes to it first */
 };
+WS2_ALIKE( struct ws2_transfer_params );
 
 /* The general form. buffers: WSABUF[count] in the caller's layout. */
 struct ws2_message_params
@@ -256,6 +272,7 @@ struct ws2_message_params
     uint32_t need_io_thread; /* out, as above */
     uint32_t watched;        /* recvmsg: as above */
 };
+WS2_ALIKE( struct ws2_message_params );
 
 /* fd_sets of Windows (uint32_t count, handles at offset 8); any may be 0. */
 struct ws2_select_params
@@ -269,6 +286,7 @@ struct ws2_select_params
     int64_t timeout; /* µs, -1 for none */
     struct ws2_wait wait;
 };
+WS2_ALIKE( struct ws2_select_params );
 
 /* WSAPOLLFD[count] */
 struct ws2_poll_params
@@ -283,5 +301,6 @@ struct ws2_poll_params
     uint32_t reserved;
     struct ws2_wait wait;
 };
+WS2_ALIKE( struct ws2_poll_params );
 
 #endif

@@ -435,13 +435,11 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     if ( check_transfer( params, sending, &family, &type, &status ) ) return status;
     if ( ( params->operation.error = read_request( params, sending, family, type, &t, &extra ) ) ) return 0;
 
-    operation_probe( params->buffers, t.transfer.count * WINDOWS_BUFFER_SIZE );
-    if ( t.transfer.count > MOST_VECTORS ||
-         ( t.transfer.count > STACK_VECTORS && !( vectors = malloc( t.transfer.count * sizeof( *vectors ) ) ) ) )
-    {
-        params->operation.error = WSAENOBUFS;
-        return 0;
-    }
+    params->operation.error = WSAENOBUFS;
+    if ( t.transfer.count > MOST_VECTORS ) return 0;
+    operation_probe( params->buffers, t.transfer.count * WINDOWS_BUFFER_SIZE ); /* nothing is allocated yet */
+    if ( t.transfer.count > STACK_VECTORS && !( vectors = malloc( t.transfer.count * sizeof( *vectors ) ) ) ) return 0;
+    params->operation.error = 0;
     vectors_read( params->buffers, t.transfer.count, vectors, &total );
     t.transfer.vectors = vectors;
     t.transfer.total = total;
