@@ -10,6 +10,7 @@
 #include "catalogue/catalogue.h"
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
+#include "sockets/other_library.h"
 #include "sockets/options.h"
 #include "registered/registered_io.h"
 
@@ -42,6 +43,8 @@ int ws2_write( void *user, const void *source, size_t size ) { return memcpy( us
 DWORD options_opentype( void ) { return 0; }
 void completion_deliver( void ) {}
 void handle_copies( struct ws2_handle_params *params ) { (void)params; }
+BOOL other_library_serves( DWORD pid ) { return pid == 0xb; }
+BOOL other_library_made( const WSAPROTOCOL_INFOW *info ) { return info->dwServiceFlags4 == 0xff00ff00; }
 void registered_closing( SOCKET s ) { (void)s; }
 NTSTATUS NtClose( HANDLE handle ) { return (void)handle, 0; }
 int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle )

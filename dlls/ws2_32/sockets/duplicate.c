@@ -9,6 +9,7 @@
 #include "catalogue/catalogue.h"
 #include "sockets/duplicate.h"
 #include "sockets/handle_pool.h"
+#include "sockets/other_library.h"
 
 SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
 {
@@ -54,7 +55,7 @@ static int watch_target( DWORD target )
     int error = ws2_call( watch_create, &watch ), error_given;
 
     if ( error ) return error;
-    error_given = give_handle( target, watch.fd );
+    error_given = other_library_serves( target ) ? WSAEINVAL : give_handle( target, watch.fd );
     watch.send = !error_given;
     error = ws2_call( watch_send, &watch );
     return error_given ? error_given : error;

@@ -6,6 +6,7 @@
 #include "sockets/duplicate.h"
 #include "sockets/handle_copies.h"
 #include "sockets/handle_pool.h"
+#include "sockets/other_library.h"
 #include "sockets/options.h"
 #include "registered/registered_io.h"
 #include "ws2host/table.h"
@@ -43,6 +44,11 @@ static SOCKET socket_create_from( int family, int type, int protocol, const WSAP
 {
     const WSAPROTOCOL_INFOW *entry;
 
+    if ( info && other_library_made( info ) )
+    {
+        *error = WSAEINVAL;
+        return INVALID_SOCKET;
+    }
     if ( info && info->dwProviderReserved ) return duplicate_open( info->dwProviderReserved, flags, error );
     *error = info ? catalogue_resolve_info( family, type, protocol, info, &entry, &family, &type, &protocol )
                   : catalogue_resolve( family, type, protocol, &entry, &family, &type, &protocol );
