@@ -27,7 +27,7 @@ static void set_inherit( SOCKET s, BOOL inherit )
 struct backend_parameters
 {
     WSAPROTOCOL_INFOA infos[BACKEND_SOCKETS];
-    SOCKET values[BACKEND_SOCKETS]; /* the parent's */
+    ULONGLONG values[BACKEND_SOCKETS]; /* the parent's */
     BOOL inherited[BACKEND_SOCKETS];
 };
 

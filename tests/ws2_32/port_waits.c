@@ -4,13 +4,13 @@
  */
 #include "support.h"
 
-struct exchange /* with a child process */
+struct exchange /* with a child process, of either width */
 {
     volatile LONG ready, done;
-    volatile HANDLE port;
+    volatile ULONGLONG port;
     DWORD owner; /* the process whose handle that is, 0: the child's own */
     DWORD error;
-    ULONG_PTR key;
+    ULONGLONG key;
 };
 
 static SOCKET client, server; /* server's end is at the port */
@@ -298,20 +298,21 @@ static void run_waiter( struct exchange *exchange )
 {
     HANDLE process, port;
     OVERLAPPED *ov;
+    ULONG_PTR key = 0;
     DWORD size;
 
     exchange->ready = 1;
     for ( unsigned int i = 0; i < 1000 && !exchange->port; i++ ) Sleep( 10 );
-    port = exchange->port;
+    port = (HANDLE)(ULONG_PTR)exchange->port;
     if ( exchange->owner )
     {
         process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, exchange->owner );
-        if ( !DuplicateHandle( process, exchange->port, GetCurrentProcess(), &port, 0, FALSE, DUPLICATE_SAME_ACCESS ) )
+        if ( !DuplicateHandle( process, port, GetCurrentProcess(), &port, 0, FALSE, DUPLICATE_SAME_ACCESS ) )
             exchange->error = GetLastError();
         CloseHandle( process );
     }
-    if ( !GetQueuedCompletionStatus( port, &size, &exchange->key, &ov, 10000 ) && !ov )
-        exchange->error = GetLastError();
+    if ( !GetQueuedCompletionStatus( port, &size, &key, &ov, 10000 ) && !ov ) exchange->error = GetLastError();
+    exchange->key = key;
     if ( !PostQueuedCompletionStatus( port, 0, 42, NULL ) ) exchange->error = GetLastError();
     exchange->done = 1;
 }
@@ -355,7 +356,7 @@ static void test_processes( void )
                     DuplicateHandle( GetCurrentProcess(), port, child, &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS ),
                     TRUE );
             if ( way == FETCHED ) exchange->owner = GetCurrentProcessId();
-            exchange->port = theirs;
+            exchange->port = (ULONG_PTR)theirs;
             Sleep( 100 );
             if ( !before ) check_result( send( client, "x", 1, 0 ), 1 );
             wait_until( &exchange->done, 1 );

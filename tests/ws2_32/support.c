@@ -294,6 +294,16 @@ int guard_leave( void )
 
 /* --- children --------------------------------------------------------------------------------------------------------*/
 
+const char *child_program( void )
+{
+    static char name[MAX_PATH];
+    char **argv;
+
+    if ( GetEnvironmentVariableA( "WINETEST_CHILD", name, sizeof( name ) ) ) return name;
+    winetest_get_mainargs( &argv );
+    return argv[0];
+}
+
 HANDLE run_child( const char *arguments, HANDLE in, HANDLE out, DWORD flags, HANDLE *thread )
 {
     STARTUPINFOA startup = { .cb = sizeof( startup ), .dwFlags = STARTF_USESTDHANDLES };
@@ -301,7 +311,7 @@ HANDLE run_child( const char *arguments, HANDLE in, HANDLE out, DWORD flags, HAN
     char command[1024], **argv;
 
     winetest_get_mainargs( &argv );
-    snprintf( command, sizeof( command ), "\"%s\" %s %s", argv[0], argv[1], arguments );
+    snprintf( command, sizeof( command ), "\"%s\" %s %s", child_program(), argv[1], arguments );
     startup.hStdInput = in ? in : GetStdHandle( STD_INPUT_HANDLE );
     startup.hStdOutput = out ? out : GetStdHandle( STD_OUTPUT_HANDLE );
     startup.hStdError = GetStdHandle( STD_ERROR_HANDLE );
@@ -334,7 +344,7 @@ void puppet_create( struct puppet *puppet, unsigned int flags )
     puppet->request = CreateEventA( NULL, FALSE, FALSE, request );
     puppet->reply = CreateEventA( NULL, FALSE, FALSE, reply );
     winetest_get_mainargs( &argv );
-    snprintf( command, sizeof( command ), "\"%s\" %s puppet %s %s", argv[0], argv[1], name,
+    snprintf( command, sizeof( command ), "\"%s\" %s puppet %s %s", child_program(), argv[1], name,
               flags & PUPPET_BARE ? "bare" : "started" );
     ok( CreateProcessA( NULL, command, NULL, NULL, !!( flags & PUPPET_INHERITS ),
                         flags & PUPPET_SUSPENDED ? CREATE_SUSPENDED : 0, NULL, NULL, &startup, &process ),
@@ -516,16 +526,19 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_STARTUP: return WSAStartup( MAKEWORD( 2, 2 ), &data );
     case PUPPET_CLEANUP: return WSACleanup();
     case PUPPET_OPEN_A:
-        return WSASocketA( message->family, message->type, message->protocol, &message->info_a, 0, message->flags );
+        return (INT_PTR)WSASocketA( message->family, message->type, message->protocol, &message->info_a, 0,
+                                    message->flags );
     case PUPPET_OPEN_W:
-        return WSASocketW( message->family, message->type, message->protocol, &message->info_w, 0, message->flags );
-    case PUPPET_NEW: return WSASocketW( message->family, message->type, message->protocol, NULL, 0, message->flags );
+        return (INT_PTR)WSASocketW( message->family, message->type, message->protocol, &message->info_w, 0,
+                                    message->flags );
+    case PUPPET_NEW:
+        return (INT_PTR)WSASocketW( message->family, message->type, message->protocol, NULL, 0, message->flags );
     case PUPPET_DUPLICATE: return WSADuplicateSocketA( message->s, message->pid, &message->info_a );
     case PUPPET_CLOSE: return closesocket( message->s );
-    case PUPPET_CLOSE_HANDLE: return CloseHandle( (HANDLE)message->s );
+    case PUPPET_CLOSE_HANDLE: return CloseHandle( (HANDLE)(ULONG_PTR)message->s );
     case PUPPET_SEND: return send( message->s, message->data, message->length, 0 );
     case PUPPET_RECV: return recv( message->s, message->data, sizeof( message->data ), 0 );
-    case PUPPET_ACCEPT: return accept( message->s, NULL, NULL );
+    case PUPPET_ACCEPT: return (INT_PTR)accept( message->s, NULL, NULL );
     case PUPPET_ACCEPT_EX: return puppet_accept_ex( message->s );
     case PUPPET_ACCEPTED: return puppet_accepted( message->value );
     case PUPPET_RECV_EX: return puppet_recv_ex( message->s, message->value );
@@ -552,13 +565,16 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
         message->length = sizeof( message->address );
         return getsockname( message->s, &message->address.any, &message->length );
     case PUPPET_WRITE_FILE:
-        return WriteFile( (HANDLE)message->s, message->data, message->length, &count, NULL ) ? (LONGLONG)count : -1;
+        return WriteFile( (HANDLE)(ULONG_PTR)message->s, message->data, message->length, &count, NULL )
+                   ? (LONGLONG)count
+                   : -1;
     case PUPPET_READ_FILE:
-        return ReadFile( (HANDLE)message->s, message->data, sizeof( message->data ), &count, NULL ) ? (LONGLONG)count
-                                                                                                    : -1;
-    case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)message->s, &message->value );
-    case PUPPET_POST: return puppet_post( message->value, (HANDLE)message->s );
-    case PUPPET_ASSOCIATE: return CreateIoCompletionPort( (HANDLE)message->s, NULL, 0, 0 ) != NULL;
+        return ReadFile( (HANDLE)(ULONG_PTR)message->s, message->data, sizeof( message->data ), &count, NULL )
+                   ? (LONGLONG)count
+                   : -1;
+    case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)(ULONG_PTR)message->s, &message->value );
+    case PUPPET_POST: return puppet_post( message->value, (HANDLE)(ULONG_PTR)message->s );
+    case PUPPET_ASSOCIATE: return CreateIoCompletionPort( (HANDLE)(ULONG_PTR)message->s, NULL, 0, 0 ) != NULL;
     case PUPPET_EXIT: ExitProcess( 0 );
     }
     return -1;

@@ -165,12 +165,13 @@ enum puppet_call
     PUPPET_EXIT,         /* without closing anything */
 };
 
+/* laid out alike for both widths: the child may have the other one */
 struct puppet_message
 {
     enum puppet_call call;
     int error;
     LONGLONG result;
-    SOCKET s;
+    ULONGLONG s;
     int family, type, protocol;
     DWORD flags, pid, value;
     int level, option, length;
@@ -202,7 +203,9 @@ SOCKET puppet_open_w( struct puppet *puppet, const WSAPROTOCOL_INFOW *info, DWOR
 #define puppet_send( puppet, s, text ) puppet_send_( puppet, s, text, sizeof( text ) - 1 )
 int puppet_send_( struct puppet *puppet, SOCKET s, const char *text, int length );
 
-/* Runs this program again: NAME ARGUMENTS; inherits handles. Standard handles are replaced where they are not NULL. */
+/* The program of children: this one, or what WINETEST_CHILD names, the same of the other width. */
+const char *child_program( void );
+/* Runs it: NAME ARGUMENTS; inherits handles. Standard handles are replaced where they are not NULL. */
 HANDLE run_child( const char *arguments, HANDLE in, HANDLE out, DWORD flags, HANDLE *thread );
 
 #endif
