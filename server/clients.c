@@ -159,6 +159,7 @@ void client_count_ticket( struct client *client, uint32_t target, int change )
 
 void client_end( struct client *client )
 {
+    server_trace( "%u ends", client->windows_pid );
     client->ended = 1;
     LIST_REMOVE( client, in_pids );
     LIST_REMOVE( client, in_process );

@@ -60,7 +60,9 @@ static int serve( int ready, int foreground )
     mallopt( M_ARENA_MAX, 1 );
     if ( loop_create() < 0 || closing_begin() < 0 ) return fail( "cannot begin" ) < 0;
     connections_begin( ( struct connection_reader ){ request_receive, request_go_on } );
+    trace_begin( place_directory(), foreground );
     if ( place_listen() < 0 ) return 1;
+    server_trace( "listens" );
     if ( !foreground )
     {
         if ( ( null = open( "/dev/null", O_RDWR | O_CLOEXEC ) ) < 0 ) return fail( "/dev/null" ) < 0;
@@ -74,6 +76,7 @@ static int serve( int ready, int foreground )
     }
     loop_run( &work, linger_time() );
     /* nobody has a table of this server's; if it never had one, it is as the server before left it */
+    server_trace( "leaves" );
     place_leave( !is_needed() && !is_over() && ( table_mapping() || place_was_left() ) );
     return 0;
 }

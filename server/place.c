@@ -86,6 +86,8 @@ int place_open( const char *name )
     return 0;
 }
 
+int place_directory( void ) { return directory; }
+
 /* The path of the socket may be longer than an address holds, so it is named by way of the directory's descriptor. */
 static struct sockaddr_un socket_address( void )
 {

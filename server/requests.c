@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "server.h"
+#include "ws2host/request_text.h"
 #include "ws2host/winsock_codes.h"
 
 #define TURN 300               /* us of one connection before the others get theirs */
@@ -577,6 +578,17 @@ static void reply( struct exchange *e )
     connection_reply( e->connection, message, sizeof( e->reply ) + rows, e->send_fd );
 }
 
+static void trace_message( const struct exchange *e )
+{
+    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
+    const uint32_t from = e->client ? e->client->windows_pid : e->request->windows_pid;
+
+    if ( requests[e->request->type].one_way ) server_trace_line( "%u: %s", from, ws2_request_text( text, e->request ) );
+    else
+        server_trace_line( "%u: %s = %s", from, ws2_request_text( text, e->request ),
+                           ws2_reply_text( answer, e->request, &e->reply ) );
+}
+
 /* A client that breaks the protocol loses its connection, and nothing else. */
 static void handle( struct connection *connection, const struct ws2_request *request, int fd, int truncated )
 {
@@ -593,10 +605,15 @@ static void handle( struct connection *connection, const struct ws2_request *req
         if ( fd < 0 && truncated ) e.reply.error = WSAENOBUFS;
         else if ( ( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 ) ) e.reply.error = WSAEINVAL;
         else e.reply.error = requests[request->type].handle( &e );
+        if ( server_tracing ) trace_message( &e );
         if ( e.ticket ) reply_redeemed( &e );
         else if ( !e.replied && !connection->waits && !requests[request->type].one_way ) reply( &e );
     }
-    else connection_end( connection );
+    else
+    {
+        server_trace( "a message that breaks the protocol: its connection ends" );
+        connection_end( connection );
+    }
     if ( e.fd >= 0 ) close_later_consume( e.fd, connection->process->closing );
 }
 

@@ -15,6 +15,16 @@
 #include "ws2host/protocol.h"
 #include "ws2host/table.h"
 
+/* --- trace.c: WS2DEBUG=server */
+
+extern int server_tracing;
+void trace_begin( int directory, int foreground ); /* directory is borrowed */
+void server_trace_line( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) ); /* without its newline */
+#define server_trace( ... ) \
+    do { \
+        if ( __builtin_expect( server_tracing, 0 ) ) server_trace_line( __VA_ARGS__ ); \
+    } while ( 0 )
+
 /* --- loop.c: descriptors that the server waits on, the time, and work in steps */
 struct source
 {
@@ -442,7 +452,8 @@ int fail( const char *format, ... ); /* -1, said on stderr with errno's words */
 int place_open( const char *name );
 int place_take( void ); /* 1 with the locks held, 0 when another server listens, -1 */
 int place_listen( void );
-void place_look( void ); /* what was taken away is made again */
+int place_directory( void ); /* its descriptor, which stays place.c's */
+void place_look( void );     /* what was taken away is made again */
 uint64_t place_deadline( void );
 int place_is_lost( void );  /* to another server */
 int place_was_left( void ); /* the server before this one went, needed by nobody: no process has a table of its */

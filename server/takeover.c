@@ -17,6 +17,7 @@ static void takeover_check_end( void )
 {
     if ( !running || missing ) return;
     running = 0;
+    server_trace( "all processes of the server before have published what they share" );
     tickets_forget_spent();
     shares_settle();
 }
@@ -61,6 +62,7 @@ void takeover_begin( void ( *ended )( struct source *source, uint32_t events ) )
 {
     running = 1;
     restore_clients( ended );
+    server_trace( "takes over the table of a server that died: %u processes have something to publish", missing );
     for ( uint32_t block = 0; block < WS2_BLOCK_COUNT; block++ )
     {
         const uint32_t entry = atomic_load( ws2_table_blocks( table_mapping() ) + block );

@@ -20,7 +20,8 @@
 #define WS2_SERVER_SOCKET "server"
 #define WS2_SERVER_LOCK "lock"
 #define WS2_SERVER_LEFT 'L' /* all that the lock file holds while the last server has gone because nobody needed it */
-#define WS2_TRACE_FILE "trace-%u" /* a client's, by its index: words as in WS2DEBUG, from ws2ctl */
+#define WS2_TRACE_FILE "trace-%u"       /* a client's, by its index: words as in WS2DEBUG, from ws2ctl */
+#define WS2_SERVER_TRACE "trace-server" /* the server's lines, with WS2DEBUG=server */
 #define WS2_SERVER_KILLED \
     75 /* exit status of the start-up process when its server was killed before it listened: try again */
 #define WS2_KICK_SOCKET "kick-%u" /* a client's, by its index: see dlls/ws2host/client/event_kick.h */

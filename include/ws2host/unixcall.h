@@ -73,7 +73,9 @@ enum ws2_trace_what
     WS2_TRACE_CALLS = 1,
     WS2_TRACE_ERRORS = 2,
     WS2_TRACE_EVENTS = 4,
-    WS2_TRACE_OVERLAPPED = 8
+    WS2_TRACE_OVERLAPPED = 8,
+    WS2_TRACE_HOST = 16,  /* the host half's own lines */
+    WS2_TRACE_SERVER = 32 /* the lines of a server that this process starts: the server reads that itself */
 };
 struct ws2_trace_selection_params
 {

@@ -53,7 +53,8 @@ static void usage( FILE *file )
         fprintf( file, "%s ws2ctl %s\n           %s\n", i ? "      " : "Usage:", commands[i].synopsis,
                  commands[i].help );
     fputs( "FILTER: state=established pid=292 port=80 program=name family=inet6 (or tcp, udp, unix), shared.\n"
-           "WORD: trace trace:send,recv trace:connect:0x44 errors events overlapped off, as in WS2DEBUG (WS2DEBUG=help "
+           "WORD: trace trace:send,recv trace:connect:0x44 errors events overlapped host off, as in WS2DEBUG "
+           "(WS2DEBUG=help "
            "tells).\n"
            "WINEPREFIX names the prefix (default ~/.wine). WINE is a loader or the top of its tree (default: `wine`).\n"
            "--copy makes copies, for a loader that does not see the installation. --version tells the version.\n",

@@ -64,9 +64,9 @@ int command_trace( const struct options *options )
         const int is_trace = !strncmp( *w, "trace", 5 ) && ( !( *w )[5] || ( *w )[5] == ':' );
 
         if ( !is_trace && strcmp( *w, "errors" ) && strcmp( *w, "events" ) && strcmp( *w, "overlapped" ) &&
-             strcmp( *w, "off" ) )
+             strcmp( *w, "host" ) && strcmp( *w, "off" ) )
             return fail( "\"%s\" is none of WS2DEBUG's words: trace[:FUNCTION,...][:SOCKET], errors, events, "
-                         "overlapped; off.",
+                         "overlapped, host; off.",
                          *w ) +
                    1;
         length += strlen( *w ) + 1;

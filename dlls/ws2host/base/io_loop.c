@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include "base/host_trace.h"
 #include "base/io_loop.h"
 #include "base/owner_lock.h"
 
@@ -103,6 +104,7 @@ NTSTATUS unix_io_wait( void *args )
         turn.count = epoll_wait( epoll, events, WS2_IO_ACTIONS, shortest_timeout() );
         turn.ready = 0;
         for ( int i = 0; i < turn.count; i++ ) turn.ready |= dispatch( &events[i] );
+        if ( turn.count > 0 ) host_trace( "the I/O loop wakes for %d source%s", turn.count, turn.count > 1 ? "s" : "" );
     }
 }
 

@@ -17,8 +17,12 @@
 #include "client/connection.h"
 #include "client/directory.h"
 #include "base/host_mutex.h"
+#include "base/host_trace.h"
 #include "base/unix_private.h"
 #include "calls/trace.h"
+
+/* what the PE side writes the lines of */
+#define WS2_TRACE_OF_CALLS ( WS2_TRACE_CALLS | WS2_TRACE_ERRORS | WS2_TRACE_EVENTS | WS2_TRACE_OVERLAPPED )
 
 static int log_fd = 2;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -37,6 +41,11 @@ static const char help[] =
     "  errors                 the calls that fail, except with WSA_IO_PENDING\n"
     "  events                 network events, when the program is told of them\n"
     "  overlapped             the ends of overlapped operations\n"
+    "  host                   what the part on the host does by itself: its conversations with ws2server, the I/O "
+    "loop\n"
+    "  server                 what ws2server does, if this program starts it: in WS2DEBUG_FILE where that has a %p, "
+    "for\n"
+    "                         which \"server\" stands, or else in the file trace-server of its directory\n"
     "  help                   this\n"
     "WS2DEBUG_FILE names a file for the lines, instead of standard error; %p in it stands for the process.\n"
     "`ws2ctl trace PID WORD...` does the same to a program that runs, `ws2ctl trace PID off` undoes it.\n";
@@ -125,7 +134,9 @@ static void read_words( struct ws2_trace_selection_params *result, const char *t
         uint32_t what;
     } words[] = { { "errors", WS2_TRACE_ERRORS },
                   { "events", WS2_TRACE_EVENTS },
-                  { "overlapped", WS2_TRACE_OVERLAPPED } };
+                  { "overlapped", WS2_TRACE_OVERLAPPED },
+                  { "host", WS2_TRACE_HOST },
+                  { "server", WS2_TRACE_SERVER } };
 
     memset( result, 0, sizeof( *result ) );
     while ( *( text += strspn( text, " ;\n" ) ) )
@@ -164,7 +175,8 @@ static void use( const struct ws2_trace_selection_params *chosen )
 {
     selection = *chosen;
     selections++;
-    if ( pe_tracing ) *pe_tracing = chosen->what ? selections : 0;
+    host_tracing = ( chosen->what & WS2_TRACE_HOST ) != 0;
+    if ( pe_tracing ) *pe_tracing = chosen->what & WS2_TRACE_OF_CALLS ? selections : 0;
 }
 
 static int selection_file( int flags )
@@ -224,6 +236,8 @@ void trace_init( uint32_t windows_pid )
     if ( words ) read_words( &environment, words, 1 );
     selection = environment;
     selections = 1;
+    host_trace_to( log_fd, windows_pid );
+    host_tracing = ( selection.what & WS2_TRACE_HOST ) != 0;
 }
 
 void trace_follow( volatile uint32_t *tracing )
@@ -231,6 +245,6 @@ void trace_follow( volatile uint32_t *tracing )
     if ( pe_tracing == tracing ) return;
     if ( !pe_tracing ) selection_file( -1 ); /* of a process that had this one's place in the table */
     pe_tracing = tracing;
-    *tracing = selection.what ? selections : 0;
+    *tracing = selection.what & WS2_TRACE_OF_CALLS ? selections : 0;
     connection_follow_trace( select_again );
 }

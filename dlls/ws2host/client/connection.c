@@ -16,10 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/host_mutex.h"
+#include "base/host_trace.h"
 #include "client/client_private.h"
 #include "client/directory.h"
 #include "client/table_map.h"
 #include "ws2host/message.h"
+#include "ws2host/request_text.h"
 #include "ws2host/winsock_codes.h"
 
 #define LAST_TRY 200 /* ms before a server is given up */
@@ -209,6 +211,7 @@ static int publish_all( void )
 static void hang_up( void )
 {
     assert( host_mutex_held( &connection.mutex ) );
+    if ( connection.fd >= 0 ) host_trace( "hangs up" );
     if ( connection.fd >= 0 ) close( connection.fd );
     connection.fd = -1;
     connection.serial++;
@@ -247,6 +250,7 @@ static int32_t connection_establish( void )
                                complaint_advice( errno ) );
                 break;
             }
+            host_trace( "no server listens in %s: starts one", path );
             if ( server_start( path ) < 0 ) break;
             if ( started++ ) client_sleep_ms( 20 );
             continue;
@@ -267,6 +271,8 @@ static int32_t connection_establish( void )
     if ( error ) complaint_say( "no server answers in %s; end what runs there (ws2ctl list) and try again", path );
     else
     {
+        host_trace( "%s the server in %s, client %u", again ? "has published all that is shared to" : "has found", path,
+                    connection.index );
         complaint_forget();
         connection.parts->established();
     }
@@ -339,6 +345,16 @@ void connection_mend( uint64_t serial )
     connection_unlock( &before );
 }
 
+/* reply: NULL for a message that has none. */
+static void trace_request( const struct ws2_request *request, const struct ws2_reply *reply )
+{
+    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
+
+    if ( reply )
+        host_trace_line( "%s = %s", ws2_request_text( text, request ), ws2_reply_text( answer, request, reply ) );
+    else host_trace_line( "%s", ws2_request_text( text, request ) );
+}
+
 /* Limits that a program meets in the server are told to a person too. */
 static void complain_of_limit( uint32_t type, uint32_t error )
 {
@@ -386,6 +402,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         {
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
+            if ( host_tracing ) trace_request( request, reply );
             complain_of_limit( request->type, reply->error );
             return reply->error;
         }
@@ -420,6 +437,7 @@ static int32_t close_locked( struct ws2_request *request )
     in_flight_forget( request->slot, request->generation, request->handle );
     if ( connection.fd >= 0 )
     {
+        if ( host_tracing ) trace_request( request, NULL );
         if ( exchange_once( connection.fd, request, -1, &reply, &received ) == EXCHANGE_DONE ) return 0;
         hang_up();
     }

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/host_trace.h"
 #include "client/client_private.h"
 
 #define STACK_SIZE 0x40000
@@ -55,7 +56,11 @@ static void *attend( void *unused )
         if ( poll( fds, 3, pause ) < 0 && errno != EINTR ) return NULL;
         if ( fds[0].revents ) eventfd_read( wake, &count );
         if ( fds[1].revents ) read_notices();
-        if ( fds[2].fd < 0 || fds[2].revents ) connection_mend( serial );
+        if ( fds[2].fd < 0 || fds[2].revents )
+        {
+            host_trace( "the server has gone" );
+            connection_mend( serial );
+        }
     }
 }
 
