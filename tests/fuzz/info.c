@@ -10,6 +10,7 @@
 #include "catalogue/catalogue.h"
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
+#include "sockets/handle_pool.h"
 #include "sockets/other_library.h"
 #include "sockets/options.h"
 #include "registered/registered_io.h"
@@ -46,6 +47,12 @@ void handle_copies( struct ws2_handle_params *params ) { (void)params; }
 BOOL other_library_serves( DWORD pid ) { return pid == 0xb; }
 BOOL other_library_made( const WSAPROTOCOL_INFOW *info ) { return info->dwServiceFlags4 == 0xff00ff00; }
 void registered_closing( SOCKET s ) { (void)s; }
+SOCKET handle_pool_install( int fd, UINT64 descriptor, DWORD flags, int *error )
+{
+    (void)fd, (void)descriptor, (void)flags, (void)error;
+    return 0x40;
+}
+void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real ) { (void)handle, (void)pooled, (void)real; }
 NTSTATUS NtClose( HANDLE handle ) { return (void)handle, 0; }
 int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle )
 {
