@@ -126,6 +126,20 @@ static int place_file( const char *from, const char *to, const char *dll )
     return 0;
 }
 
+/* Whether a build has something to stand in for there: a prefix made without the other width's Wine has that folder, with
+ * nothing in it that could come back. */
+static int is_served( const char *prefix, const struct place *place )
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    snprintf( path, sizeof( path ), "%s/drive_c/windows/%s", prefix, place->folder );
+    if ( stat( path, &st ) < 0 ) return 0;
+    if ( !strcmp( place->folder, "system32" ) ) return 1;
+    snprintf( path, sizeof( path ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[0] );
+    return !lstat( path, &st );
+}
+
 int prefix_place( const char *prefix )
 {
     const char *library = library_directory();
@@ -136,8 +150,7 @@ int prefix_place( const char *prefix )
     for ( const struct place *place = places( prefix ); place->folder; place++ )
     {
         snprintf( from, sizeof( from ), "%s/%s/ws2_32.dll", library, place->build );
-        snprintf( to, sizeof( to ), "%s/drive_c/windows/%s", prefix, place->folder );
-        if ( stat( from, &st ) < 0 || stat( to, &st ) < 0 ) continue;
+        if ( stat( from, &st ) < 0 || !is_served( prefix, place ) ) continue;
         for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
         {
             snprintf( from, sizeof( from ), "%s/%s/%s", library, place->build, dlls[i] );
@@ -211,8 +224,7 @@ enum prefix_files prefix_state( const char *prefix )
                 ours++;
                 current += library_same( source, path );
             }
-            *strrchr( path, '/' ) = 0;
-            wanted += !stat( path, &st ) && !stat( source, &st );
+            wanted += is_served( prefix, place ) && !stat( source, &st );
         }
     return !ours ? PREFIX_NONE : ours < wanted ? PREFIX_SOME : current < wanted ? PREFIX_OLD : PREFIX_ALL;
 }

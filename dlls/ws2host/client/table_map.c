@@ -84,12 +84,13 @@ static int change_pins( struct window *window, int change, uint32_t least )
 
 struct ws2_slot *table_pin( uint32_t index )
 {
-    struct window *window = &windows[index / WS2_BLOCK_SLOTS];
+    struct window *window;
     sigset_t before;
     int open;
 
     if ( index >= WS2_SLOT_COUNT ) return NULL;
     if ( whole ) return ws2_table_slot( whole, index );
+    window = &windows[index / WS2_BLOCK_SLOTS];
     if ( !change_pins( window, 1, 1 ) )
     {
         host_mutex_lock( &mutex, &before );
