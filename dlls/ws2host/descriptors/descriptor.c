@@ -232,12 +232,12 @@ struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status )
     return NULL;
 }
 
-const struct descriptor *descriptor_peek( uint64_t handle )
+int descriptor_is_known( uint64_t handle )
 {
     entry *entry = find_entry( handle );
     struct descriptor *d = entry ? atomic_load_explicit( entry, memory_order_acquire ) : NULL;
 
-    return d == CLOSING ? NULL : d;
+    return d && d != CLOSING;
 }
 
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )

@@ -110,8 +110,8 @@ struct descriptor
 /* The descriptor of params->handle with one more user, or NULL and *status, which the call returns as it is. */
 struct descriptor *descriptor_acquire( uint64_t handle, NTSTATUS *status );
 void descriptor_release( struct descriptor *descriptor );
-/* The same without a user, for a look that decides nothing: it may be another one's by now. NULL: none, or it is closing. */
-const struct descriptor *descriptor_peek( uint64_t handle );
+/* Whether there is one that is not closing, at this moment: for a look that decides nothing. */
+int descriptor_is_known( uint64_t handle );
 /* `count` more users of a descriptor that the caller has counted, or that whoever it got it from has. */
 static inline void descriptor_ref( struct descriptor *d, uint32_t count )
 {

@@ -380,35 +380,20 @@ static int32_t read_request( struct ws2_operation_transfer_params *params, int s
     return params->message || t->transfer.count ? 0 : WSAEINVAL;
 }
 
-/* A connection of which nothing speaks against a transfer; one that is held need not be looked for then. */
-static int is_open_stream( const struct descriptor *d )
-{
-    return d->slot->type == SOCK_STREAM &&
-           ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_SHUT_RECEIVE | WS2_FLAG_SHUT_SEND |
-                                       WS2_FLAG_RESET ) ) == WS2_FLAG_CONNECTED;
-}
-
 /* Looks whether the socket lets the transfer begin, before any of the program's memory is touched but for the flags. 0, or
  * params have the error, or *status is set. */
 static int check_transfer( struct ws2_operation_transfer_params *params, int sending, uint32_t *family, uint32_t *type,
                            NTSTATUS *status )
 {
-    const struct descriptor *seen = descriptor_peek( params->operation.handle );
     struct descriptor *d;
 
-    if ( !seen )
+    /* none is held while the program's memory is read, which may be none */
+    if ( params->flags_user && !descriptor_is_known( params->operation.handle ) )
     {
         if ( !( d = descriptor_acquire( params->operation.handle, status ) ) ) return 1;
         descriptor_release( d );
     }
     if ( params->flags_user ) params->flags = *(const uint32_t *)(uintptr_t)params->flags_user;
-    if ( seen && !params->flags && is_open_stream( seen ) )
-    {
-        *family = seen->slot->family;
-        *type = SOCK_STREAM;
-        params->operation.error = 0;
-        return 0;
-    }
     if ( !( d = descriptor_acquire( params->operation.handle, status ) ) ) return 1;
     *family = d->slot->family;
     *type = d->slot->type;
