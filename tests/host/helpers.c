@@ -95,6 +95,7 @@ static int target( void *context )
     uint32_t slot, generation, place;
     struct told told;
     int fd, helper;
+    int32_t error;
 
     if ( connection_attach( TARGET ) || write( order->ready, "", 1 ) != 1 ) return 1;
     if ( read( order->told_fd, &told, sizeof( told ) ) != sizeof( told ) ) return 2;
@@ -104,7 +105,9 @@ static int target( void *context )
     if ( helper_set_open( slot, generation ) || helper_set_get( slot, generation, 0, &helper ) ) return 5;
     for ( uint32_t i = 1; i <= HELPERS; i++ )
         if ( helper_set_get( slot, generation, i, &helper ) || cookie_of( helper ) != told.cookies[i] ) return 6;
-    if ( helper_set_get( slot, generation, HELPERS + 1, &helper ) != WSAEINVAL ) return 7;
+    /* while the take-over goes on, its source may publish one there still */
+    while ( ( error = helper_set_get( slot, generation, HELPERS + 1, &helper ) ) == WSAEWOULDBLOCK ) usleep( 10000 );
+    if ( error != WSAEINVAL ) return 7;
     helper = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
     if ( helper_set_add_consume( slot, generation, WS2_NO_INDEX, helper, &place ) || place != HELPERS + 1 ) return 8;
     if ( ws2_slot_helpers( ws2_table_slot( connection_table(), slot ) ) != HELPERS + 2 ) return 9;

@@ -198,8 +198,8 @@ END_TEST
 /* A cleaner takes away what lies in the directory, or the directory: whoever comes then finds the same server. */
 START_TEST( taken_away )
 {
-    static const char *const commands[] = { "rm -f %s/server", "rm -f %s/server %s/lock", "rm -rf %s",
-                                            "mv %s %s.away" };
+    static const char *const commands[] = { "rm -f %s/server", "rm -f %s/server %s/lock",
+                                            "until rm -rf %s 2>&-; do :; done", "mv %s %s.away" };
     char command[256];
     struct ws2_reply reply;
     pid_t server;
@@ -276,7 +276,9 @@ static int is_reached( void )
 /* What processes have in the directory goes with it, and is there again: for the same server, and for the next one. */
 START_TEST( nodes_taken_away )
 {
-    static const char *const commands[] = { "rm -rf %s", "mv %s %s.away", "rm -f %s/kick-*", "rm -rf %s" };
+    /* the server may make its socket again while rm is at work */
+    static const char *const commands[] = { "until rm -rf %s 2>&-; do :; done", "mv %s %s.away", "rm -f %s/kick-*",
+                                            "rm -rf %s" };
     const int with_server = _i == 3;
     uint32_t index;
     char command[256];
