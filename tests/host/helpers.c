@@ -179,18 +179,21 @@ static int greedy( void *unused )
     return error == WSAENOBUFS && count >= 64 ? 0 : 4;
 }
 
-START_TEST( limits )
+/* A process that does that and ends, of which nothing is left. */
+static void run_alone( int ( *function )( void *context ) )
 {
     int before;
 
     harness_begin();
     harness_start_server();
     before = server_fds_at_rest();
-    ck_assert_int_eq( process_wait( process_start( greedy, NULL ) ), 0 );
+    ck_assert_int_eq( process_wait( process_start( function, NULL ) ), 0 );
     eventually( harness_table_empty() );
     eventually( server_fds() <= before );
     harness_end();
 }
+
+START_TEST( limits ) { run_alone( greedy ); }
 END_TEST
 
 /* Only of a datagram socket, by who holds it, at a place that there is. */
@@ -224,18 +227,7 @@ static int refused( void *unused )
     return 0;
 }
 
-START_TEST( misuse )
-{
-    int before;
-
-    harness_begin();
-    harness_start_server();
-    before = server_fds_at_rest();
-    ck_assert_int_eq( process_wait( process_start( refused, NULL ) ), 0 );
-    eventually( harness_table_empty() );
-    eventually( server_fds() <= before );
-    harness_end();
-}
+START_TEST( misuse ) { run_alone( refused ); }
 END_TEST
 
 int main( void )

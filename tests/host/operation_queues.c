@@ -46,8 +46,7 @@ static void fetch( void )
 
             ck_assert_uint_lt( told_count, MOST );
             told[told_count++] = *completion;
-            atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->undelivered, 1 );
-            atomic_store( (_Atomic uint32_t *)(uintptr_t)completion->told, 1 );
+            winsock_told( completion );
         }
     } while ( fetch.count );
 }
@@ -464,8 +463,7 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
                 atomic_store( &end_error[which], fetch.completions[i].error );
                 atomic_store( &end_size[which], (uint32_t)fetch.completions[i].information );
                 atomic_fetch_add( &ended[which], 1 );
-                atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].undelivered, 1 );
-                atomic_store( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].told, 1 );
+                winsock_told( &fetch.completions[i] );
                 atomic_fetch_add( &ends, 1 );
             }
         } while ( fetch.count );

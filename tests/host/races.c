@@ -84,12 +84,8 @@ static __attribute__( ( noreturn ) ) void *io_thread( void *unused )
             unix_operation_fetch( &fetch );
             for ( uint32_t i = 0; i < fetch.count; i++ )
             {
-                for ( uint32_t j = 0; j < fetch.completions[i].write_count; j++ )
-                    memcpy( (void *)(uintptr_t)fetch.completions[i].writes[j].target,
-                            (void *)(uintptr_t)fetch.completions[i].writes[j].source,
-                            fetch.completions[i].writes[j].size );
-                atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].undelivered, 1 );
-                atomic_store( (_Atomic uint32_t *)(uintptr_t)fetch.completions[i].told, 1 );
+                winsock_copy( &fetch.completions[i] );
+                winsock_told( &fetch.completions[i] );
                 atomic_fetch_add( &completions, 1 );
             }
         } while ( fetch.count );

@@ -135,11 +135,8 @@ static void fetch( struct ws2_completion *completion )
     }
     ck_assert_uint_eq( fetch.count, 1 );
     *completion = fetch.completions[0];
-    for ( uint32_t i = 0; i < completion->write_count; i++ )
-        memcpy( (void *)(uintptr_t)completion->writes[i].target, (void *)(uintptr_t)completion->writes[i].source,
-                completion->writes[i].size );
-    atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->undelivered, 1 );
-    atomic_store( (_Atomic uint32_t *)(uintptr_t)completion->told, 1 );
+    winsock_copy( completion );
+    winsock_told( completion );
 }
 
 /* Some of the data is in the caller's buffers, of which the host fills the first and a part of the second; then it may not

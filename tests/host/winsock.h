@@ -31,6 +31,21 @@ static inline int winsock_make( uint32_t type, uint64_t handle )
     return !unix_socket_install( &install ) && !install.error;
 }
 
+/* What an end has for the program's memory is written there. */
+static inline void winsock_copy( const struct ws2_completion *completion )
+{
+    for ( uint32_t i = 0; i < completion->write_count; i++ )
+        memcpy( (void *)(uintptr_t)completion->writes[i].target, (void *)(uintptr_t)completion->writes[i].source,
+                completion->writes[i].size );
+}
+
+/* The program has been told of an end: the operation is given back. */
+static inline void winsock_told( const struct ws2_completion *completion )
+{
+    atomic_fetch_sub( (_Atomic uint32_t *)(uintptr_t)completion->undelivered, 1 );
+    atomic_store( (_Atomic uint32_t *)(uintptr_t)completion->told, 1 );
+}
+
 /* 0: another thread closes it. */
 static inline int winsock_close( uint64_t handle )
 {
