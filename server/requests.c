@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "server.h"
-#include "ws2host/request_text.h"
+#include "ws2host/trace_text.h"
 #include "ws2host/winsock_codes.h"
 
 #define TURN 300               /* us of one connection before the others get theirs */

@@ -5,15 +5,11 @@
  *
  * 12:34:56.789012 server 292: REDEEM ticket 5f3a21 = 0, slot 64.2
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 #include "server.h"
+#include "ws2host/trace_text.h"
 
 int server_tracing;
 
@@ -35,13 +31,11 @@ static int is_wanted( void )
 
 void trace_begin( int directory, int foreground )
 {
-    const char *file = getenv( "WS2DEBUG_FILE" ), *place;
+    const char *file = getenv( "WS2DEBUG_FILE" );
     char path[4096];
 
     if ( !is_wanted() ) return;
-    if ( file && *file == '/' && ( place = strstr( file, "%p" ) ) &&
-         snprintf( path, sizeof( path ), "%.*sserver%s", (int)( place - file ), file, place + 2 ) <
-             (int)sizeof( path ) )
+    if ( file && *file == '/' && strstr( file, "%p" ) && ws2_trace_path( path, sizeof( path ), file, "server" ) )
         trace_fd = open( path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 );
     else if ( foreground ) trace_fd = fcntl( 2, F_DUPFD_CLOEXEC, 3 );
     if ( trace_fd < 0 )
@@ -51,22 +45,10 @@ void trace_begin( int directory, int foreground )
 
 void server_trace_line( const char *format, ... )
 {
-    const int error = errno;
-    struct timespec now;
-    char line[512];
-    struct tm local;
     va_list args;
-    int length;
 
-    clock_gettime( CLOCK_REALTIME, &now );
-    localtime_r( &now.tv_sec, &local );
-    length = snprintf( line, sizeof( line ), "%02d:%02d:%02d.%06ld server ", local.tm_hour, local.tm_min, local.tm_sec,
-                       now.tv_nsec / 1000 );
     va_start( args, format );
-    length += vsnprintf( line + length, sizeof( line ) - length, format, args );
+    if ( ws2_trace_line( trace_fd, "server", format, args ) < 0 )
+        server_tracing = 0; /* a full disk is no reason to be slow */
     va_end( args );
-    if ( length >= (int)sizeof( line ) ) length = sizeof( line ) - 1;
-    line[length++] = '\n';
-    if ( write( trace_fd, line, length ) < 0 ) server_tracing = 0; /* a full disk is no reason to be slow */
-    errno = error;
 }

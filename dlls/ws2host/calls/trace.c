@@ -20,6 +20,7 @@
 #include "base/host_trace.h"
 #include "base/unix_private.h"
 #include "calls/trace.h"
+#include "ws2host/trace_text.h"
 
 /* what the PE side writes the lines of */
 #define WS2_TRACE_OF_CALLS ( WS2_TRACE_CALLS | WS2_TRACE_ERRORS | WS2_TRACE_EVENTS | WS2_TRACE_OVERLAPPED )
@@ -89,21 +90,12 @@ NTSTATUS unix_log( void *args )
 static void open_log( uint32_t windows_pid )
 {
     const char *file = getenv( "WS2DEBUG_FILE" );
-    char path[4096];
-    size_t used = 0;
+    char path[4096], who[16];
     int fd;
 
     if ( !file || !*file ) return;
-    for ( const char *p = file; *p && used < sizeof( path ) - 12; p++ )
-    {
-        if ( p[0] == '%' && p[1] == 'p' )
-        {
-            used += snprintf( path + used, sizeof( path ) - used, "%u", windows_pid );
-            p++;
-        }
-        else path[used++] = *p;
-    }
-    path[used] = 0;
+    snprintf( who, sizeof( who ), "%u", windows_pid );
+    if ( !ws2_trace_path( path, sizeof( path ), file, who ) ) return;
     if ( ( fd = open( path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) ) >= 0 ) log_fd = fd;
     else log_fails( "open" );
 }

@@ -21,7 +21,7 @@
 #include "client/directory.h"
 #include "client/table_map.h"
 #include "ws2host/message.h"
-#include "ws2host/request_text.h"
+#include "ws2host/trace_text.h"
 #include "ws2host/winsock_codes.h"
 
 #define LAST_TRY 200 /* ms before a server is given up */

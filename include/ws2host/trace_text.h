@@ -1,11 +1,53 @@
-/* A request and its answer as a line of a trace has them (WS2DEBUG=host, WS2DEBUG=server): "REDEEM ticket 5f3a21". */
-#ifndef WS2HOST_REQUEST_TEXT_H
-#define WS2HOST_REQUEST_TEXT_H
+/* Lines of WS2DEBUG=host and WS2DEBUG=server: "12:34:56.789012 server 292: REDEEM ticket 5f3a21 = 0, slot 64.2". */
+#ifndef WS2HOST_TRACE_TEXT_H
+#define WS2HOST_TRACE_TEXT_H
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 #include "ws2host/protocol.h"
 
+#define WS2_TRACE_LINE_SIZE 512
 #define WS2_REQUEST_TEXT_SIZE 160u
+
+/* Writes the time, who and a text, as vprintf, as one line to fd. -1: it could not be written. errno stays as it is. */
+static inline int ws2_trace_line( int fd, const char *who, const char *format, va_list args )
+{
+    const int error = errno;
+    char line[WS2_TRACE_LINE_SIZE];
+    struct timespec now;
+    struct tm local;
+    int length, result;
+
+    clock_gettime( CLOCK_REALTIME, &now );
+    localtime_r( &now.tv_sec, &local );
+    length = snprintf( line, sizeof( line ), "%02d:%02d:%02d.%06ld %s ", local.tm_hour, local.tm_min, local.tm_sec,
+                       now.tv_nsec / 1000, who );
+    length += vsnprintf( line + length, sizeof( line ) - length, format, args );
+    if ( length >= (int)sizeof( line ) ) length = sizeof( line ) - 1;
+    line[length++] = '\n';
+    result = write( fd, line, length ) < 0 ? -1 : 0;
+    errno = error;
+    return result;
+}
+
+/* A name in WS2DEBUG_FILE with who for each %p. 0: it does not fit. */
+static inline int ws2_trace_path( char *path, size_t size, const char *name, const char *who )
+{
+    size_t used = 0;
+
+    for ( const char *p = name; *p; p++ )
+    {
+        const int is_place = p[0] == '%' && p[1] == 'p';
+
+        used += snprintf( path + used, size - used, "%.*s", is_place ? -1 : 1, is_place ? who : p );
+        if ( used >= size ) return 0;
+        p += is_place;
+    }
+    return 1;
+}
 
 /* Both write at most WS2_REQUEST_TEXT_SIZE bytes, the end included, and return their argument. */
 static inline const char *ws2_request_text( char *text, const struct ws2_request *request )
