@@ -103,8 +103,15 @@ static int32_t read_sets( const struct ws2_select_params *params, struct select_
     work->fds = (struct pollfd *)( work->descriptors + work->total );
     work->ready = (uint8_t *)( work->fds + work->total + 1 );
     for ( unsigned int set = 0; set < SET_COUNT; set++ )
-        for ( uint32_t i = 0; i < work->count[set]; i++ )
-            work->handles[work->first[set] + i] = set_member( user_set( params, set ), i );
+    {
+        const struct windows_fd_set *user = user_set( params, set );
+        uint64_t *handles = work->handles + work->first[set];
+
+        if ( !work->count[set] ) continue;
+        if ( !CALLER_IS_32 ) memcpy( handles, user->sockets, work->count[set] * sizeof( *handles ) );
+        else
+            for ( uint32_t i = 0; i < work->count[set]; i++ ) handles[i] = set_member( user, i );
+    }
     return 0;
 }
 
@@ -142,8 +149,21 @@ static int32_t mark_closed( struct select_work *work )
     return ready ? 0 : WSAENOTSOCK;
 }
 
+#define SEEN_WORDS 16u
+
+/* Whether the handle may be among those that were asked about before; 0: it is not. */
+static int seen_before( uint64_t *seen, uint64_t handle )
+{
+    uint64_t *word = &seen[( handle >> 8 ) % SEEN_WORDS];
+    const uint64_t bit = 1ull << ( handle >> 2 & 63 );
+    const int before = ( *word & bit ) != 0;
+
+    *word |= bit;
+    return before;
+}
+
 /* Writes the ready members into the caller's sets, each once; may fault. Several sets may be one, which then has the union
- * of what is ready. Who brings the handles in rising order pays for no search. */
+ * of what is ready. A set of bits saves most searches, in whatever order the handles come: those of the pool fall. */
 static uint32_t write_sets( const struct ws2_select_params *params, const struct select_work *work )
 {
     uint32_t total = 0;
@@ -152,21 +172,20 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
     {
         struct windows_fd_set *user = user_set( params, set );
         uint32_t kept = 0;
-        uint64_t greatest = 0;
+        uint64_t seen[SEEN_WORDS] = { 0 };
 
         if ( !user ) continue;
         for ( unsigned int earlier = 0; earlier < set && !kept; earlier++ )
             if ( user_set( params, earlier ) == user ) kept = user->count;
         total -= kept;
-        for ( uint32_t i = 0; i < kept; i++ )
-            if ( set_member( user, i ) > greatest ) greatest = set_member( user, i );
+        for ( uint32_t i = 0; i < kept; i++ ) seen_before( seen, set_member( user, i ) );
         for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
-            uint64_t handle = work->handles[i];
-            uint32_t j = 0;
+            const uint64_t handle = work->handles[i];
+            uint32_t j;
 
             if ( !work->ready[i] ) continue;
-            if ( handle > greatest ) j = kept, greatest = handle;
+            j = seen_before( seen, handle ) ? 0 : kept;
             while ( j < kept && set_member( user, j ) != handle ) j++;
             if ( j == kept ) set_store( user, kept++, handle );
         }

@@ -53,7 +53,8 @@ static inline void socket_set_renew( struct descriptor *d )
     const struct socket_set *set;
     uint32_t known;
 
-    if ( d->slot->type != SOCK_DGRAM ) return;
+    /* the server alone has any, of sockets that it counts */
+    if ( d->slot->type != SOCK_DGRAM || !descriptor_is_shared( d ) ) return;
     set = socket_set_of( d );
     known = set ? atomic_load( &set->count ) + 1 : 0;
     if ( ws2_slot_helpers( d->slot ) > known ) upcalls.fetch_helpers( d );
