@@ -47,6 +47,13 @@ int ws2_call_( unsigned int code, void *params )
     return blocking_hooks ? blocking_error( *(int32_t *)params ) : *(int32_t *)params;
 }
 
+void ws2_close_fd( int fd )
+{
+    struct ws2_fd_params params = { .fd = fd };
+
+    if ( fd >= 0 ) ws2host_call( ws2_call_fd_close, &params );
+}
+
 static int copy_memory( const void *target, const void *source, size_t size )
 {
     struct ws2_copy_params params = { 0, size, ws2_pointer( target ), ws2_pointer( source ) };

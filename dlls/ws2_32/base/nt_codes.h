@@ -2,6 +2,10 @@
 #ifndef NT_CODES_H
 #define NT_CODES_H
 
+#ifndef OBJ_INHERIT /* some headers have it */
+#define OBJ_INHERIT 0x2
+#endif
+
 #define NT_STATUS( value ) ( (NTSTATUS)value )
 
 #undef STATUS_PENDING

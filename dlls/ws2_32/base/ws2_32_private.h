@@ -50,6 +50,8 @@ extern WORD ws2_version; /* the lowest version that was negotiated since the fir
 /* Runs a call of the host half; user APCs run in between when it waits, and a handle that the process has not seen is
  * adopted. The Winsock code of the result. */
 int ws2_call_( unsigned int code, void *params );
+/* Closes a descriptor of the host half; negative: none. */
+void ws2_close_fd( int fd );
 #define ws2_call( name, params ) ws2_call_( ws2_call_##name, params )
 
 /* User APCs of the thread run now. */

@@ -223,5 +223,5 @@ NTSTATUS NTAPI hook_NtCancelSynchronousIoFile( HANDLE thread, IO_STATUS_BLOCK *w
             return nt_NtCancelSynchronousIoFile( thread, which, iosb );
         completion_deliver();
     }
-    return ws2_write( iosb, &result, sizeof( result ) ) ? (NTSTATUS)0xc0000005 /* STATUS_ACCESS_VIOLATION */ : 0;
+    return ws2_write( iosb, &result, sizeof( result ) ) ? STATUS_ACCESS_VIOLATION : 0;
 }

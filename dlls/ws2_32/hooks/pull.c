@@ -9,10 +9,6 @@
 #include "hooks/pull.h"
 #include "base/nt_codes.h"
 
-#ifndef OBJ_INHERIT /* some headers have it */
-#define OBJ_INHERIT 0x2
-#endif
-
 BOOL pull_is_this_process( HANDLE process )
 {
     PROCESS_BASIC_INFORMATION info;
@@ -31,6 +27,7 @@ static BOOL is_pipe( HANDLE handle )
     } device = { 0 };
     IO_STATUS_BLOCK iosb;
 
+    /* by its name: handles are copied before WSAStartup puts that hook in, too */
     return !NtQueryVolumeInformationFile( handle, &iosb, &device, sizeof( device ), FileFsDeviceInformation ) &&
            device.type == 0x11 /* FILE_DEVICE_NAMED_PIPE */;
 }
@@ -43,26 +40,27 @@ static BOOL ask( HANDLE copy, struct ws2_stand_in_ask_params *params )
     return !ws2host_call( ws2_call_stand_in_ask, params ) && params->error != WSAEOPNOTSUPP;
 }
 
-static void close_in( HANDLE process, HANDLE handle )
+BOOL pull_close_in( HANDLE process, HANDLE handle )
 {
     HANDLE copy;
 
-    if ( !nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0,
-                                DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
-        nt_NtClose( copy );
+    if ( nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0,
+                               DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
+        return FALSE;
+    nt_NtClose( copy );
+    return TRUE;
 }
 
 /* What was asked for, instead of the stand-in. */
 static NTSTATUS give( struct ws2_stand_in_ask_params *params, HANDLE target_process, HANDLE *target, ACCESS_MASK access,
                       ULONG attributes, ULONG options )
 {
-    struct ws2_fd_params fd = { .fd = params->fd };
     void *made = NULL;
     NTSTATUS status;
 
     if ( params->error ) return params->error == WSAENOTSOCK ? STATUS_INVALID_HANDLE : STATUS_INSUFFICIENT_RESOURCES;
     status = ws2host_fd_to_handle( params->fd, 0, &made );
-    ws2host_call( ws2_call_fd_close, &fd );
+    ws2_close_fd( params->fd );
     if ( status ) return status;
     if ( options & DUPLICATE_SAME_ATTRIBUTES ) attributes = params->inherited ? OBJ_INHERIT : 0;
     status = nt_NtDuplicateObject( GetCurrentProcess(), made, target_process, target, access, attributes,
@@ -96,10 +94,10 @@ NTSTATUS pull_duplicate( HANDLE source_process, HANDLE source, HANDLE target_pro
     nt_NtClose( copy );
     if ( !is_stand_in )
         return nt_NtDuplicateObject( source_process, source, target_process, target, access, attributes, options );
-    if ( params.real ) close_in( source_process, (HANDLE)(UINT_PTR)params.real );
-    if ( params.end && !params.error ) close_in( source_process, source );
+    if ( params.real ) pull_close_in( source_process, (HANDLE)(UINT_PTR)params.real );
+    if ( params.end && !params.error ) pull_close_in( source_process, source );
     if ( target_process || params.error ) return give( &params, target_process, target, access, attributes, options );
     /* nothing but its end is wanted */
-    ws2host_call( ws2_call_fd_close, ( &( struct ws2_fd_params ){ .fd = params.fd } ) );
+    ws2_close_fd( params.fd );
     return 0;
 }

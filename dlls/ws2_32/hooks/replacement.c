@@ -11,6 +11,7 @@
  * inherits stand-ins, which keep the values free for it. A child that is given a list of handles gets nothing else.
  */
 #include "base/ws2_32_private.h"
+#include "hooks/pull.h"
 #include "hooks/replacement.h"
 #include "sockets/handle_pool.h"
 #include "base/nt_codes.h"
@@ -22,11 +23,10 @@ NTSTATUS NTAPI NtTerminateProcess( HANDLE process, LONG exit_status );
 
 static HANDLE make_handle( int fd )
 {
-    struct ws2_fd_params params = { .fd = fd };
     void *handle = NULL;
 
     if ( ws2host_fd_to_handle( fd, 0, &handle ) ) handle = NULL;
-    ws2_call( fd_close, &params );
+    ws2_close_fd( fd );
     return handle;
 }
 
@@ -249,13 +249,6 @@ static struct stale *describe( const struct ws2_socket_replaced_params *params )
     return stale;
 }
 
-static void close_fd( int fd )
-{
-    struct ws2_fd_params params = { .fd = fd };
-
-    if ( fd >= 0 ) ws2host_call( ws2_call_fd_close, &params );
-}
-
 static struct stale *list_stale( const struct heirloom *heirloom )
 {
     struct ws2_socket_replaced_params params = { .next = 1 };
@@ -265,22 +258,10 @@ static struct stale *list_stale( const struct heirloom *heirloom )
     {
         const BOOL wanted = !params.error && may_have( heirloom, (HANDLE)(UINT_PTR)params.handle );
 
-        if ( !wanted || params.pooled ) close_fd( params.fd );
+        if ( !wanted || params.pooled ) ws2_close_fd( params.fd );
         if ( wanted && ( *link = describe( &params ) ) ) link = &( *link )->next;
     }
     return first;
-}
-
-/* Some loaders close in another process only what is copied from there. */
-static BOOL close_in( HANDLE process, HANDLE handle )
-{
-    HANDLE copy;
-
-    if ( nt_NtDuplicateObject( process, handle, GetCurrentProcess(), &copy, 0, 0,
-                               DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE ) )
-        return FALSE;
-    nt_NtClose( copy );
-    return TRUE;
 }
 
 /* A value is reserved by a handle that the child inherits and that is closed there, which takes the loader some ten
@@ -321,7 +302,7 @@ static BOOL make_under_same_value( HANDLE process, const struct stale *stale, HA
             more[( *count )++] = made;
             continue;
         }
-        close_in( process, made );
+        pull_close_in( process, made );
         break;
     }
     return FALSE;
@@ -336,14 +317,14 @@ static BOOL put_right( HANDLE process, struct stale *list )
 
     for ( struct stale *stale = list; stale; stale = stale->next )
         if ( stale->reserved || !stale->pooled )
-            stale->missing = !is_inherited( process, stale ) || !close_in( process, stale->handle );
+            stale->missing = !is_inherited( process, stale ) || !pull_close_in( process, stale->handle );
     for ( struct stale *stale = list; done && stale; stale = stale->next )
     {
         if ( stale->missing || make_under_same_value( process, stale, &fillers, &count ) ) continue;
         done = stale->reserved || !stale->pooled;
         if ( done ) ws2_log( "the socket %p could not be made again in a child process", stale->handle );
     }
-    while ( done && count ) close_in( process, fillers[--count] );
+    while ( done && count ) pull_close_in( process, fillers[--count] );
     free( fillers );
     return done;
 }

@@ -118,6 +118,7 @@ static void complete_operation( const struct ws2_completion *completion )
 {
     struct ws2_operation_results_params results;
     struct write_watch watch = { 0 };
+    const HANDLE event = plain_event( (HANDLE)(UINT_PTR)completion->target.event );
     BOOL ordered;
 
     ws2_results_begin( &results );
@@ -147,12 +148,11 @@ static void complete_operation( const struct ws2_completion *completion )
      * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if ( !ordered ) delivered( completion );
-    InterlockedExchangePointer( (void *volatile *)&port_delivering_event,
-                                plain_event( (HANDLE)(UINT_PTR)completion->target.event ) );
+    if ( event ) InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
     complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
               completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
               FALSE, completion->written ? NULL : &results );
-    InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
+    if ( event ) InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
     if ( !completion->target.event ) file_signal( completion );
     if ( ordered ) delivered( completion );
 }

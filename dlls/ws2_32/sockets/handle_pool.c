@@ -10,16 +10,13 @@
  * Children that inherit everything have the handles put right one by one. Once there was such a child, SOCKETs that children
  * inherit are made with handles of their own, so that the next child costs what it costs without Winsock.
  *
- * What the loader has been told to remember of a handle (LOCAL_MARKED), like its protection from being closed, stays with the value:
- * such a handle is closed instead of coming back. The lock is held while the array is touched, and nothing is called with it.
+ * What the loader has been told to remember of a handle (WS2_POOLED_MARKED), like its protection from being closed, stays with the value:
+ * such a handle is closed instead of coming back. pool_lock is held while the array is touched, and nothing is called with it.
  */
 #include "base/ws2_32_private.h"
 #include "ntdll/hooks.h"
 #include "sockets/handle_pool.h"
-
-#ifndef OBJ_INHERIT /* some headers have it */
-#define OBJ_INHERIT 0x2
-#endif
+#include "base/nt_codes.h"
 
 #define KEPT 1024
 
@@ -42,13 +39,6 @@ static HANDLE make_handle( int fd, ULONG attributes )
     return ws2host_fd_to_handle( fd, attributes, &handle ) ? NULL : handle;
 }
 
-static void close_fd( int fd )
-{
-    struct ws2_fd_params params = { .fd = fd };
-
-    if ( fd >= 0 ) ws2host_call( ws2_call_fd_close, &params );
-}
-
 static BOOL make_stand_in( void )
 {
     struct ws2_fd_params params = { .fd = -1 };
@@ -56,7 +46,7 @@ static BOOL make_stand_in( void )
 
     if ( ws2host_call( ws2_call_stand_in, &params ) || params.error ) return FALSE;
     handle = make_handle( params.fd, 0 );
-    close_fd( params.fd );
+    ws2_close_fd( params.fd );
     if ( handle && InterlockedCompareExchangePointer( &stand_in, handle, NULL ) ) nt_NtClose( handle );
     return stand_in != NULL;
 }
@@ -200,13 +190,13 @@ HANDLE handle_pool_real( HANDLE handle )
     if ( !hooks_is_socket( handle ) || ws2host_call( ws2_call_socket_replaced, &params ) ) return handle;
     if ( !params.pooled )
     {
-        close_fd( params.fd );
+        ws2_close_fd( params.fd );
         return handle;
     }
     if ( params.real ) return (HANDLE)(UINT_PTR)params.real;
     if ( params.error ) return NULL;
     made = make_handle( params.fd, 0 );
-    close_fd( params.fd );
+    ws2_close_fd( params.fd );
     if ( !made ) return NULL;
     keep.real = (UINT32)(UINT_PTR)made;
     ws2host_call( ws2_call_socket_real, &keep );

@@ -1,4 +1,4 @@
-/* The handles of SOCKETs: made ahead, and used again (handle_pool.c). */
+/* The handles of SOCKETs: used again (handle_pool.c). */
 #ifndef HANDLE_POOL_H
 #define HANDLE_POOL_H
 

@@ -35,7 +35,7 @@ static void lease_put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
-    assert( atomic_load( &lock ) == owner_lock_self() );
+    assert( owner_lock_held( &lock ) );
     if ( queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count == queue_size ) return;
     queued[slot / WS2_BLOCK_SLOTS] |= bit;
     queue[( queue_first + queue_count++ ) % queue_size] = slot;

@@ -2,9 +2,8 @@
  * The descriptor table: a two-level array indexed by handle value / 4, chunks made on first use and kept.
  *
  * An entry is NULL, a descriptor, CLOSING while its handle is being closed, or FREE: the value is the pool's, and no handle to
- * anybody. Lookups add a user to what they found and
- * look again; structs are recycled but never unmapped, so the worst that a late user touches is another descriptor,
- * which it gives back at once.
+ * anybody. Lookups add a user to what they found and look again; structs are recycled but never unmapped, so the worst that a
+ * late user touches is another descriptor, which it gives back at once.
  */
 #include <assert.h>
 #include <errno.h>

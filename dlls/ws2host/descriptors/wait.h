@@ -40,7 +40,7 @@ void *wait_scratch( size_t size );
 /* Ends the waits on a descriptor: WAIT_CLOSED if its `closing` is set, else WAIT_READY so that the call looks again. */
 void wait_wake( struct descriptor *descriptor );
 
-/* How many threads have waited here and live. */
+/* From now on how many threads have waited here and live stands there, for the PE side. */
 void wait_show( _Atomic uint32_t *at );
 
 /* What a call returns for a result other than WAIT_READY: sets *error or gives WS2_STATUS_ALERT. */

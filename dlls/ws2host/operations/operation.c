@@ -123,7 +123,7 @@ static void operation_serve_now( struct descriptor *d )
 void operation_serve( struct descriptor *d )
 {
     /* from inside perform, or what it calls: the queues are being served already */
-    if ( atomic_load( &d->queues.lock ) == owner_lock_self() ) return;
+    if ( owner_lock_held( &d->queues.lock ) ) return;
     operation_serve_now( d );
     if ( operation_ended() ) io_loop_wake();
 }

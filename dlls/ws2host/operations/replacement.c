@@ -22,37 +22,48 @@
 #include "sockets/urgent.h"
 #include "base/owner_lock.h"
 
-static void set_made( struct descriptor *d, struct socket_set *set )
+struct unwatched
 {
-    const int own = atomic_load( &d->queues.lock ) == owner_lock_self();
-    int watched;
+    int own, events;
+};
 
-    if ( !own ) owner_lock_take( &d->queues.lock );
+/* Nothing of this process watches the host socket from here to watch_again; from perform it is its own queues' turn. */
+static struct unwatched unwatch( struct descriptor *d )
+{
+    struct unwatched before = { .own = owner_lock_held( &d->queues.lock ) };
+
+    if ( !before.own ) owner_lock_take( &d->queues.lock );
     operation_forget( d );
-    watched = events_forget( d );
+    before.events = events_forget( d );
     afd_poll_forget( d );
     notify_unwatch( d );
-    atomic_store_explicit( &d->set, set, memory_order_release );
-    descriptor_changed();
-    if ( watched ) events_watch_again( d );
+    return before;
+}
+
+static void watch_again( struct descriptor *d, struct unwatched before )
+{
+    if ( before.events ) events_watch_again( d );
     afd_poll_watch_again( d );
     notify_watch_again( d );
     operation_watch_again( d );
-    if ( !own ) owner_lock_give( &d->queues.lock );
+    if ( !before.own ) owner_lock_give( &d->queues.lock );
+}
+
+static void set_made( struct descriptor *d, struct socket_set *set )
+{
+    const struct unwatched before = unwatch( d );
+
+    atomic_store_explicit( &d->set, set, memory_order_release );
+    descriptor_changed();
+    watch_again( d, before );
 }
 
 void replacement_init( void ) { upcalls.set_made = set_made; }
 
 void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener )
 {
-    const int own = atomic_load( &d->queues.lock ) == owner_lock_self(); /* from perform: it is its own queues' turn */
-    int watched;
+    const struct unwatched before = unwatch( d );
 
-    if ( !own ) owner_lock_take( &d->queues.lock );
-    operation_forget( d );
-    watched = events_forget( d );
-    afd_poll_forget( d );
-    notify_unwatch( d );
     option_carry( d, d->fd, fd, listener );
     dup3( fd, d->fd, O_CLOEXEC );
     descriptor_changed();
@@ -61,11 +72,7 @@ void operation_replace_socket_consume( struct descriptor *d, int fd, const struc
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     atomic_fetch_or( &d->local, LOCAL_REPLACED );
     if ( atomic_load( &d->real ) ) atomic_fetch_or( &d->real, REAL_STALE );
-    if ( watched ) events_watch_again( d );
-    afd_poll_watch_again( d );
-    notify_watch_again( d );
-    operation_watch_again( d );
-    if ( !own ) owner_lock_give( &d->queues.lock );
+    watch_again( d, before );
 }
 
 static struct descriptor *find_next( struct ws2_socket_replaced_params *params )

@@ -1,4 +1,4 @@
-/* Datagrams in more buffers than the host takes in one call. */
+/* System calls of transfers: one buffer, and datagrams in more buffers than the host takes in one call. */
 #ifndef WS2HOST_VECTORS_H
 #define WS2HOST_VECTORS_H
 
