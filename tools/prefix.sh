@@ -9,6 +9,9 @@ export WINEDEBUG="${WINEDEBUG--all}"
 # shellcheck disable=SC2154
 prefix_wineserver=$("$build/tools/ws2ctl" loader server)
 
+# loader_version: as it tells it, "wine-8.0 (Debian ...)"
+loader_version() { "$("$build/tools/ws2ctl" loader start)" --version 2>/dev/null; }
+
 # room_enter FOLDER: what is started from here on belongs to that room
 room_enter()
 {

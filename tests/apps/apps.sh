@@ -106,21 +106,22 @@ finish()
     exit
 }
 
-# count_lines WANTED STATUS: a program's own checks, lines "ok TEXT" and "not ok TEXT", figures and "end" in $work/output
+# count_lines WANTED STATUS [TEXT [OF]]: a program's own checks, lines "ok TEXT" and "not ok TEXT", figures and "end" in
+# $work/output; TEXT names the run, OF stands before its figures
 count_lines()
 {
-    local good bad
+    local good bad text=${3:+$3: }
     good=$(grep -c '^ok ' "$work/output")
     bad=$(grep -c '^not ok ' "$work/output")
     grep '^not ok ' "$work/output" | cut -c 1-600
     passed=$((passed + good)) failed=$((failed + bad))
-    sed -n "s/^figure /$name: figure /p" "$work/output"
-    say "$good of $1 checks, $bad failed"
+    sed -n "s/^figure \([0-9.]*\) /$name: figure \1 ${4:+$4: }/p" "$work/output"
+    say "$text$good of $1 checks, $bad failed"
     if [ "$2" -ne 0 ] && [ "$bad" -eq 0 ]; then
-        fail "exit status $2 after: $(tail -n 1 "$work/output")"
+        fail "${text}exit status $2 after: $(tail -n 1 "$work/output")"
         tail -n 5 "$work/errors"
-    elif [ "$bad" -eq 0 ] && { [ "$good" -ne "$1" ] || ! grep -q '^end' "$work/output"; }; then
-        fail "$good checks, not $1"
+    elif [ "$bad" -eq 0 ] && { [ "$good" -ne "$1" ] || ! tr -d '\r' <"$work/output" | grep -qx end; }; then
+        fail "$text$good checks, not $1"
     fi
 }
 

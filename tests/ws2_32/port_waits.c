@@ -31,16 +31,6 @@ static void port_close( HANDLE port )
     CloseHandle( port );
 }
 
-static void receive( OVERLAPPED *ov, HANDLE event, char *byte )
-{
-    WSABUF buffer = { 1, byte };
-    DWORD flags = 0;
-
-    memset( ov, 0, sizeof( *ov ) );
-    ov->hEvent = event;
-    check_fails( WSARecv( server, &buffer, 1, NULL, &flags, ov, NULL ), WSA_IO_PENDING );
-}
-
 #define check_key( port, expected ) check_key_( __LINE__, port, expected )
 static void check_key_( int line, HANDLE port, ULONG_PTR expected )
 {
@@ -103,7 +93,7 @@ static void test_concurrency( void )
         crew.stop = CreateEventW( NULL, TRUE, FALSE, NULL );
         for ( unsigned int i = 0; i < WORKERS; i++ ) threads[i] = CreateThread( NULL, 0, worker, &crew, 0, NULL );
         Sleep( 50 );
-        receive( &ov, NULL, &byte );
+        receive_byte( server, &ov, NULL, &byte );
         for ( unsigned int i = 1; i < WORKERS; i++ ) PostQueuedCompletionStatus( crew.port, 0, 2, NULL );
         check_result( send( client, "x", 1, 0 ), 1 );
         wait_until( &crew.taken, WORKERS );
@@ -174,7 +164,7 @@ static void test_last_first( void )
     OVERLAPPED ov;
     char byte;
 
-    receive( &ov, NULL, &byte );
+    receive_byte( server, &ov, NULL, &byte );
     for ( unsigned int i = 0; i < ARRAY_SIZE( waiters ); i++ ) waiter_start( &waiters[i], port );
     PostQueuedCompletionStatus( port, 0, 2, NULL );
     check_waiter( &waiters[3], 2 );
@@ -198,7 +188,7 @@ static void test_terminated( void )
     for ( unsigned int round = 0; round < 6; round++ )
     {
         winetest_push_context( "round %u", round );
-        receive( &ov, round == 5 ? event : NULL, &byte );
+        receive_byte( server, &ov, round == 5 ? event : NULL, &byte );
         if ( round % 2 ) waiter_start( &waiter, port );
         waiter_start( &dead, port );
         TerminateThread( dead.thread, 0 );
@@ -234,7 +224,7 @@ static void test_elsewhere( void )
     for ( unsigned int round = 0; round < 10; round++ )
     {
         winetest_push_context( "round %u", round );
-        receive( &ov, round % 5 == 0 ? event : NULL, &byte );
+        receive_byte( server, &ov, round % 5 == 0 ? event : NULL, &byte );
         if ( round >= 5 ) waiter_start( &waiter, port );
         check_result( send( client, "x", 1, 0 ), 1 );
         switch ( round % 5 )
@@ -279,7 +269,7 @@ static void test_depth( void )
 
     query_port = (void *)GetProcAddress( GetModuleHandleA( "ntdll" ), "NtQueryIoCompletion" );
     check_depth( port, 0 );
-    receive( &ov, NULL, &byte );
+    receive_byte( server, &ov, NULL, &byte );
     PostQueuedCompletionStatus( port, 0, 2, NULL );
     PostQueuedCompletionStatus( port, 0, 2, NULL );
     CancelIo( (HANDLE)server );
@@ -345,7 +335,7 @@ static void test_processes( void )
             snprintf( arguments, sizeof( arguments ), "wait %zx", (size_t)mapping );
             child = run_child( arguments, NULL, NULL, 0, NULL );
             wait_until( &exchange->ready, 1 );
-            receive( &ov, NULL, &byte );
+            receive_byte( server, &ov, NULL, &byte );
             if ( before )
             {
                 check_result( send( client, "x", 1, 0 ), 1 );
@@ -366,7 +356,7 @@ static void test_processes( void )
             winetest_wait_child_process( child );
             CloseHandle( child );
             /* it is the socket's port still */
-            receive( &ov, NULL, &byte );
+            receive_byte( server, &ov, NULL, &byte );
             check_result( send( client, "x", 1, 0 ), 1 );
             check_key( port, 1 );
             port_close( port );
@@ -386,16 +376,16 @@ static void test_old_port( HANDLE port, struct waiter *waiter, unsigned int wait
     ok( CreateIoCompletionPort( (HANDLE)server, port, 1, 0 ) == port, "error %lu\n", GetLastError() );
     for ( unsigned int i = 0; i < waiters; i++ )
     {
-        receive( &ov, NULL, &byte );
+        receive_byte( server, &ov, NULL, &byte );
         check_result( send( client, "x", 1, 0 ), 1 );
         check_waiter( waiter, 1 );
     }
     for ( unsigned int i = 0; i < 3; i++ )
     {
-        receive( &ov, NULL, &byte );
+        receive_byte( server, &ov, NULL, &byte );
         check_result( send( client, "x", 1, 0 ), 1 );
         check_key( port, 1 );
-        receive( &ov, NULL, &byte );
+        receive_byte( server, &ov, NULL, &byte );
         waiter_start( waiter, port );
         check_result( send( client, "x", 1, 0 ), 1 );
         check_waiter( waiter, 1 );
@@ -414,7 +404,7 @@ static void test_old_port_closed( HANDLE port, struct waiter *waiters, unsigned 
 
     tcp_pair( &client, &server );
     ok( CreateIoCompletionPort( (HANDLE)server, port, 1, 0 ) == port, "error %lu\n", GetLastError() );
-    receive( &ov, NULL, &byte );
+    receive_byte( server, &ov, NULL, &byte );
     check_result( send( client, "x", 1, 0 ), 1 );
     ok( PostQueuedCompletionStatus( port, 0, 2, NULL ), "error %lu\n", GetLastError() );
     /* one and another of them */

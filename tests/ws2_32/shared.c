@@ -470,7 +470,6 @@ static void test_registration( void )
     CloseHandle( second_event );
 }
 
-/* A registration ends with the process that made it; the socket stays, and can be registered again. */
 /* A request that has no port goes on when its handle is closed and another process has the socket, and ends with the last
  * handle there is. */
 static void test_request_outlives( BOOL last_goes )
@@ -513,6 +512,7 @@ static void test_request_outlives( BOOL last_goes )
     CloseHandle( event );
 }
 
+/* A registration ends with the process that made it; the socket stays, and can be registered again. */
 static void test_registered_process_dies( void )
 {
     HANDLE event = CreateEventA( NULL, TRUE, FALSE, NULL );

@@ -106,6 +106,16 @@ void set_nonblocking( SOCKET s, BOOL on )
     check_ok( ioctlsocket( s, FIONBIO, &value ) );
 }
 
+void receive_byte( SOCKET s, OVERLAPPED *ov, HANDLE event, char *byte )
+{
+    WSABUF buffer = { 1, byte };
+    DWORD flags = 0;
+
+    memset( ov, 0, sizeof( *ov ) );
+    ov->hEvent = event;
+    check_fails( WSARecv( s, &buffer, 1, NULL, &flags, ov, NULL ), WSA_IO_PENDING );
+}
+
 void set_receive_timeout( SOCKET s, DWORD milliseconds )
 {
     check_ok( setsockopt( s, SOL_SOCKET, SO_RCVTIMEO, (char *)&milliseconds, sizeof( milliseconds ) ) );

@@ -83,6 +83,7 @@ void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server ); /* WSA_FLAG_O
 void tcp_pair( SOCKET *client, SOCKET *server );                   /* receives give up after 10 s */
 void set_nonblocking( SOCKET s, BOOL on );
 void set_receive_timeout( SOCKET s, DWORD milliseconds );
+void receive_byte( SOCKET s, OVERLAPPED *ov, HANDLE event, char *byte ); /* overlapped, of one byte: it pends */
 /* accept that gives up after 10 s */
 #define accept_one( listener ) accept_one_( __FILE__, __LINE__, listener )
 SOCKET accept_one_( const char *file, int line, SOCKET listener );

@@ -68,16 +68,6 @@ static void test_packets( void )
     }
 }
 
-static void receive( OVERLAPPED *ov, HANDLE event, char *byte )
-{
-    WSABUF buffer = { 1, byte };
-    DWORD flags = 0;
-
-    memset( ov, 0, sizeof( *ov ) );
-    ov->hEvent = event;
-    check_fails( WSARecv( server, &buffer, 1, NULL, &flags, ov, NULL ), WSA_IO_PENDING );
-}
-
 /* Several receives wait, and a send ends them together; the OVERLAPPED of the one before the last cannot be written. */
 static void test_status_blocks( BOOL with_events )
 {
@@ -89,9 +79,9 @@ static void test_status_blocks( BOOL with_events )
     BOOL taken = TRUE;
 
     for ( unsigned int i = 0; i < 3; i++ ) events[i] = with_events ? CreateEventW( NULL, TRUE, FALSE, NULL ) : NULL;
-    receive( &first, events[0], &bytes[0] );
-    receive( bad, events[1], &bytes[1] );
-    receive( &last, events[2], &bytes[2] );
+    receive_byte( server, &first, events[0], &bytes[0] );
+    receive_byte( server, bad, events[1], &bytes[1] );
+    receive_byte( server, &last, events[2], &bytes[2] );
     VirtualProtect( bad, 4096, PAGE_READONLY, &old );
     check_result( send( client, "abc", 3, 0 ), 3 );
     for ( unsigned int i = 0; i < 3 && taken && found != &last; i++ )
