@@ -171,11 +171,40 @@ BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const t
     return done;
 }
 
-/* The loader's functions that programs patch begin with an instruction of eight bytes that does nothing: a jump goes there,
- * and what follows is the original. One of 32 bits begins otherwise and is let be. */
+/* The loader's functions that programs patch begin with an instruction that does nothing; what follows is the original. */
+#ifdef __i386__
+
+/* Two bytes, with room for a jump to anywhere before them: a jump back to that one is as long, and stored at once. */
 void function_patch( const struct hook *hook )
 {
-#ifndef __i386__
+    static const unsigned char nothing[2] = { 0x8b, 0xff };   /* mov %edi,%edi */
+    static const unsigned char jump_back[2] = { 0xeb, 0xf9 }; /* jmp .-5 */
+    HMODULE module = GetModuleHandleW( L"kernelbase.dll" );
+    unsigned char *function = module ? (unsigned char *)(UINT_PTR)GetProcAddress( module, hook->name ) : NULL;
+    unsigned char *room;
+    DWORD before, ignored;
+    INT32 distance;
+    UINT16 start;
+
+    if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 1 ) ) return;
+    room = function - 5;
+    for ( unsigned int i = 0; i < 5; i++ )
+        if ( room[i] != 0xcc && room[i] != 0x90 ) return;
+    if ( !VirtualProtect( room, 7, PAGE_EXECUTE_READWRITE, &before ) ) return;
+    distance = (UINT_PTR)hook->function - (UINT_PTR)function;
+    room[0] = 0xe9;
+    memcpy( room + 1, &distance, sizeof( distance ) );
+    *hook->original = function + sizeof( nothing );
+    memcpy( &start, jump_back, sizeof( start ) );
+    __atomic_store_n( (UINT16 *)function, start, __ATOMIC_SEQ_CST );
+    VirtualProtect( room, 7, before, &ignored );
+}
+
+#else
+
+/* Eight bytes: a jump goes there, to one that is put within reach. */
+void function_patch( const struct hook *hook )
+{
     static const unsigned char nothing[8] = { 0x48, 0x8d, 0xa4, 0x24 }; /* lea 0(%rsp),%rsp */
     static const unsigned char jump_far[6] = { 0xff, 0x25 };
     HMODULE module = GetModuleHandleW( L"kernelbase.dll" );
@@ -201,7 +230,6 @@ void function_patch( const struct hook *hook )
     memcpy( start.bytes + 1, &distance, sizeof( distance ) );
     __atomic_exchange_n( (UINT64 *)function, start.word, __ATOMIC_SEQ_CST );
     VirtualProtect( function, sizeof( start ), before, &ignored );
-#else
-    (void)hook;
-#endif
 }
+
+#endif
