@@ -2,41 +2,19 @@
  * AcceptEx and GetAcceptExSockaddrs: what is refused, when it completes, what the program finds in its buffer, and what
  * ends it: closing of either socket. A listener that two processes share loses no connection.
  */
-#include "support.h"
-
-#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
+#include "requests.h"
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_GETACCEPTEXSOCKADDRS get_addresses;
 
 static BOOL load( SOCKET s )
 {
-    GUID accept_guid = WSAID_ACCEPTEX, addresses_guid = WSAID_GETACCEPTEXSOCKADDRS;
-    DWORD size;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
-                        sizeof( accept_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &addresses_guid, sizeof( addresses_guid ),
-                        &get_addresses, sizeof( get_addresses ), &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    get_addresses = extension( s, (GUID)WSAID_GETACCEPTEXSOCKADDRS );
     return accept_ex && get_addresses;
 }
 
 static SOCKET fresh( void ) { return socket( AF_INET, SOCK_STREAM, 0 ); }
-
-static SOCKET client_of( const union address *address )
-{
-    SOCKET s = fresh();
-
-    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
-    return s;
-}
-
-static void prepare( OVERLAPPED *ov, HANDLE event )
-{
-    memset( ov, 0, sizeof( *ov ) );
-    ov->hEvent = event;
-    ResetEvent( event );
-}
 
 static void test_errors( void )
 {
@@ -103,7 +81,7 @@ static void test_short_slots( void )
         acceptor = fresh();
         prepare( &ov, event );
         check_error( accept_ex( listener, acceptor, buffer, 0, sizes[i], SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-        client = client_of( &address );
+        client = tcp_client( &address );
         ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
         ok( ov.Internal == 0xc0000023, "status %#lx\n", (DWORD)ov.Internal ); /* STATUS_BUFFER_TOO_SMALL */
         check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_INSUFFICIENT_BUFFER );
@@ -154,7 +132,7 @@ static void test_completion( void )
     acceptor = fresh();
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    client = client_of( &address );
+    client = tcp_client( &address );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && !ov.InternalHigh, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
     check_slots( buffer, 0, SLOT, &address, client );
@@ -174,7 +152,7 @@ static void test_completion( void )
     acceptor = fresh();
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, 0, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    client = client_of( &address );
+    client = tcp_client( &address );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
     check_fails( connect( acceptor, &address.any, sizeof( address.v4 ) ), WSAEINVAL );
     check_result( send( client, "x", 1, 0 ), 1 );
@@ -191,7 +169,7 @@ static void test_completion( void )
     acceptor = fresh();
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    client = client_of( &address );
+    client = tcp_client( &address );
     closesocket( client );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && !ov.InternalHigh, "status %#lx, size %lu\n", (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
@@ -201,7 +179,7 @@ static void test_completion( void )
     acceptor = fresh();
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    client = client_of( &address );
+    client = tcp_client( &address );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
     closesocket( listener );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
@@ -233,13 +211,13 @@ static void test_several( void )
     check_ok( WSAEventSelect( listener, network, FD_ACCEPT ) );
     for ( unsigned int i = 0; i < 8; i++ )
     {
-        clients[i] = client_of( &address );
+        clients[i] = tcp_client( &address );
         ok( !WaitForSingleObject( events[i], 5000 ), "%u not ended\n", i );
         byte = (char)i;
         check_result( send( clients[i], &byte, 1, 0 ), 1 );
     }
     ok( WaitForSingleObject( network, 100 ) == WAIT_TIMEOUT, "FD_ACCEPT for what AcceptEx took\n" );
-    clients[8] = client_of( &address );
+    clients[8] = tcp_client( &address );
     ok( !WaitForSingleObject( network, 5000 ), "no FD_ACCEPT\n" );
     server = accept( listener, NULL, NULL );
     ok( server != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
@@ -278,7 +256,7 @@ static void test_shared_listener( void )
         check_result( puppet_do_on( &puppets[i], PUPPET_ACCEPT_EX, shared[i] ), 1 );
     }
     closesocket( listener );
-    for ( int i = 0; i < 2; i++ ) clients[i] = client_of( &address );
+    for ( int i = 0; i < 2; i++ ) clients[i] = tcp_client( &address );
     for ( int i = 0; i < 2; i++ )
     {
         puppets[i].message->value = 5000;
@@ -298,7 +276,7 @@ static void test_shared_listener( void )
             check_result( puppet_do_on( &puppets[0], PUPPET_ACCEPT_EX, shared[0] ), 1 );
             puppet_kill( &puppets[0] );
         }
-        clients[0] = client_of( &address );
+        clients[0] = tcp_client( &address );
         puppets[1].message->value = 5000;
         ok( puppet_do( &puppets[1], PUPPET_ACCEPTED ) != 0, "the connection was lost\n" );
         closesocket( clients[0] );
@@ -315,7 +293,7 @@ static void accept_with( SOCKET listener, SOCKET acceptor, const union address *
 
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
-    *client = client_of( address );
+    *client = tcp_client( address );
     ok( !WaitForSingleObject( event, 5000 ), "no connection\n" );
     ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
     check_slots( buffer, 0, SLOT, address, *client );

@@ -3,22 +3,15 @@
  * gets their handles by inheritance, DuplicateHandle or WSADuplicateSocket has the connection of the time, be it by recv and
  * send, by ReadFile and WriteFile, or as a child that knows nothing of sockets.
  */
-#include "support.h"
-
-#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
+#include "requests.h"
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_DISCONNECTEX disconnect_ex;
 
 static BOOL load( SOCKET s )
 {
-    GUID accept_guid = WSAID_ACCEPTEX, disconnect_guid = WSAID_DISCONNECTEX;
-    DWORD size;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
-                        sizeof( accept_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof( disconnect_guid ),
-                        &disconnect_ex, sizeof( disconnect_ex ), &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    disconnect_ex = extension( s, (GUID)WSAID_DISCONNECTEX );
     return accept_ex && disconnect_ex;
 }
 

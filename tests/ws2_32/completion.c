@@ -2,7 +2,7 @@
  * Completion ports: a packet for each operation that ends, at once or later, well or not; what suppresses packets; one
  * association a socket, whichever descriptor made it.
  */
-#include "support.h"
+#include "requests.h"
 
 #define KEY ( (ULONG_PTR)0x1234567812345678ull )
 
@@ -18,33 +18,7 @@ static int receive( SOCKET s, void *memory, ULONG size, OVERLAPPED *ov, LPWSAOVE
 
 #define check_pends( call ) check_fails( call, WSA_IO_PENDING )
 
-#define check_packet( port, ov, result, error, size ) check_packet_( __LINE__, port, ov, result, error, size )
-static void check_packet_( int line, HANDLE port, OVERLAPPED *ov, BOOL result, DWORD error, DWORD size )
-{
-    OVERLAPPED *got = (OVERLAPPED *)1;
-    ULONG_PTR key = 0;
-    DWORD bytes = 0xdead;
-    BOOL done;
-
-    SetLastError( ERROR_UNTOUCHED );
-    done = GetQueuedCompletionStatus( port, &bytes, &key, &got, 5000 );
-    ok_( __FILE__, line )( done == result, "returned %d, error %lu\n", done, GetLastError() );
-    if ( !result ) ok_( __FILE__, line )( GetLastError() == error, "error %lu, expected %lu\n", GetLastError(), error );
-    ok_( __FILE__, line )( got == ov, "OVERLAPPED %p, expected %p\n", (void *)got, (void *)ov );
-    ok_( __FILE__, line )( key == KEY, "key %#llx\n", (unsigned long long)key );
-    ok_( __FILE__, line )( bytes == size, "size %lu, expected %lu\n", bytes, size );
-}
-
-#define check_no_packet( port ) check_no_packet_( __LINE__, port )
-static void check_no_packet_( int line, HANDLE port )
-{
-    OVERLAPPED *got = (OVERLAPPED *)1;
-    ULONG_PTR key;
-    DWORD bytes;
-
-    ok_( __FILE__, line )( !GetQueuedCompletionStatus( port, &bytes, &key, &got, 100 ), "a packet\n" );
-    ok_( __FILE__, line )( !got, "a packet for %p\n", (void *)got );
-}
+#define check_packet( port, ov, result, error, size ) check_packet_within( port, 5000, KEY, ov, result, error, size )
 
 static void CALLBACK never( DWORD error, DWORD size, OVERLAPPED *ov, DWORD flags )
 {
@@ -64,7 +38,7 @@ static void test_packets( void )
     ok( port != NULL, "error %lu\n", GetLastError() );
 
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov, TRUE, 0, 5 );
     ok( !ov.Internal && ov.InternalHigh == 5, "status %#lx\n", (DWORD)ov.Internal );
@@ -73,7 +47,7 @@ static void test_packets( void )
     ok( wait_readable( server, 5000 ), "no data\n" );
     check_ok( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_packet( port, &ov, TRUE, 0, 5 );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
 
     /* an event gets set too; its lowest bit asks for no packet */
     memset( &ov, 0, sizeof( ov ) );
@@ -88,7 +62,7 @@ static void test_packets( void )
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
     ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
 
     /* no routine beside a port; calls without OVERLAPPED have no packets */
     memset( &ov, 0, sizeof( ov ) );
@@ -96,7 +70,7 @@ static void test_packets( void )
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_result( recv( server, data, sizeof( data ), 0 ), 5 );
     check_result( send( server, "hello", 5, 0 ), 5 );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     check_result( SleepEx( 0, TRUE ), 0 );
 
     memset( &ov, 0, sizeof( ov ) );
@@ -112,7 +86,7 @@ static void test_packets( void )
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     closesocket( server );
     check_packet( port, &ov, FALSE, ERROR_CONNECTION_ABORTED, 0 );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     closesocket( client );
     CloseHandle( port );
     CloseHandle( event );
@@ -131,7 +105,7 @@ static void test_modes( void )
     check_result( send( client, "hello", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
     check_ok( receive( server, data, sizeof( data ), &ov, NULL ) );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     /* what pended has its packet all the same */
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     check_result( send( client, "hello", 5, 0 ), 5 );
@@ -159,7 +133,7 @@ static void test_cut_short( void )
     check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof( address ) ), 5 );
     ok( wait_readable( receiver, 5000 ), "no data\n" );
     check_fails( receive( receiver, data, 2, &ov, NULL ), WSAEMSGSIZE );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     /* what pended has its packet all the same */
     check_pends( receive( receiver, data, 2, &ov, NULL ) );
     check_result( sendto( sender, "hello", 5, 0, (struct sockaddr *)&address, sizeof( address ) ), 5 );
@@ -310,7 +284,7 @@ static void test_shared( void )
     ok( other != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
     check_pends( receive( server, data[0], 16, &ov[0], NULL ) );
     check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, other ) );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_packet( port, &ov[0], TRUE, 0, 5 );
 
@@ -365,7 +339,7 @@ static void test_ioctls( void )
                   0 );
     ok( function && size == sizeof( function ), "size %lu\n", size );
     check_packet( port, &ov, TRUE, 0, 0 );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
 
     size = 0xdead;
     check_pends( WSAIoctl( s, 0xdeadbeef, NULL, 0, NULL, 0, &size, &ov, NULL ) );
@@ -377,7 +351,7 @@ static void test_ioctls( void )
     memset( &ov, 0, sizeof( ov ) );
     check_fails( WSAIoctl( s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, NULL, &ov, NULL ), WSAEFAULT );
     check_pends( WSAIoctl( s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &ov, NULL ) );
-    check_no_packet( port );
+    check_no_packet( port, 100 );
     closesocket( s );
     check_packet( port, &ov, FALSE, ERROR_OPERATION_ABORTED, 0 );
     CloseHandle( port );

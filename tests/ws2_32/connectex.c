@@ -1,28 +1,14 @@
 /* ConnectEx and DisconnectEx: what is refused, data sent with the connection, refusals, and sockets used again. */
-#include "support.h"
+#include "requests.h"
 
 static LPFN_CONNECTEX connect_ex;
 static LPFN_DISCONNECTEX disconnect_ex;
 
 static BOOL load( SOCKET s )
 {
-    GUID connect_guid = WSAID_CONNECTEX, disconnect_guid = WSAID_DISCONNECTEX;
-    DWORD size;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
-                        sizeof( connect_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof( disconnect_guid ),
-                        &disconnect_ex, sizeof( disconnect_ex ), &size, NULL, NULL ) );
+    connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
+    disconnect_ex = extension( s, (GUID)WSAID_DISCONNECTEX );
     return connect_ex && disconnect_ex;
-}
-
-static void prepare( OVERLAPPED *ov, HANDLE event )
-{
-    memset( ov, 0, sizeof( *ov ) );
-    ov->Internal = 0xdead;
-    ov->InternalHigh = 0xbeef;
-    ov->hEvent = event;
-    ResetEvent( event );
 }
 
 static void test_errors( void )

@@ -3,7 +3,7 @@
  * queue, and, in a network of its own (tests/own-network), addresses where nobody answers: 21 s, unless the program says
  * otherwise.
  */
-#include "support.h"
+#include "requests.h"
 #include <mstcpip.h>
 
 #ifndef TCP_MAXRT
@@ -182,7 +182,6 @@ static union address silent, silent_here;
 
 static int attempt_ex( SOCKET s, const union address *to )
 {
-    GUID guid = WSAID_CONNECTEX;
     LPFN_CONNECTEX connect_ex = NULL;
     OVERLAPPED ov = { .hEvent = WSACreateEvent() };
     union address any;
@@ -191,8 +190,7 @@ static int attempt_ex( SOCKET s, const union address *to )
 
     address_any( &any, AF_INET, 0 );
     bind( s, &any.any, sizeof( any.v4 ) );
-    WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &connect_ex, sizeof( connect_ex ), &count,
-              NULL, NULL );
+    connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     if ( !connect_ex( s, &to->any, sizeof( to->v4 ), NULL, 0, NULL, &ov ) && WSAGetLastError() != WSA_IO_PENDING )
         error = WSAGetLastError();
     else if ( !WSAGetOverlappedResult( s, &ov, &count, TRUE, &flags ) ) error = WSAGetLastError();

@@ -3,7 +3,7 @@
  * that stay until the socket is closed, a reset after the peer's end of stream, and what a socket answers while its
  * connection is under way, by connect and by ConnectEx.
  */
-#include "support.h"
+#include "requests.h"
 #include <mswsock.h>
 
 static const int families[] = { AF_INET, AF_INET6 };
@@ -164,17 +164,6 @@ static void test_pending( int family )
 
 /* --- under way -------------------------------------------------------------------------------------------------------*/
 
-static LPFN_CONNECTEX connect_ex( SOCKET s )
-{
-    GUID id = WSAID_CONNECTEX;
-    LPFN_CONNECTEX function = NULL;
-    DWORD size;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof( id ), &function, sizeof( function ), &size,
-                        NULL, NULL ) );
-    return function;
-}
-
 /* A listener whose queue is full: on Linux a further connection stays under way, on Windows it may be refused after a while.
  * So nobody outside has to be asked. */
 static SOCKET deaf_listener( union address *address, SOCKET *fillers, unsigned int count )
@@ -235,7 +224,7 @@ static void test_under_way( void )
         s = socket( AF_INET, SOCK_STREAM, 0 );
         set_nonblocking( s, TRUE );
         check_ok( bind( s, &any.any, address_any( &any, AF_INET, 0 ) ) );
-        function = connect_ex( s );
+        function = extension( s, (GUID)WSAID_CONNECTEX );
         if ( by_ex )
             check_error( function( s, &target.any, sizeof( target.v4 ), NULL, 0, &sent, &overlapped ), FALSE,
                          WSA_IO_PENDING );
@@ -279,11 +268,12 @@ static void test_connect_ex_name( int family )
     OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
     union address address, any, name;
     SOCKET listener = tcp_listener( family, &address ), s = socket( family, SOCK_STREAM, 0 ), server;
+    LPFN_CONNECTEX connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     int size = sizeof( name );
     DWORD sent;
 
     check_ok( bind( s, &any.any, address_any( &any, family, 0 ) ) );
-    check_error( connect_ex( s )( s, &address.any, address_length( family ), NULL, 0, &sent, &overlapped ), FALSE,
+    check_error( connect_ex( s, &address.any, address_length( family ), NULL, 0, &sent, &overlapped ), FALSE,
                  WSA_IO_PENDING );
     server = accept_one( listener );
     ok( !WaitForSingleObject( overlapped.hEvent, 5000 ), "it has not ended\n" );

@@ -2,7 +2,7 @@
  * WSARecvMsg and WSASendMsg: datagrams and their control data, which options bring which header with which length, and
  * what happens when the buffer for it is too short.
  */
-#include "support.h"
+#include "requests.h"
 #include <stddef.h>
 
 static LPFN_WSARECVMSG receive_message;
@@ -10,13 +10,8 @@ static LPFN_WSASENDMSG send_message;
 
 static void get_functions( SOCKET s )
 {
-    GUID receive = WSAID_WSARECVMSG, send = WSAID_WSASENDMSG;
-    DWORD count;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &receive, sizeof( receive ), &receive_message,
-                        sizeof( receive_message ), &count, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &send, sizeof( send ), &send_message,
-                        sizeof( send_message ), &count, NULL, NULL ) );
+    receive_message = extension( s, (GUID)WSAID_WSARECVMSG );
+    send_message = extension( s, (GUID)WSAID_WSASENDMSG );
 }
 
 static const struct

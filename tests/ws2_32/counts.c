@@ -2,7 +2,7 @@
  * Counts of buffers and sockets whose product with a size is more than 32 bits hold: refused, whatever little stands behind them
  * in memory, and nothing is written to what comes after it.
  */
-#include "support.h"
+#include "requests.h"
 
 /* times 8, 12, 16 or 32, and more: something small when only 32 bits are kept */
 static const DWORD counts[] = { 0x08000001, 0x10000001, 0x15555556, 0x20000001, 0x40000001, 0x80000001, 0xffffffff };
@@ -24,7 +24,6 @@ static void test_buffers( SOCKET s, SOCKET peer, SOCKET datagram, const union ad
     WSABUF *buffers = memory_before_fault( 4 * sizeof( WSABUF ) );
     LPFN_TRANSMITPACKETS transmit_packets = NULL;
     LPFN_WSARECVMSG receive_message = NULL;
-    GUID transmit = WSAID_TRANSMITPACKETS, receive = WSAID_WSARECVMSG;
     TRANSMIT_PACKETS_ELEMENT *elements = memory_before_fault( sizeof( *elements ) );
     char data[4][16];
     DWORD size;
@@ -39,10 +38,8 @@ static void test_buffers( SOCKET s, SOCKET peer, SOCKET datagram, const union ad
     elements->dwElFlags = TP_ELEMENT_MEMORY;
     elements->cLength = sizeof( data );
     elements->pBuffer = data;
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &transmit, sizeof( transmit ), &transmit_packets,
-                        sizeof( transmit_packets ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( datagram, SIO_GET_EXTENSION_FUNCTION_POINTER, &receive, sizeof( receive ), &receive_message,
-                        sizeof( receive_message ), &size, NULL, NULL ) );
+    transmit_packets = extension( s, (GUID)WSAID_TRANSMITPACKETS );
+    receive_message = extension( datagram, (GUID)WSAID_WSARECVMSG );
     for ( i = 0; i < ARRAY_SIZE( counts ); i++ )
     {
         const DWORD count = counts[i];

@@ -2,10 +2,7 @@
  * Datagram sockets (facts: sockets-1 sections 6 and 7, sockets-2 sections 5, 10, 11): sendto and recvfrom, connecting and
  * disconnecting, over-long and truncated datagrams, ICMP errors that senders never see, WSASendMsg and WSARecvMsg.
  */
-#include "support.h"
-
-static const GUID recvmsg_guid = WSAID_WSARECVMSG;
-static const GUID sendmsg_guid = { 0xa441e712, 0x754f, 0x43ca, { 0x84, 0xa7, 0x0d, 0xee, 0x44, 0xcf, 0x60, 0x6d } };
+#include "requests.h"
 
 static void test_transfer( int family )
 {
@@ -174,17 +171,6 @@ static void test_unreachable( void )
     closesocket( s );
 }
 
-static void *extension( SOCKET s, const GUID *guid )
-{
-    void *function = NULL;
-    DWORD count = 0;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, (GUID *)guid, sizeof( *guid ), &function,
-                        sizeof( function ), &count, NULL, NULL ) );
-    ok( count == sizeof( function ), "got count %lu\n", count );
-    return function;
-}
-
 static void test_messages( void )
 {
     LPFN_WSARECVMSG receive;
@@ -199,8 +185,8 @@ static void test_messages( void )
     DWORD count;
     int length, on = 1;
 
-    receive = extension( b, &recvmsg_guid );
-    send_message = extension( a, &sendmsg_guid );
+    receive = extension( b, (GUID)WSAID_WSARECVMSG );
+    send_message = extension( a, (GUID)WSAID_WSASENDMSG );
     if ( !receive || !send_message ) return;
     check_fails( send_message( INVALID_SOCKET, NULL, 0, NULL, NULL, NULL ), WSAENOTSOCK );
     check_fails( send_message( a, NULL, 0, NULL, NULL, NULL ), WSAEFAULT );

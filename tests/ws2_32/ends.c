@@ -3,12 +3,12 @@
  * in all of them when the program notices the first; the receives of a connection that is closed end as aborted
  * connections do, whoever began them; and a request belongs to the socket, not to the handle that it was made through.
  */
-#include "support.h"
+#include "requests.h"
 #include <winternl.h>
 
 #define STATUS_CONNECTION_ABORTED_ 0xc0000241
 #define STATUS_CANCELLED_ 0xc0000120
-#define SLOT ( sizeof( struct sockaddr_in6 ) + 16 )
+#define SLOT6 ( sizeof( struct sockaddr_in6 ) + 16 )
 #define KEY 125
 
 NTSTATUS NTAPI NtClose( HANDLE handle );
@@ -18,14 +18,10 @@ static LPFN_DISCONNECTEX disconnect_ex;
 
 static void load( void )
 {
-    GUID accept_guid = WSAID_ACCEPTEX, disconnect_guid = WSAID_DISCONNECTEX;
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-    DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
-                        sizeof( accept_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &disconnect_guid, sizeof( disconnect_guid ),
-                        &disconnect_ex, sizeof( disconnect_ex ), &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    disconnect_ex = extension( s, (GUID)WSAID_DISCONNECTEX );
     closesocket( s );
 }
 
@@ -38,36 +34,9 @@ static int receive( SOCKET s, char *data, OVERLAPPED *ov, LPWSAOVERLAPPED_COMPLE
 }
 
 /* What is in the port, without waiting. */
-#define check_packet_now( port, ov, result, error, size ) check_packet_( __LINE__, port, 0, ov, result, error, size )
+#define check_packet_now( port, ov, result, error, size ) check_packet_within( port, 0, KEY, ov, result, error, size )
 /* The same within 300 ms. */
-#define check_packet( port, ov, result, error, size ) check_packet_( __LINE__, port, 300, ov, result, error, size )
-static void check_packet_( int line, HANDLE port, DWORD ms, OVERLAPPED *ov, BOOL result, DWORD error, DWORD size )
-{
-    OVERLAPPED *got = NULL;
-    ULONG_PTR key = 0;
-    DWORD got_size = 0xdead;
-    BOOL success;
-
-    SetLastError( ERROR_UNTOUCHED );
-    success = GetQueuedCompletionStatus( port, &got_size, &key, &got, ms );
-    ok_( __FILE__, line )( got == ov, "packet of %p, error %lu\n", got, GetLastError() );
-    if ( got != ov ) return;
-    ok_( __FILE__, line )( success == result, "returned %d\n", success );
-    if ( !success )
-        ok_( __FILE__, line )( GetLastError() == error, "error %lu, expected %lu\n", GetLastError(), error );
-    ok_( __FILE__, line )( key == KEY, "key %u\n", (unsigned int)key );
-    ok_( __FILE__, line )( got_size == size, "%lu bytes\n", got_size );
-}
-
-#define check_no_packet( port, ms ) check_no_packet_( __LINE__, port, ms )
-static void check_no_packet_( int line, HANDLE port, DWORD ms )
-{
-    OVERLAPPED *got = NULL;
-    ULONG_PTR key;
-    DWORD size;
-
-    ok_( __FILE__, line )( !GetQueuedCompletionStatus( port, &size, &key, &got, ms ) && !got, "a packet of %p\n", got );
-}
+#define check_packet( port, ov, result, error, size ) check_packet_within( port, 300, KEY, ov, result, error, size )
 
 /* --- in all ways at once ------------------------------------------------------------------------------------------------*/
 
@@ -309,16 +278,6 @@ static void test_closing( int family, enum closing how, enum function function, 
     winetest_pop_context();
 }
 
-static DWORD routine_error;
-static unsigned int routine_calls;
-
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *ov, DWORD flags )
-{
-    (void)size, (void)ov, (void)flags;
-    routine_error = error;
-    routine_calls++;
-}
-
 /* Told by an event or a routine instead. */
 static void test_closing_elsewhere( int family )
 {
@@ -337,12 +296,13 @@ static void test_closing_elsewhere( int family )
     closesocket( client );
 
     memset( &ov, 0, sizeof( ov ) );
-    routine_calls = 0;
+    routine_seen.calls = 0;
     tcp_pair_family( family, &client, &server );
     check_fails( receive( server, data, &ov, routine ), WSA_IO_PENDING );
     check_ok( closesocket( server ) );
     check_result( SleepEx( 300, TRUE ), WAIT_IO_COMPLETION );
-    ok( routine_calls == 1 && routine_error == WSAECONNABORTED, "%u calls, error %lu\n", routine_calls, routine_error );
+    ok( routine_seen.calls == 1 && routine_seen.error == WSAECONNABORTED, "%u calls, error %lu\n", routine_seen.calls,
+        routine_seen.error );
     closesocket( client );
     CloseHandle( event );
 }
@@ -350,7 +310,7 @@ static void test_closing_elsewhere( int family )
 /* What has no connection is cancelled. */
 static void test_closing_others( int family, enum closing how )
 {
-    char data[16], buffer[2 * SLOT];
+    char data[16], buffer[2 * SLOT6];
     SOCKET s, acceptor;
     union address address;
     HANDLE port;
@@ -379,7 +339,7 @@ static void test_closing_others( int family, enum closing how )
         s = tcp_listener( family, &address );
         acceptor = socket( family, SOCK_STREAM, 0 );
         port = CreateIoCompletionPort( late ? INVALID_HANDLE_VALUE : (HANDLE)s, NULL, KEY, 0 );
-        check_error( accept_ex( s, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSA_IO_PENDING );
+        check_error( accept_ex( s, acceptor, buffer, 0, SLOT6, SLOT6, &size, &ov ), FALSE, WSA_IO_PENDING );
         if ( late ) CreateIoCompletionPort( (HANDLE)s, port, KEY, 0 );
         close_by( how, s );
         check_packet( port, &ov, FALSE, ERROR_OPERATION_ABORTED, 0 );
@@ -411,7 +371,7 @@ static SOCKET duplicate_by( BOOL by_info, SOCKET s )
 
 static void test_accept_through_duplicate( BOOL by_info )
 {
-    char buffer[2 * SLOT];
+    char buffer[2 * SLOT6];
     union address address;
     SOCKET listener, duplicate, acceptor, client;
     HANDLE port;
@@ -426,7 +386,7 @@ static void test_accept_through_duplicate( BOOL by_info )
         port = CreateIoCompletionPort( (HANDLE)listener, NULL, KEY, 0 );
         duplicate = duplicate_by( by_info, listener );
         acceptor = socket( AF_INET, SOCK_STREAM, 0 );
-        check_error( accept_ex( duplicate, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSA_IO_PENDING );
+        check_error( accept_ex( duplicate, acceptor, buffer, 0, SLOT6, SLOT6, &size, &ov ), FALSE, WSA_IO_PENDING );
         /* the first alone ends nothing; with the other it does */
         closesocket( order & 1 ? listener : duplicate );
         check_no_packet( port, 100 );
@@ -435,7 +395,7 @@ static void test_accept_through_duplicate( BOOL by_info )
         {
             client = socket( AF_INET, SOCK_STREAM, 0 );
             check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );
-            check_packet_( __LINE__, port, 10000, &ov, TRUE, 0, 0 );
+            check_packet_within( port, 10000, KEY, &ov, TRUE, 0, 0 );
             closesocket( client );
         }
         closesocket( order & 1 ? duplicate : listener );
@@ -469,7 +429,7 @@ static void test_receive_through_duplicate( BOOL by_info, BOOL data_comes )
     if ( data_comes )
     {
         check_result( send( client, "hello", 5, 0 ), 5 );
-        check_packet_( __LINE__, port, 10000, &ov, TRUE, 0, 5 );
+        check_packet_within( port, 10000, KEY, &ov, TRUE, 0, 5 );
         ok( !memcmp( data, "hello", 5 ), "other data\n" );
     }
     closesocket( server );

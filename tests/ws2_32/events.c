@@ -86,14 +86,6 @@ void expect_events_( const char *file, int line, const struct watcher *watcher, 
 
 /* --- the scenarios ---------------------------------------------------------------------------------------------------*/
 
-static SOCKET connect_to( const union address *address )
-{
-    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-
-    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
-    return s;
-}
-
 /* Closes up to two sockets; what was posted for them is thrown away, as their values may come again. */
 static void done( const struct watcher *watcher, SOCKET a, SOCKET b )
 {
@@ -126,12 +118,12 @@ static void test_accept( const struct watcher *w )
     check_ok( listen( listener, 5 ) );
     expect_events( w, listener, 0, 0 );
 
-    first = connect_to( &address );
+    first = tcp_client( &address );
     expect_events( w, listener, FD_ACCEPT, FD_ACCEPT );
     expect_events( w, listener, 0, 0 );
     watcher_reselect( w, listener, mask );
     expect_events( w, listener, 0, FD_ACCEPT );
-    second = connect_to( &address );
+    second = tcp_client( &address );
     expect_events( w, listener, FD_ACCEPT, 0 );
     a = accept( listener, NULL, NULL );
     ok( a != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
@@ -150,7 +142,7 @@ static void test_accept( const struct watcher *w )
 
     /* before the first select, and while the mask lacks it */
     watcher_select( w, listener, FD_READ );
-    third = connect_to( &address );
+    third = tcp_client( &address );
     expect_events( w, listener, 0, 0 );
     watcher_select( w, listener, FD_ACCEPT );
     expect_events( w, listener, FD_ACCEPT, FD_ACCEPT );
@@ -159,7 +151,7 @@ static void test_accept( const struct watcher *w )
     ok( a != INVALID_SOCKET, "accept failed, error %d\n", WSAGetLastError() );
     done( w, third, a );
     watcher_select( w, listener, FD_READ );
-    third = connect_to( &address );
+    third = tcp_client( &address );
     ok( wait_readable( listener, 5000 ), "no connection\n" );
     a = accept( listener, NULL, NULL );
     watcher_select( w, listener, FD_ACCEPT );
@@ -168,7 +160,7 @@ static void test_accept( const struct watcher *w )
     done( w, listener, INVALID_SOCKET );
 
     listener = tcp_listener( AF_INET, &address );
-    first = connect_to( &address );
+    first = tcp_client( &address );
     ok( wait_readable( listener, 5000 ), "no connection\n" );
     watcher_select( w, listener, FD_ACCEPT );
     expect_events( w, listener, FD_ACCEPT, FD_ACCEPT );
@@ -183,7 +175,7 @@ static void test_inherits( const struct watcher *w )
     u_long off = 0;
 
     watcher_select( w, listener, FD_ACCEPT | FD_WRITE | FD_READ );
-    client = connect_to( &address );
+    client = tcp_client( &address );
     expect_events( w, listener, FD_ACCEPT, FD_ACCEPT );
     server = accept( listener, NULL, NULL );
     expect_events( w, server, FD_WRITE, FD_WRITE );
@@ -214,7 +206,7 @@ static void test_connect( const struct watcher *w )
     done( w, s, server );
 
     /* connected before anybody selects */
-    s = connect_to( &address );
+    s = tcp_client( &address );
     server = accept_one( listener );
     watcher_select( w, s, mask );
     expect_events( w, s, FD_CONNECT | FD_WRITE, FD_WRITE );
@@ -229,7 +221,7 @@ static void test_connect( const struct watcher *w )
     expect_events( w, s, FD_CONNECT, FD_WRITE );
     server = accept_one( listener );
     done( w, s, server );
-    s = connect_to( &address );
+    s = tcp_client( &address );
     server = accept_one( listener );
     watcher_select( w, s, mask & ~FD_WRITE );
     expect_events( w, s, FD_CONNECT, 0 );
@@ -455,7 +447,7 @@ static void test_recording( void )
     SOCKET listener = tcp_listener( AF_INET, &address ), client, server, s;
 
     check_ok( WSAEventSelect( listener, event, FD_ACCEPT ) );
-    client = connect_to( &address );
+    client = tcp_client( &address );
     ok( !WaitForSingleObject( event, 5000 ), "not signalled\n" );
     check_ok( WSAEventSelect( listener, event, FD_READ ) );
     ok( signalled( event ), "WSAEventSelect reset the event\n" );

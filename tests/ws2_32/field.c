@@ -3,29 +3,8 @@
  * acceptors before and after their context is updated, flags that mean nothing, thousands of buffers, the name of a handle,
  * addresses of the other family, sockets used again, datagrams that no host sends.
  */
-#include "support.h"
+#include "requests.h"
 #include <winternl.h>
-
-static const GUID acceptex_guid = WSAID_ACCEPTEX, disconnectex_guid = WSAID_DISCONNECTEX,
-                  connectex_guid = WSAID_CONNECTEX;
-
-static void *extension( SOCKET s, const GUID *guid )
-{
-    void *function = NULL;
-    DWORD count;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, (GUID *)guid, sizeof( *guid ), &function,
-                        sizeof( function ), &count, NULL, NULL ) );
-    return function;
-}
-
-static SOCKET connected_to( const union address *address )
-{
-    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-
-    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
-    return s;
-}
 
 static void reset( SOCKET s )
 {
@@ -39,14 +18,14 @@ static void test_acceptex( void )
 {
     union address address, name;
     SOCKET listener = tcp_listener( AF_INET, &address ), acceptor = socket( AF_INET, SOCK_STREAM, 0 ), client;
-    LPFN_ACCEPTEX accept_ex = extension( listener, &acceptex_guid );
+    LPFN_ACCEPTEX accept_ex = extension( listener, (GUID)WSAID_ACCEPTEX );
     OVERLAPPED ov = { .hEvent = WSACreateEvent() };
     char buffer[200];
     DWORD count, flags, seconds = 0;
     int length = sizeof( name );
 
     /* reset while it waited in the queue */
-    reset( connected_to( &address ) );
+    reset( tcp_client( &address ) );
     Sleep( 50 );
     if ( !accept_ex( listener, acceptor, buffer, 0, 32, 32, &count, &ov ) )
         ok( WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
@@ -58,7 +37,7 @@ static void test_acceptex( void )
     WSAResetEvent( ov.hEvent );
     ok( !accept_ex( listener, acceptor, buffer, 0, 32, 32, &count, &ov ) && WSAGetLastError() == WSA_IO_PENDING,
         "error %d\n", WSAGetLastError() );
-    client = connected_to( &address );
+    client = tcp_client( &address );
     ok( WSAGetOverlappedResult( listener, &ov, &count, TRUE, &flags ), "error %d\n", WSAGetLastError() );
     check_fails( shutdown( acceptor, SD_SEND ), WSAENOTCONN );
     check_fails( getpeername( acceptor, &name.any, &length ), WSAENOTCONN );
@@ -80,7 +59,7 @@ static void test_acceptex( void )
         "error %d\n", WSAGetLastError() );
     check_ok( getsockopt( acceptor, SOL_SOCKET, SO_CONNECT_TIME, (char *)&seconds, &length ) );
     ok( seconds == ~0u, "%lu s\n", seconds );
-    client = connected_to( &address );
+    client = tcp_client( &address );
     for ( int i = 0; i < 100 && seconds == ~0u; i++ )
     {
         Sleep( 20 );
@@ -211,9 +190,9 @@ static void test_used_again( void )
 {
     union address address, other;
     SOCKET listener = tcp_listener( AF_INET, &address ), second = tcp_listener( AF_INET, &other ),
-           s = connected_to( &address ), server = accept_one( listener );
-    LPFN_DISCONNECTEX disconnect_ex = extension( s, &disconnectex_guid );
-    LPFN_CONNECTEX connect_ex = extension( s, &connectex_guid );
+           s = tcp_client( &address ), server = accept_one( listener );
+    LPFN_DISCONNECTEX disconnect_ex = extension( s, (GUID)WSAID_DISCONNECTEX );
+    LPFN_CONNECTEX connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     OVERLAPPED ov = { .hEvent = WSACreateEvent() };
     DWORD count, flags;
 

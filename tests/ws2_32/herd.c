@@ -3,26 +3,22 @@
  * moments: a connection that the dead process had not taken is served by another. Of what it had taken, its one connection at
  * a time, the client sees the end. None is left waiting.
  */
-#include "support.h"
+#include "requests.h"
 
 #define SERVERS 3
 #define KILLS 6
-#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 
 /* --- the servers ------------------------------------------------------------------------------------------------------*/
 
 static SOCKET accept_overlapped( SOCKET listener )
 {
     static LPFN_ACCEPTEX accept_ex;
-    GUID guid = WSAID_ACCEPTEX;
     char buffer[2 * SLOT];
     OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
     DWORD size, flags;
 
-    if ( !accept_ex )
-        WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex, sizeof( accept_ex ),
-                  &size, NULL, NULL );
+    if ( !accept_ex ) accept_ex = extension( listener, (GUID)WSAID_ACCEPTEX );
     if ( ( !accept_ex( listener, s, buffer, 0, SLOT, SLOT, NULL, &ov ) && WSAGetLastError() != ERROR_IO_PENDING ) ||
          !WSAGetOverlappedResult( listener, &ov, &size, TRUE, &flags ) )
     {

@@ -3,7 +3,7 @@
  * an OVERLAPPED changes for codes handled in the DLL and for those sent to the driver.
  */
 #define NTDDI_VERSION 0x0A000006 /* for TCP_INFO_v0 */
-#include "support.h"
+#include "requests.h"
 #include <mstcpip.h>
 
 #ifndef SIO_IDEAL_SEND_BACKLOG_QUERY
@@ -21,22 +21,6 @@ static int control( SOCKET s, DWORD code, void *in, DWORD in_size, void *out, DW
 }
 
 /* --- completions ------------------------------------------------------------------------------------------------------*/
-
-static struct
-{
-    int calls;
-    DWORD error, size, flags;
-    OVERLAPPED *overlapped;
-} routine_seen;
-
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, DWORD flags )
-{
-    routine_seen.calls++;
-    routine_seen.error = error;
-    routine_seen.size = size;
-    routine_seen.flags = flags;
-    routine_seen.overlapped = overlapped;
-}
 
 /* A driver's code pends: the outcome comes with the completion. status 0: success */
 static void check_pends( SOCKET s, DWORD code, void *out, DWORD out_size, DWORD status, int error, DWORD size )

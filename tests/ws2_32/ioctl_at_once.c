@@ -3,36 +3,11 @@
  * OVERLAPPED they never pend, and are told of once more by a completion of size 0. What each leaves in the byte count and
  * in the OVERLAPPED, on sockets of both families, connected or not.
  */
-#include "support.h"
+#include "requests.h"
 #include <mstcpip.h>
 
 #define COUNT_UNTOUCHED 0xdeadbeef
 #define KEY 123
-
-static struct
-{
-    int calls;
-    DWORD error, size, flags;
-    OVERLAPPED *overlapped;
-} routine_seen;
-
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, DWORD flags )
-{
-    routine_seen.calls++;
-    routine_seen.error = error;
-    routine_seen.size = size;
-    routine_seen.flags = flags;
-    routine_seen.overlapped = overlapped;
-}
-
-static void check_no_packet( HANDLE port )
-{
-    OVERLAPPED *ended = NULL;
-    ULONG_PTR key;
-    DWORD size;
-
-    ok( !GetQueuedCompletionStatus( port, &size, &key, &ended, 0 ) && !ended, "a packet, size %lu, %p\n", size, ended );
-}
 
 /* The form with an OVERLAPPED, on a port, and with a routine. `port_count`, `routine_count`: the byte count afterwards. */
 static void check_forms( SOCKET s, HANDLE port, SOCKET elsewhere, DWORD code, void *in, DWORD in_size, void *out,
@@ -45,7 +20,7 @@ static void check_forms( SOCKET s, HANDLE port, SOCKET elsewhere, DWORD code, vo
     check_fails( WSAIoctl( s, code, in, in_size, out, out_size, NULL, NULL, NULL ), WSAEFAULT );
     check_fails( WSAIoctl( s, code, in, in_size, out, out_size, NULL, &overlapped, NULL ), WSAEFAULT );
     check_fails( WSAIoctl( elsewhere, code, in, in_size, out, out_size, NULL, &overlapped, routine ), WSAEFAULT );
-    check_no_packet( port );
+    check_no_packet( port, 0 );
     overlapped.Internal = 0xcccc;
     overlapped.InternalHigh = 0xdddd;
 
@@ -55,7 +30,7 @@ static void check_forms( SOCKET s, HANDLE port, SOCKET elsewhere, DWORD code, vo
         (DWORD)overlapped.InternalHigh );
     ok( GetQueuedCompletionStatus( port, &size, &key, &ended, 1000 ) && !size && key == KEY && ended == &overlapped,
         "size %lu, key %lu, overlapped %p\n", size, (DWORD)key, ended );
-    check_no_packet( port );
+    check_no_packet( port, 0 );
 
     count = COUNT_UNTOUCHED;
     memset( &routine_seen, 0, sizeof( routine_seen ) );
@@ -164,7 +139,7 @@ static void test_keepalive( int family )
     ok( count == COUNT_UNTOUCHED, "count %#lx\n", count );
     ok( overlapped.Internal == STATUS_PENDING && overlapped.InternalHigh == 0xdddd, "status %#lx, size %#lx\n",
         (DWORD)overlapped.Internal, (DWORD)overlapped.InternalHigh );
-    check_no_packet( port );
+    check_no_packet( port, 0 );
     closesocket( s );
     closesocket( other );
     CloseHandle( port );

@@ -3,6 +3,7 @@
  * inherited handles; and their names are Windows paths wherever an address is told.
  */
 #include "afd.h"
+#include "requests.h"
 #include <afunix.h>
 
 static const char listener_path[] = "streams.sk", client_path[] = "client.sk";
@@ -63,16 +64,6 @@ static void local_pair( SOCKET *client, SOCKET *server )
     set_receive_timeout( *server, 10000 );
 }
 
-static void *extension( SOCKET s, GUID guid )
-{
-    void *function = NULL;
-    DWORD bytes;
-
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &function, sizeof( function ),
-                        &bytes, NULL, NULL ) );
-    return function;
-}
-
 /* The result of an operation that was begun with an event. */
 static void check_end_( int line, SOCKET s, OVERLAPPED *ov, DWORD error, DWORD expected )
 {
@@ -90,7 +81,6 @@ static void check_end_( int line, SOCKET s, OVERLAPPED *ov, DWORD error, DWORD e
 
 static void test_accept_ex( void )
 {
-    static const GUID accept_guid = WSAID_ACCEPTEX, addresses_guid = WSAID_GETACCEPTEXSOCKADDRS;
     static const struct
     {
         DWORD room; /* for each address: Go's runtime gives 116 bytes, others 16 more than the address */
@@ -101,8 +91,8 @@ static void test_accept_ex( void )
     for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         SOCKET listener = local_listener(), acceptor = local_socket(), client;
-        LPFN_ACCEPTEX accept_ex = extension( listener, accept_guid );
-        LPFN_GETACCEPTEXSOCKADDRS get_addresses = extension( listener, addresses_guid );
+        LPFN_ACCEPTEX accept_ex = extension( listener, (GUID)WSAID_ACCEPTEX );
+        LPFN_GETACCEPTEXSOCKADDRS get_addresses = extension( listener, (GUID)WSAID_GETACCEPTEXSOCKADDRS );
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
         struct sockaddr *local = NULL, *remote = NULL;
         int local_length = 0, remote_length = 0, length;
@@ -148,10 +138,9 @@ static void test_accept_ex( void )
 
 static void test_connect_ex( void )
 {
-    static const GUID connect_guid = WSAID_CONNECTEX, disconnect_guid = WSAID_DISCONNECTEX;
     SOCKET listener = local_listener(), client = local_bound( client_path ), server;
-    LPFN_CONNECTEX connect_ex = extension( client, connect_guid );
-    LPFN_DISCONNECTEX disconnect_ex = extension( client, disconnect_guid );
+    LPFN_CONNECTEX connect_ex = extension( client, (GUID)WSAID_CONNECTEX );
+    LPFN_DISCONNECTEX disconnect_ex = extension( client, (GUID)WSAID_DISCONNECTEX );
     OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
     union address address, found;
     int length = sizeof( found ), begun;

@@ -2,7 +2,7 @@
  * Buffers of every kind of memory (facts: sockets-2, sections 10 and 11): memory whose writes are watched, as garbage
  * collectors do, and memory that is none; one OVERLAPPED for two receives, and sends of a socket without a send buffer.
  */
-#include "support.h"
+#include "requests.h"
 
 #define PAGES 12
 #define PAGE 0x1000
@@ -302,10 +302,8 @@ static void test_no_memory( void )
 /* AcceptEx writes to such memory too. */
 static void test_watched_accept( void )
 {
-    GUID guid = WSAID_ACCEPTEX;
     union address address;
     LPFN_ACCEPTEX accept_ex;
-    DWORD size;
 
     for ( unsigned int reset = 0; reset < 2; reset++ )
     {
@@ -313,8 +311,7 @@ static void test_watched_accept( void )
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
 
         watched = VirtualAlloc( NULL, PAGES * PAGE, MEM_COMMIT | MEM_RESERVE | MEM_WRITE_WATCH, PAGE_READWRITE );
-        check_ok( WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex,
-                            sizeof( accept_ex ), &size, NULL, NULL ) );
+        accept_ex = extension( listener, (GUID)WSAID_ACCEPTEX );
         check_error( accept_ex( listener, acceptor, watched, PAGE + 8, 32, 32, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         client = socket( AF_INET, SOCK_STREAM, 0 );
         check_ok( connect( client, &address.any, sizeof( address.v4 ) ) );

@@ -3,9 +3,8 @@
  * WSARecvEx by its exports. TransmitFile with offsets beyond 4 GB, parts of a file, completion packets, and a socket that it
  * leaves fit for another connection.
  */
-#include "support.h"
+#include "requests.h"
 
-#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 #define KEY 0x77
 
 static HANDLE temporary_file( void )

@@ -2,21 +2,13 @@
  * Overlapped receives and sends: what pends, how its end is told (event, completion routine), the order of several, what
  * WSAGetOverlappedResult makes of each status, and what closing, cancelling and the end of a thread do to what is pending.
  */
-#include "support.h"
+#include "requests.h"
 
 #define STATUS_CANCELLED_ 0xc0000120
 #define STATUS_CONNECTION_ABORTED_ 0xc0000241
 #define STATUS_RESET_ 0xc000020d
 
 static WSABUF buffer_of( void *memory, ULONG size ) { return ( WSABUF ){ size, memory }; }
-
-static void prepare( OVERLAPPED *ov, HANDLE event )
-{
-    memset( ov, 0, sizeof( *ov ) );
-    ov->Internal = 0xdead;
-    ov->InternalHigh = 0xbeef;
-    ov->hEvent = event;
-}
 
 static int receive( SOCKET s, void *memory, ULONG size, OVERLAPPED *ov, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
@@ -135,24 +127,6 @@ static void test_order( void )
     for ( unsigned int i = 0; i < 2; i++ ) CloseHandle( events[i] );
 }
 
-static struct
-{
-    int calls;
-    DWORD error, size, flags;
-    OVERLAPPED *ov;
-    DWORD thread;
-} called;
-
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *ov, DWORD flags )
-{
-    called.calls++;
-    called.error = error;
-    called.size = size;
-    called.flags = flags;
-    called.ov = ov;
-    called.thread = GetCurrentThreadId();
-}
-
 static void test_routine( void )
 {
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
@@ -162,35 +136,36 @@ static void test_routine( void )
     char data[16];
 
     tcp_pair( &client, &server );
-    memset( &called, 0, sizeof( called ) );
+    memset( &routine_seen, 0, sizeof( routine_seen ) );
     prepare( &ov, event );
     check_pends( receive( server, data, sizeof( data ), &ov, routine ) );
     check_result( SleepEx( 50, TRUE ), 0 );
     check_result( send( client, "hello", 5, 0 ), 5 );
     Sleep( 100 );
-    ok( !called.calls, "called outside an alertable wait\n" );
+    ok( !routine_seen.calls, "called outside an alertable wait\n" );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
-    ok( called.calls == 1, "%d calls\n", called.calls );
-    ok( !called.error && called.size == 5 && !called.flags, "error %lu, size %lu, flags %#lx\n", called.error,
-        called.size, called.flags );
-    ok( called.ov == &ov, "another OVERLAPPED\n" );
+    ok( routine_seen.calls == 1, "%d calls\n", routine_seen.calls );
+    ok( !routine_seen.error && routine_seen.size == 5 && !routine_seen.flags, "error %lu, size %lu, flags %#lx\n",
+        routine_seen.error, routine_seen.size, routine_seen.flags );
+    ok( routine_seen.overlapped == &ov, "another OVERLAPPED\n" );
     ok( WaitForSingleObject( event, 0 ) == WAIT_TIMEOUT, "the event is set\n" );
 
     /* done at once: the routine is called all the same */
     check_result( send( client, "again", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
     check_clears( receive( server, data, sizeof( data ), &ov, routine ), 0 );
-    ok( called.calls == 1, "called at once\n" );
+    ok( routine_seen.calls == 1, "called at once\n" );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
-    ok( called.calls == 2 && called.size == 5, "%d calls, size %lu\n", called.calls, called.size );
+    ok( routine_seen.calls == 2 && routine_seen.size == 5, "%d calls, size %lu\n", routine_seen.calls,
+        routine_seen.size );
 
     /* a reset is told in Winsock's terms */
     check_pends( receive( server, data, sizeof( data ), &ov, routine ) );
     setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
-    ok( called.calls == 3 && called.error == WSAECONNRESET && !called.size, "%d calls, error %lu, size %lu\n",
-        called.calls, called.error, called.size );
+    ok( routine_seen.calls == 3 && routine_seen.error == WSAECONNRESET && !routine_seen.size,
+        "%d calls, error %lu, size %lu\n", routine_seen.calls, routine_seen.error, routine_seen.size );
     check_fails( receive( server, data, sizeof( data ), &ov, NULL ), WSAECONNRESET );
     closesocket( server );
     CloseHandle( event );

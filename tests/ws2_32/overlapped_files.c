@@ -2,7 +2,7 @@
  * Overlapped operations of a socket as a file: ReadFileEx and WriteFileEx with their routines, CloseHandle with operations
  * that wait, the end of the process. And what waits comes before those who only look: WSAPoll, the same by its GUID, select.
  */
-#include "support.h"
+#include "requests.h"
 
 #define check_pends( call ) check_fails( call, WSA_IO_PENDING )
 
@@ -13,7 +13,7 @@ static struct
     OVERLAPPED *overlapped;
 } called;
 
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped )
+static void CALLBACK file_routine( DWORD error, DWORD size, OVERLAPPED *overlapped )
 {
     called.calls++;
     called.error = error;
@@ -73,22 +73,22 @@ static void test_routines( void )
     tcp_pair( &client, &server );
     memset( &called, 0, sizeof( called ) );
     /* a read that waits, and one that need not */
-    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
+    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, file_routine ), TRUE );
     check_result( SleepEx( 50, TRUE ), 0 );
     check_result( send( client, "hello", 5, 0 ), 5 );
     check_routine( &ov, 0, 5 );
     ok( !memcmp( data, "hello", 5 ), "got %.5s\n", data );
     check_result( send( client, "again", 5, 0 ), 5 );
     ok( wait_readable( server, 5000 ), "no data\n" );
-    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
+    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, file_routine ), TRUE );
     check_routine( &ov, 0, 5 );
     check_result( WaitForSingleObject( event, 0 ), WAIT_TIMEOUT );
 
     /* a write that need not wait, and one that does */
-    check_result( WriteFileEx( (HANDLE)server, "back", 4, &ov, routine ), TRUE );
+    check_result( WriteFileEx( (HANDLE)server, "back", 4, &ov, file_routine ), TRUE );
     check_routine( &ov, 0, 4 );
     check_result( recv( client, data, sizeof( data ), 0 ), 4 );
-    check_result( WriteFileEx( (HANDLE)server, large, (DWORD)size, &ov, routine ), TRUE );
+    check_result( WriteFileEx( (HANDLE)server, large, (DWORD)size, &ov, file_routine ), TRUE );
     check_result( SleepEx( 50, TRUE ), 0 );
     /* by another thread: a receive that waits is where routines are called, too */
     other.s = client;
@@ -99,16 +99,16 @@ static void test_routines( void )
     check_routine( &ov, 0, (DWORD)size );
 
     /* cancelled; the end of the stream; a reset */
-    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
+    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, file_routine ), TRUE );
     check_result( CancelIo( (HANDLE)server ), TRUE );
     check_routine( &ov, ERROR_OPERATION_ABORTED, 0 );
-    check_result( ReadFileEx( (HANDLE)client, data, 16, &ov, routine ), TRUE );
+    check_result( ReadFileEx( (HANDLE)client, data, 16, &ov, file_routine ), TRUE );
     check_ok( shutdown( server, SD_SEND ) );
     check_result( SleepEx( 5000, TRUE ), WAIT_IO_COMPLETION );
     ok( called.calls == 1 && !called.size && ( !called.error || called.error == ERROR_HANDLE_EOF ),
         "error %lu, size %lu\n", called.error, called.size );
     memset( &called, 0, sizeof( called ) );
-    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, routine ), TRUE );
+    check_result( ReadFileEx( (HANDLE)server, data, 16, &ov, file_routine ), TRUE );
     setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
     check_routine( &ov, ERROR_NETNAME_DELETED, 0 );
@@ -223,18 +223,15 @@ static void test_process_exits( BOOL shared )
 static void test_pollers( void )
 {
     typedef int( WINAPI * poll_function )( WSAPOLLFD *, ULONG, INT );
-    GUID guid = WSAID_WSAPOLL;
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     poll_function polls[2] = { WSAPoll, NULL };
     SOCKET client, server;
     WSAPOLLFD fd;
     OVERLAPPED ov;
     char data[16];
-    DWORD size;
 
     tcp_pair( &client, &server );
-    check_ok( WSAIoctl( server, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &polls[1],
-                        sizeof( polls[1] ), &size, NULL, NULL ) );
+    polls[1] = extension( server, (GUID)WSAID_WSAPOLL );
     for ( unsigned int i = 0; i < ARRAY_SIZE( polls ); i++ )
     {
         if ( !polls[i] ) continue; /* a failed check, above */
@@ -268,7 +265,7 @@ static void test_pollers( void )
 static void CALLBACK winsock_routine( DWORD error, DWORD size, OVERLAPPED *overlapped, DWORD flags )
 {
     ok( !flags, "flags %#lx\n", flags );
-    routine( error, size, overlapped );
+    file_routine( error, size, overlapped );
 }
 
 static void test_send_to( void )

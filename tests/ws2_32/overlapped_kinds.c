@@ -3,7 +3,7 @@
  * MSG_PARTIAL, MSG_PEEK, MSG_WAITALL and operations of nothing; several sends at once; the handle as what is signalled;
  * whose operations CancelIo ends. And nothing touches a buffer once its operation has ended.
  */
-#include "support.h"
+#include "requests.h"
 
 #define STATUS_CANCELLED_ 0xc0000120
 #define STATUS_OVERFLOW_ 0x80000005
@@ -28,22 +28,6 @@ struct told
     OVERLAPPED overlapped;
 };
 
-static struct
-{
-    int calls;
-    DWORD error, size, flags;
-    OVERLAPPED *overlapped;
-} called;
-
-static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, DWORD flags )
-{
-    called.calls++;
-    called.error = error;
-    called.size = size;
-    called.flags = flags;
-    called.overlapped = overlapped;
-}
-
 static void told_init( struct told *told, enum telling how, SOCKET s )
 {
     memset( told, 0, sizeof( *told ) );
@@ -57,7 +41,7 @@ static OVERLAPPED *told_begin( struct told *told )
 {
     memset( &told->overlapped, 0x5a, sizeof( told->overlapped ) );
     told->overlapped.hEvent = told->event;
-    memset( &called, 0, sizeof( called ) );
+    memset( &routine_seen, 0, sizeof( routine_seen ) );
     return &told->overlapped;
 }
 
@@ -78,12 +62,12 @@ static void check_told_( int line, struct told *told, DWORD status, int winsock,
     {
     case BY_EVENT: ok_( __FILE__, line )( !WaitForSingleObject( told->event, 5000 ), "the event is not set\n" ); break;
     case BY_ROUTINE:
-        ok_( __FILE__, line )( !called.calls, "called too early\n" );
+        ok_( __FILE__, line )( !routine_seen.calls, "called too early\n" );
         ok_( __FILE__, line )( SleepEx( 5000, TRUE ) == WAIT_IO_COMPLETION, "no routine ran\n" );
-        ok_( __FILE__, line )( called.calls == 1 && called.overlapped == &told->overlapped, "%d calls\n",
-                               called.calls );
-        ok_( __FILE__, line )( called.error == (DWORD)winsock && called.size == size,
-                               "called with error %lu, size %lu\n", called.error, called.size );
+        ok_( __FILE__, line )( routine_seen.calls == 1 && routine_seen.overlapped == &told->overlapped, "%d calls\n",
+                               routine_seen.calls );
+        ok_( __FILE__, line )( routine_seen.error == (DWORD)winsock && routine_seen.size == size,
+                               "called with error %lu, size %lu\n", routine_seen.error, routine_seen.size );
         ok_( __FILE__, line )( !SleepEx( 0, TRUE ), "a second routine ran\n" );
         break;
     case BY_PORT:
@@ -115,7 +99,6 @@ static void told_end( struct told *told )
 /* WSARecvMsg that waits and that need not, with room for its control data and without; WSASendMsg. */
 static void test_messages( enum telling how )
 {
-    GUID guid = WSAID_WSARECVMSG;
     LPFN_WSARECVMSG receive_message = NULL;
     union address address, sender_address, from;
     SOCKET receiver = udp_bound( AF_INET, &address ), sender = udp_bound( AF_INET, &sender_address );
@@ -127,8 +110,7 @@ static void test_messages( enum telling how )
     int result;
 
     winetest_push_context( "%s", tellings[how] );
-    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
-                        sizeof( receive_message ), &size, NULL, NULL ) );
+    receive_message = extension( receiver, (GUID)WSAID_WSARECVMSG );
     check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof( on ) ) );
     told_init( &told, how, receiver );
     told_init( &sent, how, sender );
@@ -162,7 +144,7 @@ static void test_messages( enum telling how )
         }
         if ( cut_short ) check_told( &told, STATUS_OVERFLOW_, WSAEMSGSIZE, ERROR_MORE_DATA, 6 );
         else check_told( &told, 0, 0, 0, 6 );
-        if ( how == BY_ROUTINE ) ok( !called.flags, "called with flags %#lx\n", called.flags );
+        if ( how == BY_ROUTINE ) ok( !routine_seen.flags, "called with flags %#lx\n", routine_seen.flags );
         ok( !memcmp( data, "hello!", 6 ), "got %.6s\n", data );
         ok( address_port( &from ) == address_port( &sender_address ), "from port %d\n", address_port( &from ) );
         ok( message.dwFlags == ( cut_short ? MSG_CTRUNC : 0 ), "flags %#lx\n", message.dwFlags );

@@ -4,7 +4,7 @@
  * A pending receive is of the process that began it: it goes on when another process closes its descriptor, and two that
  * wait in two processes each take what comes, whole and once.
  */
-#include "support.h"
+#include "requests.h"
 
 struct pair_of_processes
 {
@@ -154,7 +154,6 @@ static void test_both_wait( void )
 static void test_messages( void )
 {
     HANDLE events[2] = { CreateEventW( NULL, TRUE, FALSE, NULL ), CreateEventW( NULL, TRUE, FALSE, NULL ) };
-    GUID guid = WSAID_WSARECVMSG;
     LPFN_WSARECVMSG receive_message = NULL;
     union address address, sender_address, from;
     SOCKET receiver = udp_bound( AF_INET, &address ), sender = udp_bound( AF_INET, &sender_address );
@@ -165,8 +164,7 @@ static void test_messages( void )
     WSACMSGHDR *header;
     WSAMSG message;
 
-    check_ok( WSAIoctl( receiver, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
-                        sizeof( receive_message ), &size, NULL, NULL ) );
+    receive_message = extension( receiver, (GUID)WSAID_WSARECVMSG );
     check_ok( setsockopt( receiver, IPPROTO_IP, IP_PKTINFO, (char *)&on, sizeof( on ) ) );
     for ( int round = 0; round < 2; round++ )
     {

@@ -2,9 +2,8 @@
  * AcceptEx and ConnectEx beside others (facts: sockets-2, sections 1 and 5 to 8): whose request it is, who comes first at a
  * connection that was put off, short slots, and what a completion port is told of connecting.
  */
-#include "support.h"
+#include "requests.h"
 
-#define SLOT ( sizeof( struct sockaddr_in ) + 16 )
 #define KEY 0x4242
 
 static LPFN_ACCEPTEX accept_ex;
@@ -12,36 +11,15 @@ static LPFN_CONNECTEX connect_ex;
 
 static BOOL load( void )
 {
-    GUID accept_guid = WSAID_ACCEPTEX, connect_guid = WSAID_CONNECTEX;
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-    DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
-                        sizeof( accept_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
-                        sizeof( connect_ex ), &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     closesocket( s );
     return accept_ex && connect_ex;
 }
 
-static void prepare( OVERLAPPED *ov, HANDLE event )
-{
-    memset( ov, 0, sizeof( *ov ) );
-    ov->Internal = 0xdead;
-    ov->InternalHigh = 0xbeef;
-    ov->hEvent = event;
-    ResetEvent( (HANDLE)( (ULONG_PTR)event & ~(ULONG_PTR)1 ) );
-}
-
 static SOCKET fresh( void ) { return socket( AF_INET, SOCK_STREAM, 0 ); }
-
-static SOCKET client_of( const union address *address )
-{
-    SOCKET s = fresh();
-
-    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
-    return s;
-}
 
 /* Every refusal leaves STATUS_PENDING in the OVERLAPPED, even that of a handle that is none. */
 static void test_refusals( void )
@@ -104,7 +82,7 @@ static void test_a_byte_short( void )
         check_error( accept_ex( listener, acceptor, buffer, 0, slots[i][0], slots[i][1], NULL, &ov ), FALSE,
                      ERROR_IO_PENDING );
         ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "ended without a client\n" );
-        client = client_of( &address );
+        client = tcp_client( &address );
         ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
         check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_INSUFFICIENT_BUFFER );
         server = accept_one( listener );
@@ -138,7 +116,7 @@ static void test_cancel( void )
     ok( !WaitForSingleObject( event, 5000 ), "not cancelled\n" );
     check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
     /* the acceptor is free, and no connection was lost */
-    client = client_of( &address );
+    client = tcp_client( &address );
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
@@ -146,7 +124,7 @@ static void test_cancel( void )
     check_flow( client, acceptor );
     closesocket( acceptor );
     closesocket( client );
-    client = client_of( &address );
+    client = tcp_client( &address );
     server = accept_one( listener );
     check_flow( client, server );
     closesocket( server );
@@ -172,13 +150,13 @@ static void test_deferred( void )
     char buffer[128];
     OVERLAPPED ov;
 
-    clients[0] = client_of( &address );
+    clients[0] = tcp_client( &address );
     check_no_socket( WSAAccept( listener, NULL, NULL, defers, 0 ), WSATRY_AGAIN );
     prepare( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && !ov.InternalHigh, "status %#lx\n", (DWORD)ov.Internal );
-    clients[1] = client_of( &address );
+    clients[1] = tcp_client( &address );
     server = accept_one( listener );
     check_flow( clients[0], acceptor );
     check_flow( clients[1], server );
@@ -187,9 +165,9 @@ static void test_deferred( void )
 
     /* and for accept, after one that AcceptEx has not got */
     closesocket( clients[0] );
-    clients[0] = client_of( &address );
+    clients[0] = tcp_client( &address );
     check_no_socket( WSAAccept( listener, NULL, NULL, defers, 0 ), WSATRY_AGAIN );
-    clients[1] = client_of( &address );
+    clients[1] = tcp_client( &address );
     server = accept_one( listener );
     check_flow( clients[0], server );
     closesocket( server );
@@ -203,30 +181,7 @@ static void test_deferred( void )
     CloseHandle( event );
 }
 
-#define check_packet( port, ov, error ) check_packet_( __LINE__, port, ov, error )
-static void check_packet_( int line, HANDLE port, OVERLAPPED *ov, DWORD error )
-{
-    OVERLAPPED *got = NULL;
-    ULONG_PTR key = 0;
-    DWORD bytes = 0xdead;
-    BOOL done = GetQueuedCompletionStatus( port, &bytes, &key, &got, 10000 );
-
-    ok_( __FILE__, line )( done == !error && ( done || GetLastError() == error ), "returned %d, error %lu\n", done,
-                           GetLastError() );
-    ok_( __FILE__, line )( got == ov && key == KEY && !bytes, "packet %p, key %#llx, %lu bytes\n", (void *)got,
-                           (unsigned long long)key, bytes );
-}
-
-#define check_no_packet( port ) check_no_packet_( __LINE__, port )
-static void check_no_packet_( int line, HANDLE port )
-{
-    OVERLAPPED *got = (OVERLAPPED *)1;
-    ULONG_PTR key;
-    DWORD bytes;
-
-    ok_( __FILE__, line )( !GetQueuedCompletionStatus( port, &bytes, &key, &got, 50 ) && !got, "a packet for %p\n",
-                           (void *)got );
-}
+#define check_packet( port, ov, error ) check_packet_within( port, 10000, KEY, ov, !( error ), error, 0 )
 
 static void test_port( void )
 {
@@ -252,7 +207,7 @@ static void test_port( void )
         check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         check_packet( port, &ov, 0 );
         ok( !WaitForSingleObject( event, 1000 ), "the event is not set\n" );
-        check_no_packet( port );
+        check_no_packet( port, 50 );
         server = accept_one( listener );
         closesocket( server );
         closesocket( s );
@@ -265,7 +220,7 @@ static void test_port( void )
     prepare( &ov, (HANDLE)( (ULONG_PTR)event | 1 ) );
     check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( (HANDLE)( (ULONG_PTR)event | 1 ), 5000 ), "the event is not set\n" );
-    check_no_packet( port );
+    check_no_packet( port, 50 );
     server = accept_one( listener );
     closesocket( server );
     closesocket( s );
@@ -279,7 +234,7 @@ static void test_port( void )
         if ( nonblocking ) check_fails( connect( s, &address.any, sizeof( address.v4 ) ), WSAEWOULDBLOCK );
         else check_ok( connect( s, &address.any, sizeof( address.v4 ) ) );
         server = accept_one( listener );
-        check_no_packet( port );
+        check_no_packet( port, 50 );
         closesocket( server );
         closesocket( s );
     }

@@ -89,6 +89,14 @@ static SOCKET bound( int family, int type, union address *address )
 }
 
 SOCKET tcp_bound( int family, union address *address ) { return bound( family, SOCK_STREAM, address ); }
+SOCKET tcp_client( const union address *address )
+{
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+
+    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
+    return s;
+}
+
 SOCKET udp_bound( int family, union address *address ) { return bound( family, SOCK_DGRAM, address ); }
 
 SOCKET tcp_listener( int family, union address *address )

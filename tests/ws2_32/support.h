@@ -77,6 +77,7 @@ BOOL have_administrator( void );
 /* --- sockets: bound to loopback, ports chosen by the system */
 SOCKET tcp_listener( int family, union address *address );
 SOCKET tcp_bound( int family, union address *address ); /* a port that refuses connections while this is open */
+SOCKET tcp_client( const union address *address );      /* connected to a listener of IPv4 */
 SOCKET udp_bound( int family, union address *address );
 void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
 void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server ); /* WSA_FLAG_OVERLAPPED or 0, for use as files */

@@ -3,8 +3,7 @@
  * and told as it would have been, before the thread's object is signalled; only what is told by a packet alone lives on.
  */
 #include "afd.h"
-
-#define ACCEPT_SLOT ( sizeof( struct sockaddr_in ) + 16 )
+#include "requests.h"
 
 enum request
 {
@@ -64,10 +63,9 @@ static DWORD WINAPI issue( void *arg )
         issuer->error = WSARecv( issuer->s, &buffer, 1, NULL, &flags, &issuer->ov, NULL ) ? WSAGetLastError() : 0;
         break;
     case ACCEPT:
-        issuer->error =
-            accept_ex( issuer->s, issuer->acceptor, issuer->buffer, 0, ACCEPT_SLOT, ACCEPT_SLOT, &size, &issuer->ov )
-                ? 0
-                : WSAGetLastError();
+        issuer->error = accept_ex( issuer->s, issuer->acceptor, issuer->buffer, 0, SLOT, SLOT, &size, &issuer->ov )
+                            ? 0
+                            : WSAGetLastError();
         break;
     case READ_FILE:
         issuer->error = ReadFile( (HANDLE)issuer->s, issuer->buffer, 16, NULL, &issuer->ov ) ? 0 : (int)GetLastError();
@@ -93,8 +91,8 @@ static void run_thread( struct issuer *issuer, BOOL kill )
     SleepEx( 0, TRUE );
 }
 
-#define check_packet( port, value, status ) check_packet_( __LINE__, port, value, status )
-static void check_packet_( int line, HANDLE port, void *value, NTSTATUS status )
+#define check_ended( port, value, status ) check_ended_( __LINE__, port, value, status )
+static void check_ended_( int line, HANDLE port, void *value, NTSTATUS status )
 {
     OVERLAPPED_ENTRY entry;
     ULONG count = 0;
@@ -105,16 +103,6 @@ static void check_packet_( int line, HANDLE port, void *value, NTSTATUS status )
     ok_( __FILE__, line )( !entry.lpCompletionKey && entry.lpOverlapped == value, "key %u, value %p\n",
                            (unsigned int)entry.lpCompletionKey, entry.lpOverlapped );
     ok_( __FILE__, line )( (NTSTATUS)entry.Internal == status, "status %#lx\n", (DWORD)entry.Internal );
-}
-
-#define check_no_packet( port ) check_no_packet_( __LINE__, port )
-static void check_no_packet_( int line, HANDLE port )
-{
-    OVERLAPPED_ENTRY entry;
-    ULONG count = 0;
-
-    ok_( __FILE__, line )( !GetQueuedCompletionStatusEx( port, &entry, 1, &count, 20, FALSE ), "a packet of %p\n",
-                           entry.lpOverlapped );
 }
 
 static void test_polls( BOOL kill, BOOL with_port )
@@ -143,7 +131,7 @@ static void test_polls( BOOL kill, BOOL with_port )
         if ( with_port && issuer->apc )
         {
             ok( issuer->status == NT_INVALID_PARAMETER, "status %#lx\n", issuer->status );
-            check_no_packet( port );
+            check_no_packet( port, 20 );
         }
         else
         {
@@ -153,13 +141,13 @@ static void test_polls( BOOL kill, BOOL with_port )
             if ( pure )
             {
                 check_iosb( &issuer->iosb, UNTOUCHED, 0xdead );
-                check_no_packet( port );
+                check_no_packet( port, 20 );
                 check_status( NtCancelIoFileEx( (HANDLE)issuer->s, NULL, &result ), 0 );
             }
             if ( !pure ) ok( issuer->iosb.Status == NT_CANCELLED, "status %#lx\n", issuer->iosb.Status );
             if ( i & 1 ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
-            if ( with_port && ( i & 4 ) ) check_packet( port, &issuer->poll, NT_CANCELLED );
-            check_no_packet( port );
+            if ( with_port && ( i & 4 ) ) check_ended( port, &issuer->poll, NT_CANCELLED );
+            check_no_packet( port, 20 );
         }
         ok( !apcs, "%u APCs ran\n", apcs );
         closesocket( issuer->s );
@@ -205,13 +193,13 @@ static void test_transfers( enum request request, BOOL kill, BOOL with_port )
         if ( pure )
         {
             ok( issuer->ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)issuer->ov.Internal );
-            check_no_packet( port );
+            check_no_packet( port, 20 );
             ok( CancelIoEx( (HANDLE)issuer->s, NULL ), "error %lu\n", GetLastError() );
         }
         ok( (NTSTATUS)issuer->ov.Internal == NT_CANCELLED, "status %#lx\n", (DWORD)issuer->ov.Internal );
         if ( kind != NO_EVENT ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
-        if ( with_port && kind != EVENT_ALONE ) check_packet( port, &issuer->ov, NT_CANCELLED );
-        check_no_packet( port );
+        if ( with_port && kind != EVENT_ALONE ) check_ended( port, &issuer->ov, NT_CANCELLED );
+        check_no_packet( port, 20 );
         closesocket( issuer->s );
         if ( request == ACCEPT ) closesocket( issuer->acceptor );
         else closesocket( client );
@@ -289,15 +277,12 @@ START_TEST( thread_end )
 {
     char **argv;
     int argc = winetest_get_mainargs( &argv );
-    GUID guid = WSAID_ACCEPTEX;
-    DWORD size;
     SOCKET s;
 
     if ( argc == 4 && !strcmp( argv[2], "kill" ) ) return kill_thread( strtoul( argv[3], NULL, 10 ) );
     if ( support_begin() ) return;
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &accept_ex, sizeof( accept_ex ),
-                        &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
     closesocket( s );
     for ( BOOL kill = FALSE; kill <= TRUE; kill++ )
         for ( BOOL with_port = FALSE; with_port <= TRUE; with_port++ )
