@@ -470,48 +470,6 @@ static void test_registration( void )
     CloseHandle( second_event );
 }
 
-/* A request that has no port goes on when its handle is closed and another process has the socket, and ends with the last
- * handle there is. */
-static void test_request_outlives( BOOL last_goes )
-{
-    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
-    OVERLAPPED ov = { .hEvent = event };
-    SOCKET client, server, there;
-    WSAPROTOCOL_INFOA info;
-    struct puppet puppet;
-    char data[16] = { 0 };
-    WSABUF buffer = { sizeof( data ), data };
-    DWORD flags = 0;
-
-    tcp_pair( &client, &server );
-    puppet_create( &puppet, 0 );
-    check_ok( WSADuplicateSocketA( server, puppet.pid, &info ) );
-    there = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
-    ok( there != INVALID_SOCKET, "no duplicate\n" );
-    check_fails( WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ), WSA_IO_PENDING );
-    check_ok( closesocket( server ) );
-    ok( WaitForSingleObject( event, 300 ) == WAIT_TIMEOUT, "the event is set\n" );
-    ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
-    if ( last_goes ) check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) );
-    else check_result( send( client, "hello", 5, 0 ), 5 );
-    ok( !WaitForSingleObject( event, 10000 ), "the event is not set\n" );
-    if ( last_goes ) ok( ov.Internal && ov.Internal != STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
-    else
-        ok( !ov.Internal && ov.InternalHigh == 5 && !memcmp( data, "hello", 5 ), "status %#lx, %lu bytes\n",
-            (DWORD)ov.Internal, (DWORD)ov.InternalHigh );
-    if ( !last_goes )
-    {
-        /* and it has gone with the request */
-        check_result( send( client, "later", 5, 0 ), 5 );
-        check_result( puppet_do_on( &puppet, PUPPET_RECV, there ), 5 );
-        check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) );
-        check_eof( client );
-    }
-    puppet_destroy( &puppet );
-    closesocket( client );
-    CloseHandle( event );
-}
-
 /* A registration ends with the process that made it; the socket stays, and can be registered again. */
 static void test_registered_process_dies( void )
 {
@@ -601,8 +559,6 @@ START_TEST( shared )
     test_datagrams();
     test_bound();
     test_registration();
-    test_request_outlives( FALSE );
-    test_request_outlives( TRUE );
     test_registered_process_dies();
     test_alternating();
     support_end();

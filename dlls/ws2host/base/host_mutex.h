@@ -4,7 +4,8 @@
  *
  * The order in which the locks of the host half are taken; whoever holds one takes only such as stand below it:
  *
- *   0. the lock of sockets/helpers.c; where one of the others may be held it is only tried
+ *   0. the lock of sockets/helpers.c; where one of the others may be held it is only tried. The lock of
+ *      operations/operation_outliving.c
  *   1. the queues' lock of one descriptor (descriptor.queues.lock, an owner lock); of a second one never
  *   2. the mutex of afd_poll.c, the mutex of notify.c, events.c's lock of the epoll: only system calls under them, and 4
  *   3. leases.c's lock, or the mutex of connection.c, which is held while the server is asked: never both

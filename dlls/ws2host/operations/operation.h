@@ -124,8 +124,12 @@ int operation_is_ports( const struct operation *operation );
 void operation_watch_thread( uint32_t thread_id );
 uint32_t operation_cancel_of_thread( uint32_t thread_id );
 /* The descriptor, which has been closed, stays for what waits in its queues as long as another process has the socket, and is
- * ended by `end` then (operation_outliving.c). 0: no memory. The others are the I/O loop's. */
+ * ended by `end` then (operation_outliving.c). 0: no memory. */
 int operation_outlives( struct descriptor *descriptor, uint32_t ( *end )( struct descriptor *descriptor ) );
+/* The sum of what the function returns for those, which have a lock held that comes before the queues' ones. */
+uint32_t operation_outliving_each( uint32_t ( *function )( struct descriptor *descriptor, const void *context ),
+                                   const void *context );
+/* The I/O loop's. */
 int operation_outliving_timeout( void );
 struct io_turn;
 void operation_outliving_turn( struct io_turn *turn );

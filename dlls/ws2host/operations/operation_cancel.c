@@ -84,6 +84,8 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
     return count;
 }
 
+static uint32_t cancel_outliving( struct descriptor *d, const void *match ) { return cancel_in( d, match ); }
+
 /* AcceptEx waits in the listener's queue for a connection, then in the acceptor's for data. */
 static uint32_t cancel_everywhere( const struct match *match )
 {
@@ -98,39 +100,58 @@ static uint32_t cancel_everywhere( const struct match *match )
             count += cancel_in( d, match );
         descriptor_release( d );
     }
+    return count + operation_outliving_each( cancel_outliving, match );
+}
+
+/* The requests of a descriptor that has been closed; only_ports: of which a port alone is told. */
+static uint32_t cancel_all( struct descriptor *d, int only_ports )
+{
+    const struct match own = { .closing = 1, .only_ports = only_ports },
+                       of_listener = { .owner = d, .only_ports = only_ports };
+    uint32_t count = cancel_in( d, &own );
+
+    if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
     return count;
 }
 
-static uint32_t cancel_last( struct descriptor *d )
-{
-    const struct match all = { .closing = 1 };
+static uint32_t cancel_last( struct descriptor *d ) { return cancel_all( d, 0 ); }
 
-    return cancel_in( d, &all );
+/* An AcceptEx of the listener waits for data, in its acceptor's queue. */
+static int has_accepted( const struct descriptor *listener )
+{
+    struct descriptor *acceptor;
+    uint64_t handle = 0;
+    int found = 0;
+
+    if ( !( descriptor_flags( listener ) & WS2_FLAG_LISTENING ) ) return 0;
+    while ( !found && ( acceptor = descriptor_next( &handle ) ) )
+    {
+        found = atomic_load( &acceptor->queues.accepting ) == listener;
+        descriptor_release( acceptor );
+    }
+    return found;
 }
 
-/* What has no port waits on, as the socket lives in another process. Not what waits for connections, which the other process
- * is to have. */
+/* What has no port waits on, as the socket lives in another process. */
 static int outlives( const struct descriptor *d, int accepting )
 {
-    return !accepting && !( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && descriptor_has_others( d ) &&
-           ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) );
+    return !accepting && descriptor_has_others( d ) &&
+           ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) || has_accepted( d ) );
 }
 
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
 {
     struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL ), *other = NULL;
-    const struct match of_listener = { .owner = d };
-    struct match all = { .closing = 1 };
     uint32_t count;
+    int only_ports = 0;
 
     if ( io_loop_epoll() < 0 ) return 0;
     if ( !survivor && descriptor_is_shared( d ) &&
          ( operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
         survivor = other = survivor_find( d );
     if ( survivor ) survivor_take_over( d, survivor );
-    if ( !survivor && outlives( d, listener != NULL ) ) all.only_ports = operation_outlives( d, cancel_last );
-    count = cancel_in( d, &all );
-    if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
+    if ( !survivor && outlives( d, listener != NULL ) ) only_ports = operation_outlives( d, cancel_last );
+    count = cancel_all( d, only_ports );
     if ( listener ) count += operation_cancel_accept( listener, d );
     if ( atomic_load( &d->polls ) && descriptor_has_others( d ) ) connection_settle();
     count += afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );

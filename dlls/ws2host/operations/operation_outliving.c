@@ -42,6 +42,27 @@ int operation_outlives( struct descriptor *d, uint32_t ( *end )( struct descript
 
 int operation_outliving_timeout( void ) { return atomic_load( &count ) ? TICK : -1; }
 
+uint32_t operation_outliving_each( uint32_t ( *function )( struct descriptor *d, const void *context ),
+                                   const void *context )
+{
+    struct outliving *outliving;
+    uint32_t sum = 0;
+
+    if ( !atomic_load( &count ) ) return 0;
+    owner_lock_take( &lock );
+    LIST_FOREACH( outliving, &all, entry )
+    sum += function( outliving->descriptor, context );
+    owner_lock_give( &lock );
+    return sum;
+}
+
+/* Requests wait, in its queues or, of a listener, in those of acceptors that have their connection: of these each counts it. */
+static int has_requests( const struct descriptor *d )
+{
+    return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
+           ( ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && atomic_load( &d->users ) > 1 );
+}
+
 /* All that the server counts of the socket are such as are here. */
 static int is_last( const struct descriptor *d )
 {
@@ -61,8 +82,7 @@ static struct outliving *take_one( int *ends )
     owner_lock_take( &lock );
     LIST_FOREACH( outliving, &all, entry )
     {
-        *ends = descriptor_has_operations( outliving->descriptor ) ||
-                descriptor_queued( outliving->descriptor, QUEUE_URGENT );
+        *ends = has_requests( outliving->descriptor );
         if ( *ends && !is_last( outliving->descriptor ) ) continue;
         LIST_REMOVE( outliving, entry );
         atomic_fetch_sub( &count, 1 );

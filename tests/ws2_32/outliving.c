@@ -1,0 +1,347 @@
+/*
+ * Requests of a socket whose handle is closed here while another process has the socket (facts: windows-behaviour 6.1, 6.3
+ * and 9.1, afd 8). A request belongs to the socket, not to the handle: it goes on, takes what comes, and ends with the last
+ * handle there is. Only what a completion port alone is told of ends with the process's last handle, and all that a thread
+ * has pending otherwise ends with the thread.
+ */
+#include "support.h"
+
+#define SLOT ( sizeof( struct sockaddr_in6 ) + 16 )
+#define STATUS_CANCELLED_ 0xc0000120
+#define KEY 7
+
+static LPFN_ACCEPTEX accept_ex;
+static LPFN_CONNECTEX connect_ex;
+
+enum request
+{
+    RECEIVE,
+    RECEIVE_FROM, /* of a datagram socket */
+    ACCEPT,
+    ACCEPT_DATA, /* the connection is there, and its data is not */
+    CONNECT,
+    REQUESTS
+};
+static const char *const request_names[] = { "WSARecv", "WSARecvFrom", "AcceptEx", "AcceptEx with data", "ConnectEx" };
+
+enum end
+{
+    HAPPENS,     /* what it waits for comes */
+    LAST_CLOSES, /* the other process closes its handle */
+    LAST_DIES,
+    THREAD_ENDS, /* the one that made the request */
+    ENDS
+};
+static const char *const end_names[] = { "happens", "the last one closes", "the last one dies", "its thread ends" };
+
+struct outlived
+{
+    enum request request;
+    int family;
+    SOCKET s;    /* it is made on this */
+    SOCKET peer; /* the one that makes it happen; of AcceptEx, a connected client */
+    SOCKET acceptor, filling[4];
+    union address address;
+    char data[16 + 2 * SLOT];
+    OVERLAPPED ov;
+    BOOL pends;
+    HANDLE made, may_end;
+};
+
+static void load( void )
+{
+    GUID accept_guid = WSAID_ACCEPTEX, connect_guid = WSAID_CONNECTEX;
+    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    DWORD size;
+
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
+                        sizeof( accept_ex ), &size, NULL, NULL ) );
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
+                        sizeof( connect_ex ), &size, NULL, NULL ) );
+    closesocket( s );
+}
+
+static int length_of( int family )
+{
+    return family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
+}
+
+static SOCKET client_of( struct outlived *o )
+{
+    SOCKET s = socket( o->family, SOCK_STREAM, 0 );
+
+    check_ok( connect( s, &o->address.any, length_of( o->family ) ) );
+    return s;
+}
+
+/* The socket, and whatever the request waits for; FALSE: not here. */
+static BOOL prepare( struct outlived *o )
+{
+    union address own;
+
+    o->acceptor = o->peer = INVALID_SOCKET;
+    switch ( o->request )
+    {
+    case RECEIVE: tcp_pair_family( o->family, &o->peer, &o->s ); break;
+    case RECEIVE_FROM:
+        o->s = udp_bound( o->family, &o->address );
+        o->peer = socket( o->family, SOCK_DGRAM, 0 );
+        break;
+    case ACCEPT:
+    case ACCEPT_DATA:
+        o->s = tcp_listener( o->family, &o->address );
+        o->acceptor = socket( o->family, SOCK_STREAM, 0 );
+        break;
+    case CONNECT:
+        /* to a listener whose queue is full for a while */
+        o->peer = tcp_listener( o->family, &o->address );
+        check_ok( listen( o->peer, 1 ) );
+        for ( unsigned int i = 0; i < ARRAY_SIZE( o->filling ); i++ )
+        {
+            o->filling[i] = socket( o->family, SOCK_STREAM, 0 );
+            set_nonblocking( o->filling[i], TRUE );
+            connect( o->filling[i], &o->address.any, length_of( o->family ) );
+        }
+        o->s = tcp_bound( o->family, &own );
+        break;
+    case REQUESTS: break;
+    }
+    return o->s != INVALID_SOCKET;
+}
+
+static void begin( struct outlived *o, HANDLE event )
+{
+    const int length = length_of( o->family );
+    WSABUF buffer = { 16, o->data };
+    DWORD flags = 0, size;
+    static union address from;
+    static int from_length;
+    int result = 0;
+
+    o->ov.hEvent = event;
+    from_length = sizeof( from );
+    switch ( o->request )
+    {
+    case RECEIVE: result = !WSARecv( o->s, &buffer, 1, NULL, &flags, &o->ov, NULL ); break;
+    case RECEIVE_FROM:
+        result = !WSARecvFrom( o->s, &buffer, 1, NULL, &flags, &from.any, &from_length, &o->ov, NULL );
+        break;
+    case ACCEPT: result = accept_ex( o->s, o->acceptor, o->data, 0, SLOT, SLOT, &size, &o->ov ); break;
+    case ACCEPT_DATA: result = accept_ex( o->s, o->acceptor, o->data, 16, SLOT, SLOT, &size, &o->ov ); break;
+    case CONNECT: result = connect_ex( o->s, &o->address.any, length, NULL, 0, NULL, &o->ov ); break;
+    case REQUESTS: break;
+    }
+    o->pends = !result && WSAGetLastError() == WSA_IO_PENDING;
+}
+
+static DWORD WINAPI begin_in_thread( void *arg )
+{
+    struct outlived *o = arg;
+
+    begin( o, o->ov.hEvent );
+    SetEvent( o->made );
+    WaitForSingleObject( o->may_end, 60000 );
+    return 0;
+}
+
+static void make_happen( struct outlived *o )
+{
+    const int length = length_of( o->family );
+
+    switch ( o->request )
+    {
+    case RECEIVE:
+    case ACCEPT_DATA: check_result( send( o->peer, "hello", 5, 0 ), 5 ); break;
+    case RECEIVE_FROM: check_result( sendto( o->peer, "hello", 5, 0, &o->address.any, length ), 5 ); break;
+    case ACCEPT: o->peer = client_of( o ); break;
+    case CONNECT:
+        /* those before it are in the way, in whatever order they try again */
+        set_nonblocking( o->peer, TRUE );
+        for ( unsigned int i = 0; i < 1000 && WaitForSingleObject( o->ov.hEvent, 10 ); i++ )
+            closesocket( accept( o->peer, NULL, NULL ) );
+        break;
+    case REQUESTS: break;
+    }
+}
+
+static void check_happened( struct outlived *o )
+{
+    const DWORD expected = o->request == ACCEPT || o->request == CONNECT ? 0 : 5;
+
+    ok( !o->ov.Internal && o->ov.InternalHigh == expected, "status %#lx, %lu bytes\n", (DWORD)o->ov.Internal,
+        (DWORD)o->ov.InternalHigh );
+    if ( expected ) ok( !memcmp( o->data, "hello", expected ), "got %.5s\n", o->data );
+    if ( o->acceptor == INVALID_SOCKET ) return;
+    check_flow( o->peer, o->acceptor );
+    check_flow( o->acceptor, o->peer );
+}
+
+/* AcceptEx that waits for data has its connection: the acceptor's peer is known before the data is. */
+static void await_connection( struct outlived *o )
+{
+    const DWORD start = GetTickCount();
+
+    o->peer = client_of( o );
+    /* nobody else is to get it */
+    while ( wait_readable( o->s, 0 ) && GetTickCount() - start < 10000 ) Sleep( 1 );
+}
+
+static SOCKET give_away( SOCKET s, struct puppet *puppet )
+{
+    WSAPROTOCOL_INFOA info;
+    SOCKET there;
+
+    puppet_create( puppet, 0 );
+    check_ok( WSADuplicateSocketA( s, puppet->pid, &info ) );
+    there = puppet_open_a( puppet, &info, WSA_FLAG_OVERLAPPED );
+    ok( there != INVALID_SOCKET, "no duplicate, error %d\n", WSAGetLastError() );
+    return there;
+}
+
+static void clean_up( struct outlived *o )
+{
+    closesocket( o->peer );
+    closesocket( o->acceptor );
+    for ( unsigned int i = 0; o->request == CONNECT && i < ARRAY_SIZE( o->filling ); i++ ) closesocket( o->filling[i] );
+}
+
+static void test_outlives( enum request request, enum end end, int family )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), thread = NULL;
+    struct outlived o = { .request = request, .family = family };
+    struct puppet puppet;
+    SOCKET there;
+
+    winetest_push_context( "%s, %s, family %d", request_names[request], end_names[end], family );
+    ok( prepare( &o ), "error %d\n", WSAGetLastError() );
+    there = give_away( o.s, &puppet );
+    if ( end == THREAD_ENDS )
+    {
+        o.ov.hEvent = event;
+        o.made = CreateEventW( NULL, TRUE, FALSE, NULL );
+        o.may_end = CreateEventW( NULL, TRUE, FALSE, NULL );
+        thread = CreateThread( NULL, 0, begin_in_thread, &o, 0, NULL );
+        ok( !WaitForSingleObject( o.made, 10000 ), "nothing is begun\n" );
+    }
+    else begin( &o, event );
+    ok( o.pends, "does not pend\n" );
+    if ( request == ACCEPT_DATA ) await_connection( &o );
+    check_ok( closesocket( o.s ) );
+    ok( WaitForSingleObject( event, request == CONNECT ? 0 : 100 ) == WAIT_TIMEOUT, "the event is set\n" );
+    ok( o.ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)o.ov.Internal );
+    switch ( end )
+    {
+    case HAPPENS: make_happen( &o ); break;
+    case LAST_CLOSES: check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) ); break;
+    case LAST_DIES: puppet_kill( &puppet ); break;
+    case THREAD_ENDS:
+        SetEvent( o.may_end );
+        WaitForSingleObject( thread, 10000 );
+        break;
+    case ENDS: break;
+    }
+    ok( !WaitForSingleObject( event, 10000 ), "the event is not set\n" );
+    if ( end == HAPPENS ) check_happened( &o );
+    else if ( request == RECEIVE && end != THREAD_ENDS )
+        ok( o.ov.Internal && o.ov.Internal != STATUS_PENDING, "status %#lx\n", (DWORD)o.ov.Internal );
+    else ok( o.ov.Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)o.ov.Internal );
+    if ( request == ACCEPT && end == HAPPENS )
+    {
+        /* the next one is the other process's */
+        SOCKET client = client_of( &o ), accepted = puppet_do_on( &puppet, PUPPET_ACCEPT, there );
+
+        ok( accepted != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+        closesocket( client );
+    }
+    if ( request == ACCEPT_DATA && end != HAPPENS && end != THREAD_ENDS ) check_refused( &o.address );
+    if ( end != LAST_DIES ) puppet_destroy( &puppet );
+    clean_up( &o );
+    if ( thread )
+    {
+        CloseHandle( thread );
+        CloseHandle( o.made );
+        CloseHandle( o.may_end );
+    }
+    CloseHandle( event );
+    winetest_pop_context();
+}
+
+/* With a completion port: what it alone is told of ends at once; what has an event besides goes on, and is told in both ways. */
+static void test_port( enum request request, BOOL with_event )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), port;
+    struct outlived o = { .request = request, .family = AF_INET };
+    OVERLAPPED *got = NULL;
+    ULONG_PTR key = 0;
+    struct puppet puppet;
+    DWORD size;
+    BOOL success;
+
+    winetest_push_context( "%s, port and %s", request_names[request], with_event ? "event" : "nothing else" );
+    ok( prepare( &o ), "error %d\n", WSAGetLastError() );
+    port = CreateIoCompletionPort( (HANDLE)o.s, NULL, KEY, 0 );
+    give_away( o.s, &puppet );
+    begin( &o, with_event ? event : NULL );
+    ok( o.pends, "does not pend\n" );
+    if ( request == ACCEPT_DATA ) await_connection( &o );
+    check_ok( closesocket( o.s ) );
+    if ( with_event )
+    {
+        ok( !GetQueuedCompletionStatus( port, &size, &key, &got, request == CONNECT ? 0 : 100 ) && !got, "a packet\n" );
+        make_happen( &o );
+        ok( !WaitForSingleObject( event, 10000 ), "the event is not set\n" );
+        check_happened( &o );
+    }
+    success = GetQueuedCompletionStatus( port, &size, &key, &got, 10000 );
+    ok( got == &o.ov && key == KEY && success == with_event, "packet of %p, key %u, error %lu\n", got,
+        (unsigned int)key, GetLastError() );
+    puppet_destroy( &puppet );
+    clean_up( &o );
+    CloseHandle( port );
+    CloseHandle( event );
+    winetest_pop_context();
+}
+
+/* The acceptor's end is the request's, whether the listener has a handle here or not. */
+static void test_acceptor_closes( enum request request )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    struct outlived o = { .request = request, .family = AF_INET };
+    struct puppet puppet;
+    SOCKET there, client, accepted;
+
+    winetest_push_context( "%s, the acceptor closes", request_names[request] );
+    ok( prepare( &o ), "error %d\n", WSAGetLastError() );
+    there = give_away( o.s, &puppet );
+    begin( &o, event );
+    if ( request == ACCEPT_DATA ) await_connection( &o );
+    check_ok( closesocket( o.s ) );
+    check_ok( closesocket( o.acceptor ) );
+    ok( !WaitForSingleObject( event, 10000 ), "the event is not set\n" );
+    ok( o.ov.Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)o.ov.Internal );
+    o.acceptor = INVALID_SOCKET;
+    client = client_of( &o );
+    accepted = puppet_do_on( &puppet, PUPPET_ACCEPT, there );
+    ok( accepted != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    puppet_destroy( &puppet );
+    closesocket( client );
+    clean_up( &o );
+    CloseHandle( event );
+    winetest_pop_context();
+}
+
+START_TEST( outliving )
+{
+    const int families = have_ipv6() ? 2 : 1;
+
+    if ( support_begin() ) return;
+    load();
+    for ( enum request request = 0; request < REQUESTS; request++ )
+        for ( enum end end = 0; end < ENDS; end++ )
+            for ( int i = 0; i < families; i++ ) test_outlives( request, end, i ? AF_INET6 : AF_INET );
+    for ( enum request request = 0; request < REQUESTS; request++ )
+        for ( int with_event = 0; with_event < 2; with_event++ ) test_port( request, with_event );
+    test_acceptor_closes( ACCEPT );
+    test_acceptor_closes( ACCEPT_DATA );
+    support_end();
+}
