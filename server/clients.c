@@ -157,6 +157,11 @@ void client_count_ticket( struct client *client, uint32_t target, int change )
     client_set_sharing( client );
 }
 
+static void drop_claim( struct client *client, const struct ended_ticket *ended )
+{
+    claim_drop( ended->slot, ended->generation, client );
+}
+
 void client_end( struct client *client )
 {
     server_trace( "%u ends", client->windows_pid );
@@ -166,6 +171,7 @@ void client_end( struct client *client )
     count_missing_targets( client, -1 );
     client->targets_before = 0;
     if ( client->ended_count ) TAILQ_REMOVE( &to_tell, client, in_to_tell );
+    for ( unsigned int i = 0; i < client->ended_count; i++ ) drop_claim( client, &client->ended_tickets[i] );
     client->ended_count = 0;
     free( client->ended_tickets );
     client->ended_tickets = NULL;
@@ -179,7 +185,7 @@ void client_free( struct client *client )
 {
     assert( client->ended && clients[client->index] == client && alive );
     assert( LIST_EMPTY( &client->holders ) && LIST_EMPTY( &client->doubted ) && LIST_EMPTY( &client->tickets ) &&
-            LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) );
+            LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) && !client->first_awaited );
     clients[client->index] = NULL;
     client_clear_record( client->index );
     process_put( client->process );
@@ -208,20 +214,28 @@ int client_set_cells_consume( struct client *client, int fd )
 
 /* Told when the current event is done, after the reply that redeemed the ticket: were it the other way round, a server
  * that dies in between would leave the ticket with nobody. */
-void client_tell_ended( struct client *client, uint32_t ticket, uint32_t cell )
+void client_tell_ended( struct client *client, const struct ended_ticket *ended )
 {
-    if ( client->ended || ( client->notice < 0 && client->cells < 0 ) ) return;
+    if ( client->ended || ( client->notice < 0 && client->cells < 0 ) )
+    {
+        drop_claim( client, ended );
+        return;
+    }
     if ( client->ended_count == client->ended_size )
     {
         const unsigned int size = client->ended_size ? 2 * client->ended_size : 16;
         struct ended_ticket *more = realloc( client->ended_tickets, size * sizeof( *more ) );
 
-        if ( !more ) return;
+        if ( !more )
+        {
+            drop_claim( client, ended );
+            return;
+        }
         client->ended_tickets = more;
         client->ended_size = size;
     }
     if ( !client->ended_count ) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
-    client->ended_tickets[client->ended_count++] = ( struct ended_ticket ){ ticket, cell };
+    client->ended_tickets[client->ended_count++] = *ended;
 }
 
 /* The cell is what counts; the notice makes its reader look, and one that does not fit is not missed: there are others that
@@ -248,7 +262,8 @@ void clients_tell_ended( void )
         unsigned int told = 0;
 
         next = TAILQ_NEXT( client, in_to_tell );
-        while ( told < client->ended_count && tell( client, &client->ended_tickets[told] ) ) told++;
+        while ( told < client->ended_count && tell( client, &client->ended_tickets[told] ) )
+            drop_claim( client, &client->ended_tickets[told++] );
         client->ended_count -= told;
         memmove( client->ended_tickets, client->ended_tickets + told,
                  client->ended_count * sizeof( *client->ended_tickets ) );

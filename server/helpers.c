@@ -48,7 +48,7 @@ static uint32_t helpers_counted( const struct share *share )
     const struct ws2_slot *slot = ws2_table_slot( table_mapping(), share->slot );
     const uint32_t count = ws2_slot_helpers( slot );
 
-    return share->restored && count <= WS2_HELPERS_MOST ? count : 0;
+    return share->claimants && count <= WS2_HELPERS_MOST ? count : 0;
 }
 
 int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result )
@@ -84,7 +84,7 @@ int32_t helpers_find( const struct share *share, uint32_t place, int *fd )
 
     *fd = helpers && place < helpers->count ? helpers->fds[place] : -1;
     if ( *fd >= 0 ) return 0;
-    if ( share->restored ) return WSAEWOULDBLOCK;
+    if ( share->claimants ) return WSAEWOULDBLOCK;
     return helpers && place < helpers->count ? WSAENOTSOCK : WSAEINVAL;
 }
 

@@ -266,7 +266,7 @@ static void reply_redeemed( struct exchange *e )
     int error;
 
     /* what the client finds in the table is right as soon as it has the answer */
-    share_count_ticket( e->ticket->share, -1, 0 );
+    share_count_ticket( e->ticket->share, -1 );
     e->ticket->counted = 0;
     if ( connection_try_reply( e->connection, &e->reply, sizeof( e->reply ), e->send_fd ) )
     {
@@ -274,7 +274,7 @@ static void reply_redeemed( struct exchange *e )
         return;
     }
     error = errno;
-    share_count_ticket( e->ticket->share, 1, 0 );
+    share_count_ticket( e->ticket->share, 1 );
     e->ticket->counted = 1;
     share_release( e->holder );
     e->reply = ( struct ws2_reply ){ .error = WSAENOBUFS };

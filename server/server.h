@@ -111,7 +111,8 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 #define PROCESS_SLOTS WS2_SLOT_COUNT /* leased, or of sockets that it had adopted */
 #define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
 #define PROCESS_HOLDERS 0x40000u /* descriptors of shared sockets */
-#define PROCESS_HELPERS 4096u    /* of datagram sockets, each with a descriptor */
+#define PROCESS_CLAIMS_ALWAYS 1024u
+#define PROCESS_HELPERS 4096u /* of datagram sockets, each with a descriptor */
 #define PROCESS_HELPERS_ALWAYS 64u
 #define TICKET_PART 3 /* of the server's descriptors */
 #define WATCH_PART 6
@@ -120,7 +121,7 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 struct client;
 struct charges
 {
-    unsigned int connections, tickets, watches, slots, holders, helpers;
+    unsigned int connections, tickets, watches, slots, holders, claims, helpers;
 };
 
 struct guesses
@@ -187,6 +188,23 @@ void guess_early( struct process *process, uint64_t delay );
 uint64_t guess_next( const struct process *process );
 void guesses_forget( void ); /* those of long ago, now and then */
 
+/* --- claims.c: what the table says of who has what of which socket */
+struct client;
+enum claimed
+{
+    NOT_CLAIMED, /* no room */
+    CLAIMED,
+    CLAIMED_AGAIN /* one that a server before this one counted */
+};
+/* One more. */
+enum claimed claim_add( uint32_t slot, uint32_t generation, struct client *client );
+void claim_drop( uint32_t slot, uint32_t generation, struct client *client );
+/* Those that a server before this one wrote. The restorer says whose one is, NULL when there is nothing to wait for. */
+typedef struct client *( *claim_restorer )( uint32_t slot, uint32_t generation, uint32_t index, uint32_t count );
+void claims_restore( claim_restorer restore );
+/* One that is waited for no more, of which none, or too few, were published. 0: the client has no more of them. */
+int claim_give_up( struct client *client, uint32_t *slot, uint32_t *generation, uint32_t *awaited );
+
 /* --- clients.c: the processes of the table */
 struct holder;
 struct ticket;
@@ -197,6 +215,7 @@ LIST_HEAD( holder_list, holder );
 struct ended_ticket
 {
     uint32_t number, cell;
+    uint32_t slot, generation; /* of its socket, which may be free again */
 };
 
 struct client
@@ -218,6 +237,7 @@ struct client
     struct ended_ticket *ended_tickets; /* that it has not been told of */
     unsigned int ended_count, ended_size;
     unsigned int holder_count, ticket_count, spent_count;
+    uint32_t first_awaited;               /* of its claims: 1 + number, 0 for none */
     uint16_t targets[WS2_TARGET_BITS];    /* how many of its tickets there are for each */
     uint64_t targets_now, targets_before; /* bits; before: by the table, until it has published all */
     unsigned char resuming;               /* it may publish what it holds */
@@ -244,7 +264,8 @@ void client_clear_record( uint32_t index );
 void client_set_sharing( struct client *client );
 void client_count_ticket( struct client *client, uint32_t target, int change );
 int client_set_cells_consume( struct client *client, int fd ); /* 0 when it is not what it has to be */
-void client_tell_ended( struct client *client, uint32_t ticket, uint32_t cell );
+/* Its claim lasts until it is told. */
+void client_tell_ended( struct client *client, const struct ended_ticket *ended );
 int clients_to_tell( void );
 void clients_tell_ended( void );
 unsigned int clients_alive( void );
@@ -291,7 +312,7 @@ void holders_doubt( struct client *client );
 struct share
 {
     LIST_ENTRY( share ) in_cookies;
-    LIST_ENTRY( share ) in_awaiting; /* while restored */
+    LIST_ENTRY( share ) in_restored; /* while restored */
     LIST_HEAD(, member ) members;
     LIST_HEAD(, ticket ) tickets;
     struct process *maker;   /* that its slot is charged to, if it is the server's own */
@@ -300,8 +321,9 @@ struct share
     uint32_t slot;
     uint32_t generation;
     uint32_t count;
-    uint32_t awaited; /* that a server before this one counted, and that nobody has published yet */
-    uint32_t restored;
+    uint64_t awaited;       /* that a server before this one counted, and that their processes have not published yet */
+    uint32_t claimants;     /* processes that may still publish some */
+    unsigned char restored; /* it is to be seen whether anybody claims it */
 };
 
 struct adoption /* of a socket by its cookie, so far */
@@ -320,15 +342,20 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
 int share_adopt( struct adoption *adoption, struct client *adopter, struct share **result, int32_t *error );
 /* A slot that the table says is SHARED, found by a server that takes over. */
 struct share *share_restore( uint32_t slot );
+/* All have been found, and all clients: who claims what is read from the table, and what nobody does is given up. */
+void shares_restored( void );
 int share_set_cookie( struct share *share, uint64_t cookie );
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle );
 void share_release( struct holder *holder );
 int shares_release_some( struct holder_list *list, unsigned int most ); /* 0 when none is left */
-void share_count_ticket( struct share *share, int change, int is_published );
+/* A ticket of the issuer's. 0: no room. */
+int share_add_ticket( struct share *share, struct client *issuer );
+void share_count_ticket( struct share *share, int change );
 /* Frees the slot when nothing refers to it. */
 void share_check( struct share *share );
-/* All has been published: none is waited for any more. */
-void shares_settle( void );
+/* What the client, which has published all it holds or has ended, did not publish is not waited for. 0 when there is no
+ * more. */
+int shares_settle_some( struct client *client, unsigned int most );
 
 /* --- helpers.c: what shared datagram sockets have beside their host sockets */
 /* place: WS2_NO_INDEX for the next. WSAEALREADY, WSAENOBUFS. */

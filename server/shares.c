@@ -13,6 +13,7 @@
 #include "ws2host/winsock_codes.h"
 
 #define COOKIE_BUCKETS 0x10000u
+#define RESTORED_STEP 256u
 #define ADOPT_STEP 4096u /* slots that are looked at between two events */
 /* flags that say something of a registration and not of the socket */
 #define FLAGS_NOT_INHERITED ( WS2_FLAG_HAS_PORT | WS2_FLAG_SEND_BLOCKED )
@@ -20,7 +21,7 @@
 LIST_HEAD( cookie_list, share );
 static struct cookie_list by_cookie[COOKIE_BUCKETS];
 static struct share *by_slot[WS2_SLOT_COUNT];
-static LIST_HEAD(, share ) awaiting; /* restored shares of which not all has been published */
+static LIST_HEAD(, share ) restored;
 
 static struct cookie_list *cookie_bucket( uint64_t cookie )
 {
@@ -70,10 +71,13 @@ static void share_destroy( struct share *share )
     free( share );
 }
 
-/* Never less than there are, at any instruction: a server that takes over waits for as many to be published. */
+/* Never less than there are, at any instruction. */
 static void publish_count( struct share *share )
 {
-    atomic_store( &ws2_table_slot( table_mapping(), share->slot )->descriptors, share->count + share->awaited );
+    const uint64_t count = share->count + share->awaited;
+
+    atomic_store( &ws2_table_slot( table_mapping(), share->slot )->descriptors,
+                  count < UINT32_MAX ? count : UINT32_MAX );
 }
 
 /* The socket of a descriptor can be replaced under the same slot (DisconnectEx with TF_REUSE_SOCKET does): believed when
@@ -109,6 +113,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
 
 remove_holder:
     holder_remove( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
+    claim_drop( slot, generation, owner );
 destroy_share:
     share_destroy( share );
     return NULL;
@@ -241,16 +246,53 @@ struct share *share_restore( uint32_t slot )
         share_create( slot, ws2_word_generation( atomic_load( &record->word ) ), atomic_load( &record->cookie ) );
 
     if ( !share ) return NULL;
-    share->awaited = atomic_load( &record->descriptors );
     share->restored = 1;
-    LIST_INSERT_HEAD( &awaiting, share, in_awaiting );
+    LIST_INSERT_HEAD( &restored, share, in_restored );
     return share;
 }
 
-/* One of those that a server before this one counted. */
-static void published( struct share *share )
+/* One of those that a server before this one counted is waited for if its process is. */
+static struct client *restore_claim( uint32_t slot, uint32_t generation, uint32_t index, uint32_t count )
 {
-    if ( share->awaited ) share->awaited--;
+    struct client *client = client_at( index );
+    struct share *share = share_at( slot, generation );
+
+    if ( !share || !client || !client->missing ) return NULL;
+    share->claimants++;
+    share->awaited += count;
+    return client;
+}
+
+static int check_restored( struct work *work )
+{
+    struct share *share;
+
+    (void)work;
+    for ( unsigned int i = 0; i < RESTORED_STEP && ( share = LIST_FIRST( &restored ) ); i++ )
+    {
+        LIST_REMOVE( share, in_restored );
+        share->restored = 0;
+        publish_count( share );
+        share_check( share );
+    }
+    return !LIST_EMPTY( &restored );
+}
+
+void shares_restored( void )
+{
+    static struct work work = { .step = check_restored };
+
+    claims_restore( restore_claim );
+    if ( !LIST_EMPTY( &restored ) ) work_begin( &work );
+}
+
+/* In the table before anybody is answered. */
+static int claim( struct share *share, struct client *client )
+{
+    const enum claimed claimed = claim_add( share->slot, share->generation, client );
+
+    if ( claimed == CLAIMED_AGAIN ) share->awaited--;
+    return claimed != NOT_CLAIMED;
 }
 
 struct holder *share_hold( struct share *share, struct client *client, uint32_t handle )
@@ -258,7 +300,11 @@ struct holder *share_hold( struct share *share, struct client *client, uint32_t 
     struct holder *holder = holder_add( share, client, handle );
 
     if ( !holder ) return NULL;
-    if ( client->missing ) published( share );
+    if ( !claim( share, client ) )
+    {
+        holder_remove( holder );
+        return NULL;
+    }
     share->count++;
     publish_count( share );
     return holder;
@@ -290,6 +336,7 @@ void share_release( struct holder *holder )
     assert( share->count );
     share->count--;
     publish_count( share );
+    claim_drop( share->slot, share->generation, client );
     share_check( share );
 }
 
@@ -299,9 +346,15 @@ int shares_release_some( struct holder_list *list, unsigned int most )
     return !LIST_EMPTY( list );
 }
 
-void share_count_ticket( struct share *share, int change, int is_published )
+int share_add_ticket( struct share *share, struct client *issuer )
 {
-    if ( is_published ) published( share );
+    if ( !claim( share, issuer ) ) return 0;
+    share_count_ticket( share, 1 );
+    return 1;
+}
+
+void share_count_ticket( struct share *share, int change )
+{
     assert( change > 0 || share->count >= (uint32_t)-change );
     share->count += change;
     publish_count( share );
@@ -309,9 +362,9 @@ void share_count_ticket( struct share *share, int change, int is_published )
 
 void share_check( struct share *share )
 {
-    /* until every process has published, one that has not may hold it */
+    /* a process that had some of it, and has not published all it has, may hold it */
     if ( share->count || share->awaited ) return;
-    if ( share->restored ) LIST_REMOVE( share, in_awaiting );
+    if ( share->restored ) LIST_REMOVE( share, in_restored );
     block_free_slot( share->slot, share->generation );
     helpers_free( share );
     if ( share->maker )
@@ -322,25 +375,19 @@ void share_check( struct share *share )
     share_destroy( share );
 }
 
-static int settle_step( struct work *work )
+int shares_settle_some( struct client *client, unsigned int most )
 {
-    struct share *share;
+    uint32_t slot, generation, awaited;
 
-    (void)work;
-    for ( unsigned int i = 0; i < 256 && ( share = LIST_FIRST( &awaiting ) ); i++ )
+    for ( ; most && claim_give_up( client, &slot, &generation, &awaited ); most-- )
     {
-        LIST_REMOVE( share, in_awaiting );
-        share->restored = 0;
-        share->awaited = 0;
+        struct share *share = share_at( slot, generation );
+
+        if ( !share ) continue; /* all of it was published, and closed */
+        share->claimants--;
+        share->awaited -= awaited;
         publish_count( share );
         share_check( share );
     }
-    return !LIST_EMPTY( &awaiting );
-}
-
-void shares_settle( void )
-{
-    static struct work work = { .step = settle_step };
-
-    if ( !LIST_EMPTY( &awaiting ) ) work_begin( &work );
+    return !most;
 }

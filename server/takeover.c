@@ -2,9 +2,10 @@
  * Take-over: the table of a server that died, carried on by this one.
  *
  * The directories in the table say which processes lived and what they leased; the dead are cleaned up, the living get a
- * record that waits for them. Who holds descriptors of the shared slots, and which tickets are open, only the processes
- * know: each publishes it when it comes back. How many there were of a slot, the table knows: it is not freed before as
- * many have been published, or the last process has come back or ended. What is shared since waits for nobody.
+ * record that waits for them. What they hold of the shared slots, descriptors and open tickets, only the processes know: each
+ * publishes it when it comes back. How much that is of which slot, the table knows (claims): the slot is not freed before
+ * each process that had some of it has published as much, or all it has, or has ended. A process that is stopped keeps what
+ * is its own, and nothing else; what is shared since waits for nobody.
  */
 #include "server.h"
 
@@ -19,7 +20,6 @@ static void takeover_check_end( void )
     running = 0;
     server_trace( "all processes of the server before have published what they share" );
     tickets_forget_spent();
-    shares_settle();
 }
 
 static void restore_clients( void ( *ended )( struct source *source, uint32_t events ) )
@@ -78,6 +78,7 @@ void takeover_begin( void ( *ended )( struct source *source, uint32_t events ) )
         restore_slots( block, owner );
         block_unpin( block );
     }
+    shares_restored();
     takeover_check_end();
 }
 

@@ -119,6 +119,11 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
          open_tickets >= 2 * process_descriptor_share( TICKET_PART ) )
         goto close_fd;
     if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) goto close_fd;
+    if ( !share_add_ticket( share, issuer ) )
+    {
+        free( ticket );
+        goto close_fd;
+    }
     ticket->share = share;
     ticket->issuer = issuer;
     ticket->watch = watch;
@@ -137,7 +142,6 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
     if ( watch ) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
     client_count_ticket( issuer, target, 1 );
     open_tickets++;
-    share_count_ticket( share, 1, number != 0 );
     ticket->counted = 1;
     *result = ticket;
     return 0;
@@ -202,7 +206,8 @@ static void ticket_unlink( struct ticket *ticket )
     if ( ticket->issuer )
     {
         LIST_REMOVE( ticket, in_issuer );
-        client_tell_ended( ticket->issuer, ticket->number, ticket->cell );
+        client_tell_ended( ticket->issuer, &( struct ended_ticket ){ ticket->number, ticket->cell, ticket->share->slot,
+                                                                     ticket->share->generation } );
         client_count_ticket( ticket->issuer, ticket->target, -1 );
     }
     ended[next_ended].number = ticket->number;
@@ -213,7 +218,7 @@ static void ticket_unlink( struct ticket *ticket )
     process_put( ticket->process );
     assert( open_tickets );
     open_tickets--;
-    if ( ticket->counted ) share_count_ticket( ticket->share, -1, 0 );
+    if ( ticket->counted ) share_count_ticket( ticket->share, -1 );
     share_check( ticket->share );
     free( ticket );
 }
@@ -287,6 +292,7 @@ int tickets_release_some( struct client *client, unsigned int most )
     for ( ; most && ( ticket = LIST_FIRST( &client->tickets ) ); most-- )
     {
         LIST_REMOVE( ticket, in_issuer );
+        claim_drop( ticket->share->slot, ticket->share->generation, client );
         ticket->issuer = NULL;
     }
     for ( ; most && ( watch = LIST_FIRST( &client->watches ) ); most-- )

@@ -7,8 +7,8 @@
  * value checks it before using it as an index or a size.
  *
  * Who writes what:
- *   - the header but for its hints and what is behind it, the block directory and the client directory: the server only, but
- *     for a client's trace word: ws2ctl;
+ *   - the header but for its hints and what is behind it, the block directory, the client directory and the claims: the
+ *     server only, but for a client's trace word: ws2ctl;
  *   - a PRIVATE slot: the process that leases its block;
  *   - the state word and the descriptor count of a SHARED slot: the server only;
  *   - the other fields of a SHARED slot: any process that holds a descriptor of the socket.
@@ -223,7 +223,7 @@ struct ws2_table_header
      * grows (dlls/ws2host/sockets/urgent.h). Whoever sets them needlessly slows others down. */
     _Atomic uint32_t urgent_sent;
     _Atomic uint32_t urgent_hints[8];
-    uint32_t reserved; /* a multiple of 8 for every compiler */
+    _Atomic uint32_t claims; /* the server's: claims from here on were never written */
 };
 
 /* Behind the header, on its page: the latest urgent bytes that were sent. An entry: receiver's port, sender's port (network
@@ -239,11 +239,28 @@ struct ws2_urgent_sends
 };
 _Static_assert( sizeof( struct ws2_table_header ) + sizeof( struct ws2_urgent_sends ) <= 4096, "both on one page" );
 
+/*
+ * What one process has of one shared socket, told by a server to the one that takes over when it dies: that waits for as many
+ * to be published by this process, and by nobody else. Written by the server only, and read but then. Free with a count of 0.
+ */
+struct ws2_claim
+{
+    _Atomic uint32_t slot, generation;
+    _Atomic uint32_t client; /* its index */
+    _Atomic uint32_t count;  /* descriptors; tickets that it has issued, until it was told of their end */
+};
+
+#define WS2_CLAIM_COUNT WS2_SLOT_COUNT
+
+_Static_assert( sizeof( struct ws2_claim ) == 16, "claims have fixed records" );
+
 /* The mapping, offsets in bytes from its start; every part begins on a page. */
 #define WS2_TABLE_BLOCKS 4096u /* _Atomic uint32_t[WS2_BLOCK_COUNT]: 1 + client index of the lessee, 0 = not leased */
 #define WS2_TABLE_CLIENTS ( WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u )
 #define WS2_TABLE_SLOTS ( WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 32u )
-#define WS2_TABLE_SIZE ( (size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof( struct ws2_slot ) )
+#define WS2_TABLE_CLAIMS ( (size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof( struct ws2_slot ) )
+/* The file. Clients map it up to the claims, which are for servers. */
+#define WS2_TABLE_SIZE ( WS2_TABLE_CLAIMS + (size_t)WS2_CLAIM_COUNT * sizeof( struct ws2_claim ) )
 
 static inline struct ws2_table_header *ws2_table_header( void *table ) { return table; }
 static inline struct ws2_urgent_sends *ws2_table_urgent( void *table )
@@ -257,6 +274,10 @@ static inline _Atomic uint32_t *ws2_table_blocks( void *table )
 static inline struct ws2_client_record *ws2_table_clients( void *table )
 {
     return (struct ws2_client_record *)( (char *)table + WS2_TABLE_CLIENTS );
+}
+static inline struct ws2_claim *ws2_table_claims( void *table )
+{
+    return (struct ws2_claim *)( (char *)table + WS2_TABLE_CLAIMS );
 }
 /* NULL when the index is out of range, so that an index read from shared memory can be passed as it is. */
 static inline struct ws2_slot *ws2_table_slot( void *table, uint32_t index )

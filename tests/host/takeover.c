@@ -9,6 +9,7 @@
 #define TARGET 0x24
 #define LATE_TARGET 0x28
 #define KILLS 40
+#define SHARED_SOCKETS HELD
 
 /* The server is killed, and another has taken over when this returns. */
 static pid_t kill_server( pid_t server )
@@ -193,6 +194,94 @@ START_TEST( redeemed_ticket_is_not_published_again )
 }
 END_TEST
 
+struct sharer_order
+{
+    uint32_t pid, target;
+    int tell;
+};
+
+/* Shares sockets with a second process, and has some tickets open; tells its slots, and lives until it is killed. */
+static int sharer( void *context )
+{
+    const struct sharer_order *order = context;
+    uint32_t ticket, slot, generation;
+    int unknown;
+
+    if ( connection_attach( order->pid ) ) return 1;
+    connection_enumerate_shared = worker_enumerate;
+    for ( int i = 0; i < SHARED_SOCKETS; i++ )
+    {
+        const int fd = socket_make( HANDLE + 4 * i, &slot, &generation );
+
+        if ( fd < 0 || ticket_issue( slot, generation, HANDLE + 4 * i, fd, order->target, &ticket, &unknown ) )
+            return 2;
+        held[i] = ( struct held ){ 1, fd, slot, generation, HANDLE + 4 * i };
+        /* every second one is redeemed */
+        if ( write( order->tell, i % 2 ? &ticket : &( uint32_t ){ 0 }, sizeof( ticket ) ) < 0 ) return 3;
+    }
+    for ( ;; ) pause();
+}
+
+/* A server dies, and a process that shared sockets: before the next server, or before it has come back to that one. What it
+ * shared with nobody else is free, while another that shares is stopped; what that one holds waits for it. */
+START_TEST( stopped_process_keeps_its_own )
+{
+    struct sharer_order dying = { 0x40, TARGET, -1 }, stopped = { 0x44, TARGET, -1 };
+    pid_t processes[2], server;
+    struct child target;
+    uint32_t ticket;
+    int ends[2], opened = 0;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert( !pipe2( ends, O_CLOEXEC ) );
+    dying.tell = stopped.tell = ends[1];
+    processes[0] = process_start( sharer, &dying );
+    processes[1] = process_start( sharer, &stopped );
+    for ( int i = 0; i < 2 * SHARED_SOCKETS; i++ )
+    {
+        ck_assert_int_eq( read( ends[0], &ticket, sizeof( ticket ) ), sizeof( ticket ) );
+        if ( !ticket ) continue;
+        ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+        opened++;
+    }
+    ck_assert_uint_eq( harness_table().shared, 2 * SHARED_SOCKETS );
+    server = harness_table().server;
+    for ( int i = 0; i < 2; i++ )
+        if ( i || _i ) kill( processes[i], SIGSTOP );
+    if ( !_i )
+    {
+        kill( server, SIGSTOP );
+        kill( processes[0], SIGKILL );
+        process_wait( processes[0] );
+    }
+    server = kill_server( server );
+    if ( _i )
+    {
+        ck_assert_uint_eq( harness_table().shared, 2 * SHARED_SOCKETS );
+        kill( processes[0], SIGKILL );
+        process_wait( processes[0] );
+    }
+    /* the target's, which is back, and the stopped one's */
+    eventually( harness_table().shared == SHARED_SOCKETS + SHARED_SOCKETS / 2 );
+    eventually( harness_table().descriptors == (unsigned int)opened );
+    child_end( &target );
+    eventually( harness_table().shared == SHARED_SOCKETS );
+    /* and so it is for the server after that, which somebody else must start */
+    kill( server, SIGKILL );
+    harness_start_server();
+    eventually( harness_table().processes == 1 );
+    ck_assert_uint_eq( harness_table().shared, SHARED_SOCKETS );
+    kill( processes[1], SIGCONT );
+    eventually( harness_table().descriptors == SHARED_SOCKETS );
+    ck_assert_uint_eq( harness_table().shared, SHARED_SOCKETS );
+    kill( processes[1], SIGKILL );
+    process_wait( processes[1] );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 struct adopter_order
 {
     int host, adopted, done;
@@ -338,6 +427,7 @@ int main( void )
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, tickets_survive );
     tcase_add_test( test, redeemed_ticket_is_not_published_again );
+    tcase_add_loop_test( test, stopped_process_keeps_its_own, 0, 2 );
     tcase_add_loop_test( test, adopted_before_its_process_is_back, 0, 2 );
     tcase_add_loop_test( test, close_hits_no_other_descriptor, 0, 2 );
     tcase_add_loop_test( test, killed_under_load, 0, 2 );

@@ -39,6 +39,7 @@ byte generation = 0;
 mtype block = LEASED;   /* the block directory: UNLEASED is in nobody's hands, PINNED has shared slots and no lessee */
 bit record[2] = 1;      /* the client directory */
 byte sharing[2];        /* ws2_client_record.sharing */
+byte claim[2];          /* ws2_claim.count of this generation */
 
 /* --- connections. A server that dies loses what was sent to it; what it has sent arrives. */
 chan requests[2] = [TICKETS + 2] of { mtype, byte };
@@ -60,6 +61,7 @@ bit finished[2];
 
 /* --- the server's memory */
 bit share, known[2], missing[2], resuming[2], taking_over, holder[2];
+byte awaited[2]; /* of what the claims said when it took over, what has not been published */
 byte open, spent; /* a bit per ticket number */
 byte share_generation, parked;
 
@@ -90,22 +92,32 @@ inline free_slot()
 #define UNTOLD untold /* a source counts as sharing until the cell of its ticket is written */
 #endif
 
+#ifdef BREAK_CLAIMS
+#define CLAIMED_UNTOLD 0
+#else
+#define CLAIMED_UNTOLD ( untold && ticket_socket[told] == share_generation ) /* and has its claim until then */
+#endif
+
+/* the claims too, of which none is left of a generation before */
 inline set_sharing( c )
 {
     if
     :: record[c] && known[c] -> sharing[c] = holder[c] + missing[c] + ( c == SOURCE -> tickets_open + UNTOLD : 0 )
     :: else
-    fi
+    fi;
+    claim[SOURCE] = ( share && known[SOURCE] -> holder[SOURCE] + tickets_open + CLAIMED_UNTOLD + awaited[SOURCE] : 0 );
+    claim[TARGET] = ( share && known[TARGET] -> holder[TARGET] + awaited[TARGET] : 0 )
 }
 
 /* share_check */
 inline check()
 {
     if
-    :: share && COUNT == 0 && !taking_over ->
+    :: share && COUNT == 0 && !awaited[SOURCE] && !awaited[TARGET] ->
         assert( state == SHARED && generation == share_generation );
         free_slot();
         share = 0;
+        claim[SOURCE] = 0; claim[TARGET] = 0;
         if :: block == PINNED -> block = UNLEASED :: else fi
     :: else
     fi
@@ -163,20 +175,23 @@ inline takeover_check_end()
     fi
 }
 
+/* shares_settle_some, too */
 inline done( c )
 {
     resuming[c] = 0;
+    awaited[c] = 0;
+    set_sharing( c );
+    check();
     if
     :: missing[c] -> missing[c] = 0; set_sharing( c ); takeover_check_end()
     :: else
     fi
 }
 
-/* the slots of shared sockets are looked at when those that waited have been answered */
 inline after_takeover()
 {
     if
-    :: ended -> retry_parked(); d_step { check(); ended = 0 }
+    :: ended -> retry_parked(); ended = 0
     :: else
     fi
 }
@@ -251,6 +266,12 @@ inline duplicate()
     }
 }
 
+/* CLAIMED_AGAIN */
+inline published( c )
+{
+    if :: awaited[c] -> awaited[c] = awaited[c] - 1 :: else fi
+}
+
 inline publish_ticket()
 {
     if
@@ -258,6 +279,7 @@ inline publish_ticket()
        !HAS( open, argument ) && !HAS( spent, argument ) && known[TARGET] ->
         open = open | BIT( argument );
         tickets_open = tickets_open + 1;
+        published( SOURCE );
         set_sharing( SOURCE );
         reply( SOURCE, OK, argument )
     :: else -> reply( SOURCE, REFUSED, argument )
@@ -280,6 +302,7 @@ inline publish( c )
 {
     if
     :: resuming[c] && share && share_generation == argument ->
+        if :: !holder[c] -> published( c ) :: else fi;
         holder[c] = 1;
         set_sharing( c );
         reply( c, OK, argument )
@@ -327,6 +350,11 @@ inline takeover_begin()
         :: block != UNLEASED && !known[SOURCE] -> block = ( share -> PINNED : UNLEASED )
         :: else
         fi;
+        /* shares_restored */
+        awaited[SOURCE] = ( share && missing[SOURCE] -> claim[SOURCE] : 0 );
+        awaited[TARGET] = ( share && missing[TARGET] -> claim[TARGET] : 0 );
+        set_sharing( SOURCE );
+        check();
         takeover_check_end()
     }
     after_takeover();
@@ -373,6 +401,7 @@ again:
         argument = 0; n = 0;
         known[0] = 0; known[1] = 0; missing[0] = 0; missing[1] = 0; resuming[0] = 0; resuming[1] = 0;
         holder[0] = 0; holder[1] = 0;
+        awaited[0] = 0; awaited[1] = 0;
         open = 0; spent = 0
     }
     { takeover_begin() } unless { kill_server };

@@ -29,7 +29,7 @@ static uint32_t idle[IDLE_WINDOWS], idle_next;
 
 void *table_map( int memfd )
 {
-    const size_t size = table_windows ? WS2_TABLE_SLOTS : WS2_TABLE_SIZE;
+    const size_t size = table_windows ? WS2_TABLE_SLOTS : WS2_TABLE_CLAIMS;
     void *table = mmap( NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
 
     if ( table == MAP_FAILED ) return NULL;
@@ -42,7 +42,7 @@ void table_unmap( void *table )
 {
     const int error = errno;
 
-    munmap( table, table_windows ? WS2_TABLE_SLOTS : WS2_TABLE_SIZE );
+    munmap( table, table_windows ? WS2_TABLE_SLOTS : WS2_TABLE_CLAIMS );
     whole = NULL;
     table_fd = -1;
     errno = error;
