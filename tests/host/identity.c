@@ -227,6 +227,48 @@ START_TEST( stopped_server )
 }
 END_TEST
 
+/* Has a block of slots, and takes the others while the server is stopped. */
+static int taker_of_leases( void *context )
+{
+    struct stopped *stopped = context;
+    uint32_t slot, generation, taken = 1;
+    char byte;
+
+    if ( connection_attach( SOURCE ) || lease_take( &slot, &generation ) ) return 1;
+    if ( write( stopped->done[1], "", 1 ) != 1 || read( stopped->go[0], &byte, 1 ) != 1 ) return 2;
+    for ( ; taken < WS2_BLOCK_SLOTS; taken++ )
+        if ( lease_take( &slot, &generation ) ) return 3;
+    if ( write( stopped->done[1], "", 1 ) != 1 ) return 4;
+    /* none is left: they come when the server goes on */
+    for ( ; taken < 3 * WS2_BLOCK_SLOTS; taken++ )
+        if ( lease_take( &slot, &generation ) ) return 5;
+    return 0;
+}
+
+START_TEST( slots_left_under_a_stopped_server )
+{
+    struct stopped stopped;
+    pid_t server, client;
+    struct pollfd done;
+    char byte;
+
+    harness_begin();
+    harness_start_server();
+    server = harness_server();
+    ck_assert( !pipe( stopped.go ) && !pipe( stopped.done ) );
+    client = process_start( taker_of_leases, &stopped );
+    ck_assert_int_eq( read( stopped.done[0], &byte, 1 ), 1 );
+    kill( server, SIGSTOP );
+    ck_assert_int_eq( write( stopped.go[1], "", 1 ), 1 );
+    done = ( struct pollfd ){ .fd = stopped.done[0], .events = POLLIN };
+    ck_assert_int_eq( poll( &done, 1, 60000 ), 1 );
+    kill( server, SIGCONT );
+    ck_assert_int_eq( process_wait( client ), 0 );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 /* --- clients that do not run ------------------------------------------------------------------------------------------*/
 
 struct source_order
@@ -445,6 +487,7 @@ int main( void )
     tcase_add_test( test, lost_connection );
     tcase_add_test( test, ends_with_its_process );
     tcase_add_loop_test( test, stopped_server, 0, 2 );
+    tcase_add_test( test, slots_left_under_a_stopped_server );
     tcase_add_test( test, infos_of_a_stopped_source );
     tcase_add_test( test, stopped_client );
     tcase_add_test( test, descriptors_on_their_way );

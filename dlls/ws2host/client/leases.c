@@ -5,6 +5,9 @@
  * in its slot is how the server knows a socket that a child inherited and its parent closed (see ADOPT). A slot that was
  * shared becomes FREE by the server's hand; walks over the blocks find those, seldom enough to cost nothing.
  *
+ * The next block is asked for by a host thread, begun when few slots are left: a server that does not answer makes nobody wait
+ * who can have one. Only when there is none the caller asks itself.
+ *
  * An owner lock of this file guards the queue. It is not held while asking the server, whose answer may be late: who closes,
  * or finds a slot in the queue, does not wait for it. A thread that the loader ends with the lock held leaves at worst a slot
  * twice in the queue, of which one is passed over (lease_occupy), or none, which the next walk finds; while the arrays
@@ -18,7 +21,8 @@
 #include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
 
-#define SPARE 32u /* slots left to rest */
+#define SPARE 32u /* slots left to rest, when the server gives others in time */
+#define STACK_SIZE 0x40000
 
 static _Atomic uint32_t lock;
 static uint32_t *queue; /* a ring of queue_size */
@@ -27,6 +31,7 @@ static uint32_t *blocks; /* first slot of each */
 static uint32_t block_count;
 static uint32_t taken_since_walk;
 static unsigned int asking;              /* threads that ask for a block */
+static int refused;                      /* the server gave none, and is asked only when there are no slots */
 static uint64_t queued[WS2_BLOCK_COUNT]; /* a bit per slot */
 
 _Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
@@ -80,8 +85,36 @@ static int32_t lease_block( void )
     asking--;
     if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
     if ( !error ) error = add_block( reply.slot );
+    refused = error != 0;
     host_signals_restore( &before );
     return error;
+}
+
+static void *ask_ahead( void *unused )
+{
+    (void)unused;
+    owner_lock_take( &lock );
+    asking--;
+    lease_block();
+    owner_lock_give( &lock );
+    return NULL;
+}
+
+/* By a thread that the loader does not know, with all signals blocked. */
+static void begin_to_ask( void )
+{
+    pthread_attr_t attributes;
+    sigset_t before;
+    pthread_t thread;
+
+    assert( owner_lock_held( &lock ) );
+    if ( pthread_attr_init( &attributes ) ) return;
+    pthread_attr_setstacksize( &attributes, STACK_SIZE );
+    pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
+    host_signals_block( &before );
+    if ( !pthread_create( &thread, &attributes, ask_ahead, NULL ) ) asking++;
+    host_signals_restore( &before );
+    pthread_attr_destroy( &attributes );
 }
 
 static void find_freed( void )
@@ -117,8 +150,8 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
     {
         if ( queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
             find_freed();
-        /* while one asks for all, the others take what is left */
-        if ( !queue_count || ( queue_count <= SPARE && !asking ) ) error = lease_block();
+        if ( !queue_count ) error = lease_block();
+        else if ( queue_count <= SPARE && !asking && !refused ) begin_to_ask();
         if ( !queue_count ) return error;
         *slot = queue[queue_first];
         queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
