@@ -33,9 +33,12 @@ static int is_needed( void ) { return clients_alive() || connections_open() || t
 
 static uint64_t deadline( void )
 {
-    const uint64_t of_place = place_deadline(), of_connections = connections_deadline();
+    const uint64_t others[] = { connections_deadline(), nodes_deadline() };
+    uint64_t first = place_deadline();
 
-    return of_connections && of_connections < of_place ? of_connections : of_place;
+    for ( int i = 0; i < 2; i++ )
+        if ( others[i] && others[i] < first ) first = others[i];
+    return first;
 }
 
 static void run( void )
@@ -44,6 +47,7 @@ static void run( void )
     guesses_forget();
     clients_tell_ended();
     place_look();
+    nodes_run();
 }
 
 static int is_over( void ) { return place_is_lost() || limits_are_left(); }

@@ -4,7 +4,8 @@
  * keep a descriptor of each node (dlls/ws2host/client/event_kick.c, dlls/ws2host/sockets/local_keep.c). A link to that, in the
  * directory that the server has made again, does what the node did.
  *
- * They are found among the processes' descriptors, some at a time, and only when something is known to be missing.
+ * They are found among the processes' descriptors, some at a time, and only when something is known to be missing; the
+ * next such search waits, however often something goes.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -14,7 +15,9 @@
 #include <unistd.h>
 #include "server.h"
 
-#define STEP 64 /* descriptors, or processes without any */
+#define STEP 64          /* descriptors, or processes without any */
+#define REST 1000u       /* ms between searches at least */
+#define PART_OF_TIME 10u /* that searches may take */
 
 static int server_directory = -1; /* borrowed */
 static struct
@@ -23,7 +26,8 @@ static struct
     uint32_t next, index; /* of clients */
     DIR *descriptors;
     pid_t pid;
-    unsigned char running;
+    uint64_t begun, next_at;
+    unsigned char running, wanted;
 } search;
 
 void nodes_set_directory( int directory ) { server_directory = directory; }
@@ -62,6 +66,14 @@ static void remake( const char *number )
     if ( symlinkat( path, server_directory, name ) < 0 ) return;
 }
 
+static int end_search( void )
+{
+    const uint64_t now = loop_now(), rest = PART_OF_TIME * ( now - search.begun );
+
+    search.next_at = now + ( rest > REST ? rest : REST );
+    return search.running = 0;
+}
+
 static int step( struct work *work )
 {
     (void)work;
@@ -91,27 +103,48 @@ static int step( struct work *work )
             search.descriptors = opendir( path );
             break;
         }
-        if ( !search.descriptors && search.next >= WS2_CLIENT_COUNT ) return search.running = 0;
+        if ( !search.descriptors && search.next >= WS2_CLIENT_COUNT ) return end_search();
     }
     return 1;
 }
 
 void nodes_remake( void )
 {
+    search.wanted = 1;
+    nodes_run();
+}
+
+uint64_t nodes_deadline( void ) { return search.wanted && !search.running ? search.next_at : 0; }
+
+void nodes_run( void )
+{
+    if ( !search.wanted || search.running || loop_now() < search.next_at ) return;
+    search.wanted = 0;
     search.next = 0;
-    if ( search.running ) return;
+    search.begun = loop_now();
     search.running = 1;
     search.work.step = step;
     work_begin( &search.work );
 }
 
-int node_is_missed( const char *name )
+void node_deleted( const char *name )
 {
     const struct client *client;
+    unsigned long long number;
     unsigned int index;
     int end = 0;
 
-    if ( sscanf( name, WS2_KICK_SOCKET "%n", &index, &end ) != 1 || name[end] ) return 0;
-    client = client_at( index );
-    return client && !client->ended;
+    if ( sscanf( name, "local-%16llx%n", &number, &end ) == 1 && end == 22 && !name[end] )
+    {
+        /* perhaps by its process, which is about to make it again, or with those that have ended, when many have gathered */
+        const uint64_t later = loop_now() + REST;
+
+        if ( !search.wanted && search.next_at < later ) search.next_at = later;
+        search.wanted = 1;
+    }
+    else if ( end = 0, sscanf( name, WS2_KICK_SOCKET "%n", &index, &end ) == 1 && !name[end] )
+    {
+        client = client_at( index );
+        if ( client && !client->ended ) nodes_remake();
+    }
 }

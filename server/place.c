@@ -190,7 +190,7 @@ static void notified( struct source *source, uint32_t events )
         {
             const struct inotify_event *event = (const struct inotify_event *)p;
 
-            if ( event->len && node_is_missed( event->name ) ) nodes_remake();
+            if ( event->len ) node_deleted( event->name );
             p += sizeof( *event ) + event->len;
         }
     looks_soon = LOOKS_SOON;

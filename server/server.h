@@ -273,7 +273,9 @@ unsigned int clients_alive( void );
 /* --- nodes.c: the processes' own sockets in the server directory */
 void nodes_set_directory( int directory ); /* stays the caller's */
 void nodes_remake( void );                 /* those that are missing */
-int node_is_missed( const char *name );    /* that was deleted: its process is there still */
+uint64_t nodes_deadline( void );           /* when nodes_run is due, 0 for never */
+void nodes_run( void );
+void node_deleted( const char *name ); /* somebody has: its process may be there still */
 
 /* --- holders.c: descriptors of shared sockets */
 struct member /* the descriptors of one process */
