@@ -28,6 +28,7 @@
 #define FREE_GUESSES 4u /* a program may be wrong now and then */
 #define FREE_GUESSES_OF_SESSION 64u
 #define FREE_GUESSES_OF_ALL 1000u
+#define FREE_GUESSES_AT_TARGET 64u
 #define SLOWEST_GUESS 1000u /* ms */
 #define SLOWEST_GUESS_OF_ALL 10u
 #define GUESSES_AHEAD 8000u /* ms of waiting that a process may owe: many of its threads may wait at a time */
@@ -275,6 +276,15 @@ uint64_t guess_wrong( struct process *process )
     if ( delays[1] > most ) most = delays[1];
     if ( delays[2] > most ) most = delays[2];
     return most < GUESSES_AHEAD ? most : GUESSES_AHEAD;
+}
+
+void guess_at_target( struct guesses *guesses ) { slow_down( guesses, FREE_GUESSES_AT_TARGET, SLOWEST_GUESS ); }
+
+uint64_t guesses_until( const struct guesses *guesses )
+{
+    const uint64_t now = loop_now();
+
+    return guesses->until > now ? guesses->until - now : 0;
 }
 
 void guess_early( struct process *process, uint64_t delay )

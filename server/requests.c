@@ -233,8 +233,9 @@ static int32_t answer_later( struct exchange *e, int32_t error, uint64_t delay )
 static int32_t request_redeem( struct exchange *e )
 {
     struct process *process = e->client->process;
-    const uint64_t not_before = guess_next( process );
+    uint64_t not_before = guess_next( process );
 
+    if ( !not_before ) not_before = target_guess_next( e->client->windows_pid );
     if ( not_before ) return answer_later( e, WSAEWOULDBLOCK, not_before );
     if ( ( e->ticket = ticket_find( e->request->ticket, e->client->windows_pid ) ) )
     {
@@ -257,6 +258,7 @@ static int32_t request_redeem( struct exchange *e )
         guess_early( process, delay );
         return answer_later( e, WSAEWOULDBLOCK, delay );
     }
+    target_guessed( e->client->windows_pid );
     return answer_later( e, WSAEINVAL, guess_wrong( process ) );
 }
 

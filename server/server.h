@@ -186,7 +186,9 @@ uint64_t guess_wrong( struct process *process );
 void guess_early( struct process *process, uint64_t delay );
 /* 0, or in how many ms the process is listened to again: it has not waited as it was told. */
 uint64_t guess_next( const struct process *process );
-void guesses_forget( void ); /* those of long ago, now and then */
+void guess_at_target( struct guesses *guesses );         /* of whoever may redeem some tickets */
+uint64_t guesses_until( const struct guesses *guesses ); /* ms */
+void guesses_forget( void );                             /* those of long ago, now and then */
 
 /* --- claims.c: what the table says of who has what of which socket */
 struct client;
@@ -379,6 +381,7 @@ struct ticket
     struct client *aim;      /* the target, if it was in the table */
     struct process *process; /* that it is charged to */
     struct watch *watch;     /* that its target ends with */
+    struct target *for_target;
     uint32_t number;
     uint32_t target;
     uint32_t cell;
@@ -395,6 +398,9 @@ int ticket_issued( const struct client *issuer, const struct share *share );
 /* The ticket, when target may redeem it. */
 struct ticket *ticket_find( uint32_t number, uint32_t target );
 int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is no guess */
+/* ms until a ticket for the target is looked up: others have guessed at them. */
+uint64_t target_guess_next( uint32_t target );
+void target_guessed( uint32_t target ); /* wrong */
 void ticket_end( struct ticket *ticket );
 int32_t watch_create_consume( struct client *client, uint32_t target, int fd );
 int watch_find( struct client *client, uint32_t target );

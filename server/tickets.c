@@ -5,6 +5,9 @@
  * A ticket keeps the host socket open by a descriptor of its own, so its source may close first, or die. It ends when it is
  * redeemed, or with its target: by the watch that it was issued under, or, issued to a process of the table, with that
  * process. Tickets and watches are charged to the process that made them.
+ *
+ * Guesses at the tickets for a target are counted for it too: who has each made by another process, of another session even,
+ * is no faster. Other targets' tickets are looked up meanwhile.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -18,6 +21,7 @@
 #include "ws2host/winsock_codes.h"
 
 #define BUCKETS 4096u
+#define TARGET_BUCKETS 1024u
 #define WATCH_STEP 64u      /* tickets that end with their target between two events */
 #define SPENT_NUMBERS 4096u /* that are known not to be guesses */
 
@@ -32,6 +36,16 @@ struct watch
     int fd;
 };
 
+struct target /* that there are open tickets for */
+{
+    LIST_ENTRY( target ) in_targets;
+    uint32_t number;
+    unsigned int tickets;
+    struct guesses guesses;
+};
+
+LIST_HEAD( target_list, target );
+static struct target_list by_target[TARGET_BUCKETS];
 LIST_HEAD( ticket_list, ticket );
 static struct ticket_list by_number[BUCKETS];
 static unsigned int open_tickets, watches;
@@ -92,6 +106,51 @@ static int is_spent( uint32_t number, uint32_t target )
     return 0;
 }
 
+static struct target *find_target( uint32_t number )
+{
+    struct target *target;
+
+    LIST_FOREACH( target, &by_target[number / 4 % TARGET_BUCKETS], in_targets )
+    if ( target->number == number ) return target;
+    return NULL;
+}
+
+static struct target *target_get( uint32_t number )
+{
+    struct target *target = find_target( number );
+
+    if ( !target )
+    {
+        if ( !( target = calloc( 1, sizeof( *target ) ) ) ) return NULL;
+        target->number = number;
+        LIST_INSERT_HEAD( &by_target[number / 4 % TARGET_BUCKETS], target, in_targets );
+    }
+    target->tickets++;
+    return target;
+}
+
+static void target_put( struct target *target )
+{
+    assert( target->tickets );
+    if ( --target->tickets ) return;
+    LIST_REMOVE( target, in_targets );
+    free( target );
+}
+
+uint64_t target_guess_next( uint32_t number )
+{
+    const struct target *target = find_target( number );
+
+    return target ? guesses_until( &target->guesses ) : 0;
+}
+
+void target_guessed( uint32_t number )
+{
+    struct target *target = find_target( number );
+
+    if ( target ) guess_at_target( &target->guesses );
+}
+
 static unsigned int room_for_tickets( void )
 {
     const unsigned int all = process_descriptor_share( TICKET_PART );
@@ -119,10 +178,11 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
          open_tickets >= 2 * process_descriptor_share( TICKET_PART ) )
         goto close_fd;
     if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) goto close_fd;
+    if ( !( ticket->for_target = target_get( target ) ) ) goto free_ticket;
     if ( !share_add_ticket( share, issuer ) )
     {
-        free( ticket );
-        goto close_fd;
+        target_put( ticket->for_target );
+        goto free_ticket;
     }
     ticket->share = share;
     ticket->issuer = issuer;
@@ -146,6 +206,8 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
     *result = ticket;
     return 0;
 
+free_ticket:
+    free( ticket );
 close_fd:
     close_later_consume( fd, issuer->process->closing );
     return error;
@@ -213,6 +275,7 @@ static void ticket_unlink( struct ticket *ticket )
     ended[next_ended].number = ticket->number;
     ended[next_ended].target = ticket->target;
     next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
+    target_put( ticket->for_target );
     close_later_consume( ticket->fd, ticket->process->closing );
     process_charge( ticket->process, &ticket->process->held.tickets, -1 );
     process_put( ticket->process );

@@ -207,6 +207,38 @@ static void guess_storm( int *board )
     storm( &redeem, -1 );
 }
 
+/* Guesses by a process each, at tickets that there are. */
+static void forked_guesses( int *board )
+{
+    struct ws2_request adopt = { .type = WS2_ADOPT, .handle = 4, .flags = 2 | 1 << 16 | 6 << 24 };
+    struct ws2_request watch = { .type = WS2_WATCH, .windows_pid = 0x3000 };
+    struct ws2_request duplicate = { .type = WS2_DUPLICATE, .handle = 4, .windows_pid = 0x3000 };
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = 0x3000 };
+    const struct ws2_request redeem = { .type = WS2_REDEEM, .ticket = 12345 };
+    const int fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    struct ws2_reply reply;
+    int ends[2];
+
+    if ( pipe2( ends, O_CLOEXEC ) ) _exit( 1 );
+    fds[0] = raw_attach( 0x2000, &reply, NULL );
+    raw_request( fds[0], &adopt, fd, &reply, NULL );
+    duplicate.slot = reply.slot;
+    duplicate.generation = reply.generation;
+    if ( raw_request( fds[0], &watch, ends[0], &reply, NULL ) || raw_request( fds[0], &duplicate, fd, &reply, NULL ) )
+        _exit( 1 );
+    ready( board );
+    for ( int running = 0;; running++ )
+    {
+        if ( running >= 16 ) wait( NULL );
+        if ( fork() ) continue;
+        fds[1] = raw_connect();
+        if ( running % 2 ) setsid();
+        if ( fds[1] >= 0 && !raw_request( fds[1], &hello, -1, &reply, NULL ) )
+            for ( int i = 0; i < 4; i++ ) raw_request( fds[1], &redeem, -1, &reply, NULL );
+        _exit( 0 );
+    }
+}
+
 static void connection_storm( int *board )
 {
     struct ws2_reply reply;
@@ -372,6 +404,7 @@ static const struct attack
     { "ADOPT of unknown sockets without pause", adopt_storm },
     { "LIST without pause, all slots leased", list_storm },
     { "guesses without pause", guess_storm },
+    { "guesses by ever other processes, 16 at a time", forked_guesses },
     { "connections without pause", connection_storm },
     { "60000 descriptors of one socket end together", dying_holder },
     { "a quarter of the table ends together", dying_lessee },

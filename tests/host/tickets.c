@@ -222,6 +222,92 @@ START_TEST( guessing_is_slow_by_any_way )
 }
 END_TEST
 
+/* --- guesses, each by another process ---------------------------------------------------------------------------------*/
+
+#define FORKS 100
+#define GUESSES_OF_EACH 3
+
+static struct forks
+{
+    _Atomic uint32_t guesses, looked_at, stop;
+} * forks;
+
+/* As OTHER, which some tickets are for and which has not attached; of a session of its own or not. */
+static int forked_guesser( void *context )
+{
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = OTHER };
+    struct ws2_reply reply;
+    uint32_t delay;
+    int fd = raw_connect();
+
+    if ( *(int *)context ) setsid();
+    if ( fd < 0 || raw_request( fd, &hello, -1, &reply, NULL ) ) return 1;
+    for ( uint32_t i = 1; i <= GUESSES_OF_EACH; i++ )
+    {
+        forks->guesses++;
+        if ( guess( fd, i, &delay ) == WSAEINVAL ) forks->looked_at++;
+    }
+    return 0;
+}
+
+static int guess_by_forks( void *context )
+{
+    while ( !forks->stop ) process_wait( process_start( forked_guesser, context ) );
+    return 0;
+}
+
+/* Slow too, and nobody else waits: not in the same session. */
+START_TEST( guesses_by_forks )
+{
+    struct ws2_request redeem = { .type = WS2_REDEEM };
+    uint32_t slot, generation, ticket, tickets[40];
+    struct ws2_reply reply;
+    struct child target;
+    uint64_t begin, seconds;
+    pid_t rogue;
+    int fd, other, error, unknown, ends[2];
+
+    harness_begin();
+    forks = mmap( NULL, sizeof( *forks ), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0 );
+    harness_start_server();
+    begin = harness_now();
+    ck_assert( !pipe2( ends, O_CLOEXEC ) );
+    target = child_start( TARGET );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    ck_assert_int_eq( connection_watch( OTHER, ends[0] ), 0 );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, OTHER, &ticket, &unknown ), 0 );
+    rogue = process_start( guess_by_forks, &_i );
+    eventually( forks->guesses > FORKS * GUESSES_OF_EACH );
+    for ( int i = 0; i < 40; i++ )
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[i], &unknown ), 0 );
+    for ( int i = 0; i < 40; i++ ) ck_assert_int_eq( child_redeem( &target, tickets[i] ), 0 );
+    ck_assert_int_eq( child_redeem( &target, tickets[0] ), WSAEINVAL );
+    eventually( forks->guesses > 4 * FORKS * GUESSES_OF_EACH );
+    forks->stop = 1;
+    process_wait( rogue );
+    /* 64 for nothing, 7 within 1270 ms, then one in each second */
+    seconds = ( harness_now() - begin ) / 1000;
+    ck_assert_uint_le( forks->looked_at, 64 + 8 + seconds );
+    ck_assert_uint_ge( forks->looked_at, 64 );
+    child_end( &target );
+    /* whom it is meant for is told to wait once at most */
+    redeem.ticket = ticket;
+    other = raw_attach( OTHER, &reply, NULL );
+    if ( ( error = raw_request( other, &redeem, -1, &reply, NULL ) ) )
+    {
+        ck_assert_int_eq( error, WSAEWOULDBLOCK );
+        ck_assert_uint_eq( reply.detail, WS2_DETAIL_LATER );
+        ck_assert_uint_le( reply.count, 1000 );
+        usleep( ( reply.count + 1 ) * 1000 );
+        ck_assert_int_eq( raw_request( other, &redeem, -1, &reply, NULL ), 0 );
+    }
+    raw_leave( other );
+    socket_drop( fd, slot, generation, HANDLE );
+    harness_end();
+}
+END_TEST
+
 /* --- who waits for an answer has the connection for itself no longer than any other ------------------------------------*/
 
 static struct
@@ -371,6 +457,7 @@ int main( void )
     tcase_add_test( test, outlives_its_source );
     tcase_add_test( test, guessing_is_slow );
     tcase_add_test( test, guessing_is_slow_by_any_way );
+    tcase_add_loop_test( test, guesses_by_forks, 0, 2 );
     tcase_add_test( test, other_threads_do_not_wait );
     tcase_add_test( test, other_threads_do_not_wait_for_a_source );
     tcase_add_test( test, nobody_waits_for_guesses );
