@@ -3,6 +3,7 @@
  * ends it: closing of either socket. A listener that two processes share loses no connection.
  */
 #include "requests.h"
+#include "puppets.h"
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_GETACCEPTEXSOCKADDRS get_addresses;
@@ -30,7 +31,7 @@ static void test_errors( void )
     datagram = socket( AF_INET, SOCK_DGRAM, 0 );
     tcp_pair( &client, &server );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, &size, NULL ), FALSE, ERROR_INVALID_PARAMETER );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( INVALID_SOCKET, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAENOTSOCK );
     ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
     check_error( accept_ex( bound, acceptor, buffer, 0, SLOT, SLOT, &size, &ov ), FALSE, WSAEINVAL );
@@ -51,7 +52,7 @@ static void test_errors( void )
     check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
 
     acceptor = fresh();
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     closesocket( listener );
     ok( !WaitForSingleObject( event, 5000 ), "not ended by closing the listener\n" );
@@ -79,7 +80,7 @@ static void test_short_slots( void )
     {
         winetest_push_context( "size %lu", sizes[i] );
         acceptor = fresh();
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( accept_ex( listener, acceptor, buffer, 0, sizes[i], SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         client = tcp_client( &address );
         ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
@@ -130,7 +131,7 @@ static void test_completion( void )
 
     /* without data */
     acceptor = fresh();
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     client = tcp_client( &address );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
@@ -150,7 +151,7 @@ static void test_completion( void )
 
     /* with data, and no local address: a part of what is wanted is enough */
     acceptor = fresh();
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, 0, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     client = tcp_client( &address );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
@@ -167,7 +168,7 @@ static void test_completion( void )
 
     /* the client leaves without a byte */
     acceptor = fresh();
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     client = tcp_client( &address );
     closesocket( client );
@@ -177,7 +178,7 @@ static void test_completion( void )
 
     /* the listener goes while data is waited for */
     acceptor = fresh();
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 2, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     client = tcp_client( &address );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "ended without data\n" );
@@ -204,7 +205,7 @@ static void test_several( void )
     {
         events[i] = CreateEventW( NULL, TRUE, FALSE, NULL );
         acceptors[i] = fresh();
-        prepare( &ov[i], events[i] );
+        prepare_overlapped( &ov[i], events[i] );
         check_error( accept_ex( listener, acceptors[i], buffers[i], 0, SLOT, SLOT, NULL, &ov[i] ), FALSE,
                      ERROR_IO_PENDING );
     }
@@ -291,7 +292,7 @@ static void accept_with( SOCKET listener, SOCKET acceptor, const union address *
     char buffer[128];
     OVERLAPPED ov;
 
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     *client = tcp_client( address );
     ok( !WaitForSingleObject( event, 5000 ), "no connection\n" );
@@ -397,7 +398,7 @@ static void test_reuse( void )
         check_flow( acceptor, client );
         closesocket( client );
         check_eof( acceptor );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( disconnect_ex( acceptor, &ov, TF_REUSE_SOCKET, 0 ), FALSE, ERROR_IO_PENDING );
         ok( !WaitForSingleObject( event, 5000 ), "not disconnected\n" );
         ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );

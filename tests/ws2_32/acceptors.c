@@ -4,6 +4,7 @@
  * send, by ReadFile and WriteFile, or as a child that knows nothing of sockets.
  */
 #include "requests.h"
+#include "puppets.h"
 
 static LPFN_ACCEPTEX accept_ex;
 static LPFN_DISCONNECTEX disconnect_ex;

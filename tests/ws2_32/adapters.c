@@ -3,7 +3,7 @@
  * their unicasts they hear the adapter's broadcasts and the groups that they joined, by every way of receiving. In a network
  * of its own (tests/own-network), where the adapter has 192.0.2.1/24.
  */
-#include "support.h"
+#include "puppets.h"
 #include <mstcpip.h>
 
 #define ADAPTER "192.0.2.1"

@@ -4,6 +4,7 @@
  * another process, inheritance, WSADuplicateSocket; used as sockets meanwhile or not.
  */
 #include "afd.h"
+#include "puppets.h"
 
 static NTSTATUS poll_begin( SOCKET s, HANDLE event, void *context, IO_STATUS_BLOCK *iosb, struct afd_poll *poll,
                             ULONG mask )

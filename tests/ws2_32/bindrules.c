@@ -2,7 +2,7 @@
  * Who may bind what (facts: sockets-1 section 5, sockets-2 section 4): SO_REUSEADDR, SO_EXCLUSIVEADDRUSE, wildcards and
  * single addresses, IPv4 and dual-stack IPv6, with both binders in one process and in two; who gets the connections.
  */
-#include "support.h"
+#include "puppets.h"
 
 enum where
 {

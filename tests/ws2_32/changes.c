@@ -3,7 +3,7 @@
  * an OVERLAPPED and as network events, also when another process has the registration (facts: sockets-2, sections 14 and
  * 15). tests/own-network gives the test a network that it may change; elsewhere what needs a change is skipped.
  */
-#include "support.h"
+#include "puppets.h"
 
 static BOOL own_network( void )
 {

@@ -3,7 +3,7 @@
  * Winsock cleaned up and processes ended with sockets open and operations pending; children made by the dozen while the parent
  * makes and closes what they inherit; closesocket with SO_LINGER, which nobody else may have to wait for.
  */
-#include "support.h"
+#include "puppets.h"
 
 /* --- values used again ------------------------------------------------------------------------------------------------*/
 

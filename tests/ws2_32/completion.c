@@ -3,6 +3,7 @@
  * association a socket, whichever descriptor made it.
  */
 #include "requests.h"
+#include "puppets.h"
 
 #define KEY ( (ULONG_PTR)0x1234567812345678ull )
 

@@ -20,10 +20,10 @@ static void test_errors( void )
 
     listener = tcp_listener( AF_INET, &address );
     tcp_pair( &client, &server );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( connect_ex( INVALID_SOCKET, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE,
                  WSAENOTSOCK );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( connect_ex( listener, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEINVAL );
     ok( ov.Internal == STATUS_PENDING && ov.InternalHigh == 0xbeef, "status %#lx, size %#lx\n", (DWORD)ov.Internal,
         (DWORD)ov.InternalHigh );
@@ -34,7 +34,7 @@ static void test_errors( void )
     check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, NULL ), FALSE,
                  ERROR_INVALID_PARAMETER );
     closesocket( s );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( connect_ex( client, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, WSAEISCONN );
     ok( ov.Internal == STATUS_PENDING && ov.InternalHigh == 0xbeef, "status %#lx, size %#lx\n", (DWORD)ov.Internal,
         (DWORD)ov.InternalHigh );
@@ -62,7 +62,7 @@ static void test_connect( void )
         winetest_push_context( "data %lu", with_data );
         s = tcp_bound( AF_INET, &own );
         memcpy( data, "abc", 3 );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error(
             connect_ex( s, &address.any, sizeof( address.v4 ), with_data ? data : NULL, with_data ? 3 : 0, &size, &ov ),
             FALSE, ERROR_IO_PENDING );
@@ -88,7 +88,7 @@ static void test_connect( void )
 
     closesocket( tcp_bound( AF_INET, &nobody ) );
     s = tcp_bound( AF_INET, &own );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( connect_ex( s, &nobody.any, sizeof( nobody.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 10000 ), "not refused\n" );
     check_error( GetOverlappedResult( (HANDLE)s, &ov, &size, FALSE ), FALSE, ERROR_CONNECTION_REFUSED );
@@ -116,7 +116,7 @@ static void test_disconnect( void )
         check_ok( getpeername( client, &name.any, &length ) );
         if ( overlapped )
         {
-            prepare( &ov, event );
+            prepare_overlapped( &ov, event );
             check_error( disconnect_ex( client, &ov, 0, 0 ), FALSE, ERROR_IO_PENDING );
             ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
             check_result( GetOverlappedResult( (HANDLE)client, &ov, &size, FALSE ), TRUE );
@@ -155,7 +155,7 @@ static void test_reuse( void )
     for ( int i = 0; i < 3; i++ )
     {
         winetest_push_context( "round %d", i );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         ok( !WaitForSingleObject( event, 5000 ), "not connected\n" );
         ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
@@ -164,7 +164,7 @@ static void test_reuse( void )
         /* the peer goes first: the connection's TIME_WAIT is its, and the address is free */
         closesocket( server );
         check_eof( s );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( disconnect_ex( s, &ov, TF_REUSE_SOCKET, 0 ), FALSE, ERROR_IO_PENDING );
         ok( !WaitForSingleObject( event, 5000 ), "not disconnected\n" );
         ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );

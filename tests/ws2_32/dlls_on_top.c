@@ -3,7 +3,7 @@
  * by ordinal, mswsock, WinHTTP and WinINet (GET and POST, waiting and with callbacks, against a server in this process),
  * RPC over TCP, iphlpapi's view of the sockets, dnsapi. They are loaded when asked for, so that no other test pays for them.
  */
-#include "support.h"
+#include "puppets.h"
 #include <winhttp.h>
 #include <http.h>
 #include <iphlpapi.h>

@@ -3,7 +3,7 @@
  * documented table, what an info is good for and for whom, and when the socket behind several descriptors closes.
  * What descriptors share is in shared.c, how known programs call it in handover.c, exhaustion in limits.c.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define FROM_INFO FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO
 

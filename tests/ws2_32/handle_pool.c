@@ -8,7 +8,7 @@
  *     handle_pool program PATH      starts that program, which copies five bytes, with a socket as input and output
  */
 #include <stdlib.h>
-#include "support.h"
+#include "puppets.h"
 
 #define MANY 300
 #ifndef ERROR_NOT_SAME_OBJECT /* some headers have it */

@@ -2,7 +2,7 @@
  * How known programs hand a socket over (facts/duplication.md, "How well-known programs call it"): each sequence of calls,
  * with the ways of inter-process communication that the program uses and a real child process where it has one.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define FROM_INFO FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO
 

@@ -4,6 +4,7 @@
  * a time, the client sees the end. None is left waiting.
  */
 #include "requests.h"
+#include "puppets.h"
 
 #define SERVERS 3
 #define KILLS 6

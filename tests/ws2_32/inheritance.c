@@ -2,7 +2,7 @@
  * Sockets as handles (facts/duplication.md and the design's "a SOCKET is a real NT handle"): inherited by child processes
  * under the same value, copied by DuplicateHandle, read and written as files, and as a child's standard input and output.
  */
-#include "support.h"
+#include "puppets.h"
 
 static void set_inherit( SOCKET s, BOOL inherit )
 {

@@ -3,7 +3,7 @@
  * WSAEMFILE and WSAENETDOWN. Windows has no such limits that a test could reach, so this is of ws2host only, and the part
  * that takes the server away only runs where the runner gave the test a server directory of its own.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define FROM_INFO FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO
 

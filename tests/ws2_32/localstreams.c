@@ -4,6 +4,7 @@
  */
 #include "afd.h"
 #include "requests.h"
+#include "puppets.h"
 #include <afunix.h>
 
 static const char listener_path[] = "streams.sk", client_path[] = "client.sk";

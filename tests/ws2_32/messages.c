@@ -3,6 +3,7 @@
  * only messages have. The window is message-only: no display is needed.
  */
 #include "events.h"
+#include "puppets.h"
 
 static HWND create_window( void )
 {

@@ -2,7 +2,7 @@
  * Two processes, one of which may be on the loader's own ws2_32, as an override or its width can have it (tests/run-mixed): they
  * share sockets, or are told that they cannot. What comes of an info is never another socket than the one it was made of.
  */
-#include "support.h"
+#include "puppets.h"
 
 static BOOL ours, theirs; /* not on the loader's own, as everybody is on Windows */
 

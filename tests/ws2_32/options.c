@@ -2,7 +2,7 @@
  * Socket options keep the promises of Windows: which lengths and values each class of option takes and gives, what an
  * option is to begin with, which sockets have it, and the order of the errors.
  */
-#include "support.h"
+#include "puppets.h"
 
 /* --- classes of options -----------------------------------------------------------------------------------------------*/
 

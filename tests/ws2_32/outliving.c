@@ -4,9 +4,10 @@
  * handle there is. Only what a completion port alone is told of ends with the process's last handle, and all that a thread
  * has pending otherwise ends with the thread.
  */
-#include "support.h"
+#include "puppets.h"
+#include "requests.h"
 
-#define SLOT ( sizeof( struct sockaddr_in6 ) + 16 )
+#define SLOT6 ( sizeof( struct sockaddr_in6 ) + 16 )
 #define STATUS_CANCELLED_ 0xc0000120
 #define KEY 7
 
@@ -42,7 +43,7 @@ struct outlived
     SOCKET peer; /* the one that makes it happen; of AcceptEx, a connected client */
     SOCKET acceptor, filling[4];
     union address address;
-    char data[16 + 2 * SLOT];
+    char data[16 + 2 * SLOT6];
     OVERLAPPED ov;
     BOOL pends;
     HANDLE made, may_end;
@@ -50,14 +51,10 @@ struct outlived
 
 static void load( void )
 {
-    GUID accept_guid = WSAID_ACCEPTEX, connect_guid = WSAID_CONNECTEX;
     SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
-    DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_guid, sizeof( accept_guid ), &accept_ex,
-                        sizeof( accept_ex ), &size, NULL, NULL ) );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &connect_guid, sizeof( connect_guid ), &connect_ex,
-                        sizeof( connect_ex ), &size, NULL, NULL ) );
+    accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     closesocket( s );
 }
 
@@ -126,8 +123,8 @@ static void begin( struct outlived *o, HANDLE event )
     case RECEIVE_FROM:
         result = !WSARecvFrom( o->s, &buffer, 1, NULL, &flags, &from.any, &from_length, &o->ov, NULL );
         break;
-    case ACCEPT: result = accept_ex( o->s, o->acceptor, o->data, 0, SLOT, SLOT, &size, &o->ov ); break;
-    case ACCEPT_DATA: result = accept_ex( o->s, o->acceptor, o->data, 16, SLOT, SLOT, &size, &o->ov ); break;
+    case ACCEPT: result = accept_ex( o->s, o->acceptor, o->data, 0, SLOT6, SLOT6, &size, &o->ov ); break;
+    case ACCEPT_DATA: result = accept_ex( o->s, o->acceptor, o->data, 16, SLOT6, SLOT6, &size, &o->ov ); break;
     case CONNECT: result = connect_ex( o->s, &o->address.any, length, NULL, 0, NULL, &o->ov ); break;
     case REQUESTS: break;
     }

@@ -45,7 +45,7 @@ static void test_event( void )
         set_nonblocking( server, nonblocking );
         /* nothing there: it pends, the event is reset */
         SetEvent( event );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
         ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "the event is set\n" );
         ok( ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)ov.Internal );
@@ -63,7 +63,7 @@ static void test_event( void )
         ResetEvent( event );
         check_result( send( client, "again", 5, 0 ), 5 );
         ok( wait_readable( server, 5000 ), "no data\n" );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_clears( receive( server, data, sizeof( data ), &ov, NULL ), 0 );
         check_done( &ov, 0, 5 );
         winetest_pop_context();
@@ -87,7 +87,7 @@ static void test_event_again( void )
     tcp_pair( &client, &server );
     for ( int i = 0; i < 2000 && !early && !wrong; i++ )
     {
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         wrong +=
             receive( server, data, sizeof( data ), &ov, NULL ) != SOCKET_ERROR || WSAGetLastError() != WSA_IO_PENDING;
         early += WaitForSingleObject( event, 0 ) != WAIT_TIMEOUT;
@@ -113,7 +113,7 @@ static void test_order( void )
     for ( unsigned int i = 0; i < sizeof( sent ); i++ ) sent[i] = (char)i;
     for ( unsigned int i = 0; i < 2; i++ )
     {
-        prepare( &ov[i], events[i] );
+        prepare_overlapped( &ov[i], events[i] );
         check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     }
     check_result( send( client, sent, 32, 0 ), 32 );
@@ -137,7 +137,7 @@ static void test_routine( void )
 
     tcp_pair( &client, &server );
     memset( &routine_seen, 0, sizeof( routine_seen ) );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( receive( server, data, sizeof( data ), &ov, routine ) );
     check_result( SleepEx( 50, TRUE ), 0 );
     check_result( send( client, "hello", 5, 0 ), 5 );
@@ -181,7 +181,7 @@ static void test_reset( void )
     char data[16];
 
     tcp_pair( &client, &server );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&reset, sizeof( reset ) );
     closesocket( client );
@@ -205,7 +205,7 @@ static void test_cancel( void )
     tcp_pair( &client, &server );
     for ( unsigned int i = 0; i < 3; i++ )
     {
-        prepare( &ov[i], events[i] );
+        prepare_overlapped( &ov[i], events[i] );
         check_pends( receive( server, data[i], 16, &ov[i], NULL ) );
     }
     closesocket( server );
@@ -225,7 +225,7 @@ static void test_peer_closes( void )
     char data[16];
 
     tcp_pair( &client, &server );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( receive( server, data, sizeof( data ), &ov, NULL ) );
     closesocket( client );
     check_done( &ov, 0, 0 );
@@ -247,7 +247,7 @@ static void test_kinds( void )
     buffers[0] = buffer_of( data, 4 );
     buffers[1] = buffer_of( data + 4, 2 );
     flags = MSG_WAITALL;
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( WSARecv( server, buffers, 2, NULL, &flags, &ov, NULL ) );
     check_result( send( client, "abcd", 4, 0 ), 4 );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "done with a part\n" );
@@ -256,7 +256,7 @@ static void test_kinds( void )
     ok( !memcmp( data, "abcdef", 6 ), "got %.6s\n", data );
 
     flags = MSG_PEEK;
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( WSARecv( server, buffers, 1, NULL, &flags, &ov, NULL ) );
     check_result( send( client, "gh", 2, 0 ), 2 );
     check_done( &ov, 0, 2 );
@@ -264,12 +264,12 @@ static void test_kinds( void )
 
     flags = 0;
     buffers[0].len = 0;
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( WSARecv( server, buffers, 1, NULL, &flags, &ov, NULL ) );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "done without data\n" );
     check_result( send( client, "ij", 2, 0 ), 2 );
     check_done( &ov, 0, 0 );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_result( WSARecv( server, buffers, 1, &size, &flags, &ov, NULL ), 0 );
     check_done( &ov, 0, 0 );
     check_result( recv( server, data, sizeof( data ), 0 ), 2 );
@@ -289,7 +289,7 @@ static void test_precedence( void )
 
     tcp_pair( &client, &server );
     check_ok( WSAEventSelect( server, network, FD_READ ) );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( receive( server, data, 5, &ov, NULL ) );
     check_fails( recv( server, data + 8, 1, 0 ), WSAEWOULDBLOCK );
     check_result( send( client, "hello", 5, 0 ), 5 );
@@ -344,7 +344,7 @@ static void test_long_send( void )
     WSABUF buffer = buffer_of( data, size );
 
     tcp_pair( &client, &server );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_pends( WSASend( client, &buffer, 1, NULL, 0, &ov, NULL ) );
     ok( WaitForSingleObject( event, 100 ) == WAIT_TIMEOUT, "done with nobody reading\n" );
     sink.s = server;
@@ -407,7 +407,7 @@ static void test_datagrams( void )
     {
         WSABUF buffer = buffer_of( data[i], 4 );
         flags = 0;
-        prepare( &ov[i], events[i] );
+        prepare_overlapped( &ov[i], events[i] );
         check_pends( WSARecvFrom( receiver, &buffer, 1, NULL, &flags, &from[i].any, &from_size[i], &ov[i], NULL ) );
     }
     check_result( sendto( sender, "ab", 2, 0, &address.any, sizeof( address.v4 ) ), 2 );
@@ -543,7 +543,7 @@ static void test_errors( void )
     char data[4];
 
     buffer = buffer_of( data, 4 );
-    prepare( &ov, NULL );
+    prepare_overlapped( &ov, NULL );
     check_fails( WSASend( INVALID_SOCKET, &buffer, 1, NULL, 0, &ov, NULL ), WSAENOTSOCK );
     check_fails( WSARecv( INVALID_SOCKET, &buffer, 1, NULL, &flags, &ov, NULL ), WSAENOTSOCK );
     check_fails( WSARecv( s, &buffer, 1, NULL, &flags, &ov, NULL ), WSAENOTCONN );
@@ -583,7 +583,7 @@ static void test_thread_ends( void )
 
     tcp_pair( &client, &server );
     starter.s = server;
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     thread = CreateThread( NULL, 0, start_receive, &starter, 0, NULL );
     WaitForSingleObject( thread, 5000 );
     CloseHandle( thread );

@@ -3,6 +3,7 @@
  * that wait, the end of the process. And what waits comes before those who only look: WSAPoll, the same by its GUID, select.
  */
 #include "requests.h"
+#include "puppets.h"
 
 #define check_pends( call ) check_fails( call, WSA_IO_PENDING )
 

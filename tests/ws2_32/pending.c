@@ -5,6 +5,7 @@
  * wait in two processes each take what comes, whole and once.
  */
 #include "requests.h"
+#include "puppets.h"
 
 struct pair_of_processes
 {

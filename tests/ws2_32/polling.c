@@ -2,7 +2,7 @@
  * select and WSAPoll (facts: sockets-2 sections 3 and 12, sockets-1 section 9): the argument checks, the whole table of
  * socket states, and what closing a socket does to a select that waits for it.
  */
-#include "support.h"
+#include "puppets.h"
 
 enum
 {

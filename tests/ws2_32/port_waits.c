@@ -2,7 +2,7 @@
  * Threads that wait at a completion port of sockets: how many run at once, who is next, what becomes of one that is ended,
  * who waits elsewhere for what a port is told of, and ports that are older than Winsock or are other processes' too.
  */
-#include "support.h"
+#include "puppets.h"
 
 struct exchange /* with a child process, of either width */
 {

@@ -3,7 +3,7 @@
  * order, none is starved, each waiter that can have one gets one, and timeouts, APCs, other handles of the port and its
  * closing do what they do on any port.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define WAITERS 8
 /* How long a waiter has slept when its packet comes: not at all, a moment, long. */

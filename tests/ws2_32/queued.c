@@ -48,7 +48,7 @@ static void test_refusals( void )
     for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
         winetest_push_context( "row %u", i );
-        prepare( &ov, NULL );
+        prepare_overlapped( &ov, NULL );
         check_error(
             accept_ex( rows[i].listener, rows[i].acceptor, rows[i].buffer, 0, SLOT, rows[i].remote, NULL, &ov ), FALSE,
             rows[i].error );
@@ -78,7 +78,7 @@ static void test_a_byte_short( void )
         DWORD size = 1;
 
         winetest_push_context( "local %lu, remote %lu", slots[i][0], slots[i][1] );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( accept_ex( listener, acceptor, buffer, 0, slots[i][0], slots[i][1], NULL, &ov ), FALSE,
                      ERROR_IO_PENDING );
         ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "ended without a client\n" );
@@ -106,7 +106,7 @@ static void test_cancel( void )
     OVERLAPPED ov, other = { 0 };
     DWORD size;
 
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     check_error( connect_ex( acceptor, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &other ), FALSE, WSAEINVAL );
     CancelIo( (HANDLE)acceptor );
@@ -117,7 +117,7 @@ static void test_cancel( void )
     check_error( GetOverlappedResult( (HANDLE)listener, &ov, &size, FALSE ), FALSE, ERROR_OPERATION_ABORTED );
     /* the acceptor is free, and no connection was lost */
     client = tcp_client( &address );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal, "status %#lx\n", (DWORD)ov.Internal );
@@ -152,7 +152,7 @@ static void test_deferred( void )
 
     clients[0] = tcp_client( &address );
     check_no_socket( WSAAccept( listener, NULL, NULL, defers, 0 ), WSATRY_AGAIN );
-    prepare( &ov, event );
+    prepare_overlapped( &ov, event );
     check_error( accept_ex( listener, acceptor, buffer, 0, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( event, 5000 ), "not ended\n" );
     ok( !ov.Internal && !ov.InternalHigh, "status %#lx\n", (DWORD)ov.Internal );
@@ -199,11 +199,11 @@ static void test_port( void )
         if ( skips )
             check_result( SetFileCompletionNotificationModes( (HANDLE)s, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ), TRUE );
         /* refused, then connected: a packet each, for neither ends at once */
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( connect_ex( s, &nobody.any, sizeof( nobody.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         check_packet( port, &ov, ERROR_CONNECTION_REFUSED );
         ok( !WaitForSingleObject( event, 1000 ), "the event is not set\n" );
-        prepare( &ov, event );
+        prepare_overlapped( &ov, event );
         check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
         check_packet( port, &ov, 0 );
         ok( !WaitForSingleObject( event, 1000 ), "the event is not set\n" );
@@ -217,7 +217,7 @@ static void test_port( void )
     /* the event's lowest bit */
     s = tcp_bound( AF_INET, &own );
     ok( CreateIoCompletionPort( (HANDLE)s, port, KEY, 0 ) == port, "error %lu\n", GetLastError() );
-    prepare( &ov, (HANDLE)( (ULONG_PTR)event | 1 ) );
+    prepare_overlapped( &ov, (HANDLE)( (ULONG_PTR)event | 1 ) );
     check_error( connect_ex( s, &address.any, sizeof( address.v4 ), NULL, 0, NULL, &ov ), FALSE, ERROR_IO_PENDING );
     ok( !WaitForSingleObject( (HANDLE)( (ULONG_PTR)event | 1 ), 5000 ), "the event is not set\n" );
     check_no_packet( port, 50 );

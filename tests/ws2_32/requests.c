@@ -12,7 +12,7 @@ void *extension_( const char *file, int line, SOCKET s, GUID guid )
     return function;
 }
 
-void prepare( OVERLAPPED *ov, HANDLE event )
+void prepare_overlapped( OVERLAPPED *ov, HANDLE event )
 {
     memset( ov, 0, sizeof( *ov ) );
     ov->Internal = INTERNAL_UNTOUCHED;

@@ -14,7 +14,7 @@ void *extension_( const char *file, int line, SOCKET s, GUID guid );
 /* An OVERLAPPED whose results nobody has written yet; its event, if any, may have its low bit set. The event is reset. */
 #define INTERNAL_UNTOUCHED 0xdead
 #define INTERNAL_HIGH_UNTOUCHED 0xbeef
-void prepare( OVERLAPPED *ov, HANDLE event );
+void prepare_overlapped( OVERLAPPED *ov, HANDLE event );
 
 /* A completion routine, and what it was called with last. */
 extern struct routine_seen

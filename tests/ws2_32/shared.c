@@ -3,7 +3,7 @@
  * mode, timeouts, names and connection state are set through one descriptor and seen through the others, in this process
  * and in another; the socket has one event registration, and the latest, through whichever descriptor, is it.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define FROM_INFO FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO
 

@@ -3,7 +3,7 @@
  * before the first start-up, and the last clean-up closing every socket that the process still has, duplicates and
  * accepted sockets included.
  */
-#include "support.h"
+#include "puppets.h"
 
 static void test_before( void )
 {

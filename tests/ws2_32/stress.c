@@ -8,7 +8,7 @@
  *
  * Some seconds in the ordinary run; WS2HOST_STRESS=20 makes it that many.
  */
-#include "support.h"
+#include "puppets.h"
 
 #define PROCESSES 3
 #define SENDERS 4

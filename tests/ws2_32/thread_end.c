@@ -4,6 +4,7 @@
  */
 #include "afd.h"
 #include "requests.h"
+#include "puppets.h"
 
 enum request
 {

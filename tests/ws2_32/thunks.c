@@ -5,7 +5,7 @@
  * of a process, and with one that tells nothing, where Winsock's own functions work alone. Elsewhere than on Wine nothing is
  * changed.
  */
-#include "support.h"
+#include "puppets.h"
 
 static BOOL called;
 
