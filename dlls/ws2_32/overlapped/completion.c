@@ -203,7 +203,9 @@ void completion_cancel_of_thread( DWORD thread_id )
 {
     struct ws2_operation_cancel_params cancel = { .thread_id = thread_id, .keep_ports = 1 };
 
-    if ( !ws2host_call( ws2_call_operation_cancel, &cancel ) && !cancel.error && cancel.count ) completion_deliver();
+    if ( ws2host_call( ws2_call_operation_cancel, &cancel ) || cancel.error ) return;
+    /* also when another thread has cancelled them first: it has told of them all then */
+    completion_deliver();
 }
 
 void completion_thread_ends( struct thread_data *data )

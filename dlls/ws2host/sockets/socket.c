@@ -152,6 +152,21 @@ static uint32_t adopted_family( int fd )
     }
 }
 
+/* It is kept for making copies of a SOCKET of the pool, and none of the program's. */
+static int is_kept( uint64_t handle )
+{
+    struct descriptor *d;
+    uint64_t position = 0;
+    int found = 0;
+
+    while ( !found && ( d = descriptor_next( &position ) ) )
+    {
+        found = ( atomic_load( &d->real ) & ~REAL_STALE ) == handle;
+        descriptor_release( d );
+    }
+    return found;
+}
+
 NTSTATUS unix_socket_adopt( void *args )
 {
     struct ws2_socket_adopt_params *params = args;
@@ -161,7 +176,7 @@ NTSTATUS unix_socket_adopt( void *args )
     struct descriptor *d;
 
     params->error = WSAENOTSOCK;
-    if ( !connection_table() || !( family = adopted_family( params->fd ) ) ||
+    if ( !connection_table() || is_kept( params->handle ) || !( family = adopted_family( params->fd ) ) ||
          getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
          getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) )
         goto close_fd;
