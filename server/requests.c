@@ -107,6 +107,20 @@ static int32_t new_client( struct exchange *e, struct client **result )
     return 0;
 }
 
+static int32_t lease( struct exchange *e, struct client *client )
+{
+    struct process *process = client->process;
+
+    if ( !process_may_take( process, &process->held.slots, PROCESS_SLOTS_ALWAYS, PROCESS_SLOTS,
+                            blocks_free() * WS2_BLOCK_SLOTS ) ||
+         block_lease( client->index, &e->reply.slot ) )
+        return WSAEMFILE;
+    process_charge( process, &process->held.slots, WS2_BLOCK_SLOTS );
+    return 0;
+}
+
+static int32_t request_lease( struct exchange *e ) { return lease( e, e->client ); }
+
 static int32_t request_hello( struct exchange *e )
 {
     struct client *client = NULL;
@@ -133,24 +147,13 @@ static int32_t request_hello( struct exchange *e )
     e->reply.index = client ? client->index : WS2_NO_INDEX;
     e->reply.instance = table_instance();
     if ( e->request->instance != table_instance() ) e->send_fd = table_fd();
+    if ( client && ( e->request->flags & 1 ) && !lease( e, client ) ) e->reply.count = WS2_BLOCK_SLOTS;
     return 0;
 }
 
 static int32_t request_leave( struct exchange *e )
 {
     connection_end_client( e->client );
-    return 0;
-}
-
-static int32_t request_lease( struct exchange *e )
-{
-    struct process *process = e->client->process;
-
-    if ( !process_may_take( process, &process->held.slots, PROCESS_SLOTS_ALWAYS, PROCESS_SLOTS,
-                            blocks_free() * WS2_BLOCK_SLOTS ) ||
-         block_lease( e->client->index, &e->reply.slot ) )
-        return WSAEMFILE;
-    process_charge( process, &process->held.slots, WS2_BLOCK_SLOTS );
     return 0;
 }
 
@@ -656,6 +659,8 @@ int request_receive( struct connection *connection )
         }
         handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
         if ( connection->ended || connection->waits || connection->unsent ) return received;
+        /* said once, and most of its time is the server's own affair: what comes next need not wait for that */
+        if ( request->type == WS2_HELLO ) return received;
     } while ( loop_now_us() < end );
     connection_rest( connection );
     return received;

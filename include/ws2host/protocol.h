@@ -33,10 +33,11 @@
 enum ws2_request_type
 {
     /*                      in                                          out
-     * HELLO                version, windows_pid, instance              index = client index, instance
+     * HELLO                version, windows_pid, instance, flags       index = client index, instance, slot, count
      *   + the memfd of the table that the client holds (instance != 0)   + memfd, when its instance is another
      *   The first request. windows_pid 0: an observer (ws2ctl), which can only ask for LIST. WSAEWOULDBLOCK: connect again,
-     *   to another server by then; WSAENOBUFS: again, later. */
+     *   to another server by then; WSAENOBUFS: again, later. flags 1: with a first LEASE of count slots, 0 where none was to be
+     *   had. */
     WS2_HELLO = 1,
     /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE
      *   A lease ends with the process. */

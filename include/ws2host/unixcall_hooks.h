@@ -6,6 +6,7 @@
 #include "ws2host/unixcall_overlapped.h"
 
 #define WS2_HOOK_CALLS( X ) \
+    X( alone ) \
     X( table_view ) \
     X( delivered ) \
     X( wait_thread ) \
@@ -20,6 +21,14 @@
     X( socket_real ) \
     X( socket_pooled ) \
     X( afd_poll )
+
+/* Whether the process has no other thread than the calling one, the host's and those in the host half included. */
+struct ws2_alone_params
+{
+    int32_t error;
+    uint32_t alone;
+};
+WS2_ALIKE( struct ws2_alone_params );
 
 /* What can be looked up without a call, in memory that the PE side gives for good, zeroed, so that programs of either width
  * can read it: a byte for each of the handles, an enum ws2_view_byte of the one of its number (value / 4).

@@ -109,6 +109,38 @@ START_TEST( order_and_rights )
 }
 END_TEST
 
+/* Whoever asks for it gets its first slots with the greeting; an observer has none. */
+START_TEST( greeting_with_a_lease )
+{
+    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = PID, .flags = 1 };
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    struct ws2_reply reply, next;
+    int fd, other;
+
+    harness_begin();
+    harness_start_server();
+    fd = raw_connect();
+    ck_assert_int_eq( raw_request( fd, &hello, -1, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.count, WS2_BLOCK_SLOTS );
+    ck_assert_uint_eq( reply.slot % WS2_BLOCK_SLOTS, 0 );
+    ck_assert_uint_eq( harness_table().leased, 1 );
+    ck_assert_int_eq( raw_request( fd, &lease, -1, &next, NULL ), 0 );
+    ck_assert_uint_ne( next.slot, reply.slot );
+    other = raw_attach( 2 * PID, &reply, NULL );
+    ck_assert_uint_eq( reply.count, 0 );
+    close( other );
+    hello.windows_pid = 0;
+    other = raw_connect();
+    ck_assert_int_eq( raw_request( other, &hello, -1, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.count, 0 );
+    ck_assert_uint_eq( harness_table().leased, 2 );
+    close( other );
+    raw_leave( fd );
+    eventually( !harness_table().leased );
+    harness_end();
+}
+END_TEST
+
 START_TEST( descriptors_where_none_belong )
 {
     struct ws2_request request = { 0 };
@@ -588,6 +620,7 @@ int main( void )
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
+    tcase_add_test( test, greeting_with_a_lease );
     tcase_add_test( test, descriptors_where_none_belong );
     tcase_add_test( test, watches );
     tcase_add_test( test, wrong_indexes );

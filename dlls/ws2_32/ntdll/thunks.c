@@ -47,7 +47,11 @@ BOOL thunk_is_known( const unsigned char *thunk )
     return ( (UINT_PTR)thunk & 63 ) <= 56;
 }
 
+/* The memory that the hooks need is opened for writing before they are installed, and closed afterwards. */
 #ifdef __i386__
+
+static void begin_installing( const unsigned char *thunk ) { (void)thunk; }
+static void end_installing( void ) {}
 
 /* The first instruction is as long as a jump, which reaches everything: no thread can be inside it, and eight bytes that
  * are stored at once hold it whole. */
@@ -79,42 +83,65 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
 
 #else
 
-static struct trampoline *allocate_trampoline( UINT_PTR address )
+static struct trampoline *allocate_trampolines( UINT_PTR address, unsigned int count )
 {
-    return VirtualAlloc( (void *)address, sizeof( struct trampoline ), MEM_RESERVE | MEM_COMMIT,
+    return VirtualAlloc( (void *)address, count * sizeof( struct trampoline ), MEM_RESERVE | MEM_COMMIT,
                          PAGE_EXECUTE_READWRITE );
 }
 
 /* A jump of five bytes covers the thunk's first instruction, of three, and two bytes of the next. A thread may just stand
- * between the two. At one distance those two bytes of the jump are what they were, and that thread never notices. */
+ * between the two. At one distance those two bytes of the jump are what they were, and that thread never notices. It costs
+ * each hook a page, and six system calls. */
 static struct trampoline *allocate_trampoline_exact( const unsigned char *thunk )
 {
     INT32 distance = (INT32)( (UINT32)thunk[THUNK_NUMBER] << 24 | (UINT32)thunk[THUNK_NUMBER - 1] << 16 );
     UINT_PTR address =
         ( (UINT_PTR)thunk + 5 + distance + TRAMPOLINE_ALIGNMENT - 1 ) & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
 
-    return allocate_trampoline( address );
+    return allocate_trampolines( address, 1 );
 }
 
-/* Any place within reach, for when that one is taken. */
-static struct trampoline *allocate_trampoline_near( const unsigned char *thunk )
+/* Any place within reach, for when that one is taken or need not be. */
+static struct trampoline *allocate_trampolines_near( const unsigned char *thunk, unsigned int count )
 {
     UINT_PTR here = (UINT_PTR)thunk & ~(UINT_PTR)( TRAMPOLINE_ALIGNMENT - 1 );
     struct trampoline *trampoline;
 
     for ( UINT_PTR distance = 0x100000; distance < 0x70000000; distance += 0x100000 )
     {
-        if ( ( trampoline = allocate_trampoline( here + distance ) ) ) return trampoline;
-        if ( here > distance && ( trampoline = allocate_trampoline( here - distance ) ) ) return trampoline;
+        if ( ( trampoline = allocate_trampolines( here + distance, count ) ) ) return trampoline;
+        if ( here > distance && ( trampoline = allocate_trampolines( here - distance, count ) ) ) return trampoline;
     }
     return NULL;
+}
+
+/* While the process has no other thread, none can stand there, and what the hooks need is one piece of memory. */
+static struct trampoline *together; /* HOOK_COUNT of them, or NULL; some may be in use */
+static BOOL alone;                  /* what is installed just now goes there */
+
+static void begin_installing( const unsigned char *thunk )
+{
+    struct ws2_alone_params params = { 0 };
+    DWORD ignored;
+
+    if ( !( alone = !ws2host_call( ws2_call_alone, &params ) && params.alone ) ) return;
+    if ( together )
+        alone = VirtualProtect( together, HOOK_COUNT * sizeof( *together ), PAGE_EXECUTE_READWRITE, &ignored );
+    else alone = ( together = allocate_trampolines_near( thunk, HOOK_COUNT ) ) != NULL;
+}
+
+static void end_installing( void )
+{
+    DWORD ignored;
+
+    if ( alone ) VirtualProtect( together, HOOK_COUNT * sizeof( *together ), PAGE_EXECUTE_READ, &ignored );
 }
 
 /* The thunk is writable. */
 static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsigned int index )
 {
     static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
-    struct trampoline *trampoline = allocate_trampoline_exact( thunk );
+    struct trampoline *trampoline = alone ? &together[index] : allocate_trampoline_exact( thunk );
     union
     {
         unsigned char bytes[8];
@@ -123,12 +150,11 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
     DWORD ignored;
     INT32 distance;
 
-    (void)index;
-    if ( !trampoline && !( trampoline = allocate_trampoline_near( thunk ) ) ) return FALSE;
+    if ( !trampoline && !( trampoline = allocate_trampolines_near( thunk, 1 ) ) ) return FALSE;
     memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
     memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
     memcpy( trampoline->copy, thunk, THUNK_SIZE );
-    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
+    if ( !alone ) VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
     *hook->original = trampoline->copy;
 
     memcpy( start.bytes, thunk, sizeof( start.bytes ) );
@@ -161,12 +187,14 @@ BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const t
         ws2_log( "ntdll's code cannot be written: no hooks in its system calls" );
         return FALSE;
     }
+    begin_installing( first );
     for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
         if ( thunks[i] && !install_thunk( &hooks[i], thunks[i], i ) )
         {
             ws2_log( "no memory within reach of ntdll for the hook of %s", hooks[i].name );
             done = FALSE;
         }
+    end_installing();
     VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
     return done;
 }
@@ -219,7 +247,7 @@ void function_patch( const struct hook *hook )
     INT32 distance;
 
     if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 63 ) > 56 ||
-         !( trampoline = allocate_trampoline_near( function ) ) ||
+         !( trampoline = allocate_trampolines_near( function, 1 ) ) ||
          !VirtualProtect( function, sizeof( start ), PAGE_EXECUTE_READWRITE, &before ) )
         return;
     memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );

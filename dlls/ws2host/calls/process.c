@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "calls/trace.h"
 #include "client/connection.h"
@@ -66,6 +67,17 @@ static void library_folder( struct ws2_attach_params *params )
         *slash = 0;
     }
     if ( strlen( path ) < params->library_size ) strcpy( result, path );
+}
+
+/* The folder with an entry for each thread counts as a folder with so many in it. */
+NTSTATUS unix_alone( void *args )
+{
+    struct ws2_alone_params *params = args;
+    struct stat stat;
+
+    params->alone = !fstatat( AT_FDCWD, "/proc/self/task", &stat, 0 ) && stat.st_nlink == 3;
+    params->error = 0;
+    return 0;
 }
 
 NTSTATUS unix_attach( void *args )

@@ -44,6 +44,7 @@ static struct
     const struct connection_parts *parts;
 } connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX, .notice = -1 };
 
+static _Atomic uint32_t first_block = WS2_NO_INDEX; /* that came with the server's greeting */
 static _Atomic uint32_t no_trace;
 struct connection_trace connection_trace = { .word = &no_trace };
 
@@ -58,6 +59,7 @@ void connection_follow_trace( void ( *changed )( void ) )
 
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
+uint32_t connection_take_block( void ) { return atomic_exchange( &first_block, WS2_NO_INDEX ); }
 
 void connection_lock( sigset_t *before ) { host_mutex_lock( &connection.mutex, before ); }
 
@@ -99,6 +101,7 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
     const struct ws2_request request = { .type = WS2_HELLO,
                                          .version = WS2_LAYOUT_VERSION,
                                          .windows_pid = connection.windows_pid,
+                                         .flags = !connection.table,
                                          .instance = connection.instance };
     struct ws2_reply reply;
     int memfd;
@@ -144,6 +147,7 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
         else if ( memfd >= 0 ) close( memfd );
         connection.instance = reply.instance;
         connection.index = reply.index;
+        if ( request.flags && reply.count ) first_block = reply.slot;
         return GREETED;
     }
     if ( memfd >= 0 ) close( memfd );

@@ -51,6 +51,8 @@ void connection_follow_trace( void ( *changed )( void ) );
  * moves. */
 void *connection_table( void );
 uint32_t connection_client_index( void );
+/* The block that the server has leased with its greeting, as it says: once; WS2_NO_INDEX: none. */
+uint32_t connection_take_block( void );
 
 /* One request and its reply. send_fd (borrowed) goes with the request unless it is -1; a descriptor that comes with the
  * reply is stored in *received_fd, the caller's to close, or closed when received_fd is NULL. Returns reply->error. */

@@ -80,7 +80,8 @@ static int32_t lease_block( void )
     host_signals_block( &before );
     asking++;
     owner_lock_give( &lock );
-    error = connection_request( &request, -1, &reply, NULL );
+    reply.slot = connection_take_block();
+    error = reply.slot == WS2_NO_INDEX ? connection_request( &request, -1, &reply, NULL ) : 0;
     owner_lock_take( &lock );
     asking--;
     if ( !error && ( reply.slot >= WS2_SLOT_COUNT || reply.slot % WS2_BLOCK_SLOTS ) ) error = WSAENETDOWN;
