@@ -13,7 +13,7 @@ _Static_assert( IO_KINDS <= IO_KIND_BITS + 1, "a kind is three bits" );
 static const struct io_source *sources[IO_KINDS];
 static _Atomic int loop_epoll = -1;
 static _Atomic int wake_fd = -1;
-static _Atomic uint32_t open_lock; /* making them */
+static owner_lock open_lock; /* making them */
 
 void io_loop_register( enum io_kind kind, const struct io_source *source )
 {

@@ -1,47 +1,90 @@
 /* Locks that know their holder: see owner_lock.h. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/owner_lock.h"
 
-uint32_t owner_lock_self( void )
-{
-    static __thread uint32_t id;
+#define TICKS 100u /* of a second, of the times in /proc */
 
-    if ( !id ) id = syscall( SYS_gettid );
-    return id;
+static __thread uint64_t own_token;
+
+static uint64_t token( void )
+{
+    struct timespec now;
+
+    if ( own_token ) return own_token;
+    clock_gettime( CLOCK_BOOTTIME, &now );
+    own_token =
+        (uint64_t)syscall( SYS_gettid ) << 32 | (uint32_t)( now.tv_sec * TICKS + now.tv_nsec / ( 1000000000 / TICKS ) );
+    return own_token;
 }
 
-void owner_lock_take( _Atomic uint32_t *lock )
+uint32_t owner_lock_self( void ) { return token() >> 32; }
+
+int owner_lock_held( const owner_lock *lock ) { return atomic_load( lock ) == token(); }
+
+/* When the thread began, in ticks; 0 when that is not to be had. */
+static uint32_t beginning_of( uint32_t thread )
+{
+    char path[64], text[1024], *field;
+    ssize_t size;
+    int fd;
+
+    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
+    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
+    size = read( fd, text, sizeof( text ) - 1 );
+    close( fd );
+    if ( size <= 0 ) return 0;
+    text[size] = 0;
+    /* the second field is the name in parentheses, which may hold anything */
+    field = strrchr( text, ')' );
+    for ( int i = 2; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
+    return field ? strtoull( field + 1, NULL, 10 ) : 0;
+}
+
+/* Its thread was ended while it held a lock. */
+static int is_dead( uint64_t holder )
+{
+    const uint32_t thread = holder >> 32;
+    uint32_t beginning;
+
+    if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH ) return 1;
+    beginning = beginning_of( thread );
+    return beginning && (int32_t)( beginning - (uint32_t)holder ) > 0;
+}
+
+void owner_lock_take( owner_lock *lock )
 {
     const struct timespec nap = { 0, 50000 };
-    uint32_t holder = 0;
+    uint64_t holder = 0;
 
-    for ( unsigned int turns = 1; !atomic_compare_exchange_strong( lock, &holder, owner_lock_self() ); turns++ )
+    for ( unsigned int turns = 1; !atomic_compare_exchange_strong( lock, &holder, token() ); turns++ )
     {
-        if ( turns % 64 == 0 && holder && syscall( SYS_tgkill, getpid(), holder, 0 ) < 0 && errno == ESRCH )
-        {
-            /* its thread was ended while it held the lock */
-            if ( atomic_compare_exchange_strong( lock, &holder, owner_lock_self() ) ) break;
-        }
+        if ( turns % 64 == 0 && holder && is_dead( holder ) &&
+             atomic_compare_exchange_strong( lock, &holder, token() ) )
+            break;
         if ( turns < 256 ) sched_yield();
         else nanosleep( &nap, NULL );
         holder = 0;
     }
 }
 
-int owner_lock_try( _Atomic uint32_t *lock )
+int owner_lock_try( owner_lock *lock )
 {
-    uint32_t nobody = 0;
+    uint64_t nobody = 0;
 
-    return atomic_compare_exchange_strong( lock, &nobody, owner_lock_self() );
+    return atomic_compare_exchange_strong( lock, &nobody, token() );
 }
 
-void owner_lock_give( _Atomic uint32_t *lock )
+void owner_lock_give( owner_lock *lock )
 {
     assert( owner_lock_held( lock ) );
     atomic_store_explicit( lock, 0, memory_order_release );

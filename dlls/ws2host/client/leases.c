@@ -24,7 +24,7 @@
 #define SPARE 32u /* slots left to rest, when the server gives others in time */
 #define STACK_SIZE 0x40000
 
-static _Atomic uint32_t lock;
+static owner_lock lock;
 static uint32_t *queue; /* a ring of queue_size */
 static uint32_t queue_size, queue_first, queue_count;
 static uint32_t *blocks; /* first slot of each */

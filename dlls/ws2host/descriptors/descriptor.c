@@ -32,7 +32,7 @@ static struct descriptor marks[2];
 #define FREE ( &marks[1] )
 static int is_mark( const struct descriptor *d ) { return d == CLOSING || d == FREE; }
 
-static _Atomic uint32_t pool_lock;
+static owner_lock pool_lock;
 static struct descriptor *pool_free;
 static _Atomic uint32_t highest_chunk;
 

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include "ws2host/table.h"
+#include "base/owner_lock.h"
 #include "base/unix_private.h"
 
 enum operation_queue
@@ -44,7 +45,7 @@ struct notification;
 /* Overlapped operations that wait (operation.h). */
 struct operation_queues
 {
-    _Atomic uint32_t lock;                     /* thread id of its holder */
+    owner_lock lock;
     _Atomic uint32_t readiness;                /* how often the epoll said that something changed */
     _Atomic uint32_t undelivered[QUEUE_COUNT]; /* queued, or ended and the program has not been told */
     _Atomic( struct operation * ) first[QUEUE_COUNT];
@@ -61,7 +62,7 @@ struct operation_queues
 /* Urgent bytes and data taken out of the host's queue, in a memory file (sockets/urgent.c). */
 struct urgent_store
 {
-    _Atomic uint32_t lock;
+    owner_lock lock;
     int fd;
     uint32_t first, count;         /* of the ring of urgent bytes */
     uint32_t begin, end;           /* of the ordinary data */

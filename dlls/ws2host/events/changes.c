@@ -19,8 +19,8 @@
 static const uint32_t groups[] = { RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE };
 #define KINDS ( sizeof( groups ) / sizeof( groups[0] ) )
 
-static _Atomic uint32_t making; /* lock: making the sockets */
-static _Atomic int fds[KINDS];  /* of the watched kinds, 0 for the others */
+static owner_lock making;      /* lock: making the sockets */
+static _Atomic int fds[KINDS]; /* of the watched kinds, 0 for the others */
 static _Atomic uint32_t counts[KINDS];
 static _Atomic uint32_t
     undelivered; /* a bit per kind whose change has not been told to every socket yet; the I/O thread's */

@@ -9,7 +9,7 @@
 #include "events/events.h"
 
 static _Atomic int socket_fd = -1; /* in the I/O loop */
-static _Atomic uint32_t open_lock;
+static owner_lock open_lock;
 
 void events_receive_kicks( void )
 {

@@ -18,7 +18,7 @@
 #include "sockets/conditions.h"
 
 static _Atomic int io_epoll = -1;
-static _Atomic uint32_t io_lock; /* making the epoll, and a socket's entering and leaving it */
+static owner_lock io_lock; /* making the epoll, and a socket's entering and leaving it */
 
 #define WATCHED_EVENTS ( EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET )
 

@@ -128,7 +128,7 @@ static int adapter_describe( const struct ifaddrs *interface, struct ws2_address
     return 1;
 }
 
-static _Atomic uint32_t adapters_lock;
+static owner_lock adapters_lock;
 static struct ws2_address *adapters; /* what is kept, or NULL; the lock's, like the rest */
 static uint32_t adapters_count;
 static int adapters_changes = -1; /* netlink: whatever has changed since adapters were read */

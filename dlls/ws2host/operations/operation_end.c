@@ -11,7 +11,7 @@
 #include "client/connection.h"
 #include "operations/operation_private.h"
 
-static _Atomic uint32_t ended_lock;
+static owner_lock ended_lock;
 static struct operation *_Atomic ended_first, *ended_last;
 static struct operation *_Atomic fetched; /* what the PE side is telling the program of, or has told */
 

@@ -22,7 +22,8 @@ struct outliving
 };
 
 static LIST_HEAD(, outliving ) all;
-static _Atomic uint32_t lock, count;
+static owner_lock lock;
+static _Atomic uint32_t count;
 
 int operation_outlives( struct descriptor *d, uint32_t ( *end )( struct descriptor *descriptor ) )
 {

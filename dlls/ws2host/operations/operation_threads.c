@@ -25,7 +25,7 @@ struct watched_thread
 };
 
 static LIST_HEAD(, watched_thread ) threads;
-static _Atomic uint32_t lock;
+static owner_lock lock;
 static _Atomic int impossible;
 static uint32_t ( *cancel )( uint32_t thread_id );
 

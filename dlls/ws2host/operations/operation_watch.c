@@ -17,7 +17,7 @@
 
 _Static_assert( _Alignof( struct descriptor ) > IO_KIND_BITS, "the kind goes into the address" );
 
-static _Atomic uint32_t exclusive_lock;
+static owner_lock exclusive_lock;
 static struct descriptor *_Atomic exclusive_first;
 
 static const uint32_t queue_events[QUEUE_COUNT] = { EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI, 0 };

@@ -8,7 +8,7 @@
 #include "base/owner_lock.h"
 #include "operations/port_private.h"
 
-static _Atomic uint32_t list_lock;
+static owner_lock list_lock;
 static struct port *all;
 
 int port_epoll( const struct port *port ) { return port->epoll; }

@@ -20,7 +20,7 @@
 #include "sockets/option_bits.h"
 #include "sockets/subnets.h"
 
-static _Atomic uint32_t helpers_lock;
+static owner_lock helpers_lock;
 
 static int is_any_address( const union host_address *address )
 {
