@@ -134,6 +134,69 @@ static void test_reset_after_end( int family )
 }
 
 /* A receive that waits is not touched by a shutdown after it; one that begins later is refused. */
+static DWORD WINAPI receive_in_thread( void *arg )
+{
+    char byte;
+
+    return recv( *(SOCKET *)arg, &byte, 1, 0 ) == SOCKET_ERROR ? WSAGetLastError() : 0;
+}
+
+/* A reset is the end of every receive that waits, as it is of all that come. */
+static void test_reset_ends_all( int family, BOOL data_first )
+{
+    struct linger hard = { 1, 0 };
+    HANDLE threads[4];
+    SOCKET client, server;
+    OVERLAPPED ov[4];
+    char data[4][16];
+    DWORD code;
+
+    winetest_push_context( "family %d, data first %d", family, data_first );
+    tcp_pair_family( family, &client, &server );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( ov ); i++ )
+    {
+        WSABUF buffer = { i == 3 ? 0 : 16, data[i] };
+        DWORD flags = 0;
+
+        memset( &ov[i], 0, sizeof( ov[i] ) );
+        ov[i].hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+        check_fails( WSARecv( server, &buffer, 1, NULL, &flags, &ov[i], NULL ), WSA_IO_PENDING );
+    }
+    if ( data_first )
+    {
+        check_result( send( client, "hello", 5, 0 ), 5 );
+        ok( !WaitForSingleObject( ov[0].hEvent, 10000 ) && !ov[0].Internal, "not received\n" );
+    }
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&hard, sizeof( hard ) );
+    closesocket( client );
+    for ( unsigned int i = data_first; i < ARRAY_SIZE( ov ); i++ )
+    {
+        DWORD size, flags;
+
+        winetest_push_context( "receive %u", i );
+        ok( !WaitForSingleObject( ov[i].hEvent, 10000 ), "the event is not set\n" );
+        check_error( WSAGetOverlappedResult( server, &ov[i], &size, FALSE, &flags ), FALSE, WSAECONNRESET );
+        winetest_pop_context();
+    }
+    for ( unsigned int i = 0; i < ARRAY_SIZE( ov ); i++ ) CloseHandle( ov[i].hEvent );
+    closesocket( server );
+
+    tcp_pair_family( family, &client, &server );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ )
+        threads[i] = CreateThread( NULL, 0, receive_in_thread, &server, 0, NULL );
+    Sleep( 50 );
+    setsockopt( client, SOL_SOCKET, SO_LINGER, (char *)&hard, sizeof( hard ) );
+    closesocket( client );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( threads ); i++ )
+    {
+        ok( !WaitForSingleObject( threads[i], 20000 ), "thread %u waits\n", i );
+        ok( GetExitCodeThread( threads[i], &code ) && code == WSAECONNRESET, "thread %u: error %lu\n", i, code );
+        CloseHandle( threads[i] );
+    }
+    closesocket( server );
+    winetest_pop_context();
+}
+
 static void test_pending( int family )
 {
     OVERLAPPED pending = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) }, other = { 0 };
@@ -298,6 +361,8 @@ START_TEST( connection_rules )
         winetest_push_context( "family %d", families[i] );
         test_shutdown( families[i] );
         test_reset_after_end( families[i] );
+        test_reset_ends_all( families[i], FALSE );
+        test_reset_ends_all( families[i], TRUE );
         test_pending( families[i] );
         test_connect_ex_name( families[i] );
         winetest_pop_context();

@@ -114,11 +114,12 @@ static int filled_most( const struct transfer *t, size_t n )
     return n == size;
 }
 
-/* A stream has given nothing: 0 for its end, or the error when a reset came after it. */
+/* A stream has given nothing: 0 for its end, or the error when a reset came after it, or one before was told of a reset. */
 static int32_t stream_ended( struct descriptor *d )
 {
     struct pollfd fd = { .fd = d->fd };
 
+    if ( descriptor_flags( d ) & WS2_FLAG_RESET ) return reset_error( d );
     if ( poll( &fd, 1, 0 ) < 0 || !( fd.revents & POLLERR ) ) return 0;
     return transfer_error( d, EPIPE );
 }

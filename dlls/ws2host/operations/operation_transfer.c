@@ -195,7 +195,7 @@ static enum transfer_result receive_nothing( struct descriptor *d, struct transf
 {
     char byte;
     struct iovec vector = { &byte, 1 };
-    struct transfer look = { .vectors = &vector, .count = 1, .flags = WS_MSG_PEEK };
+    struct transfer look = { .vectors = &vector, .count = 1, .total = 1, .flags = WS_MSG_PEEK };
     const enum transfer_result result = transfer_receive( d, &look, NULL );
 
     t->error = look.error;
