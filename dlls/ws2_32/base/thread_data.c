@@ -14,7 +14,7 @@ static void WINAPI thread_data_free( void *value )
 {
     struct thread_data *data = value;
 
-    if ( !data ) return;
+    if ( !data || RtlDllShutdownInProgress() ) return; /* all goes with the process */
     if ( thread_data_now() == data ) thread_teb()->TlsSlots[thread_data_slot] = NULL;
     /* a fibre of a thread that goes on is deleted by another: that thread may be using it */
     else if ( data->id != GetCurrentThreadId() ) return;

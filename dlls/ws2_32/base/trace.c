@@ -19,7 +19,7 @@ static void select_lines( void )
     const UINT32 number = ws2_tracing;
 
     if ( selected == number ) return;
-    AcquireSRWLockExclusive( &selecting );
+    lock_exclusive( &selecting );
     ws2host_call( ws2_call_trace_selection, &selection );
     selected = number;
     ReleaseSRWLockExclusive( &selecting );

@@ -17,6 +17,7 @@
 #include <windows.h>
 #include "ws2host/loader.h"
 #include "ws2host/unixcall.h"
+#include "base/locks.h"
 #include "base/trace.h"
 
 /* The result of an exported function, once its error is the thread's and traced: return WS2_RESULT( result, error, "..." ).

@@ -71,7 +71,7 @@ struct context *WINAPI WahInsertHandleContext( struct context_table *table, stru
     unsigned int i;
 
     if ( !table || !context ) return WS2_RESULT( (struct context *)NULL, ERROR_INVALID_PARAMETER, "table=%p", table );
-    AcquireSRWLockExclusive( &table->lock );
+    lock_exclusive( &table->lock );
     i = wah_place_of( table, context->handle );
     if ( i < table->count )
     {
@@ -106,7 +106,7 @@ struct context *WINAPI WahReferenceContextByHandle( struct context_table *table,
     unsigned int i;
 
     if ( !table ) return WS2_RESULT( result, ERROR_INVALID_PARAMETER, "table=%p", table );
-    AcquireSRWLockShared( &table->lock );
+    lock_shared( &table->lock );
     i = wah_place_of( table, handle );
     if ( i < table->count )
     {
@@ -125,7 +125,7 @@ DWORD WINAPI WahRemoveHandleContext( struct context_table *table, struct context
     DWORD error = WSAENOTSOCK;
 
     if ( !table ) return WS2_RESULT( (DWORD)ERROR_INVALID_PARAMETER, ERROR_INVALID_PARAMETER, "table=%p", table );
-    AcquireSRWLockExclusive( &table->lock );
+    lock_exclusive( &table->lock );
     for ( unsigned int i = 0; i < table->count; i++ )
     {
         if ( table->contexts[i] != context ) continue;
@@ -148,12 +148,12 @@ BOOL WINAPI WahEnumerateHandleContexts( struct context_table *table, context_rou
     unsigned int i;
 
     if ( !table || !routine ) return WS2_RESULT( FALSE, ERROR_INVALID_PARAMETER, "table=%p", table );
-    AcquireSRWLockShared( &table->lock );
+    lock_shared( &table->lock );
     i = table->count;
     ReleaseSRWLockShared( &table->lock );
     while ( go_on && i-- )
     {
-        AcquireSRWLockShared( &table->lock );
+        lock_shared( &table->lock );
         context = i < table->count ? table->contexts[i] : NULL;
         ReleaseSRWLockShared( &table->lock );
         if ( context ) go_on = routine( argument, context );

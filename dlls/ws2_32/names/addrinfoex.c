@@ -103,7 +103,7 @@ static void addrinfoex_own( void *argument )
     ULONG_PTR status;
     int error = addrinfoex_run( request );
 
-    AcquireSRWLockExclusive( &addrinfoex_lock );
+    lock_exclusive( &addrinfoex_lock );
     for ( link = &addrinfoex_pending; *link != request; link = &( *link )->next ) continue;
     *link = request->next;
     ReleaseSRWLockExclusive( &addrinfoex_lock );
@@ -130,7 +130,7 @@ static int start_overlapped( struct request *request, HANDLE *handle )
     if ( ( error = ws2_write( request->overlapped, &overlapped, sizeof( overlapped ) ) ) ) return error;
     if ( request->event ) ResetEvent( request->event );
 
-    AcquireSRWLockExclusive( &addrinfoex_lock );
+    lock_exclusive( &addrinfoex_lock );
     request->id = ++last_id;
     request->next = addrinfoex_pending;
     addrinfoex_pending = request;
@@ -141,7 +141,7 @@ static int start_overlapped( struct request *request, HANDLE *handle )
     InterlockedIncrement( &request->references );
     if ( !error && worker_start( addrinfoex_own, request ) ) return WSA_IO_PENDING;
     addrinfoex_release( request );
-    AcquireSRWLockExclusive( &addrinfoex_lock );
+    lock_exclusive( &addrinfoex_lock );
     for ( struct request **link = &addrinfoex_pending; *link; link = &( *link )->next )
         if ( *link == request )
         {
@@ -264,7 +264,7 @@ int WINAPI GetAddrInfoExCancel( HANDLE *handle )
     if ( !( error = ws2_read( &id, handle, sizeof( id ) ) ) )
     {
         error = WSA_INVALID_HANDLE;
-        AcquireSRWLockExclusive( &addrinfoex_lock );
+        lock_exclusive( &addrinfoex_lock );
         for ( struct request *request = addrinfoex_pending; request && error; request = request->next )
             if ( request->id == (UINT_PTR)id && SetEvent( request->events[1] ) ) error = 0;
         ReleaseSRWLockExclusive( &addrinfoex_lock );

@@ -63,7 +63,7 @@ static BOOL async_take( struct request *request )
 {
     BOOL taken = FALSE;
 
-    AcquireSRWLockExclusive( &async_lock );
+    lock_exclusive( &async_lock );
     for ( struct request **link = &async_pending; *link; link = &( *link )->next )
         if ( *link == request )
         {
@@ -136,7 +136,7 @@ static HANDLE async_start( struct request *request, int *error )
 {
     HANDLE handle;
 
-    AcquireSRWLockExclusive( &async_lock );
+    lock_exclusive( &async_lock );
     request->id = ++last_id;
     request->next = async_pending;
     async_pending = request;
@@ -279,7 +279,7 @@ int WINAPI WSACancelAsyncRequest( HANDLE handle )
     UINT_PTR id = (UINT_PTR)handle;
     int error;
 
-    AcquireSRWLockExclusive( &async_lock );
+    lock_exclusive( &async_lock );
     error = id && id <= last_id ? WSAEALREADY : WSAEINVAL;
     for ( struct request **link = &async_pending; *link; link = &( *link )->next )
         if ( ( *link )->id == id )

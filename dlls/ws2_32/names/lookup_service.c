@@ -278,7 +278,7 @@ static int lookup_begin( const WSAQUERYSETW *user, DWORD flags, HANDLE *handle, 
         free_lookup( lookup );
         return error;
     }
-    AcquireSRWLockExclusive( &lookups_lock );
+    lock_exclusive( &lookups_lock );
     lookup->id = ++last_id;
     id = (HANDLE)lookup->id;
     lookup->next = lookups;
@@ -418,7 +418,7 @@ static int lookup_next( HANDLE handle, DWORD flags, DWORD *length, void *buffer,
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( ( error = ws2_read( &size, length, sizeof( size ) ) ) ) return error;
-    AcquireSRWLockExclusive( &lookups_lock );
+    lock_exclusive( &lookups_lock );
     error = lay_next( lookup_find( handle ), flags, buffer, size, wide, &block, &needed );
     ReleaseSRWLockExclusive( &lookups_lock );
     if ( !error ) error = ws2_write( buffer, block, needed );
@@ -452,7 +452,7 @@ INT WINAPI WSALookupServiceEnd( HANDLE handle )
 {
     struct lookup *lookup = NULL;
 
-    AcquireSRWLockExclusive( &lookups_lock );
+    lock_exclusive( &lookups_lock );
     for ( struct lookup **link = &lookups; *link; link = &( *link )->next )
         if ( ( *link )->id == (UINT_PTR)handle )
         {
@@ -476,7 +476,7 @@ static int namespace_ioctl( HANDLE handle, DWORD code, DWORD *returned, const WS
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( !returned ) return WSAEFAULT;
-    AcquireSRWLockExclusive( &lookups_lock );
+    lock_exclusive( &lookups_lock );
     known = lookup_find( handle ) != NULL;
     ReleaseSRWLockExclusive( &lookups_lock );
     if ( !known ) return WSA_INVALID_HANDLE;

@@ -188,7 +188,7 @@ static BOOL search_file( enum base base, enum source source, match_function *mat
     struct ws2_file_state_params state;
     BOOL found;
 
-    AcquireSRWLockShared( &kept_lock );
+    lock_shared( &kept_lock );
     if ( is_current( file, &state ) )
     {
         found = search_text( base, file->text, match, context, entry );
@@ -196,7 +196,7 @@ static BOOL search_file( enum base base, enum source source, match_function *mat
         return found;
     }
     ReleaseSRWLockShared( &kept_lock );
-    AcquireSRWLockExclusive( &kept_lock );
+    lock_exclusive( &kept_lock );
     refresh( base, source, file );
     found = search_text( base, file->text, match, context, entry );
     ReleaseSRWLockExclusive( &kept_lock );

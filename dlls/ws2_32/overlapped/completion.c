@@ -83,7 +83,7 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
     ws2_results_begin( &results );
     if ( both )
     {
-        AcquireSRWLockExclusive( &port_delivery_lock );
+        lock_exclusive( &port_delivery_lock );
         InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
     }
     complete( target, port, GetCurrentThread(), status, information, flags, TRUE, written ? NULL : &results );
@@ -164,7 +164,7 @@ static void deliver( BOOL give_back )
                                                         .flags_option = TARGET_STORE_FLAGS,
                                                         .excluded_option = TARGET_REGISTERED }; /* under the lock */
 
-    AcquireSRWLockExclusive( &port_delivery_lock );
+    lock_exclusive( &port_delivery_lock );
     do {
         /* a bad pointer ends the call, and the results behind it are written by another */
         while ( ws2host_call( ws2_call_operation_fetch, &params ) ) params.resume = 1;

@@ -47,7 +47,7 @@ void file_signal( const struct ws2_completion *completion )
     if ( !( before & 1 ) || ( completion->port.modes & FILE_SKIP_SET_EVENT_ON_HANDLE ) || !signal_once( completion ) ||
          !__atomic_load_n( &waiters, __ATOMIC_SEQ_CST ) )
         return;
-    AcquireSRWLockShared( &waiters_lock );
+    lock_shared( &waiters_lock );
     for ( struct file_waiter *waiter = waiters; waiter; waiter = waiter->next )
         if ( waiter->handle == completion->handle ) SetEvent( waiter->event );
     ReleaseSRWLockShared( &waiters_lock );
@@ -55,7 +55,7 @@ void file_signal( const struct ws2_completion *completion )
 
 static void waiter_add( struct file_waiter *waiter )
 {
-    AcquireSRWLockExclusive( &waiters_lock );
+    lock_exclusive( &waiters_lock );
     waiter->next = waiters;
     __atomic_store_n( &waiters, waiter, __ATOMIC_SEQ_CST );
     ReleaseSRWLockExclusive( &waiters_lock );
@@ -65,7 +65,7 @@ static void waiter_remove( struct file_waiter *waiter )
 {
     struct file_waiter **link = &waiters;
 
-    AcquireSRWLockExclusive( &waiters_lock );
+    lock_exclusive( &waiters_lock );
     while ( *link != waiter ) link = &( *link )->next;
     *link = waiter->next;
     ReleaseSRWLockExclusive( &waiters_lock );

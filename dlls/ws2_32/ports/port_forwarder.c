@@ -76,7 +76,7 @@ static BOOL forwarder_collect( struct forwarder *forwarder, HANDLE *handles, str
     UINT32 leaving = 0, kept = 0;
     BOOL suspect = FALSE;
 
-    AcquireSRWLockExclusive( &forwarders_lock );
+    lock_exclusive( &forwarders_lock );
     for ( UINT32 i = 0; i < forwarder->count; i++ )
     {
         if ( forwarder->ports[i].leave )
@@ -181,7 +181,7 @@ void port_forwarder_join( struct port_queue *queue )
     if ( nt_NtDuplicateObject( GetCurrentProcess(), queue->handle, GetCurrentProcess(), &port, 0, 0,
                                DUPLICATE_SAME_ACCESS ) )
         return;
-    AcquireSRWLockExclusive( &forwarders_lock );
+    lock_exclusive( &forwarders_lock );
     if ( ( forwarder = forwarder_with_room( &made ) ) )
     {
         port_queue_hold( queue );
@@ -204,7 +204,7 @@ void port_forwarder_leave( struct port_queue *queue )
 {
     struct forwarder *of = NULL;
 
-    AcquireSRWLockExclusive( &forwarders_lock );
+    lock_exclusive( &forwarders_lock );
     for ( struct forwarder *forwarder = forwarders; forwarder; forwarder = forwarder->next )
         for ( UINT32 i = 0; i < forwarder->count; i++ )
             if ( forwarder->ports[i].queue == queue )
@@ -218,7 +218,7 @@ void port_forwarder_leave( struct port_queue *queue )
 
 void port_forwarder_look( struct port_queue *queue )
 {
-    AcquireSRWLockShared( &forwarders_lock );
+    lock_shared( &forwarders_lock );
     for ( struct forwarder *forwarder = forwarders; forwarder; forwarder = forwarder->next )
         for ( UINT32 i = 0; i < forwarder->count; i++ )
             if ( forwarder->ports[i].queue == queue ) forwarder_notify( forwarder );

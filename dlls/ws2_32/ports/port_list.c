@@ -78,7 +78,7 @@ BOOL port_closing( HANDLE theirs )
     struct port *port;
 
     if ( !( owned & handle_hash( theirs ) ) ) return orphans != 0;
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     if ( ( port = list_find( theirs, 0 ) ) ) port->theirs = NULL;
     count_ports();
     ReleaseSRWLockExclusive( &port_list_lock );
@@ -90,7 +90,7 @@ void port_closed( void )
     PUBLIC_OBJECT_BASIC_INFORMATION info;
     struct port **link, *port;
 
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     for ( link = &ports; ( port = *link ); )
     {
         /* a handle of another process, or a second one of this, may keep the port in use */
@@ -115,7 +115,7 @@ HANDLE port_list_foreign( DWORD owner, UINT32 id )
     struct port *port;
     HANDLE process, ours;
 
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     port = list_find( handle, owner );
     if ( !port && ( process = OpenProcess( PROCESS_DUP_HANDLE, FALSE, owner ) ) )
     {
@@ -142,7 +142,7 @@ struct port_queue *port_list_queue_of( UINT32 id )
     struct port *port;
 
     if ( queue ) return queue;
-    AcquireSRWLockShared( &port_list_lock );
+    lock_shared( &port_list_lock );
     port = list_find_id( id );
     if ( ( queue = port ? port->queue : NULL ) ) port_queue_hold( queue );
     ReleaseSRWLockShared( &port_list_lock );
@@ -154,7 +154,7 @@ void port_list_post( UINT32 id, ULONG_PTR key, ULONG_PTR value, NTSTATUS status,
     struct port *port;
 
     /* under the lock, or the handle might be another's meanwhile */
-    AcquireSRWLockShared( &port_list_lock );
+    lock_shared( &port_list_lock );
     if ( ( port = list_find_id( id ) ) ) nt_NtSetIoCompletion( port->ours, key, value, status, information );
     ReleaseSRWLockShared( &port_list_lock );
 }

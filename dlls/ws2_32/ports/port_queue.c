@@ -26,7 +26,7 @@ struct port_queue *port_queue_find( HANDLE port )
     struct port_queue *queue;
 
     if ( !*bucket ) return NULL;
-    AcquireSRWLockShared( &buckets_lock );
+    lock_shared( &buckets_lock );
     for ( queue = *bucket; queue && !port_is_same_handle( queue->handle, port ); ) queue = queue->next;
     if ( queue ) InterlockedIncrement( &queue->references );
     ReleaseSRWLockShared( &buckets_lock );
@@ -71,7 +71,7 @@ struct port_queue *port_queue_forget( HANDLE port )
     struct port_queue *queue;
 
     if ( !*link ) return NULL;
-    AcquireSRWLockExclusive( &buckets_lock );
+    lock_exclusive( &buckets_lock );
     while ( ( queue = *link ) && !port_is_same_handle( queue->handle, port ) )
         link = (struct port_queue *volatile *)&queue->next;
     if ( queue )
@@ -98,7 +98,7 @@ static struct port_queue *queue_add( HANDLE handle, ULONG concurrency, LONG refe
     queue->handle = handle;
     queue->references = references;
     queue->limit = concurrency;
-    AcquireSRWLockExclusive( &buckets_lock );
+    lock_exclusive( &buckets_lock );
     queue->next = *bucket;
     *bucket = queue;
     ReleaseSRWLockExclusive( &buckets_lock );

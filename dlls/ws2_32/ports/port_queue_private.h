@@ -3,6 +3,7 @@
 #define PORT_QUEUE_PRIVATE_H
 
 #include "ports/port_queue.h"
+#include "base/locks.h"
 #include "base/nt_codes.h"
 #include "base/thread_data.h"
 
@@ -59,6 +60,7 @@ static inline void port_queue_lock( struct port_queue *queue )
     for ( unsigned int turns = 1; __atomic_exchange_n( &queue->locked, 1, __ATOMIC_ACQUIRE ); turns++ )
     {
         if ( turns % 64 ) YieldProcessor();
+        else if ( RtlDllShutdownInProgress() ) break; /* its holder is no more */
         else SwitchToThread();
     }
 }

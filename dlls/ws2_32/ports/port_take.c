@@ -389,7 +389,7 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
             /* who has seen the status of a request by now finds its packet too */
             settled = TRUE;
             port_queue_unlock( queue );
-            AcquireSRWLockShared( &port_delivery_lock );
+            lock_shared( &port_delivery_lock );
             ReleaseSRWLockShared( &port_delivery_lock );
             port_queue_lock( queue );
             continue;

@@ -10,7 +10,7 @@ HANDLE volatile port_delivering_event;
 
 void port_wait_for_event( HANDLE event )
 {
-    while ( port_delivering_event == event ) SwitchToThread();
+    while ( port_delivering_event == event && !RtlDllShutdownInProgress() ) SwitchToThread();
 }
 
 NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
@@ -21,7 +21,7 @@ NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )
     ULONG depth;
 
     if ( ( status = NtQueryIoCompletion( theirs, 0, &depth, sizeof( depth ), NULL ) ) ) return status;
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     if ( ( port = port_list_find_or_add( theirs ) ) )
     {
         port->kept = TRUE;
@@ -44,13 +44,13 @@ NTSTATUS port_associate( HANDLE s, HANDLE theirs, ULONG_PTR key )
     int error;
 
     if ( ( status = NtQueryIoCompletion( theirs, 0, &depth, sizeof( depth ), NULL ) ) ) return status;
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     if ( ( port = port_list_find_or_add( theirs ) ) && ( queue = port->queue ) ) port_queue_hold( queue );
     ReleaseSRWLockExclusive( &port_list_lock );
     /* which may start threads: no lock is held */
     if ( queue ) params.queue = port_queue_begin( queue );
 
-    AcquireSRWLockExclusive( &port_list_lock );
+    lock_exclusive( &port_list_lock );
     if ( !( port = port_list_find_or_add( theirs ) ) ) error = WSAENOBUFS;
     else
     {

@@ -33,7 +33,7 @@ static struct completion_queue *lock_queue( RIO_CQ handle )
     struct completion_queue *queue = registered_find( handle, REGISTERED_COMPLETIONS );
 
     if ( !queue ) return NULL;
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     if ( queue->object.id == (UINT32)(UINT_PTR)handle ) return queue;
     ReleaseSRWLockExclusive( &queue->lock );
     return NULL;
@@ -129,7 +129,7 @@ RIO_CQ WINAPI registered_create_completions( DWORD size, PRIO_NOTIFICATION_COMPL
     }
     if ( !error )
     {
-        AcquireSRWLockExclusive( &queue->lock );
+        lock_exclusive( &queue->lock );
         queue->first = NULL;
         queue->size = size;
         queue->reserved = queue->users = 0;
@@ -214,7 +214,7 @@ BOOL registered_reserve_again( struct completion_queue *queue, UINT32 before, UI
 {
     BOOL room;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     if ( ( room = requests <= before || ( queue->open && requests - before <= queue->size - queue->reserved ) ) )
         queue->reserved += requests - before;
     ReleaseSRWLockExclusive( &queue->lock );
@@ -225,7 +225,7 @@ void registered_unreserve( struct completion_queue *queue, UINT32 requests )
 {
     BOOL last;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     queue->reserved -= requests;
     last = !--queue->users && !queue->open;
     ReleaseSRWLockExclusive( &queue->lock );
@@ -241,7 +241,7 @@ void registered_push( struct completion_queue *queue, struct registered_request 
     BOOL taken;
 
     request->next = NULL;
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     if ( ( taken = queue->open ) )
     {
         if ( queue->first ) queue->last->next = request;

@@ -20,7 +20,7 @@ void *registered_create( enum registered_kind kind, size_t size )
     struct registered_object *object;
     chunk *volatile *place;
 
-    AcquireSRWLockExclusive( &objects_lock );
+    lock_exclusive( &objects_lock );
     if ( ( object = free_objects[kind] ) ) free_objects[kind] = object->next_free;
     else if ( used < 1u << INDEX_BITS )
     {
@@ -55,7 +55,7 @@ void registered_free( enum registered_kind kind, void *pointer )
 {
     struct registered_object *object = pointer;
 
-    AcquireSRWLockExclusive( &objects_lock );
+    lock_exclusive( &objects_lock );
     object->next_free = free_objects[kind];
     free_objects[kind] = object;
     ReleaseSRWLockExclusive( &objects_lock );

@@ -78,7 +78,7 @@ static void request_free( struct registered_request *request )
     BOOL last;
 
     free( request->extras );
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     request->next = queue->free;
     queue->free = request;
     queue->outstanding[request->sending]--;
@@ -91,7 +91,7 @@ static struct registered_request *request_new( struct request_queue *queue, enum
 {
     struct registered_request *request = NULL;
 
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     if ( queue->outstanding[direction] < queue->limit[direction] )
     {
         if ( ( request = queue->free ) ) queue->free = request->next;
@@ -359,7 +359,7 @@ static int begin_request( enum direction direction, const struct request_argumen
 
     if ( !ws2_started ) return WSANOTINITIALISED;
     if ( !queue ) return WSAEINVAL;
-    AcquireSRWLockExclusive( &queue->starting[direction] );
+    lock_exclusive( &queue->starting[direction] );
     error = is_named( queue, arguments->queue ) ? add_request( queue, direction, arguments ) : WSAEINVAL;
     ReleaseSRWLockExclusive( &queue->starting[direction] );
     return error;
@@ -471,7 +471,7 @@ RIO_RQ WINAPI registered_create_requests( SOCKET s, ULONG receives, ULONG receiv
     int error;
 
     WS2_REQUIRE_STARTUP( RIO_INVALID_RQ );
-    AcquireSRWLockExclusive( &sockets_lock );
+    lock_exclusive( &sockets_lock );
     if ( !( error = check_new( s, receives, receive_buffers, sends, send_buffers, &info ) ) &&
          ( ends[RECEIVING] = registered_reserve( receive_queue, receives, &error ) ) &&
          ( ends[SENDING] = registered_reserve( send_queue, sends, &error ) ) )
@@ -505,7 +505,7 @@ static int request_queue_resize( struct request_queue *queue, const UINT32 limit
         if ( !registered_reserve_again( queue->ends[done], before[done], limits[done] ) ) break;
     if ( done == DIRECTIONS )
     {
-        AcquireSRWLockExclusive( &queue->lock );
+        lock_exclusive( &queue->lock );
         in_use = queue->outstanding[RECEIVING] > limits[RECEIVING] || queue->outstanding[SENDING] > limits[SENDING];
         if ( !in_use ) memcpy( queue->limit, limits, sizeof( queue->limit ) );
         ReleaseSRWLockExclusive( &queue->lock );
@@ -526,7 +526,7 @@ BOOL WINAPI registered_resize_requests( RIO_RQ handle, DWORD receives, DWORD sen
 
     if ( queue )
     {
-        for ( enum direction i = 0; i < DIRECTIONS; i++ ) AcquireSRWLockExclusive( &queue->starting[i] );
+        for ( enum direction i = 0; i < DIRECTIONS; i++ ) lock_exclusive( &queue->starting[i] );
         if ( is_named( queue, handle ) )
             error = request_queue_resize( queue, ( UINT32[DIRECTIONS] ){ receives, sends } );
         for ( enum direction i = 0; i < DIRECTIONS; i++ ) ReleaseSRWLockExclusive( &queue->starting[i] );
@@ -539,7 +539,7 @@ static struct request_queue *take_queue_of( SOCKET s )
 {
     struct request_queue *queue, *volatile *link;
 
-    AcquireSRWLockExclusive( &sockets_lock );
+    lock_exclusive( &sockets_lock );
     for ( link = sockets_place( s ); ( queue = *link ) && queue->socket != s; ) link = &queue->next;
     if ( queue )
     {
@@ -557,7 +557,7 @@ void registered_closing( SOCKET s )
     BOOL last;
 
     if ( !open_queues || !( queue = take_queue_of( s ) ) ) return;
-    for ( enum direction i = 0; i < DIRECTIONS; i++ ) AcquireSRWLockExclusive( &queue->starting[i] );
+    for ( enum direction i = 0; i < DIRECTIONS; i++ ) lock_exclusive( &queue->starting[i] );
     queue->open = FALSE;
     registered_hide( queue );
     for ( enum direction i = 0; i < DIRECTIONS; i++ )
@@ -572,7 +572,7 @@ void registered_closing( SOCKET s )
             next = deferred[i]->next;
             end_request( deferred[i], WSA_OPERATION_ABORTED, 0, 0 );
         }
-    AcquireSRWLockExclusive( &queue->lock );
+    lock_exclusive( &queue->lock );
     queue->gone = TRUE;
     last = is_idle( queue );
     ReleaseSRWLockExclusive( &queue->lock );

@@ -57,7 +57,7 @@ static HANDLE take( BOOL inherited )
     HANDLE handle = NULL;
 
     if ( !hooks_complete || ( inherited && parent ) ) return NULL;
-    AcquireSRWLockExclusive( &pool_lock );
+    lock_exclusive( &pool_lock );
     if ( free_count ) handle = free_handles[--free_count];
     ReleaseSRWLockExclusive( &pool_lock );
     if ( handle || ( !stand_in && !make_stand_in() ) ) return handle;
@@ -71,7 +71,7 @@ static BOOL give( HANDLE handle )
 {
     BOOL kept;
 
-    AcquireSRWLockExclusive( &pool_lock );
+    lock_exclusive( &pool_lock );
     if ( ( kept = free_count < KEPT ) ) free_handles[free_count++] = handle;
     ReleaseSRWLockExclusive( &pool_lock );
     return kept;
@@ -82,7 +82,7 @@ static BOOL hold_instead( HANDLE real )
     HANDLE *more;
     BOOL kept = FALSE;
 
-    AcquireSRWLockExclusive( &hold_lock );
+    lock_exclusive( &hold_lock );
     if ( holders && held_count == held_room && ( more = realloc( held, ( 2 * held_room + 16 ) * sizeof( *more ) ) ) )
     {
         held = more;
@@ -105,7 +105,7 @@ void handle_pool_hold( BOOL on )
     HANDLE *closed = NULL;
     unsigned int count = 0;
 
-    AcquireSRWLockExclusive( &hold_lock );
+    lock_exclusive( &hold_lock );
     holders += on ? 1 : -1;
     if ( !holders )
     {

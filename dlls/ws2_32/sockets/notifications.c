@@ -28,7 +28,7 @@ void notifications_deliver( void )
 {
     static struct ws2_notify_fetch_params params; /* under the lock */
 
-    AcquireSRWLockExclusive( &notifications_lock );
+    lock_exclusive( &notifications_lock );
     do {
         if ( ws2_call( notify_fetch, &params ) ) break;
         for ( UINT32 i = 0; i < params.count; i++ )
@@ -52,8 +52,8 @@ void notifications_look( void )
     ULONG depth;
 
     /* not while one thread has fetched what it has not queued yet */
-    AcquireSRWLockExclusive( &notifications_lock );
-    AcquireSRWLockShared( &known_lock );
+    lock_exclusive( &notifications_lock );
+    lock_shared( &known_lock );
     for ( struct known_port *known = known_ports; known; known = known->next )
         if ( !NtQueryIoCompletion( known->port, 0, &depth, sizeof( depth ), NULL ) && !depth )
             tell_taken( known->port, WS2_NOTIFY_EMPTY, NULL, 0 );
@@ -66,7 +66,7 @@ static BOOL know_port( HANDLE port )
 {
     struct known_port *known;
 
-    AcquireSRWLockExclusive( &known_lock );
+    lock_exclusive( &known_lock );
     for ( known = known_ports; known && known->port != port; ) known = known->next;
     if ( !known && ( known = calloc( 1, sizeof( *known ) ) ) )
     {

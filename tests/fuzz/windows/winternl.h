@@ -58,6 +58,9 @@ static inline void InitializeSRWLock( SRWLOCK *lock ) { pthread_rwlock_init( loc
 static inline void AcquireSRWLockShared( SRWLOCK *lock ) { pthread_rwlock_rdlock( lock ); }
 static inline void ReleaseSRWLockShared( SRWLOCK *lock ) { pthread_rwlock_unlock( lock ); }
 static inline void AcquireSRWLockExclusive( SRWLOCK *lock ) { pthread_rwlock_wrlock( lock ); }
+static inline BOOL TryAcquireSRWLockShared( SRWLOCK *lock ) { return !pthread_rwlock_tryrdlock( lock ); }
+static inline BOOL TryAcquireSRWLockExclusive( SRWLOCK *lock ) { return !pthread_rwlock_trywrlock( lock ); }
+static inline BOOLEAN RtlDllShutdownInProgress( void ) { return FALSE; }
 static inline void ReleaseSRWLockExclusive( SRWLOCK *lock ) { pthread_rwlock_unlock( lock ); }
 
 static inline void YieldProcessor( void ) {}
