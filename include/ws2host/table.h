@@ -9,6 +9,7 @@
  * Who writes what:
  *   - the header but for its hints and what is behind it, the block directory, the client directory and the claims: the
  *     server only, but for a client's trace word: ws2ctl;
+ *   - a process's page of counts: that process, for whoever looks; nothing is ever decided by them;
  *   - a PRIVATE slot: the process that leases its block;
  *   - the state word and the descriptor count of a SHARED slot: the server only;
  *   - the other fields of a SHARED slot: any process that holds a descriptor of the socket.
@@ -22,7 +23,7 @@
 
 #define WS2_TABLE_MAGIC 0x3254534f48325357ull /* "WS2HOST2" */
 /* Of the table's layout and of the server protocol together: a client and a server of two versions refuse each other. */
-#define WS2_LAYOUT_VERSION 2u
+#define WS2_LAYOUT_VERSION 3u
 
 #define WS2_SLOT_COUNT 0x100000u /* sockets of one prefix */
 #define WS2_BLOCK_SLOTS 64u      /* slots leased together */
@@ -211,6 +212,32 @@ static inline void ws2_slot_address( const struct ws2_slot *slot, void *bytes, s
     __builtin_memcpy( bytes, words, size );
 }
 
+/*
+ * What a process counts of itself, from its start on, for `ws2ctl stats`: a page for each, of lines that threads do not share
+ * as long as they are few. A count is the sum over all lines.
+ */
+enum ws2_count
+{
+    WS2_COUNT_CALLS,      /* functions of Winsock's that have returned to the program */
+    WS2_COUNT_ASKED,      /* questions to the loader's server, and ends told through it */
+    WS2_COUNT_REQUESTS,   /* requests to ws2server */
+    WS2_COUNT_OPERATIONS, /* overlapped operations begun */
+    WS2_COUNT_RECEIVED,   /* bytes */
+    WS2_COUNT_SENT,
+    WS2_COUNT_WAITS, /* calls that had to wait */
+    WS2_COUNTS
+};
+#define WS2_COUNT_LINES 64u
+#define WS2_COUNT_HOST_LINES 16u /* the first ones, for the host half; the others are of single threads, but for one */
+struct ws2_counts
+{
+    struct ws2_count_line
+    {
+        _Atomic uint64_t values[8]; /* by enum ws2_count */
+    } lines[WS2_COUNT_LINES];
+};
+_Static_assert( sizeof( struct ws2_counts ) == 4096 && (int)WS2_COUNTS <= 8, "a page of counts for each process" );
+
 struct ws2_table_header
 {
     uint64_t magic;
@@ -259,8 +286,9 @@ _Static_assert( sizeof( struct ws2_claim ) == 16, "claims have fixed records" );
 #define WS2_TABLE_CLIENTS ( WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * 4u )
 #define WS2_TABLE_SLOTS ( WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * 32u )
 #define WS2_TABLE_CLAIMS ( (size_t)WS2_TABLE_SLOTS + (size_t)WS2_SLOT_COUNT * sizeof( struct ws2_slot ) )
-/* The file. Clients map it up to the claims, which are for servers. */
-#define WS2_TABLE_SIZE ( WS2_TABLE_CLAIMS + (size_t)WS2_CLAIM_COUNT * sizeof( struct ws2_claim ) )
+#define WS2_TABLE_COUNTS ( WS2_TABLE_CLAIMS + (size_t)WS2_CLAIM_COUNT * sizeof( struct ws2_claim ) )
+/* The file. Clients map it up to the claims, which are for servers, and of the counts their own page. */
+#define WS2_TABLE_SIZE ( WS2_TABLE_COUNTS + (size_t)WS2_CLIENT_COUNT * sizeof( struct ws2_counts ) )
 
 static inline struct ws2_table_header *ws2_table_header( void *table ) { return table; }
 static inline struct ws2_urgent_sends *ws2_table_urgent( void *table )
@@ -278,6 +306,10 @@ static inline struct ws2_client_record *ws2_table_clients( void *table )
 static inline struct ws2_claim *ws2_table_claims( void *table )
 {
     return (struct ws2_claim *)( (char *)table + WS2_TABLE_CLAIMS );
+}
+static inline struct ws2_counts *ws2_table_counts( void *table, uint32_t client )
+{
+    return (struct ws2_counts *)( (char *)table + WS2_TABLE_COUNTS ) + client;
 }
 /* NULL when the index is out of range, so that an index read from shared memory can be passed as it is. */
 static inline struct ws2_slot *ws2_table_slot( void *table, uint32_t index )

@@ -64,6 +64,9 @@ struct ws2_attach_params
     uint64_t
         tracing; /* uint32_t of the PE side's: 0, or the number of the selection that is in force. Written from now on
                        * by any call, and read without one */
+    uint64_t
+        counts; /* struct ws2_counts of the PE side's, a whole page: becomes the process's page of the table, with what
+                      * was counted so far; 0: none */
 };
 WS2_ALIKE( struct ws2_attach_params );
 

@@ -48,7 +48,7 @@ struct ws2_wait
 {
     uint64_t deadline; /* CLOCK_MONOTONIC ns, 0 before the call has waited */
     uint32_t slice;    /* ms of the last slice between two looks for user APCs */
-    uint32_t reserved;
+    uint32_t counted;  /* among the process's waits */
 };
 WS2_ALIKE( struct ws2_wait );
 

@@ -196,7 +196,9 @@ static inline struct table_state harness_table( void )
     for ( uint32_t i = 0; i < WS2_SLOT_COUNT; i += WS2_BLOCK_SLOTS )
     {
         /* blocks that were never touched are not read: that would give them memory */
-        if ( lseek( memfd, WS2_TABLE_SLOTS + (off_t)i * sizeof( struct ws2_slot ), SEEK_DATA ) < 0 ) break;
+        const off_t data = lseek( memfd, WS2_TABLE_SLOTS + (off_t)i * sizeof( struct ws2_slot ), SEEK_DATA );
+
+        if ( data < 0 || (size_t)data >= WS2_TABLE_CLAIMS ) break;
         for ( uint32_t j = i; j < i + WS2_BLOCK_SLOTS; j++ )
         {
             const uint32_t word_state = ws2_word_state( ws2_table_slot( table, j )->word );

@@ -194,7 +194,7 @@ static void do_poll( struct worker *w, uint64_t handle )
         int16_t events, revents;
         uint32_t padding;
     } fds[2] = { { handle, 0x300, 0, 0 }, { handle_at( rand_r( &w->seed ) % HANDLES ), 0x310, 0, 0 } };
-    struct ws2_poll_params params = { .fds = user( fds ), .count = 2, .timeout = 20, .wait = { .reserved = 1 } };
+    struct ws2_poll_params params = { .fds = user( fds ), .count = 2, .timeout = 20 };
     NTSTATUS status;
 
     while ( ( status = unix_poll( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;

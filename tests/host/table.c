@@ -26,6 +26,7 @@ START_TEST( layout )
     ck_assert_uint_eq( WS2_TABLE_BLOCKS % 4096, 0 );
     ck_assert_uint_eq( WS2_TABLE_CLIENTS % 4096, 0 );
     ck_assert_uint_eq( WS2_TABLE_SLOTS % 4096, 0 );
+    ck_assert_uint_eq( WS2_TABLE_COUNTS % 4096, 0 );
     ck_assert_uint_ge( WS2_TABLE_CLIENTS, WS2_TABLE_BLOCKS + WS2_BLOCK_COUNT * sizeof( uint32_t ) );
     ck_assert_uint_ge( WS2_TABLE_SLOTS, WS2_TABLE_CLIENTS + WS2_CLIENT_COUNT * sizeof( struct ws2_client_record ) );
     ck_assert_ptr_eq( ws2_table_slot( memory, 0 ), memory + WS2_TABLE_SLOTS );

@@ -58,8 +58,6 @@ static void add_inet( const void *data, size_t size )
 {
     const struct inet_diag_msg *message = data;
     struct kernel_socket *found;
-    struct rtattr *attribute;
-    int rest = size - NLMSG_ALIGN( sizeof( *message ) );
 
     if ( size < sizeof( *message ) || !( found = add( message->id.idiag_cookie ) ) ) return;
     found->state = message->idiag_state;
@@ -68,17 +66,6 @@ static void add_inet( const void *data, size_t size )
     found->timer = message->idiag_timer;
     found->timer_ms = message->idiag_expires;
     found->retransmits = message->idiag_retrans;
-    for ( attribute = (struct rtattr *)( message + 1 ); RTA_OK( attribute, rest );
-          attribute = RTA_NEXT( attribute, rest ) )
-    {
-        struct tcp_info info = { 0 };
-        const size_t length = RTA_PAYLOAD( attribute );
-
-        if ( attribute->rta_type != INET_DIAG_INFO ) continue;
-        memcpy( &info, RTA_DATA( attribute ), length < sizeof( info ) ? length : sizeof( info ) );
-        found->bytes_sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
-        found->bytes_received = info.tcpi_bytes_received;
-    }
     kernel_format_address( found->local, message->idiag_family, message->id.idiag_src, ntohs( message->id.idiag_sport ),
                            0 );
     kernel_format_address( found->peer, message->idiag_family, message->id.idiag_dst, ntohs( message->id.idiag_dport ),

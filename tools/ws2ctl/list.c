@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include "view.h"
@@ -15,15 +14,6 @@
 static const char *const headings[COLUMNS] = { "TYPE", "STATE", "RECV", "SEND", "LOCAL", "PEER" };
 
 #define OTHERS "PROGRAM PID (HOST PID) SOCKET, EVENTS, OPTIONS"
-
-static int terminal_width( void )
-{
-    const char *columns = getenv( "COLUMNS" );
-    struct winsize size;
-
-    if ( columns && atoi( columns ) > 20 ) return atoi( columns );
-    return isatty( 1 ) && !ioctl( 1, TIOCGWINSZ, &size ) && size.ws_col > 20 ? size.ws_col : isatty( 1 ) ? 80 : INT_MAX;
-}
 
 static void cell( const struct view *view, int column, char *text, size_t size )
 {
@@ -134,7 +124,7 @@ static int next_view( struct view *view, size_t *at, char **filters )
 
 static void print_table( char **filters )
 {
-    const int width = terminal_width();
+    const int width = view_width();
     int widths[COLUMNS];
     unsigned int count = 0;
     char text[PATH_MAX];

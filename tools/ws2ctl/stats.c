@@ -1,55 +1,84 @@
 /*
- * What each process of the prefix does, as the kernel counts it: bytes of the TCP connections that it holds now, how often its
- * threads waited, its time. Nothing is counted in the process itself, so this costs it nothing.
+ * What each process of the prefix has done since it started: what it counts itself in its page of the table (table.h: struct
+ * ws2_counts), and what the kernel knows of it. The page is written by a program, and nothing but shown.
  */
-#include <dirent.h>
 #include <json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "view.h"
 
-struct process
+enum figure
 {
-    uint32_t windows_pid, unix_pid, sockets, shared;
-    uint64_t sent, received, waits, preempted;
-    double seconds;
+    SOCKETS,
+    SHARED,
+    CALLS,
+    OPERATIONS,
+    RECEIVED,
+    SENT,
+    WAITS,
+    ASKED,
+    AVOIDED,
+    FIGURES
 };
 
-/* Context switches of all its threads, those that a thread waited for first. */
-static void load_switches( struct process *process, const char *task )
+static const struct
 {
-    unsigned long long number;
-    char path[300], line[200];
-    FILE *file;
+    const char *heading, *name;
+    int width;
+} figures[FIGURES] = {
+    [SOCKETS] = { "SOCKETS", "sockets", 7 },
+    [SHARED] = { "SHARED", "shared", 6 },
+    [CALLS] = { "CALLS", "calls", 11 },
+    [OPERATIONS] = { "OPERATIONS", "operations", 11 },
+    [RECEIVED] = { "RECEIVED", "bytes_received", 14 },
+    [SENT] = { "SENT", "bytes_sent", 14 },
+    [WAITS] = { "WAITS", "waits", 10 },
+    [ASKED] = { "ASKED", "servers_asked", 10 },
+    [AVOIDED] = { "AVOIDED", "conversations_avoided", 11 },
+};
 
-    snprintf( path, sizeof( path ), "/proc/%u/task/%.200s/status", process->unix_pid, task );
-    if ( !( file = fopen( path, "re" ) ) ) return;
-    while ( fgets( line, sizeof( line ), file ) )
-    {
-        if ( sscanf( line, "voluntary_ctxt_switches: %llu", &number ) == 1 ) process->waits += number;
-        if ( sscanf( line, "nonvoluntary_ctxt_switches: %llu", &number ) == 1 ) process->preempted += number;
-    }
-    fclose( file );
+struct process
+{
+    uint32_t windows_pid, unix_pid;
+    uint64_t values[FIGURES];
+    double seconds;
+    char program[256];
+};
+
+static uint64_t sum( const struct ws2_counts *counts, enum ws2_count what )
+{
+    uint64_t result = 0;
+
+    for ( unsigned int i = 0; i < WS2_COUNT_LINES; i++ )
+        result += atomic_load_explicit( &counts->lines[i].values[what], memory_order_relaxed );
+    return result;
 }
 
-static void load_process( struct process *process )
+static void load_counts( struct process *process, uint32_t client )
+{
+    const struct ws2_counts *counts = ws2_table_counts( server.table, client );
+    uint64_t *values = process->values;
+
+    values[CALLS] = sum( counts, WS2_COUNT_CALLS );
+    values[OPERATIONS] = sum( counts, WS2_COUNT_OPERATIONS );
+    values[RECEIVED] = sum( counts, WS2_COUNT_RECEIVED );
+    values[SENT] = sum( counts, WS2_COUNT_SENT );
+    values[WAITS] = sum( counts, WS2_COUNT_WAITS );
+    values[ASKED] = sum( counts, WS2_COUNT_ASKED ) + sum( counts, WS2_COUNT_REQUESTS );
+    /* the loader's own ws2_32 asks its server in each of them */
+    values[AVOIDED] = values[CALLS] > values[ASKED] ? values[CALLS] - values[ASKED] : 0;
+}
+
+static void load_seconds( struct process *process )
 {
     unsigned long user = 0, system = 0;
-    const struct dirent *entry;
     char path[64], line[1024];
     const char *rest;
     FILE *file;
-    DIR *tasks;
 
-    snprintf( path, sizeof( path ), "/proc/%u/task", process->unix_pid );
-    if ( ( tasks = opendir( path ) ) )
-    {
-        while ( ( entry = readdir( tasks ) ) )
-            if ( entry->d_name[0] != '.' ) load_switches( process, entry->d_name );
-        closedir( tasks );
-    }
     snprintf( path, sizeof( path ), "/proc/%u/stat", process->unix_pid );
     if ( !( file = fopen( path, "re" ) ) ) return;
     /* behind the name, which may hold anything */
@@ -59,68 +88,91 @@ static void load_process( struct process *process )
     fclose( file );
 }
 
-static void add_sockets( struct process *process )
+static void count_sockets( struct process *process )
 {
     for ( size_t i = 0; i < row_count; i++ )
     {
         const struct ws2_slot *slot = ws2_table_slot( server.table, rows[i].slot );
-        const struct kernel_socket *kernel;
 
         if ( rows[i].ticket_target || rows[i].unix_pid != process->unix_pid || !slot ) continue;
-        process->sockets++;
-        process->shared += ws2_word_state( slot->word ) == WS2_SLOT_SHARED;
-        if ( !( kernel = kernel_find( slot->cookie ) ) ) continue;
-        process->sent += kernel->bytes_sent;
-        process->received += kernel->bytes_received;
+        process->values[SOCKETS]++;
+        process->values[SHARED] += ws2_word_state( slot->word ) == WS2_SLOT_SHARED;
     }
 }
 
-static void print_process( const struct process *process, json_object *array )
+static void print_line( const struct process *process )
 {
-    json_object *object;
-    char program[256];
+    printf( "%-7u %-7u", process->windows_pid, process->unix_pid );
+    for ( int i = 0; i < FIGURES; i++ ) printf( " %*llu", figures[i].width, (unsigned long long)process->values[i] );
+    printf( " %9.2f  %s\n", process->seconds, process->program );
+}
 
-    view_program( process->unix_pid, program, sizeof( program ) );
-    if ( !array )
+/* Where the line would be too long: the figures by name, as many on a line as there is room for. */
+static void print_block( const struct process *process, int width )
+{
+    char part[80];
+    int used = INT_MAX / 2;
+
+    printf( "%s %u (host %u)", process->program, process->windows_pid, process->unix_pid );
+    for ( int i = 0; i <= FIGURES; i++ )
     {
-        printf( "%-7u %-7u %7u %6u %13llu %13llu %9llu %8.2f  %s\n", process->windows_pid, process->unix_pid,
-                process->sockets, process->shared, (unsigned long long)process->received,
-                (unsigned long long)process->sent, (unsigned long long)process->waits, process->seconds, program );
-        return;
+        if ( i == FIGURES ) snprintf( part, sizeof( part ), "seconds %.2f", process->seconds );
+        else snprintf( part, sizeof( part ), "%s %llu", figures[i].name, (unsigned long long)process->values[i] );
+        used += 2 + (int)strlen( part );
+        if ( used > width ) used = printf( "\n    %s", part ) - 1;
+        else printf( "  %s", part );
     }
-    object = json_object_new_object();
-#define NUMBER( name, value ) json_object_object_add( object, name, json_object_new_int64( value ) )
-    NUMBER( "windows_pid", process->windows_pid );
-    NUMBER( "unix_pid", process->unix_pid );
-    json_object_object_add( object, "program", json_object_new_string( program ) );
-    NUMBER( "sockets", process->sockets );
-    NUMBER( "shared", process->shared );
-    NUMBER( "bytes_received", process->received );
-    NUMBER( "bytes_sent", process->sent );
-    NUMBER( "waits", process->waits );
-    NUMBER( "preempted", process->preempted );
+    putchar( '\n' );
+}
+
+static int line_width( void )
+{
+    int width = 16 + 10 + 2;
+
+    for ( int i = 0; i < FIGURES; i++ ) width += 1 + figures[i].width;
+    return width;
+}
+
+static void print_heading( void )
+{
+    printf( "%-7s %-7s", "PID", "HOST" );
+    for ( int i = 0; i < FIGURES; i++ ) printf( " %*s", figures[i].width, figures[i].heading );
+    printf( " %9s  PROGRAM\n", "SECONDS" );
+}
+
+static json_object *process_json( const struct process *process )
+{
+    json_object *object = json_object_new_object();
+
+    json_object_object_add( object, "windows_pid", json_object_new_int64( process->windows_pid ) );
+    json_object_object_add( object, "unix_pid", json_object_new_int64( process->unix_pid ) );
+    json_object_object_add( object, "program", json_object_new_string( process->program ) );
+    for ( int i = 0; i < FIGURES; i++ )
+        json_object_object_add( object, figures[i].name, json_object_new_int64( process->values[i] ) );
     json_object_object_add( object, "seconds", json_object_new_double( process->seconds ) );
-    json_object_array_add( array, object );
+    return object;
 }
 
 int command_stats( const struct options *options )
 {
     json_object *array = options->as_json ? json_object_new_array() : NULL;
+    const int width = view_width(), lines = width >= line_width() + 20;
 
     if ( server_connect() || server_load_rows() ) return 1;
-    kernel_load();
-    if ( !array )
-        printf( "%-7s %-7s %7s %6s %13s %13s %9s %8s  %s\n", "PID", "HOST", "SOCKETS", "SHARED", "RECEIVED", "SENT",
-                "WAITS", "SECONDS", "PROGRAM" );
+    if ( !array && lines ) print_heading();
     for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
     {
         const struct ws2_client_record *record = &ws2_table_clients( server.table )[i];
         struct process process = { .windows_pid = record->windows_pid, .unix_pid = record->unix_pid };
 
         if ( !process.unix_pid || !process.windows_pid ) continue;
-        load_process( &process );
-        add_sockets( &process );
-        print_process( &process, array );
+        view_program( process.unix_pid, process.program, sizeof( process.program ) );
+        load_counts( &process, i );
+        load_seconds( &process );
+        count_sockets( &process );
+        if ( array ) json_object_array_add( array, process_json( &process ) );
+        else if ( lines ) print_line( &process );
+        else print_block( &process, width );
     }
     if ( array )
     {

@@ -6,9 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "view.h"
+
+int view_width( void )
+{
+    const char *columns = getenv( "COLUMNS" );
+    struct winsize size;
+
+    if ( columns && atoi( columns ) > 20 ) return atoi( columns );
+    return isatty( 1 ) && !ioctl( 1, TIOCGWINSZ, &size ) && size.ws_col > 20 ? size.ws_col : isatty( 1 ) ? 80 : INT_MAX;
+}
 
 static const char *family_name( unsigned int family )
 {

@@ -22,6 +22,8 @@ struct view
 void view_make( struct view *view, size_t first, size_t end );
 /* The descriptors that its rows show; a PRIVATE socket has one. */
 unsigned int view_descriptors( const struct view *view );
+/* Columns of the terminal, or COLUMNS; INT_MAX for what is no terminal. */
+int view_width( void );
 /* The Windows program's name, without its folder. */
 void view_program( uint32_t unix_pid, char *name, size_t size );
 

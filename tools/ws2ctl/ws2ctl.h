@@ -50,7 +50,6 @@ struct kernel_socket
     char name[112];                               /* of an AF_UNIX socket */
     unsigned char state, timer, retransmits;
     uint32_t receive_queue, send_queue, timer_ms;
-    uint64_t bytes_sent, bytes_received; /* over a TCP connection so far */
 };
 
 /* -1 when it does not tell all of them. */

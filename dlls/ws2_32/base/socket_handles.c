@@ -16,6 +16,7 @@ BOOL ws2_adopt( UINT64 handle )
     struct ws2_socket_adopt_params adopt = { .handle = handle };
 
     if ( !handle || handle > 0x7fffffff ) return FALSE;
+    count_asked();
     if ( ws2host_handle_to_fd( (void *)(UINT_PTR)handle, &adopt.fd ) ) return FALSE;
     if ( call_host( ws2_call_socket_adopt, &adopt ) ) return FALSE;
     /* Another thread may have closed the handle between the two, so that nobody would end what was adopted, or the value is

@@ -34,6 +34,8 @@ struct thread_data
     BOOL opens_points;       /* inside a CreateFileW that opens reparse points themselves */
     BOOL pended;             /* it has begun operations that waited */
     struct port_user port_user;
+    volatile UINT64 *calls; /* the thread's own count of calls (counts.h), NULL: none */
+    BOOL lines_looked_at;   /* and so it stays */
 };
 
 /* The calling thread's own; NULL without memory. Freed when the thread ends. */

@@ -17,8 +17,16 @@
 #include <windows.h>
 #include "ws2host/loader.h"
 #include "ws2host/unixcall.h"
+#include "base/counts.h"
 #include "base/locks.h"
 #include "base/trace.h"
+
+/* A function returns to the program: counted and, if that is selected, traced. The last error stays. */
+#define WS2_RETURNS( function, kind, result, error, ... ) \
+    do { \
+        count_call(); \
+        if ( ws2_tracing ) ws2_trace( function, kind, result, error, __VA_ARGS__ ); \
+    } while ( 0 )
 
 /* The result of an exported function, once its error is the thread's and traced: return WS2_RESULT( result, error, "..." ).
  * The words are a format, of arguments "name=value"; sockets are "s=%#zx" always. */
@@ -29,9 +37,8 @@
     ( { \
         int ws2_error_ = ( error ); \
         __typeof__( result ) ws2_result_ = ( result ); \
-        if ( ws2_tracing ) \
-            ws2_trace( function, TRACE_RESULT( ws2_result_ ), (long long)(INT_PTR)ws2_result_, ws2_error_, \
-                       __VA_ARGS__ ); \
+        WS2_RETURNS( function, TRACE_RESULT( ws2_result_ ), (long long)(INT_PTR)ws2_result_, ws2_error_, \
+                     __VA_ARGS__ ); \
         SetLastError( ws2_error_ ); \
         ws2_result_; \
     } )

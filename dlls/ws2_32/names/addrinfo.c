@@ -292,9 +292,8 @@ int WINAPI getaddrinfo( const char *node, const char *service, const struct addr
     if ( !error ) error = string_read_ansi( service, &service_copy );
     if ( !error ) error = addrinfo_get( node_copy, service_copy, hints, (void **)result, ADDRINFO_A );
     if ( !error && !node_copy ) loader_dll_order( __builtin_return_address( 0 ), result );
-    if ( ws2_tracing )
-        ws2_trace( __func__, TRACE_NUMBER, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
-                   service_copy ? service_copy : L"(null)" );
+    WS2_RETURNS( __func__, TRACE_NUMBER, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
+                 service_copy ? service_copy : L"(null)" );
     free( node_copy );
     free( service_copy );
     SetLastError( error );
@@ -314,9 +313,8 @@ int WINAPI GetAddrInfoW( const WCHAR *node, const WCHAR *service, const ADDRINFO
     if ( !error ) error = string_read_wide( node, &node_copy );
     if ( !error ) error = string_read_wide( service, &service_copy );
     if ( !error ) error = addrinfo_get( node_copy, service_copy, hints, (void **)result, ADDRINFO_W );
-    if ( ws2_tracing )
-        ws2_trace( __func__, TRACE_NUMBER, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
-                   service_copy ? service_copy : L"(null)" );
+    WS2_RETURNS( __func__, TRACE_NUMBER, error, error, "node=%ls service=%ls", node_copy ? node_copy : L"(null)",
+                 service_copy ? service_copy : L"(null)" );
     free( node_copy );
     free( service_copy );
     SetLastError( error );
@@ -329,7 +327,7 @@ int WINAPI GetAddrInfoW( const WCHAR *node, const WCHAR *service, const ADDRINFO
 void WINAPI freeaddrinfo( struct addrinfo *list )
 {
     addrinfo_free( list, ADDRINFO_A );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
+    WS2_RETURNS( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
 }
 
 /***********************************************************************
@@ -338,5 +336,5 @@ void WINAPI freeaddrinfo( struct addrinfo *list )
 void WINAPI FreeAddrInfoW( ADDRINFOW *list )
 {
     addrinfo_free( list, ADDRINFO_W );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
+    WS2_RETURNS( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
 }

@@ -290,7 +290,7 @@ int WINAPI GetAddrInfoExOverlappedResult( OVERLAPPED *overlapped )
 void WINAPI FreeAddrInfoEx( ADDRINFOEXA *list )
 {
     addrinfo_free( list, ADDRINFO_EX_A );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
+    WS2_RETURNS( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
 }
 
 /***********************************************************************
@@ -299,7 +299,7 @@ void WINAPI FreeAddrInfoEx( ADDRINFOEXA *list )
 void WINAPI FreeAddrInfoExW( ADDRINFOEXW *list )
 {
     addrinfo_free( list, ADDRINFO_EX_W );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
+    WS2_RETURNS( __func__, TRACE_NUMBER, 0, 0, "list=%p", list );
 }
 
 /* No name space of this system takes registrations from an unprivileged program. */

@@ -59,7 +59,7 @@ struct hostent *WINAPI gethostbyname( const char *name )
     if ( !error ) error = record_find_host( copy, &answer );
     if ( !error ) error = host_to_thread( &answer, AF_INET, &result );
     resolver_free( &answer );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, !!result, error, "name=%s", copy ? copy : "" );
+    WS2_RETURNS( __func__, TRACE_NUMBER, !!result, error, "name=%s", copy ? copy : "" );
     free( copy );
     SetLastError( error );
     return result;

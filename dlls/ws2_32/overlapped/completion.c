@@ -60,11 +60,18 @@ static void complete( const struct ws2_operation_target *target, const struct ws
     if ( results ) write_status_block( results, target, status, information, flags );
     /* the event last: who wakes from it finds the packet in the port, the APC with the thread */
     if ( target->apc )
+    {
+        count_asked();
         NtQueueApcThread( thread, (void *)(UINT_PTR)target->apc, target->apc_context, target->iosb, flags );
+    }
     else if ( target->apc_context && port->handle &&
               !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ) )
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
-    if ( event ) NtSetEvent( event, NULL );
+    if ( event )
+    {
+        count_asked();
+        NtSetEvent( event, NULL );
+    }
     else if ( !at_once )
     {
         MemoryBarrier(); /* the status is there: who waits from now on sees it */
@@ -184,6 +191,7 @@ void completion_deliver_at_port( void ) { deliver( FALSE ); }
 static void reset_event( HANDLE event )
 {
     if ( port_delivering_event == event ) port_wait_for_event( event );
+    count_asked();
     NtResetEvent( event, NULL );
 }
 

@@ -37,6 +37,7 @@ struct take_request
 
 static NTSTATUS ask_server( struct take_request *request, LARGE_INTEGER *timeout, BOOLEAN alertable )
 {
+    count_asked();
     if ( !request->packets )
         return nt_NtRemoveIoCompletion( request->port, request->key, request->value, request->iosb, timeout );
     return nt_NtRemoveIoCompletionEx( request->port, request->packets, request->count, request->taken, timeout,

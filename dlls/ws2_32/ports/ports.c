@@ -71,6 +71,7 @@ void port_post_late( const struct ws2_port *port, void *value, IO_STATUS_BLOCK *
     BOOL taken = queue && port_queue_post( queue, port->key, (ULONG_PTR)value, iosb, status, information );
     HANDLE handle;
 
+    if ( !taken ) count_asked();
     if ( !taken && iosb ) port_queue_fill( iosb, status, information ); /* nobody would do it later */
     if ( !taken && own ) port_list_post( port->handle, port->key, (ULONG_PTR)value, status, information );
     else if ( !taken && ( handle = port_list_foreign( port->owner, port->handle ) ) )

@@ -56,7 +56,7 @@ void WINAPI registered_deregister_buffer( RIO_BUFFERID id )
     if ( buffer &&
          InterlockedCompareExchange( (LONG *)&buffer->object.id, 0, (LONG)(UINT_PTR)id ) == (LONG)(UINT_PTR)id )
         registered_free( REGISTERED_BUFFER, buffer );
-    if ( ws2_tracing ) ws2_trace( "RIODeregisterBuffer", TRACE_NUMBER, 0, 0, "id=%p", (void *)id );
+    WS2_RETURNS( "RIODeregisterBuffer", TRACE_NUMBER, 0, 0, "id=%p", (void *)id );
 }
 
 int registered_segment( const RIO_BUF *user, struct registered_segment *segment )

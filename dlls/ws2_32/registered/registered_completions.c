@@ -164,7 +164,7 @@ void WINAPI registered_close_completions( RIO_CQ handle )
     struct registered_request *left;
     BOOL last;
 
-    if ( ws2_tracing ) ws2_trace( "RIOCloseCompletionQueue", TRACE_NUMBER, 0, 0, "queue=%p", (void *)handle );
+    WS2_RETURNS( "RIOCloseCompletionQueue", TRACE_NUMBER, 0, 0, "queue=%p", (void *)handle );
     if ( !queue ) return;
     queue->open = FALSE;
     registered_hide( queue );

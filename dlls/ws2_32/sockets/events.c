@@ -45,6 +45,7 @@ void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const 
     if ( ws2_tracing ) trace_events( s, events, target, message );
     if ( !message )
     {
+        count_asked();
         NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
         return;
     }
@@ -133,7 +134,11 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
     if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
     if ( ws2_read( &result, events, sizeof( result ) ) || ws2_write( events, &result, sizeof( result ) ) )
         return WSAEFAULT;
-    if ( event ) NtResetEvent( event, NULL );
+    if ( event )
+    {
+        count_asked();
+        NtResetEvent( event, NULL );
+    }
     if ( ( error = events_take( s, &result.lNetworkEvents, codes ) ) ) return error;
     /* the codes of other events stay as they are */
     for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )

@@ -36,6 +36,7 @@ static HANDLE make_handle( int fd, ULONG attributes )
 {
     void *handle = NULL;
 
+    count_asked();
     return ws2host_fd_to_handle( fd, attributes, &handle ) ? NULL : handle;
 }
 
@@ -97,7 +98,9 @@ static void close_real( UINT32 real )
 {
     const HANDLE handle = (HANDLE)(UINT_PTR)real;
 
-    if ( real && !hold_instead( handle ) ) nt_NtClose( handle );
+    if ( !real || hold_instead( handle ) ) return;
+    count_asked();
+    nt_NtClose( handle );
 }
 
 void handle_pool_hold( BOOL on )

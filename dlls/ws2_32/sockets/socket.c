@@ -125,7 +125,7 @@ int WINAPI closesocket( SOCKET s )
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
     if ( ( error = socket_close( s ) ) ) return WS2_RESULT_OF( error, "s=%#zx", s );
-    if ( ws2_tracing ) ws2_trace( __func__, TRACE_NUMBER, 0, 0, "s=%#zx", s );
+    WS2_RETURNS( __func__, TRACE_NUMBER, 0, 0, "s=%#zx", s );
     /* programs look at the error of the call before only after they have closed */
     SetLastError( before );
     return 0;

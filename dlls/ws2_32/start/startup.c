@@ -110,6 +110,7 @@ static void thread_ends( struct thread_data *data )
 {
     completion_thread_ends( data );
     port_user_ends( &data->port_user );
+    counts_thread_ends( data );
 }
 
 static BOOL elsewhere; /* another ws2_32.dll serves, or none */

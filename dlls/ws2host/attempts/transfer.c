@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "attempts/transfer.h"
+#include "base/host_counts.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
 #include "sockets/connect.h"
@@ -215,6 +216,7 @@ enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t,
             if ( t->truncated ) t->error = WSAEMSGSIZE;
             if ( !n && stream && t->total && !t->done ) t->error = stream_ended( d );
             t->done += n;
+            if ( n && !( t->flags & WS_MSG_PEEK ) ) host_count( WS2_COUNT_RECEIVED, n );
             if ( !n || !stream || ( t->flags & WS_MSG_PEEK ) ) return TRANSFER_DONE;
             if ( t->flags & WS_MSG_WAITALL ? t->done >= t->total : !( more = filled_most( t, n ) ) )
                 return TRANSFER_DONE;
@@ -278,6 +280,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
         if ( ( n = send_once( d, t, header ) ) >= 0 )
         {
             t->done += n;
+            host_count( WS2_COUNT_SENT, n );
             if ( ( t->flags & WS_MSG_OOB ) && !t->orphan && n ) urgent_sent( d, byte_at( t, n - 1 ) );
             if ( t->done >= t->total || d->slot->type != SOCK_STREAM ) return TRANSFER_DONE;
             transfer_advance( t, n );

@@ -10,7 +10,7 @@
  *   2. the mutex of afd_poll.c, the mutex of notify.c, events.c's lock of the epoll: only system calls under them, and 4
  *   3. leases.c's lock, or the mutex of connection.c, which is held while the server is asked: never both
  *   4. the locks of lists: what has ended, exclusive listeners, ports, the pool of descriptors, the windows of
- *      the table, the nodes kept by sockets/local_keep.c; nothing is taken under them
+ *      the table, the page of counts, the nodes kept by sockets/local_keep.c; nothing is taken under them
  *
  * The making of an epoll or a socket has an owner lock of its own, under which io_loop_open's is taken. Nobody touches the
  * program's memory with a lock held: a fault there does not come back.

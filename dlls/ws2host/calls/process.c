@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 #include "calls/trace.h"
 #include "client/connection.h"
+#include "client/counts.h"
 #include "calls/closing.h"
 #include "events/changes.h"
 #include "events/events.h"
@@ -84,7 +86,7 @@ NTSTATUS unix_attach( void *args )
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct ws2_attach_params *params = args;
-    const int grown = params->size >= sizeof( *params );
+    const int grown = params->size >= offsetof( struct ws2_attach_params, tracing );
 
     params->error = WSAVERNOTSUPPORTED;
     params->size = 0;
@@ -104,6 +106,8 @@ NTSTATUS unix_attach( void *args )
     windows_pid = params->windows_pid;
     pthread_once( &once, process_start );
     params->error = connection_attach( params->windows_pid );
-    if ( !params->error && params->tracing ) trace_follow( (volatile uint32_t *)(uintptr_t)params->tracing );
+    if ( params->error ) return 0;
+    if ( params->counts ) counts_show( (struct ws2_counts *)(uintptr_t)params->counts );
+    if ( params->tracing ) trace_follow( (volatile uint32_t *)(uintptr_t)params->tracing );
     return 0;
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "base/host_mutex.h"
 #include "base/host_trace.h"
 #include "client/client_private.h"
@@ -456,6 +457,7 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
     if ( received_fd ) *received_fd = -1;
     memset( reply, 0, sizeof( *reply ) );
     if ( !connection.windows_pid ) return reply->error = WSAENETDOWN;
+    host_count( WS2_COUNT_REQUESTS, 1 );
     connection_lock( &before );
     if ( request->type == WS2_CLOSE ) error = close_locked( request );
     else

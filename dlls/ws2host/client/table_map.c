@@ -48,6 +48,17 @@ void table_unmap( void *table )
     errno = error;
 }
 
+struct ws2_counts *table_map_counts( uint32_t client, void *place )
+{
+    const off_t offset = (off_t)WS2_TABLE_COUNTS + client * (off_t)sizeof( struct ws2_counts );
+    void *counts;
+
+    if ( client >= WS2_CLIENT_COUNT ) return NULL;
+    counts = mmap( place, sizeof( struct ws2_counts ), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_NORESERVE | ( place ? MAP_FIXED : 0 ), table_fd, offset );
+    return counts == MAP_FAILED ? NULL : counts;
+}
+
 /* Mutex held. */
 static int open_window( struct window *window )
 {

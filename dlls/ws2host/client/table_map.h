@@ -22,4 +22,7 @@ void table_unpin( uint32_t index );
 /* The same of a block that is pinned. */
 struct ws2_slot *table_slot( uint32_t index );
 
+/* That process's page of counts; in place of what is mapped at a place, or where there is room. NULL: errno. */
+struct ws2_counts *table_map_counts( uint32_t client, void *place );
+
 #endif

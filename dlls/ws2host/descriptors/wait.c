@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
 
@@ -252,6 +253,8 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_bit( descriptors[i] );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     exclusively = exclusively && begin_exclusive( waiter, fds[0].fd );
+    if ( !wait->counted ) host_count( WS2_COUNT_WAITS, 1 );
+    wait->counted = 1;
     atomic_store( &waiter->blocking, 1 );
     atomic_store( &waiter->set, set );
     for ( ;; )

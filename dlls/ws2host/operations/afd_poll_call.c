@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host_counts.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
 #include "operations/afd_poll_private.h"
@@ -145,6 +146,7 @@ NTSTATUS unix_afd_poll( void *args )
     while ( held < work.header.count &&
             ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )
         held++;
+    host_count( WS2_COUNT_OPERATIONS, 1 );
     if ( held < work.header.count ) params->operation.error = WSAENOTSOCK;
     else if ( !( ready = find_ready( &work ) ) && work.header.timeout )
         params->operation.error =

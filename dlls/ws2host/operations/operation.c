@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "descriptors/socket_set.h"
 #include "operations/afd_poll.h"
 #include "base/io_loop.h"
@@ -237,7 +238,11 @@ int operation_try( struct descriptor *d, struct operation *operation, const stru
     else
     {
         attempt->tried = 1;
-        if ( operation->perform( operation ) == OPERATION_DONE ) return 1;
+        if ( operation->perform( operation ) == OPERATION_DONE )
+        {
+            host_count( WS2_COUNT_OPERATIONS, 1 );
+            return 1;
+        }
     }
     if ( !operation_would_block( d, operation, params ) ) return 0;
     operation->error = WSAEWOULDBLOCK;
@@ -264,6 +269,7 @@ static void operation_submit( struct descriptor *d, struct operation *operation,
         operation_free( operation );
         return;
     }
+    host_count( WS2_COUNT_OPERATIONS, 1 );
     operation->target = params->target;
     operation->how = params->how;
     operation->descriptor = operation->owner = d;

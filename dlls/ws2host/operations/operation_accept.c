@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "descriptors/deferred.h"
 #include "sockets/connect.h"
 #include "sockets/endpoint.h"
@@ -93,6 +94,7 @@ static enum operation_result first_data( struct operation *operation )
         if ( errno != EFAULT || accept->data || !( accept->data = malloc( accept->receive_size ) ) ) break;
     }
     if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+    if ( n > 0 ) host_count( WS2_COUNT_RECEIVED, n );
     if ( n > 0 && accept->data ) operation_write( operation, accept->buffer, accept->data, n );
     if ( n < 0 ) operation->error = winsock_error( errno );
     else operation->information = n;

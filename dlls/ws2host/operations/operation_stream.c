@@ -6,6 +6,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "attempts/attempt.h"
 #include "operations/afd_poll.h"
 #include "sockets/connect.h"
@@ -271,6 +272,7 @@ static enum operation_result perform_transmit( struct operation *operation )
             return OPERATION_DONE;
         }
         operation->information += n;
+        host_count( WS2_COUNT_SENT, n );
         if ( !n ) t->next++;
     }
     if ( t->flags & WS2_TRANSMIT_DISCONNECT )

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/host_counts.h"
 #include "base/owner_lock.h"
 #include "descriptors/wait.h"
 #include "operations/operation_private.h"
@@ -140,6 +141,7 @@ NTSTATUS unix_port_wait( void *args )
     params->ended = 0;
     operation_sweep();
     if ( timeout ) place = port_enter( port );
+    if ( timeout && !params->alertable ) host_count( WS2_COUNT_WAITS, 1 );
     port_waiter_change( port );
     if ( timeout && params->alertable )
     {
