@@ -63,7 +63,7 @@ static uint32_t dispatch( const struct epoll_event *event )
 {
     const enum io_kind kind = event->data.u64 & IO_KIND_BITS;
 
-    if ( sources[kind] && sources[kind]->ready ) sources[kind]->ready( io_value( event->data.u64 ) );
+    if ( sources[kind] && sources[kind]->ready ) sources[kind]->ready( io_value( event->data.u64 ), event->events );
     return 1u << kind;
 }
 

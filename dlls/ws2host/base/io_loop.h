@@ -34,9 +34,9 @@ struct io_turn
 
 struct io_source
 {
-    void ( *ready )( uint64_t value );      /* an entry has come up, value is its key's; may be NULL */
-    void ( *turn )( struct io_turn *turn ); /* after the entries of each wait; may be NULL */
-    int ( *timeout )( void );               /* ms until a turn is wanted, -1 for no limit; may be NULL */
+    void ( *ready )( uint64_t value, uint32_t events ); /* an entry has come up, value is its key's; may be NULL */
+    void ( *turn )( struct io_turn *turn );             /* after the entries of each wait; may be NULL */
+    int ( *timeout )( void );                           /* ms until a turn is wanted, -1 for no limit; may be NULL */
 };
 
 void io_loop_register( enum io_kind kind, const struct io_source *source );

@@ -1,15 +1,21 @@
 /* See blocking.h. */
 #include <poll.h>
 #include "calls/blocking.h"
+#include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
 #include "events/events.h"
+#include "sockets/urgent.h"
 
 /* Must a transfer that was blocked wait? If not it has ended, as error and *status say. */
 static int blocking_wait( struct descriptor *d, struct transfer *t, short events, uint32_t timeout,
                           struct ws2_wait *wait, NTSTATUS *status )
 {
-    enum wait_result result = wait_one( d, events, timeout, wait );
+    struct pollfd fds[2] = { { .fd = socket_set_fd( d, events ), .events = events } };
+    enum wait_result result;
 
+    if ( events == POLLIN ) fds[0].events |= urgent_awaited( d );
+    result = wait_many( &d, fds, 1, timeout ? timeout * 1000ull : WAIT_FOREVER_US, wait );
+    if ( result == WAIT_READY && ( fds[0].revents & POLLPRI ) ) urgent_watch( d );
     if ( result == WAIT_READY ) return 1;
     *status = wait_status( result, &t->error );
     return 0;

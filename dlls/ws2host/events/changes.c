@@ -122,13 +122,14 @@ void changes_registered( struct descriptor *d )
             changes_watch( changes_kind( d, routes ), &made ); /* registrations have their I/O thread already */
 }
 
-static void changes_seen( uint64_t value )
+static void changes_seen( uint64_t value, uint32_t events )
 {
     const uint32_t kind = value >> 3;
     struct descriptor *d;
     uint64_t handle = 0;
     char messages[4096];
 
+    (void)events;
     atomic_fetch_or( &undelivered, 1u << kind ); /* before the socket is quiet: changes_barrier */
     /* an overrun (ENOBUFS) is a change too */
     while ( recv( atomic_load( &fds[kind] ), messages, sizeof( messages ), MSG_DONTWAIT ) >= 0 || errno == ENOBUFS )

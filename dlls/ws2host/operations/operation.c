@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include "base/host_counts.h"
 #include "descriptors/socket_set.h"
@@ -10,6 +11,7 @@
 #include "base/io_loop.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
+#include "sockets/urgent.h"
 #include "operations/operation_private.h"
 #include "base/owner_lock.h"
 
@@ -140,11 +142,12 @@ int operation_shut_send( struct descriptor *d )
     return later;
 }
 
-void operation_edge( uint64_t value )
+void operation_edge( uint64_t value, uint32_t events )
 {
     struct descriptor *d = (struct descriptor *)(uintptr_t)value;
 
     if ( !descriptor_hold( d ) ) return;
+    if ( events & EPOLLPRI ) urgent_watch( d );
     atomic_fetch_add( &d->queues.readiness, 1 );
     operation_serve_now( d );
     descriptor_release( d );

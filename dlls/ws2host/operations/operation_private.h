@@ -31,6 +31,6 @@ void operation_watch_init( void );
 /* What is after `before` (NULL: the first) leaves the queue, whose lock is held. */
 void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation );
 /* The epoll shows a descriptor, value being its address: serves it. */
-void operation_edge( uint64_t value );
+void operation_edge( uint64_t value, uint32_t events );
 
 #endif

@@ -58,12 +58,13 @@ void operation_watch_thread( uint32_t id )
 }
 
 /* value: of the key; 0 is the loop's own. */
-static void thread_ended( uint64_t value )
+static void thread_ended( uint64_t value, uint32_t events )
 {
     struct watched_thread *thread, *ended = NULL;
     const int fd = (int)( value >> 3 );
     uint32_t id = 0;
 
+    (void)events;
     if ( !value ) return;
     owner_lock_take( &lock );
     LIST_FOREACH( thread, &threads, entry )

@@ -20,7 +20,8 @@ _Static_assert( _Alignof( struct descriptor ) > IO_KIND_BITS, "the kind goes int
 static owner_lock exclusive_lock;
 static struct descriptor *_Atomic exclusive_first;
 
-static const uint32_t queue_events[QUEUE_COUNT] = { EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI, 0 };
+/* receives: with urgent bytes, which are not to be passed by */
+static const uint32_t queue_events[QUEUE_COUNT] = { EPOLLIN | EPOLLRDHUP | EPOLLPRI, EPOLLOUT, EPOLLPRI, 0 };
 
 int32_t operation_watch( struct descriptor *d, enum operation_queue queue )
 {

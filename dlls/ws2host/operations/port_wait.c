@@ -159,7 +159,7 @@ NTSTATUS unix_port_wait( void *args )
     count = epoll_pwait( port->epoll, events, most, timeout, &before );
     if ( place ) atomic_store( place, 0 );
     for ( int i = 0; i < count; i++ )
-        if ( events[i].data.u64 != PORT_WAKE_KEY ) operation_edge( io_value( events[i].data.u64 ) );
+        if ( events[i].data.u64 != PORT_WAKE_KEY ) operation_edge( io_value( events[i].data.u64 ), events[i].events );
     if ( count > 0 && is_ended() )
     {
         /* this thread goes no further: what it was woken for, and is to tell, is others' now */
@@ -202,17 +202,18 @@ static void port_serve( struct port *port )
         for ( int i = 0; i < count; i++ )
         {
             if ( events[i].data.u64 == PORT_WAKE_KEY ) woken = 1;
-            else operation_edge( io_value( events[i].data.u64 ) );
+            else operation_edge( io_value( events[i].data.u64 ), events[i].events );
         }
     } while ( count == EVENTS );
     /* that was meant for a waiter */
     if ( woken && port_has_waiters( port ) ) port_raise_wake( port );
 }
 
-static void port_fired( uint64_t value )
+static void port_fired( uint64_t value, uint32_t events )
 {
     struct port *port = NULL, *fired = (struct port *)(uintptr_t)value;
 
+    (void)events;
     /* it may have gone meanwhile */
     while ( ( port = port_next( port ) ) && port != fired ) continue;
     if ( !port ) return;

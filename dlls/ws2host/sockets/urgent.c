@@ -66,6 +66,15 @@ void urgent_watch( struct descriptor *d )
     free( store );
 }
 
+short urgent_awaited( const struct descriptor *d )
+{
+    const struct urgent_store *store = atomic_load( &d->urgent );
+
+    if ( d->slot->type != SOCK_STREAM || d->slot->family == WS_AF_UNIX || descriptor_is_shared( d ) || is_inline( d ) )
+        return 0;
+    return store && store->count >= BYTES ? 0 : POLLPRI;
+}
+
 /* --- hints: a set of hashes of connections, which only grows ----------------------------------------------------------*/
 
 static uint32_t hash( uint16_t receiver, uint16_t sender )

@@ -31,6 +31,8 @@ static inline int urgent_watched( struct descriptor *descriptor )
 
 /* The program asks for urgent bytes or for the mark: the descriptor is watched from now on, where that is possible. */
 void urgent_watch( struct descriptor *descriptor );
+/* POLLPRI when who waits for data is to watch for an urgent byte too, which ordinary receives would pass by; else 0. */
+short urgent_awaited( const struct descriptor *descriptor );
 /* An ordinary receive of a watched descriptor: as recvmsg( MSG_DONTWAIT ). flags: MSG_* of Windows. */
 ssize_t urgent_receive( struct descriptor *descriptor, const struct iovec *vectors, size_t count, uint32_t flags );
 /* MSG_OOB, watched: 1 and the byte is in the vectors' first, 0 when there is none, -1 and errno. */
