@@ -12,7 +12,12 @@
 #include "ntdll/dispatcher.h"
 
 #define NUMBER_COUNT 0x400 /* of ntdll's calls; those of win32u begin with 0x1000 */
-#define THUNK_MOST 32      /* bytes of a thunk that are looked at */
+/* bytes of a thunk that are looked at: behind them stands the next one */
+#ifdef __i386__
+#define THUNK_MOST 16
+#else
+#define THUNK_MOST 32
+#endif
 #define MOVE_TO_EAX 0xb8
 
 static void *functions[NUMBER_COUNT] __asm__( "ws2_dispatcher_functions" ) __attribute__( ( used ) );
