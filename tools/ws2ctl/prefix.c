@@ -147,6 +147,13 @@ int prefix_place( const char *prefix )
     int placed = 0;
     struct stat st;
 
+    /* what a loader leaves that cannot serve the prefix it was to make: nothing could be put back there */
+    snprintf( to, sizeof( to ), "%s/drive_c/windows/system32/ntdll.dll", prefix );
+    if ( lstat( to, &st ) < 0 )
+        return fail(
+            "%s is not whole: no ntdll.dll in its system folder. Remove it and make it anew, with a loader for "
+            "programs of %d bits.",
+            prefix, prefix_is_32_bit( prefix ) ? 32 : 64 );
     for ( const struct place *place = places( prefix ); place->folder; place++ )
     {
         snprintf( from, sizeof( from ), "%s/%s/ws2_32.dll", library, place->build );
