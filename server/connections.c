@@ -21,7 +21,12 @@
 #define TELL_AGAIN 50    /* ms, when there is no memory to tell which tickets ended */
 #define CLOSING_MOST 64u /* descriptors of a process that wait to be closed while it is read from */
 #define REST 1           /* ms that a process rests when it has had its turn */
-#define CLOSING_AGAIN 5  /* ms */
+/* What a process may send at once before it rests, in messages that nobody waits for: what it has sent is heard before what
+ * others send later, as long as it is no flood. */
+#define BURST 4096u
+#define BURST_FORGIVEN 64u /* of it in each ms */
+#define TURN_MOST 1024u    /* of it in one turn */
+#define CLOSING_AGAIN 5    /* ms */
 #define WAIT_EVENTS ( EPOLLIN | EPOLLRDHUP )
 
 TAILQ_HEAD( held_list, connection );
@@ -177,9 +182,28 @@ refuse:
     close_later_consume( fd, refused );
 }
 
-void connection_rest( struct connection *connection )
+/* What has been sent at once lately. */
+static uint64_t burst_now( struct process *process )
 {
-    connection->process->rests_until = loop_now_us() + REST * 1000;
+    const uint64_t now = loop_now_us(), forgiven = ( now - process->burst_at ) * BURST_FORGIVEN / 1000;
+
+    process->burst = process->burst > forgiven ? process->burst - forgiven : 0;
+    process->burst_at = now;
+    return process->burst;
+}
+
+int connection_may_go_on( struct connection *connection, unsigned int sent )
+{
+    return sent < TURN_MOST && close_pending( connection->process->closing ) <= CLOSING_MOST &&
+           burst_now( connection->process ) + sent < BURST;
+}
+
+void connection_rest( struct connection *connection, unsigned int sent )
+{
+    struct process *process = connection->process;
+
+    process->burst = burst_now( process ) + sent;
+    if ( process->burst > BURST ) process->rests_until = process->burst_at + REST * 1000;
 }
 
 void connection_drain( struct connection *connection )

@@ -13,6 +13,7 @@
 #include "ws2host/winsock_codes.h"
 
 #define TURN 300               /* us of one connection before the others get theirs */
+#define COST_OF_ANSWER 8u      /* in messages that are not answered */
 #define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
 #define REPLY_PATIENCE 1000    /* ms that a socket may take to be sent */
 #define SLOWEST_AGAIN 100      /* ms until one that waits asks again */
@@ -631,10 +632,13 @@ void request_go_on( struct connection *connection )
     handle( connection, &request, fd, 0 );
 }
 
+static int is_one_way( uint32_t type ) { return type < WS2_REQUEST_COUNT && requests[type].one_way; }
+
 int request_receive( struct connection *connection )
 {
     const uint64_t end = loop_now_us() + TURN;
-    int received = 0;
+    unsigned int sent = 0;
+    int received = 0, goes_on;
 
     do {
         struct ws2_request request[2]; /* room to tell a message that is too long */
@@ -657,12 +661,15 @@ int request_receive( struct connection *connection )
             if ( fd >= 0 ) close_later_consume( fd, connection->process->closing );
             goto broken;
         }
+        sent += is_one_way( request->type ) ? 1 : COST_OF_ANSWER;
         handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
         if ( connection->ended || connection->waits || connection->unsent ) return received;
         /* said once, and most of its time is the server's own affair: what comes next need not wait for that */
         if ( request->type == WS2_HELLO ) return received;
-    } while ( loop_now_us() < end );
-    connection_rest( connection );
+        /* what nobody waits for is heard to its end: others may ask because of it */
+        goes_on = is_one_way( request->type ) && connection_may_go_on( connection, sent );
+    } while ( goes_on || loop_now_us() < end );
+    connection_rest( connection, sent );
     return received;
 
 broken:

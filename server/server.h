@@ -154,8 +154,9 @@ struct process
     struct charges held;
     struct guesses guesses;
     unsigned char has_guessed;
-    uint64_t rests_until; /* us: it has asked for much at once */
-    int pidfd;            /* -1 while it has no client */
+    uint64_t burst, burst_at; /* what it has sent at once lately, as of then (us) */
+    uint64_t rests_until;     /* us: it has asked for much at once */
+    int pidfd;                /* -1 while it has no client */
 };
 
 struct process_look
@@ -461,8 +462,11 @@ void connections_listen( int listener );
 void connection_accept( struct source *listener, uint32_t events );
 void connection_end( struct connection *connection );
 void connection_end_client( struct client *client );
-/* It has had its turn, and has asked for more: it, and all of its process, waits while others have theirs. */
-void connection_rest( struct connection *connection );
+/* It has had its turn, has sent so much, and may have sent more: others have theirs. When that was too much lately, all of its
+ * process rests meanwhile. */
+void connection_rest( struct connection *connection, unsigned int sent );
+/* Its turn is over; it has sent so much, the last of it a message that nobody waits for. */
+int connection_may_go_on( struct connection *connection, unsigned int sent );
 /* Handles what it has sent already and ends it: its client has another. */
 void connection_drain( struct connection *connection );
 void process_ended( struct source *source, uint32_t events );

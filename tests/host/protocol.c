@@ -612,12 +612,67 @@ START_TEST( no_room_for_a_process )
 }
 END_TEST
 
+#define CLOSES 500
+#define CLOSE_ROUNDS 10
+
+/* Has that many descriptors of one socket, and closes them at once, as often as it is told. */
+static int closer( void *context )
+{
+    struct ws2_request adopt = { .type = WS2_ADOPT, .flags = 2 | 1 << 16 | 6 << 24 }, close_one = { .type = WS2_CLOSE };
+    const int *ends = context, fd = raw_connect(), host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = PID };
+    struct ws2_reply reply;
+    char byte;
+
+    if ( fd < 0 || raw_request( fd, &hello, -1, &reply, NULL ) ) return 1;
+    for ( int round = 0; round < CLOSE_ROUNDS; round++ )
+    {
+        for ( adopt.handle = 4; adopt.handle <= 4 * CLOSES; adopt.handle += 4 )
+            if ( raw_request( fd, &adopt, host, &reply, NULL ) ) return 2;
+        close_one.slot = reply.slot;
+        close_one.generation = reply.generation;
+        usleep( 100000 ); /* a while in which it sends nothing: then what it sends at once is no flood */
+        for ( close_one.handle = 4; close_one.handle <= 4 * CLOSES; close_one.handle += 4 )
+            if ( raw_send( fd, &close_one, sizeof( close_one ), NULL, 0 ) < 0 ) return 3;
+        if ( write( ends[1], "", 1 ) != 1 || read( ends[1], &byte, 1 ) != 1 ) return 4;
+    }
+    return 0;
+}
+
+/* What others ask after somebody has closed comes to the server after it, however many those were. */
+START_TEST( closed_before_others_ask )
+{
+    struct ws2_request list = { .type = WS2_LIST };
+    struct ws2_reply reply;
+    int ends[2], observer;
+    pid_t process;
+    char byte;
+
+    harness_begin();
+    harness_start_server();
+    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends ) );
+    observer = raw_attach( 0, &reply, NULL );
+    process = process_start( closer, ends );
+    for ( int round = 0; round < CLOSE_ROUNDS; round++ )
+    {
+        ck_assert_int_eq( read( ends[0], &byte, 1 ), 1 );
+        ck_assert_int_eq( raw_request( observer, &list, -1, &reply, NULL ), 0 );
+        ck_assert_uint_eq( reply.count, 0 );
+        ck_assert_int_eq( write( ends[0], "", 1 ), 1 );
+    }
+    ck_assert_int_eq( process_wait( process ), 0 );
+    close( observer );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "protocol" );
     TCase *test = tcase_create( "protocol" );
 
     tcase_set_timeout( test, 120 );
+    tcase_add_test( test, closed_before_others_ask );
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
