@@ -282,28 +282,39 @@ static void test_alertable( void )
     CloseHandle( port );
 }
 
+/* Three threads wait at a port that is closed under them. FALSE: one of them was not in the call yet. */
+static BOOL close_under_waiters( DWORD pause, DWORD delay, BOOL last_try )
+{
+    HANDLE port = port_open();
+    struct waiter waiters[3];
+    struct port_socket s;
+    BOOL late = FALSE;
+
+    socket_open( &s );
+    socket_join( &s, port, 1 );
+    for ( unsigned int i = 0; i < 3; i++ )
+    {
+        waiter_start( &waiters[i], port, i == 1 );
+        Sleep( pause );
+    }
+    Sleep( delay );
+    CloseHandle( port );
+    for ( unsigned int i = 0; i < 3 && !last_try; i++ )
+        late |= !WaitForSingleObject( waiters[i].thread, 5000 ) && waiters[i].error == ERROR_INVALID_HANDLE;
+    for ( unsigned int i = 0; i < 3; i++ )
+        check_waiter( &waiters[i], 0,
+                      late && waiters[i].error == ERROR_INVALID_HANDLE ? ERROR_INVALID_HANDLE
+                                                                       : ERROR_ABANDONED_WAIT_0 );
+    /* the socket works on */
+    check_flow( s.client, s.server );
+    socket_close( &s );
+    return !late;
+}
+
 static void test_closing( void )
 {
     for ( unsigned int i = 0; i < ARRAY_SIZE( delays ); i++ )
-    {
-        HANDLE port = port_open();
-        struct waiter waiters[3];
-        struct port_socket s;
-
-        socket_open( &s );
-        socket_join( &s, port, 1 );
-        for ( unsigned int j = 0; j < 3; j++ )
-        {
-            waiter_start( &waiters[j], port, j == 1 );
-            Sleep( 20 ); /* in the call, before the handle goes away */
-        }
-        Sleep( delays[i] );
-        CloseHandle( port );
-        for ( unsigned int j = 0; j < 3; j++ ) check_waiter( &waiters[j], 0, ERROR_ABANDONED_WAIT_0 );
-        /* the socket works on */
-        check_flow( s.client, s.server );
-        socket_close( &s );
-    }
+        for ( DWORD pause = 20; !close_under_waiters( pause, delays[i], pause > 2000 ); pause *= 2 ) continue;
 }
 
 /* --- other files, handles and processes ---------------------------------------------------------------------------------*/

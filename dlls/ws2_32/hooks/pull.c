@@ -4,6 +4,10 @@
  *
  * Any other copy made for this process costs one question to the loader's server more. With DUPLICATE_CLOSE_SOURCE, or for a third
  * process, it is some: what may be closed is known only by a copy. The source is closed whatever becomes of the copy, as on Windows.
+ *
+ * A process that is killed between the owner's answer, with which the SOCKET has ended there, and the closing of its handle leaves
+ * that to the owner, one handle of the loader's server for each so killed, whose value is not used again before the owner ends:
+ * that may not close it itself, since the one that asked may only be slow, and would close what has the value by then.
  */
 #include "base/ws2_32_private.h"
 #include "hooks/pull.h"
