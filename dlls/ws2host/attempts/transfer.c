@@ -300,6 +300,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
 /* Sending has bound an unbound datagram socket. */
 void transfer_send_ends( struct descriptor *d )
 {
+    events_sent( d );
     if ( d->slot->type == SOCK_STREAM || !endpoint_unknown( d ) ) return;
     endpoint_remember( d );
     events_look_again( d );

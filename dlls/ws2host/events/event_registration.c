@@ -4,6 +4,7 @@
 #include "descriptors/socket_set.h"
 #include "events/changes.h"
 #include "events/event_record.h"
+#include "sockets/option_bits.h"
 
 static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t message, uint32_t mask, uint32_t *due,
                                 int32_t codes[WS2_EVENT_BIT_COUNT] )
@@ -12,6 +13,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
     uint64_t word = atomic_load( &slot->events ), next;
     uint32_t generation, seen, recorded;
     int32_t error;
+    const int sent = slot->type == SOCK_STREAM && option_bit( slot, BIT_SENT ) && option_set_bit( slot, BIT_SENT, 0 );
 
     /* The target is in place before the generation that it belongs to: who signals looks at the generation first. The owner
      * before the target: another process that has read this one's target sees that it is not the owner any more. */
@@ -21,7 +23,7 @@ static int32_t register_events( struct descriptor *d, uint64_t target, uint32_t 
     do {
         generation = ws2_events_generation( word ) + 1;
         if ( !generation ) generation = 1;
-        seen = ws2_events_seen( word );
+        seen = ws2_events_seen( word ) & ~( sent ? WS2_FD_WRITE : 0u );
         recorded = ws2_events_recorded( word );
         /* a window is told of everything that holds now, but for the connect */
         if ( message )

@@ -16,6 +16,7 @@
 #include "events/notify.h"
 #include "base/owner_lock.h"
 #include "sockets/conditions.h"
+#include "sockets/option_bits.h"
 
 static _Atomic int io_epoll = -1;
 static owner_lock io_lock; /* making the epoll, and a socket's entering and leaving it */
@@ -115,6 +116,13 @@ void events_send_blocked( struct descriptor *d )
     descriptor_set_flags( d, WS2_FLAG_SEND_BLOCKED );
     notify_send_blocked( d );
     if ( atomic_load( &d->slot->events ) ) events_reenable_slow( d, WS2_FD_WRITE );
+}
+
+void events_sent_slow( struct descriptor *d )
+{
+    if ( d->slot->type != SOCK_STREAM ) return;
+    if ( ( ws2_events_seen( atomic_load( &d->slot->events ) ) & WS2_FD_WRITE ) && !option_bit( d->slot, BIT_SENT ) )
+        option_set_bit( d->slot, BIT_SENT, 1 );
 }
 
 void events_connect_begins( struct descriptor *d )

@@ -34,6 +34,14 @@ static inline void events_reenable( struct descriptor *d, uint32_t event )
 /* A send met WSAEWOULDBLOCK: FD_WRITE is due when there is room again. */
 void events_send_blocked( struct descriptor *descriptor );
 
+void events_sent_slow( struct descriptor *descriptor );
+
+/* A send has succeeded: a stream's FD_WRITE, if it was told, is news to the next registration. */
+static inline void events_sent( struct descriptor *d )
+{
+    if ( atomic_load_explicit( &d->slot->events, memory_order_relaxed ) ) events_sent_slow( d );
+}
+
 /* Something that no epoll tells of has changed: what holds now is recorded. */
 void events_look_again( struct descriptor *descriptor );
 

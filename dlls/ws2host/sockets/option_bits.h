@@ -51,8 +51,9 @@ enum option_bit
     BIT_REUSE_MULTICASTPORT,
     BIT_ADDRESS_CHANGE_ARMED, /* SIO_ADDRESS_LIST_CHANGE was asked for and FD_ADDRESS_LIST_CHANGE is due */
     BIT_ROUTING_CHANGE_ARMED,
-    BIT_MULTICAST_IF, /* IP_MULTICAST_IF was given as an interface index */
-    BIT_ABORTED,      /* of WS2_FLAG_RESET: the reset came after the end of the peer's stream */
+    BIT_MULTICAST_IF,                   /* IP_MULTICAST_IF was given as an interface index */
+    BIT_ABORTED,                        /* of WS2_FLAG_RESET: the reset came after the end of the peer's stream */
+    BIT_SENT = BIT_REUSE_MULTICASTPORT, /* of streams: a send has succeeded since FD_WRITE was told */
 };
 
 int option_bit( const struct ws2_slot *slot, enum option_bit bit );
