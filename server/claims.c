@@ -9,11 +9,11 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include "server.h"
 
 #define BUCKETS 0x10000u
-#define FIRST_SIZE 256u
 #define COUNT_MOST 0x1000000u /* that a table is believed */
 
 struct claim
@@ -28,7 +28,7 @@ struct claim
 
 /* Numbers of claims are kept as 1 + number. */
 static struct claim *claims;
-static uint32_t size, used, first_free, live;
+static uint32_t used, first_free, live;
 static uint32_t buckets[BUCKETS];
 static uint64_t seed; /* nobody outside knows which bucket is whose */
 
@@ -54,17 +54,16 @@ static struct claim *find( uint32_t slot, uint32_t generation, uint32_t client )
     return NULL;
 }
 
-static int grow( uint32_t needed )
+/* Addresses for all of them; memory comes as they are used, and none is moved. */
+int claims_reserve( void )
 {
-    uint32_t larger = size ? size : FIRST_SIZE;
-    struct claim *more;
+    void *memory;
 
-    if ( needed <= size ) return 1;
-    if ( needed > WS2_CLAIM_COUNT ) return 0;
-    while ( larger < needed ) larger *= 2;
-    if ( !( more = realloc( claims, larger * sizeof( *more ) ) ) ) return 0;
-    claims = more;
-    size = larger;
+    if ( claims ) return 1;
+    memory = mmap( NULL, WS2_CLAIM_COUNT * sizeof( *claims ), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0 );
+    if ( memory == MAP_FAILED ) return 0;
+    claims = memory;
     return 1;
 }
 
@@ -110,7 +109,7 @@ static struct claim *create( uint32_t slot, uint32_t generation, uint32_t client
     }
     else
     {
-        if ( !grow( used + 1 ) ) return NULL;
+        if ( used == WS2_CLAIM_COUNT || !claims_reserve() ) return NULL;
         claim = &claims[used++];
         atomic_store( &ws2_table_header( table_mapping() )->claims, used );
     }
@@ -193,7 +192,7 @@ void claims_restore( claim_restorer restore )
     const uint32_t written = atomic_load( &ws2_table_header( table_mapping() )->claims );
     const uint32_t count = written < WS2_CLAIM_COUNT ? written : WS2_CLAIM_COUNT;
 
-    if ( !grow( count ) )
+    if ( !claims_reserve() )
     {
         /* the processes start another, and go on meanwhile */
         server_trace( "no memory to take over a table with %u claims", count );

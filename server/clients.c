@@ -77,6 +77,7 @@ static struct client *create( struct process *process, uint32_t windows_pid, uin
     if ( !client ) return NULL;
     client->process = process;
     process->users++;
+    process_charge( process, &process->held.clients, 1 );
     client->windows_pid = windows_pid;
     client->index = index;
     client->notice = client->cells = -1;
@@ -92,6 +93,8 @@ static struct client *create( struct process *process, uint32_t windows_pid, uin
 
 struct client *client_create( struct process *process, uint32_t windows_pid )
 {
+    if ( !process_may_take( process, &process->held.clients, 1, PROCESS_CLIENTS, WS2_CLIENT_COUNT - alive ) )
+        return NULL;
     for ( uint32_t tried = 0; tried < WS2_CLIENT_COUNT; tried++ )
     {
         const uint32_t index = next_index;
@@ -178,7 +181,7 @@ void client_end( struct client *client )
     if ( client->notice >= 0 ) close_later_consume( client->notice, client->process->closing );
     if ( client->cells >= 0 ) close_later_consume( client->cells, client->process->closing );
     client->notice = client->cells = -1;
-    if ( LIST_EMPTY( &client->process->clients ) ) process_unwatch( client->process );
+    process_check_watch( client->process );
 }
 
 void client_free( struct client *client )
@@ -188,6 +191,7 @@ void client_free( struct client *client )
             LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) && !client->first_awaited );
     clients[client->index] = NULL;
     client_clear_record( client->index );
+    process_charge( client->process, &client->process->held.clients, -1 );
     process_put( client->process );
     alive--;
     free( client );

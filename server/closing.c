@@ -6,10 +6,14 @@
  * messages may hold some. Descriptors of one process are closed one after the other; one that takes its time holds up
  * those of its own process only.
  *
+ * Many processes could so take all threads. A close that lasts is interrupted: what SO_LINGER waits for goes on without it. Where
+ * that is not enough, and none of all threads comes to an end, the server leaves; the next one takes over, and has them all.
+ *
  * A mutex guards everything here; it is held for some instructions and never during a close.
  */
 #include <assert.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "server.h"
@@ -17,6 +21,8 @@
 #define STACK_SIZE 0x10000
 #define THREADS 512u
 #define THREADS_KEPT 2u
+#define PATIENCE 100u /* ms that a close may take */
+#define STUCK 5000u   /* ms in which no thread has had an end, and there are no more */
 
 struct job
 {
@@ -33,10 +39,20 @@ struct close_queue
     unsigned char abandoned; /* freed when it is empty */
 };
 
+/* A thread, while it closes something. */
+struct closing
+{
+    LIST_ENTRY( closing ) entry;
+    pthread_t thread;
+    uint64_t since;
+};
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static TAILQ_HEAD( ready_list, close_queue ) ready = TAILQ_HEAD_INITIALIZER( ready );
+static LIST_HEAD(, closing ) under_way;
 static unsigned int ready_count, idle, threads;
+static uint64_t last_end, look_at;
 
 struct close_queue *close_queue_create( void )
 {
@@ -57,13 +73,17 @@ static void make_ready( struct close_queue *queue )
 static void serve_queue( struct close_queue *queue )
 {
     struct job *job = STAILQ_FIRST( &queue->jobs );
+    struct closing closing = { .thread = pthread_self(), .since = loop_now() };
 
     assert( job && queue->busy && queue->pending );
     STAILQ_REMOVE_HEAD( &queue->jobs, entry );
+    LIST_INSERT_HEAD( &under_way, &closing, entry );
     pthread_mutex_unlock( &mutex );
     close( job->fd );
     free( job );
     pthread_mutex_lock( &mutex );
+    LIST_REMOVE( &closing, entry );
+    last_end = loop_now();
     queue->pending--;
     if ( !STAILQ_EMPTY( &queue->jobs ) ) make_ready( queue );
     else if ( queue->abandoned ) free( queue );
@@ -107,9 +127,15 @@ static int start_thread( void )
     return !error;
 }
 
+static void interrupted( int signal ) { (void)signal; }
+
 int closing_begin( void )
 {
+    const struct sigaction action = { .sa_handler = interrupted }; /* without SA_RESTART */
     int started;
+
+    sigaction( SIGUSR1, &action, NULL );
+    last_end = loop_now();
 
     pthread_mutex_lock( &mutex );
     started = start_thread();
@@ -145,4 +171,37 @@ void close_queue_free( struct close_queue *queue )
     if ( queue->busy ) queue->abandoned = 1;
     else free( queue );
     pthread_mutex_unlock( &mutex );
+}
+
+uint64_t closing_deadline( void )
+{
+    pthread_mutex_lock( &mutex );
+    if ( LIST_EMPTY( &under_way ) ) look_at = 0;
+    else if ( !look_at ) look_at = loop_now() + PATIENCE;
+    pthread_mutex_unlock( &mutex );
+    return look_at;
+}
+
+void closing_run( void )
+{
+    const struct closing *closing;
+    uint64_t now;
+
+    if ( !look_at || ( now = loop_now() ) < look_at ) return;
+    look_at = now + PATIENCE;
+    pthread_mutex_lock( &mutex );
+    LIST_FOREACH( closing, &under_way, entry )
+    if ( now >= closing->since + PATIENCE ) pthread_kill( closing->thread, SIGUSR1 );
+    pthread_mutex_unlock( &mutex );
+}
+
+int closing_is_stuck( void )
+{
+    int stuck;
+
+    if ( threads < THREADS ) return 0;
+    pthread_mutex_lock( &mutex );
+    stuck = !idle && ready_count && loop_now() >= last_end + STUCK;
+    pthread_mutex_unlock( &mutex );
+    return stuck;
 }

@@ -68,6 +68,8 @@ void connection_end( struct connection *connection )
 {
     if ( connection->ended ) return;
     connection->ended = 1;
+    LIST_REMOVE( connection, in_process );
+    process_check_watch( connection->process );
     assert( connections );
     connections--;
     if ( connection->waits == WAITS_UNTIL ) TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
@@ -135,6 +137,17 @@ static void connection_ready( struct source *source, uint32_t events )
     free_ended( connection );
 }
 
+/* A process that has ended has none: what another keeps open of it would be charged to nobody. */
+static int may_connect( struct process *process, int connection )
+{
+    const unsigned int all = process_descriptor_share( CONNECTION_PART ),
+                       room = all > connections ? all - connections : 0;
+
+    return process_may_take( process, &process->held.connections, PROCESS_CONNECTIONS_ALWAYS, PROCESS_CONNECTIONS,
+                             room ) &&
+           ( process_is_foreign( process ) || !process_watch( process, connection, process_ended ) );
+}
+
 void connection_accept( struct source *source, uint32_t events )
 {
     struct ucred peer;
@@ -161,9 +174,7 @@ void connection_accept( struct source *source, uint32_t events )
     if ( getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) < 0 || peer.uid != geteuid() ) goto refuse;
     /* a process that this server cannot see, in another PID name space, has no number here */
     process = peer.pid > 0 ? process_get( peer.pid ) : process_foreign();
-    if ( !process || process->held.connections >= PROCESS_CONNECTIONS ||
-         !( connection = calloc( 1, sizeof( *connection ) ) ) )
-        goto refuse;
+    if ( !process || !may_connect( process, fd ) || !( connection = calloc( 1, sizeof( *connection ) ) ) ) goto refuse;
     connection->source.ready = connection_ready;
     connection->fd = fd;
     connection->request_fd = -1;
@@ -173,12 +184,17 @@ void connection_accept( struct source *source, uint32_t events )
         free( connection );
         goto refuse;
     }
+    LIST_INSERT_HEAD( &process->connections, connection, in_process );
     process_charge( process, &process->held.connections, 1 );
     connections++;
     return;
 
 refuse:
-    if ( process ) process_put( process );
+    if ( process )
+    {
+        process_check_watch( process );
+        process_put( process );
+    }
     close_later_consume( fd, refused );
 }
 
@@ -327,11 +343,15 @@ void connections_run( void )
 void process_ended( struct source *source, uint32_t events )
 {
     struct process *process = (struct process *)( (char *)source - offsetof( struct process, source ) );
+    struct connection *connection;
     struct client *client;
 
     (void)events;
     process->users++;
     while ( ( client = LIST_FIRST( &process->clients ) ) ) connection_end_client( client );
+    /* each ends when that is seen: one of them may be the one whose message is being handled */
+    LIST_FOREACH( connection, &process->connections, in_process )
+    shutdown( connection->fd, SHUT_RDWR );
     process_unwatch( process );
     process_put( process );
 }

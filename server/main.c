@@ -33,10 +33,10 @@ static int is_needed( void ) { return clients_alive() || connections_open() || t
 
 static uint64_t deadline( void )
 {
-    const uint64_t others[] = { connections_deadline(), nodes_deadline() };
+    const uint64_t others[] = { connections_deadline(), nodes_deadline(), closing_deadline() };
     uint64_t first = place_deadline();
 
-    for ( int i = 0; i < 2; i++ )
+    for ( int i = 0; i < 3; i++ )
         if ( others[i] && others[i] < first ) first = others[i];
     return first;
 }
@@ -48,9 +48,10 @@ static void run( void )
     clients_tell_ended();
     place_look();
     nodes_run();
+    closing_run();
 }
 
-static int is_over( void ) { return place_is_lost() || limits_are_left(); }
+static int is_over( void ) { return place_is_lost() || limits_are_left() || closing_is_stuck(); }
 
 static int serve( int ready, int foreground )
 {
@@ -62,7 +63,7 @@ static int serve( int ready, int foreground )
     if ( limits_raise() < 0 ) return 1;
     /* the threads that close descriptors need no memory of their own */
     mallopt( M_ARENA_MAX, 1 );
-    if ( loop_create() < 0 || closing_begin() < 0 ) return fail( "cannot begin" ) < 0;
+    if ( loop_create() < 0 || closing_begin() < 0 || !claims_reserve() ) return fail( "cannot begin" ) < 0;
     connections_begin( ( struct connection_reader ){ request_receive, request_go_on } );
     trace_begin( place_directory(), foreground );
     if ( place_listen() < 0 ) return 1;

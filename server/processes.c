@@ -181,6 +181,11 @@ void process_unwatch( struct process *process )
     process->pidfd = -1;
 }
 
+void process_check_watch( struct process *process )
+{
+    if ( LIST_EMPTY( &process->clients ) && LIST_EMPTY( &process->connections ) ) process_unwatch( process );
+}
+
 int process_has_ended( const struct process *process )
 {
     struct pollfd state = { .fd = process->pidfd, .events = POLLIN };

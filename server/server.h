@@ -64,6 +64,9 @@ struct close_queue *close_queue_create( void ); /* NULL without memory */
 void close_queue_free( struct close_queue *queue );
 void close_later_consume( int fd, struct close_queue *queue );
 unsigned int close_pending( const struct close_queue *queue );
+uint64_t closing_deadline( void ); /* when closing_run is due, 0 for never */
+void closing_run( void );
+int closing_is_stuck( void ); /* no descriptor can be closed any more: the server is to leave */
 
 /* --- limits.c: what the server may have */
 int limits_raise( void );         /* -1, and said on stderr, when it is too little */
@@ -105,8 +108,10 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 
 /* --- processes.c: processes as the kernel knows them, and what is charged to them */
 #define PROCESS_CONNECTIONS 8u
-#define PROCESS_TICKETS 10000u     /* open, each with a descriptor */
-#define PROCESS_TICKETS_ALWAYS 32u /* even when others hoard them */
+#define PROCESS_CONNECTIONS_ALWAYS 2u /* one that is lost may still count when the next is there */
+#define PROCESS_CLIENTS 256u          /* a program of Windows is one */
+#define PROCESS_TICKETS 10000u        /* open, each with a descriptor */
+#define PROCESS_TICKETS_ALWAYS 32u    /* even when others hoard them */
 #define PROCESS_WATCHES 512u
 #define PROCESS_SLOTS WS2_SLOT_COUNT /* leased, or of sockets that it had adopted */
 #define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
@@ -114,14 +119,16 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 #define PROCESS_CLAIMS_ALWAYS 1024u
 #define PROCESS_HELPERS 4096u /* of datagram sockets, each with a descriptor */
 #define PROCESS_HELPERS_ALWAYS 64u
-#define TICKET_PART 3 /* of the server's descriptors */
+#define CONNECTION_PART 4 /* of the server's descriptors */
+#define TICKET_PART 3
 #define WATCH_PART 6
 #define HELPER_PART 6
 
 struct client;
+struct connection;
 struct charges
 {
-    unsigned int connections, tickets, watches, slots, holders, claims, helpers;
+    unsigned int connections, clients, tickets, watches, slots, holders, claims, helpers;
 };
 
 struct guesses
@@ -146,6 +153,7 @@ struct process
     LIST_ENTRY( process ) in_pids;
     TAILQ_ENTRY( process ) in_guessers; /* while it has guessed, not long ago */
     LIST_HEAD(, client ) clients;
+    LIST_HEAD(, connection ) connections;
     struct family *family;
     struct close_queue *closing;
     pid_t unix_pid;
@@ -156,7 +164,7 @@ struct process
     unsigned char has_guessed;
     uint64_t burst, burst_at; /* what it has sent at once lately, as of then (us) */
     uint64_t rests_until;     /* us: it has asked for much at once */
-    int pidfd;                /* -1 while it has no client */
+    int pidfd;                /* -1 while it has no client and no connection */
 };
 
 struct process_look
@@ -172,6 +180,7 @@ void process_put( struct process *process );
 /* -1 when it has ended, or there is no descriptor; connection: one that it has made, or -1. */
 int process_watch( struct process *process, int connection, void ( *ended )( struct source *source, uint32_t events ) );
 void process_unwatch( struct process *process );
+void process_check_watch( struct process *process ); /* while it has a client or a connection */
 int process_has_ended( const struct process *process );
 /* what: a field of process->held */
 void process_charge( struct process *process, unsigned int *what, int change );
@@ -199,6 +208,7 @@ enum claimed
     CLAIMED,
     CLAIMED_AGAIN /* one that a server before this one counted */
 };
+int claims_reserve( void ); /* addresses for them; 0: there are none */
 /* One more. */
 enum claimed claim_add( uint32_t slot, uint32_t generation, struct client *client );
 void claim_drop( uint32_t slot, uint32_t generation, struct client *client );
@@ -439,7 +449,8 @@ struct connection
 {
     struct source source;
     struct work work;
-    TAILQ_ENTRY( connection ) in_held; /* while WAITS_UNTIL */
+    TAILQ_ENTRY( connection ) in_held;   /* while WAITS_UNTIL */
+    LIST_ENTRY( connection ) in_process; /* until it ends */
     struct process *process;
     struct client *client; /* NULL before HELLO, for an observer, and when it has ended */
     struct unsent *unsent;

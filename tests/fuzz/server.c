@@ -114,6 +114,18 @@ static void step( void )
 }
 
 static int is_left( void ) { return clients_alive() || connections_open() || tickets_open(); }
+static int is_connected( void ) { return connections_open() != 0; }
+
+/* A process is not read from while many of its descriptors wait to be closed, and the threads that do it have the machine's time,
+ * not the input's. */
+static void settle( int ( *under_way )( void ) )
+{
+    for ( int i = 0; i < 20 || ( under_way() && i < 20000 ); i++ )
+    {
+        step();
+        if ( i >= 20 ) usleep( 1000 );
+    }
+}
 
 int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
 {
@@ -156,7 +168,13 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
         step();
         while ( recv( ends[client], drain, sizeof( drain ), MSG_DONTWAIT ) > 0 ) continue;
     }
-    /* a client that lost its connection is there still: each comes back, and leaves */
+    /* a client that lost its connection is there still: each comes back, when there is room for its connection, and leaves */
+    for ( int i = 0; i < CLIENTS; i++ )
+    {
+        if ( ends[i] >= 0 ) close( ends[i] );
+        ends[i] = -1;
+    }
+    settle( is_connected );
     for ( int i = 0; i < CLIENTS; i++ )
     {
         const struct ws2_request hello = { .type = WS2_HELLO,
@@ -164,8 +182,6 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
                                            .windows_pid = 0x20 + 4 * i };
         const struct ws2_request leave = { .type = WS2_LEAVE };
 
-        if ( ends[i] >= 0 ) close( ends[i] );
-        for ( int j = 0; j < 4; j++ ) step();
         ends[i] = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
         if ( connect( ends[i], (struct sockaddr *)&address, address_size ) ) abort();
         connection_accept( NULL, 0 );
@@ -175,15 +191,9 @@ int LLVMFuzzerTestOneInput( const uint8_t *data, size_t size )
         step();
         close( ends[i] );
         ends[i] = -1;
-        step();
+        settle( is_connected );
     }
-    /* What it held back is answered, what hung up is seen. A process is not read from while many of its descriptors wait to be
-     * closed, and the threads that do it have the machine's time, not the input's. */
-    for ( int i = 0; i < 20 || ( is_left() && i < 20000 ); i++ )
-    {
-        step();
-        if ( i >= 20 ) usleep( 1000 );
-    }
+    settle( is_left );
     if ( is_left() ) abort();
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include "harness.h"
 
@@ -570,30 +571,51 @@ static int late_client( void *context )
     return read( latecomer->stay, &byte, 1 ) != 0;
 }
 
-/* The table is full of processes: one that comes then leaves nothing with the server, while it runs and when it ends. */
-START_TEST( no_room_for_a_process )
+/* As many clients as it gets, however few connections it has at a time; tells how many, and stays. */
+static int many_clients( void *context )
 {
     struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
-    int tell[2], stay[2], error, keeper, before;
-    struct latecomer latecomer;
+    int error = 0, count = 0;
     struct ws2_reply reply;
-    pid_t child;
 
-    harness_begin();
-    harness_start_server();
-    keeper = raw_attach( 0, &reply, NULL );
-    ck_assert( !pipe( tell ) && !pipe( stay ) );
-    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; )
+    prctl( PR_SET_PDEATHSIG, SIGKILL );
+    setsid();
+    while ( error <= 0 )
     {
         const int fd = raw_connect();
 
         /* it may have more connections at a moment than a process may have: they are closed when the server comes to it */
-        hello.windows_pid = 0x1000 + i;
+        hello.windows_pid = ( getpid() << 10 ) + 4 * count;
         if ( fd < 0 ) continue;
-        if ( !( error = raw_request( fd, &hello, -1, &reply, NULL ) ) ) i++;
-        ck_assert_int_le( error, 0 );
+        if ( !( error = raw_request( fd, &hello, -1, &reply, NULL ) ) ) count++;
         close( fd );
     }
+    if ( write( *(int *)context, &count, sizeof( count ) ) != sizeof( count ) ) return 1;
+    for ( ;; ) pause();
+}
+
+/* The table is full of processes: no process has many of them, and one that comes then leaves nothing with the server, while it runs and when it ends. */
+START_TEST( no_room_for_a_process )
+{
+    int tell[2], stay[2], error, keeper, before, count;
+    unsigned int others = 0;
+    struct latecomer latecomer;
+    struct ws2_reply reply;
+    pid_t child, pids[200];
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    ck_assert( !pipe( tell ) );
+    for ( uint32_t clients = 0; clients < WS2_CLIENT_COUNT; clients += count )
+    {
+        ck_assert_uint_lt( others, sizeof( pids ) / sizeof( pids[0] ) );
+        pids[others++] = process_start( many_clients, &tell[1] );
+        ck_assert_int_eq( read( tell[0], &count, sizeof( count ) ), sizeof( count ) );
+        ck_assert_int_ge( count, 1 );
+        ck_assert_int_le( count, 256 );
+    }
+    ck_assert( !pipe( stay ) );
     before = server_fds_at_rest();
     latecomer = ( struct latecomer ){ tell[1], stay[0] };
     if ( !( child = fork() ) )
@@ -607,6 +629,11 @@ START_TEST( no_room_for_a_process )
     close( stay[1] );
     ck_assert_int_eq( process_wait( child ), 0 );
     ck_assert_int_eq( harness_table().processes, WS2_CLIENT_COUNT );
+    while ( others )
+    {
+        kill( pids[--others], SIGKILL );
+        process_wait( pids[others] );
+    }
     close( keeper );
     harness_end();
 }
@@ -666,6 +693,94 @@ START_TEST( closed_before_others_ask )
 }
 END_TEST
 
+/* Makes a connection, gives it away, and ends. */
+static int gives_away( void *context )
+{
+    struct ws2_reply reply;
+    const int fd = raw_attach( 0, &reply, NULL );
+
+    return message_send( *(int *)context, "", 1, &fd, 1, 0 ) != 1;
+}
+
+/* A connection ends with the process that made it: its giver is charged, and would be nobody. */
+START_TEST( connections_given_away )
+{
+    int ends[2], before, given;
+    char byte;
+
+    harness_begin();
+    harness_start_server();
+    before = server_fds_at_rest();
+    ck_assert( !socketpair( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends ) );
+    for ( int i = 0; i < 2 * 8; i++ )
+    {
+        ck_assert_int_eq( process_wait( process_start( gives_away, &ends[1] ) ), 0 );
+        ck_assert_int_eq( raw_receive( ends[0], &byte, 1, &given ), 1 );
+        ck_assert( given >= 0 && hangs_up( given ) );
+    }
+    eventually( server_fds() == before );
+    harness_end();
+}
+END_TEST
+
+#define CLOSERS 520 /* more than the server has threads to close descriptors */
+
+static int listener_of_linger = -1;
+
+/* Leaves the server a socket whose last close would wait 600 s for a peer that reads nothing. */
+static int lingering( void *unused )
+{
+    const struct ws2_request close_request = { .type = WS2_CLOSE };
+    const struct linger linger = { 1, 600 };
+    static const char data[65536];
+    struct sockaddr_in address;
+    socklen_t size = sizeof( address );
+    int fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ), connection = raw_connect();
+
+    (void)unused;
+    if ( getsockname( listener_of_linger, (struct sockaddr *)&address, &size ) ||
+         connect( fd, (struct sockaddr *)&address, sizeof( address ) ) )
+        return 1;
+    fcntl( fd, F_SETFL, O_NONBLOCK );
+    while ( send( fd, data, sizeof( data ), MSG_NOSIGNAL ) > 0 ) continue;
+    setsockopt( fd, SOL_SOCKET, SO_LINGER, &linger, sizeof( linger ) );
+    return raw_send( connection, &close_request, sizeof( close_request ), &fd, 1 ) != sizeof( close_request );
+}
+
+/* Each by a process of its own, which has ended. Others' descriptors are closed all the same, and so others are served. */
+START_TEST( closes_that_last )
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
+    struct ws2_request adopt = { .type = WS2_ADOPT, .flags = 2 | 1 << 16 | 6 << 24 };
+    struct ws2_reply reply;
+    int fd, host;
+    pid_t server;
+
+    harness_begin();
+    harness_start_server();
+    server = harness_server();
+    fd = raw_attach( PID, &reply, NULL );
+    host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    listener_of_linger = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    ck_assert( !bind( listener_of_linger, (struct sockaddr *)&address, sizeof( address ) ) );
+    ck_assert( !listen( listener_of_linger, CLOSERS ) );
+    for ( int i = 0; i < CLOSERS; i++ )
+    {
+        ck_assert_int_eq( process_wait( process_start( lingering, NULL ) ), 0 );
+        ck_assert_int_ge( accept4( listener_of_linger, NULL, NULL, SOCK_CLOEXEC ), 0 );
+    }
+    for ( int i = 0; i < 300; i++ )
+    {
+        adopt.handle += 4;
+        ck_assert_int_eq( raw_request( fd, &adopt, host, &reply, NULL ), 0 );
+    }
+    raw_leave( fd );
+    eventually( server_fds() < 32 );
+    ck_assert_int_eq( harness_server(), server );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "protocol" );
@@ -673,6 +788,8 @@ int main( void )
 
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, closed_before_others_ask );
+    tcase_add_test( test, connections_given_away );
+    tcase_add_test( test, closes_that_last );
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
