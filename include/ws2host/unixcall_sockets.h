@@ -283,9 +283,11 @@ struct ws2_select_params
     uint64_t read;
     uint64_t write;
     uint64_t except;
-    int64_t timeout; /* µs, -1 for none */
+    uint64_t timeval; /* a timeval of Windows, two int32_t; 0: none, and the call waits without end */
+    int64_t timeout;  /* in and out, WS2_TIMEOUT_UNREAD at first: µs of the timeval, which is read once; -1 for none */
     struct ws2_wait wait;
 };
+#define WS2_TIMEOUT_UNREAD ( -2 )
 WS2_ALIKE( struct ws2_select_params );
 
 /* WSAPOLLFD[count] */

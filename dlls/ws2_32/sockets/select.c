@@ -2,19 +2,6 @@
 #include "base/ws2_32_private.h"
 #include "base/header_types.h"
 
-/* Microseconds of a timeval, -1 for none; WSAEINVAL for a negative one. */
-static int read_timeout( const struct timeval *timeout, INT64 *microseconds )
-{
-    struct timeval copy;
-
-    *microseconds = -1;
-    if ( !timeout ) return 0;
-    if ( ws2_read( &copy, timeout, sizeof( copy ) ) ) return WSAEFAULT;
-    if ( copy.tv_sec < 0 || copy.tv_usec < 0 ) return WSAEINVAL;
-    *microseconds = copy.tv_sec * 1000000ll + copy.tv_usec;
-    return 0;
-}
-
 /***********************************************************************
  *      select   (WS2_32.18)
  */
@@ -22,11 +9,13 @@ int WINAPI select( int ignored, fd_set *read, fd_set *write, fd_set *except, tim
 {
     struct ws2_select_params params = { .read = ws2_pointer( read ),
                                         .write = ws2_pointer( write ),
-                                        .except = ws2_pointer( except ) };
+                                        .except = ws2_pointer( except ),
+                                        .timeval = ws2_pointer( timeout ),
+                                        .timeout = WS2_TIMEOUT_UNREAD };
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    if ( !( error = read_timeout( timeout, &params.timeout ) ) ) error = ws2_call( select, &params );
+    error = ws2_call( select, &params );
     return WS2_RESULT( error ? SOCKET_ERROR : (int)params.ready, error, "%d, read=%p, write=%p, except=%p, timeout=%p",
                        ignored, (void *)read, (void *)write, (void *)except, (void *)timeout );
 }

@@ -201,6 +201,20 @@ static void release_all( struct descriptor **descriptors, uint32_t count )
         if ( descriptors[count] ) descriptor_release( descriptors[count] );
 }
 
+/* Once a call, which may be carried out several times; may fault. */
+static int32_t read_timeout( struct ws2_select_params *params )
+{
+    const struct
+    {
+        int32_t seconds, microseconds;
+    } *user = (const void *)(uintptr_t)params->timeval;
+
+    if ( params->timeout != WS2_TIMEOUT_UNREAD ) return 0;
+    if ( user && ( user->seconds < 0 || user->microseconds < 0 ) ) return WSAEINVAL;
+    params->timeout = user ? user->seconds * 1000000ll + user->microseconds : -1;
+    return 0;
+}
+
 NTSTATUS unix_select( void *args )
 {
     struct ws2_select_params *params = args;
@@ -208,7 +222,7 @@ NTSTATUS unix_select( void *args )
     NTSTATUS status = 0;
     uint32_t i;
 
-    if ( ( params->error = read_sets( params, &work ) ) ) return 0;
+    if ( ( params->error = read_timeout( params ) ) || ( params->error = read_sets( params, &work ) ) ) return 0;
     for ( i = 0; i < work.total; i++ )
     {
         uint32_t set = set_of( &work, i );
