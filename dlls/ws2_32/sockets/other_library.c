@@ -1,7 +1,7 @@
 /*
  * See other_library.h. The loader's own ws2_32.dll is told by the mark behind its DOS header, in another process's memory as in a
- * file. A 32-bit program cannot look into a 64-bit one, nor the other way round where both are host processes of their width:
- * the file decides then, and an override for one program alone is not seen.
+ * file. A 32-bit program cannot look into a 64-bit one: the file decides then, and an override for one program alone is not
+ * seen; nor is that of a program that has loaded none yet.
  */
 #include "base/ws2_32_private.h"
 #include <winternl.h>
@@ -35,6 +35,22 @@ static UINT64 read_pointer( HANDLE process, UINT64 address, const struct layout 
     return read_memory( process, address, &value, layout->pointer ) ? value : 0;
 }
 
+/* The 32-bit environment stands on the page behind the one of 64 bits, where the loader of that width keeps it; both say
+ * where the program is. */
+static UINT64 find_second_environment( HANDLE process )
+{
+    PROCESS_BASIC_INFORMATION basic = { 0 };
+    UINT64 first, image = 0;
+    UINT32 same = 0;
+
+    NtQueryInformationProcess( process, ProcessBasicInformation, &basic, sizeof( basic ), NULL );
+    first = (UINT_PTR)basic.PebBaseAddress;
+    return first && read_memory( process, first + 0x10, &image, sizeof( image ) ) && image &&
+                   read_memory( process, first + 0x1008, &same, sizeof( same ) ) && same == image
+               ? first + 0x1000
+               : 0;
+}
+
 /* Where its process environment block is, and how that is laid out; 0: not known. */
 static UINT64 find_environment( HANDLE process, BOOL wide, const struct layout **layout )
 {
@@ -44,8 +60,12 @@ static UINT64 find_environment( HANDLE process, BOOL wide, const struct layout *
     if ( wide == ( sizeof( void * ) == 8 ) )
         NtQueryInformationProcess( process, ProcessBasicInformation, &basic, sizeof( basic ), NULL );
     else if ( !wide )
+    {
         NtQueryInformationProcess( process, ProcessWow64Information, &basic.PebBaseAddress,
                                    sizeof( basic.PebBaseAddress ), NULL );
+        /* no more than whether there is one, of host processes of that width */
+        if ( (UINT_PTR)basic.PebBaseAddress == 1 ) return find_second_environment( process );
+    }
     return (UINT_PTR)basic.PebBaseAddress;
 }
 
