@@ -51,7 +51,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static TAILQ_HEAD( ready_list, close_queue ) ready = TAILQ_HEAD_INITIALIZER( ready );
 static LIST_HEAD(, closing ) under_way;
-static unsigned int ready_count, idle, threads;
+static unsigned int ready_count, idle, starting, threads;
 static uint64_t last_end, look_at;
 
 struct close_queue *close_queue_create( void )
@@ -94,6 +94,7 @@ static void *closer( void *unused )
 {
     (void)unused;
     pthread_mutex_lock( &mutex );
+    starting--;
     for ( ;; )
     {
         struct close_queue *queue;
@@ -124,6 +125,7 @@ static int start_thread( void )
     error = pthread_create( &thread, &attributes, closer, NULL );
     pthread_attr_destroy( &attributes );
     threads += !error;
+    starting += !error;
     return !error;
 }
 
@@ -158,7 +160,7 @@ void close_later_consume( int fd, struct close_queue *queue )
     queue->pending++;
     if ( !queue->busy ) make_ready( queue );
     /* one for each that is ready: any of them may take for ever */
-    if ( ready_count > idle ) start_thread();
+    if ( ready_count > idle + starting ) start_thread();
     pthread_cond_signal( &changed );
     pthread_mutex_unlock( &mutex );
 }
