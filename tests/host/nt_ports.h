@@ -245,6 +245,7 @@ static void nt_hold( int held )
 struct hooks_view hooks_view = { .handles = 1 };
 SRWLOCK port_delivery_lock = SRWLOCK_INIT;
 HANDLE volatile port_delivering_event;
+void *volatile port_delivering_value;
 struct ws2_upcalls ws2_upcalls;
 
 NTSTATUS ( *nt_NtClose )( HANDLE ) = nt_close;

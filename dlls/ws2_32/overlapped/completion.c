@@ -91,12 +91,12 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
     if ( both )
     {
         lock_exclusive( &port_delivery_lock );
-        InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
+        port_deliver_event( event, (void *)(UINT_PTR)target->apc_context );
     }
     complete( target, port, GetCurrentThread(), status, information, flags, TRUE, written ? NULL : &results );
     if ( both )
     {
-        InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
+        port_deliver_event( NULL, NULL );
         ReleaseSRWLockExclusive( &port_delivery_lock );
     }
 }
@@ -155,11 +155,11 @@ static void complete_operation( const struct ws2_completion *completion )
      * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if ( !ordered ) delivered( completion );
-    if ( event ) InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
+    if ( event ) port_deliver_event( event, (void *)(UINT_PTR)completion->target.apc_context );
     complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
               completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
               FALSE, completion->written ? NULL : &results );
-    if ( event ) InterlockedExchangePointer( (void *volatile *)&port_delivering_event, NULL );
+    if ( event ) port_deliver_event( NULL, NULL );
     if ( !completion->target.event ) file_signal( completion );
     if ( ordered ) delivered( completion );
 }

@@ -335,7 +335,13 @@ static NTSTATUS take_packets( struct port_queue *queue, struct take_request *req
     port_queue_unlock( queue );
     if ( wake ) port_queue_wake( queue );
     port_queue_fill_late( late );
-    if ( ( event = port_delivering_event ) ) port_wait_for_event( event );
+    if ( ( event = port_delivering_event ) )
+    {
+        void *const value = port_delivering_value;
+
+        for ( ULONG i = 0; i < count; i++ )
+            if ( packets[i].value == (ULONG_PTR)value ) port_wait_for_event( event );
+    }
     return give_packets( request, packets, count );
 }
 

@@ -5,12 +5,31 @@
 
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, ULONG class, void *info, ULONG size, ULONG *result );
 
+#define EVENT_YIELDS 16 /* before a thread sleeps until an event has been set */
+
 SRWLOCK port_delivery_lock = SRWLOCK_INIT;
 HANDLE volatile port_delivering_event;
+void *volatile port_delivering_value;
 
+void port_deliver_event( HANDLE event, void *value )
+{
+    port_delivering_value = value;
+    InterlockedExchangePointer( (void *volatile *)&port_delivering_event, event );
+}
+
+/* wineserver is to have the processor: it is what the other thread waits for */
 void port_wait_for_event( HANDLE event )
 {
-    while ( port_delivering_event == event && !RtlDllShutdownInProgress() ) SwitchToThread();
+    for ( unsigned int turns = 0; port_delivering_event == event && !RtlDllShutdownInProgress(); turns++ )
+    {
+        if ( turns < EVENT_YIELDS )
+        {
+            SwitchToThread();
+            continue;
+        }
+        lock_shared( &port_delivery_lock );
+        ReleaseSRWLockShared( &port_delivery_lock );
+    }
 }
 
 NTSTATUS port_keep( HANDLE theirs, HANDLE *ours )

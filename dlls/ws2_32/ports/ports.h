@@ -29,6 +29,8 @@ extern SRWLOCK port_delivery_lock;
 /* What is being set, from before the status or the packet can be seen: who sees one of them finds the event set, and may use
  * it again at once. */
 extern HANDLE volatile port_delivering_event;
+extern void *volatile port_delivering_value; /* of the packet that goes with it */
+void port_deliver_event( HANDLE event, void *value );
 void port_wait_for_event( HANDLE event );
 
 /* Our own handle of a port of the program's, by which packets reach it also when the program has closed its handle. */
