@@ -3,6 +3,7 @@
 #define WS2HOST_UNIXCALL_EVENTS_H
 
 #include <stdint.h>
+#include "ws2host/unixcall_sockets.h"
 
 #define WS2_EVENT_BIT_COUNT 10 /* FD_MAX_EVENTS */
 
@@ -12,6 +13,9 @@
     X( event_inherit ) \
     X( event_closing ) \
     X( event_attempt ) \
+    X( event_serve ) \
+    X( event_wait ) \
+    X( event_wake ) \
     X( io_wait )
 
 /* Makes the socket's one registration; the one before it, whoever made it, ends. */
@@ -68,8 +72,8 @@ struct ws2_io_action
 {
     uint64_t target;  /* event handle or window */
     uint32_t message; /* 0: set the event; else post it for each of events */
-    uint32_t events;
-    uint64_t handle; /* the SOCKET */
+    uint32_t events;  /* 0: the setting of a served event that was deferred is not put off any longer */
+    uint64_t handle;  /* the SOCKET */
     int32_t codes[WS2_EVENT_BIT_COUNT];
     uint32_t reserved[2];
 };
@@ -87,6 +91,58 @@ struct ws2_event_attempt_params
 WS2_ALIKE( struct ws2_event_attempt_params );
 
 #define WS2_IO_ACTIONS 32
+
+/* An event object that is served in the process (events/README.md): what both halves look at, in memory that the PE side gives
+ * for good. Programs of either width: 32 bits each. */
+struct ws2_served_event
+{
+    uint32_t deferred; /* 1: it is set as far as the program can see, and wineserver has not been told */
+    uint32_t sets;     /* one more with each setting, of either kind */
+};
+
+/* serve 1: the network events of the event `target` are looked after as number `index` from now on; 0: no longer, its handle has
+ * gone. WSAENOBUFS: no descriptors. */
+#define WS2_SERVED_EVENTS 64
+struct ws2_event_serve_params
+{
+    int32_t error;
+    uint32_t index;
+    uint64_t target;
+    uint64_t state; /* struct ws2_served_event */
+    uint32_t serve;
+    uint32_t exact; /* the I/O thread looks again as soon as no thread waits, not a moment later */
+};
+WS2_ALIKE( struct ws2_event_serve_params );
+
+/* The calling thread waits for the events of a mask, and sees to what comes for them: what is due has been recorded, and
+ * the events that it sets are deferred. Ends at once when `sets` of one is not what `seen` says (by index). Events of other
+ * targets are for the caller to tell. timed_out: the time is over; look: the time has come to ask wineserver, or it may be, and to
+ * call again. timeout 0 only looks; release 1 as well, and the I/O thread looks after them from now on. */
+#define WS2_WAIT_ACTIONS 4
+struct ws2_event_wait_params
+{
+    int32_t error;
+    uint32_t count; /* out: actions */
+    uint64_t mask;
+    uint64_t timeout;   /* us, UINT64_MAX: none */
+    uint32_t timed_out; /* out */
+    uint32_t look;      /* out */
+    uint32_t release;
+    uint32_t reserved;
+    struct ws2_wait wait;
+    uint32_t seen[WS2_SERVED_EVENTS];
+    struct ws2_io_action actions[WS2_WAIT_ACTIONS]; /* out */
+};
+WS2_ALIKE( struct ws2_event_wait_params );
+
+/* Threads that wait for them look again. */
+struct ws2_event_wake_params
+{
+    int32_t error;
+    uint32_t reserved;
+    uint64_t mask;
+};
+WS2_ALIKE( struct ws2_event_wake_params );
 
 /* The I/O thread's call: sleeps until there is something to do on the PE side. */
 struct ws2_io_wait_params

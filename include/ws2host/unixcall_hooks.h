@@ -38,7 +38,8 @@ enum ws2_view_byte
 {
     WS2_VIEW_NOTHING,
     WS2_VIEW_SOCKET, /* a descriptor of the process */
-    WS2_VIEW_FREE    /* a value that is the pool's, and no handle to the program */
+    WS2_VIEW_FREE,   /* a value that is the pool's, and no handle to the program */
+    WS2_VIEW_EVENT   /* sockets of the process set this event: the PE side's own entry */
 };
 #define WS2_VIEW_HANDLES 0x1000000u /* values below 64 M: as many as the host half has room for */
 struct ws2_table_view_params

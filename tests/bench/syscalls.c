@@ -14,8 +14,8 @@
 
 #define ROUNDS 8
 
-static SOCKET client, server, datagram, registered, marks;
-static WSAEVENT event;
+static SOCKET client, server, datagram, registered, awaited, marks;
+static WSAEVENT event, awaited_event;
 
 static void mark( const char *text ) { send( marks, text, (int)strlen( text ), 0 ); }
 
@@ -138,6 +138,20 @@ static BOOL get_name( int( WINAPI *function )( SOCKET, struct sockaddr *, int * 
 static BOOL do_getsockname( void ) { return get_name( getsockname ); }
 static BOOL do_getpeername( void ) { return get_name( getpeername ); }
 
+/* what a loop around events does for each that comes: a conversation with wineserver would be a write and a read of pipes more,
+ * and four calls for signals */
+static struct sockaddr_in awaited_address;
+static BOOL do_await( void )
+{
+    WSANETWORKEVENTS events;
+    char byte;
+
+    return sendto( awaited, "x", 1, 0, (struct sockaddr *)&awaited_address, sizeof( awaited_address ) ) == 1 &&
+           !WSAWaitForMultipleEvents( 1, &awaited_event, FALSE, 10000, FALSE ) &&
+           !WSAEnumNetworkEvents( awaited, awaited_event, &events ) && ( events.lNetworkEvents & FD_READ ) &&
+           recv( awaited, &byte, 1, 0 ) == 1;
+}
+
 static BOOL do_enum_events( void )
 {
     WSANETWORKEVENTS events;
@@ -249,6 +263,7 @@ static const struct
     { "getsockname", 1, do_getsockname },
     { "getpeername", 1, do_getpeername },
     { "WSAEnumNetworkEvents", 1, do_enum_events },
+    { "sendto,_wait,_enum,_recv", 10, do_await },
     { "recv,_event_registered", 3,
       do_recv_registered }, /* a look whether more is there, and the epoll that tells of it */
     { "RIOSend,_its_end_taken", 1, do_rio_send },
@@ -277,6 +292,9 @@ static BOOL make_sockets( void )
          connect( client, (struct sockaddr *)&address, sizeof( address ) ) )
         return FALSE;
     server = accept( listener, NULL, NULL );
+    awaited = socket( AF_INET, SOCK_DGRAM, 0 );
+    awaited_event = WSACreateEvent();
+    if ( !bound( awaited, &awaited_address ) || WSAEventSelect( awaited, awaited_event, FD_READ ) ) return FALSE;
     return server != INVALID_SOCKET && !WSAEventSelect( registered, event, FD_READ | FD_CLOSE );
 }
 

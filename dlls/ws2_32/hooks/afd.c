@@ -11,6 +11,7 @@
 #include "hooks/afd.h"
 #include "overlapped/completion.h"
 #include "ntdll/hooks.h"
+#include "sockets/served_events.h"
 #include "base/local_addresses.h"
 #include "base/nt_codes.h"
 #include "ws2host/table.h"
@@ -328,5 +329,6 @@ NTSTATUS NTAPI hook_NtDeviceIoControlFile( HANDLE handle, HANDLE event, void *ap
         for ( unsigned int i = 0; i < sizeof( afd_codes ) / sizeof( afd_codes[0] ); i++ )
             if ( afd_codes[i].code == code && ( hooks_is_socket( handle ) || ws2_adopt( call.s ) ) )
                 return afd_codes[i].serve( &call );
+    if ( hooks_is_event( event ) ) served_event_refuse( event );
     return nt_NtDeviceIoControlFile( handle, event, apc, apc_context, iosb, code, in, in_size, out, out_size );
 }

@@ -9,6 +9,7 @@
 #include "hooks/local_files.h"
 #include "ports/ports.h"
 #include "sockets/handle_pool.h"
+#include "sockets/served_events.h"
 #include "sockets/socket.h"
 #include "ntdll/hooks.h"
 #include "overlapped/overlapped.h"
@@ -46,6 +47,7 @@ NTSTATUS NTAPI hook_NtReadFile( HANDLE handle, HANDLE event, void *apc, void *ap
     NTSTATUS status;
 
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    if ( !hooks_is_socket( handle ) && hooks_is_event( event ) ) served_event_refuse( event );
     if ( !hooks_is_socket( handle ) )
         return nt_NtReadFile( handle, event, apc, apc_context, iosb, buffer, size, offset, key );
     if ( ( status = file_transfer_how( handle, offset, &how ) ) ) return status;
@@ -61,6 +63,7 @@ NTSTATUS NTAPI hook_NtWriteFile( HANDLE handle, HANDLE event, void *apc, void *a
     NTSTATUS status;
 
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    if ( !hooks_is_socket( handle ) && hooks_is_event( event ) ) served_event_refuse( event );
     if ( !hooks_is_socket( handle ) )
         return nt_NtWriteFile( handle, event, apc, apc_context, iosb, buffer, size, offset, key );
     if ( ( status = file_transfer_how( handle, offset, &how ) ) ) return status;

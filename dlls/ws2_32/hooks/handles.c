@@ -6,6 +6,7 @@
 #include "overlapped/completion.h"
 #include "sockets/handle_copies.h"
 #include "sockets/handle_pool.h"
+#include "sockets/served_events.h"
 #include "ntdll/hooks.h"
 #include "ports/port_queue.h"
 #include "registered/registered_io.h"
@@ -33,6 +34,7 @@ NTSTATUS NTAPI hook_NtClose( HANDLE handle )
         if ( !socket_close( (UINT_PTR)handle & ~(UINT_PTR)3 ) ) return 0;
     }
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
+    if ( hooks_is_event( handle ) ) served_event_closing( handle );
     port_queue_closing( handle );
     if ( !port_closing( handle ) ) return nt_NtClose( handle );
     status = nt_NtClose( handle );
@@ -123,6 +125,11 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
     const BOOL own = pull_is_this_process( source_process );
 
     if ( own && hooks_is_free( source ) ) return STATUS_INVALID_HANDLE;
+    if ( own && hooks_is_event( source ) )
+    {
+        if ( options & DUPLICATE_CLOSE_SOURCE ) served_event_closing( source );
+        else served_event_refuse( source );
+    }
     port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
     if ( !own ) return pull_duplicate( source_process, source, target_process, target, access, attributes, options );
     if ( hooks_is_socket( source ) )
@@ -151,6 +158,7 @@ NTSTATUS NTAPI hook_NtSetInformationObject( HANDLE handle, ULONG class, void *in
 
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( known && flags.inherited ) port_queue_inheriting( handle );
+    if ( known && flags.inherited && hooks_is_event( handle ) ) served_event_refuse( handle );
     if ( known && set_pooled_flags( handle, &flags ) ) return 0;
     return nt_NtSetInformationObject( handle, class, information, size );
 }

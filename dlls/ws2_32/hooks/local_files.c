@@ -10,6 +10,7 @@
 #include "base/thread_data.h"
 #include "hooks/local_files.h"
 #include "sockets/handle_pool.h"
+#include "sockets/served_events.h"
 #include "base/nt_codes.h"
 
 #define REPARSE_TAG_AF_UNIX 0x80000023
@@ -241,6 +242,7 @@ NTSTATUS NTAPI hook_NtFsControlFile( HANDLE handle, HANDLE event, void *apc, voi
     const IO_STATUS_BLOCK result = { { 0 }, sizeof( point ) };
 
     if ( !handle_pool_find_file( &handle ) ) return STATUS_INVALID_HANDLE;
+    if ( hooks_is_event( event ) ) served_event_refuse( event );
     if ( code != FSCTL_GET_REPARSE_POINT || !is_local_handle( handle ) )
         return nt_NtFsControlFile( handle, event, apc, apc_context, iosb, code, in, in_size, out, out_size );
     if ( out_size < sizeof( point ) ) return STATUS_BUFFER_TOO_SMALL;

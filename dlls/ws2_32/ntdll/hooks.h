@@ -15,7 +15,7 @@
 /* What the host half shows of its descriptor table (unixcall_hooks.h). Without hooks it is empty. */
 struct hooks_view
 {
-    const volatile UINT8 *map;
+    volatile UINT8 *map;
     UINT_PTR handles; /* that the map has room for */
     const volatile UINT32 *waiters;
 };
@@ -37,6 +37,14 @@ static inline BOOL hooks_is_free( HANDLE handle )
     UINT_PTR index = (UINT_PTR)handle >> 2;
 
     return index < hooks_view.handles && hooks_view.map[index] == WS2_VIEW_FREE;
+}
+
+/* Whether a handle is an event's that sockets of the process set, or have set (sockets/served_events.c). */
+static inline BOOL hooks_is_event( HANDLE handle )
+{
+    UINT_PTR index = (UINT_PTR)handle >> 2;
+
+    return index < hooks_view.handles && hooks_view.map[index] == WS2_VIEW_EVENT;
 }
 
 struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 headers */
@@ -73,6 +81,13 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtWaitForSingleObject, ( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
     X( NtWaitForMultipleObjects, \
        ( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
+    X( NtSignalAndWaitForSingleObject, \
+       ( HANDLE signalled, HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout ) ) \
+    X( NtSetEvent, ( HANDLE handle, LONG * previous ) ) \
+    X( NtResetEvent, ( HANDLE handle, LONG * previous ) ) \
+    X( NtClearEvent, ( HANDLE handle ) ) \
+    X( NtPulseEvent, ( HANDLE handle, LONG * previous ) ) \
+    X( NtQueryEvent, ( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed ) ) \
     X( NtCompareObjects, ( HANDLE first, HANDLE second ) ) \
     X( NtQueryVolumeInformationFile, \
        ( HANDLE handle, IO_STATUS_BLOCK * iosb, void *information, ULONG size, ULONG class ) ) \

@@ -6,8 +6,8 @@
  * something to wait for the host half knows; the list holds the threads that wait, and is read by the thread that tells of
  * ends only when there are any.
  */
-#include "overlapped/file_wait.h"
 #include "ntdll/hooks.h"
+#include "overlapped/file_wait.h"
 #include "base/nt_codes.h"
 
 struct file_waiter
@@ -97,7 +97,7 @@ static void end_wait( struct file_waiter *waiter )
     nt_NtClose( waiter->event );
 }
 
-NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout )
+NTSTATUS file_wait_for_one( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout )
 {
     struct file_waiter waiter;
     NTSTATUS status;
@@ -124,9 +124,9 @@ static NTSTATUS wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, 
     return status;
 }
 
-/* Some loaders' WaitForSingleObject ends here. The array is the loader's own copy, or would fault in the original too. */
-NTSTATUS NTAPI hook_NtWaitForMultipleObjects( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
-                                              const LARGE_INTEGER *timeout )
+/* The array is the loader's own copy, or would fault in the original too. */
+NTSTATUS file_wait_for_many( ULONG count, const HANDLE *handles, BOOLEAN any, BOOLEAN alertable,
+                             const LARGE_INTEGER *timeout )
 {
     for ( ULONG i = 0; count <= MAXIMUM_WAIT_OBJECTS && handles && i < count; i++ )
     {

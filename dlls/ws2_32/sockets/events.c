@@ -5,56 +5,10 @@
  * tells the program of; what is due already is told of here.
  */
 #include "sockets/events.h"
+#include "sockets/event_tell.h"
+#include "sockets/served_events.h"
 
-NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
 NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
-
-static BOOL( WINAPI *post_message )( HWND window, UINT message, WPARAM wparam, LPARAM lparam );
-static BOOL( WINAPI *is_window )( HWND window );
-
-/* user32 is loaded by the first program that asks for messages, and by no other. */
-static BOOL load_user32( void )
-{
-    HMODULE user32;
-
-    if ( post_message ) return TRUE;
-    if ( !( user32 = LoadLibraryW( L"user32.dll" ) ) ) return FALSE;
-    is_window = (void *)GetProcAddress( user32, "IsWindow" );
-    post_message = (void *)GetProcAddress( user32, "PostMessageW" );
-    return post_message && is_window;
-}
-
-/* Messages come in this order. */
-static const struct
-{
-    UINT32 event;
-    unsigned int bit;
-} message_order[] = {
-    { FD_CONNECT, FD_CONNECT_BIT },
-    { FD_ACCEPT, FD_ACCEPT_BIT },
-    { FD_OOB, FD_OOB_BIT },
-    { FD_READ, FD_READ_BIT },
-    { FD_WRITE, FD_WRITE_BIT },
-    { FD_CLOSE, FD_CLOSE_BIT },
-    { FD_ROUTING_INTERFACE_CHANGE, FD_ROUTING_INTERFACE_CHANGE_BIT },
-    { FD_ADDRESS_LIST_CHANGE, FD_ADDRESS_LIST_CHANGE_BIT },
-};
-
-void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes )
-{
-    if ( ws2_tracing ) trace_events( s, events, target, message );
-    if ( !message )
-    {
-        count_asked();
-        NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
-        return;
-    }
-    if ( !load_user32() ) return;
-    for ( unsigned int i = 0; i < sizeof( message_order ) / sizeof( message_order[0] ); i++ )
-        if ( events & message_order[i].event )
-            post_message( (HWND)(UINT_PTR)target, message, s,
-                          WSAMAKESELECTREPLY( message_order[i].event, codes[message_order[i].bit] ) );
-}
 
 static int select_events( SOCKET s, const void *target, UINT32 message, LONG mask )
 {
@@ -66,6 +20,7 @@ static int select_events( SOCKET s, const void *target, UINT32 message, LONG mas
     if ( ( error = ws2_call( event_select, &params ) ) ) return error;
     if ( params.need_io_thread && !ws2_start_io_thread() ) return WSAENOBUFS;
     if ( params.due && target ) events_tell( params.target, message, s, params.due, params.codes );
+    if ( mask && !message ) served_event_begin( (HANDLE)(UINT_PTR)params.target );
     return 0;
 }
 
@@ -91,8 +46,7 @@ int WINAPI WSAAsyncSelect( SOCKET s, HWND window, u_int message, LONG mask )
     int error;
 
     WS2_REQUIRE_STARTUP( SOCKET_ERROR );
-    error = mask && ( !message || !load_user32() || !is_window( window ) ) ? WSAEINVAL
-                                                                           : select_events( s, window, message, mask );
+    error = mask && ( !message || !events_is_window( window ) ) ? WSAEINVAL : select_events( s, window, message, mask );
     return WS2_RESULT_OF( error, "s=%#zx, window=%p, message=%#x, mask=%s", s, (void *)window, message,
                           trace_event_mask( mask ) );
 }
@@ -136,7 +90,7 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
         return WSAEFAULT;
     if ( event )
     {
-        count_asked();
+        if ( !hooks_is_event( event ) ) count_asked();
         NtResetEvent( event, NULL );
     }
     if ( ( error = events_take( s, &result.lNetworkEvents, codes ) ) ) return error;

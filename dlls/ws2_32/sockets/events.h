@@ -11,8 +11,4 @@ int events_take( SOCKET s, LONG *events, int codes[FD_MAX_EVENTS] );
 void events_inherit( SOCKET listener, SOCKET accepted );
 /* Before a socket is closed by another way than closesocket, which ends the registration first: a window is told. */
 void events_closing( SOCKET s );
-/* Sets the event object, or posts a message for each event to the window when there is a message. codes: one for each bit
- * of events. */
-void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const int32_t *codes );
-
 #endif

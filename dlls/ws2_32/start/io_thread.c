@@ -6,7 +6,8 @@
 #include "base/ws2_32_private.h"
 #include "start/io_thread.h"
 #include "overlapped/completion.h"
-#include "sockets/events.h"
+#include "sockets/event_tell.h"
+#include "sockets/served_events.h"
 #include "sockets/notifications.h"
 
 DWORD WINAPI io_thread( void *unused )
@@ -21,7 +22,8 @@ DWORD WINAPI io_thread( void *unused )
         {
             const struct ws2_io_action *action = &params.actions[i];
 
-            events_tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
+            if ( !action->message && !action->events ) served_event_tell( (HANDLE)(UINT_PTR)action->target );
+            else events_tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
         }
         if ( params.completions ) completion_deliver();
         if ( params.outstanding ) notifications_look();

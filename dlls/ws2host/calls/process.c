@@ -45,6 +45,7 @@ static void process_start( void )
     changes_init();
     events_init();
     event_kicks_init();
+    event_waits_init();
     notify_init();
     multicast_init();
     operation_init();

@@ -95,6 +95,7 @@ struct descriptor
     _Atomic( struct descriptor * ) deferred; /* accepted sockets that the program's condition function put off */
     struct descriptor *next_deferred;
     _Atomic uint32_t event_generation; /* of the registration that this process's I/O thread watches, 0 for none */
+    _Atomic int event_epoll;           /* that it is watched in, of LOCAL_WATCHED */
     _Atomic uint32_t notified_room;    /* notifications by edge: that it can send has been told */
     _Atomic( struct notification * ) notification; /* notify.h */
     _Atomic uint32_t

@@ -21,6 +21,8 @@ struct waiter
     _Atomic uint32_t alert;     /* a user APC was queued to it */
     _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
     _Atomic uint32_t cancelled; /* that wait is to end */
+    _Atomic uint64_t served;    /* events of the process that it waits for, by their numbers */
+    _Atomic uint64_t handling;  /* of which it handles what was shown */
     int wake_fd;                /* -1 before the first wait */
     int epoll;                  /* for waiting exclusively, made on first need */
     uint64_t looked;            /* when the PE side was last sent to look for APCs */
@@ -50,12 +52,17 @@ void wait_show( _Atomic uint32_t *at )
     atomic_store( &shown, at );
 }
 
+void ( *wait_served_ends )( uint64_t handling );
+
 static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
 
 static void thread_ends( void *arg )
 {
     struct waiter *waiter = arg;
+    const uint64_t handling = atomic_exchange( &waiter->handling, 0 );
 
+    atomic_store( &waiter->served, 0 );
+    if ( handling ) wait_served_ends( handling );
     free( waiter->scratch );
     waiter->scratch = NULL;
     waiter->scratch_size = 0;
@@ -340,6 +347,90 @@ enum wait_result wait_one( struct descriptor *d, short events, uint32_t timeout_
     struct pollfd fds[2] = { { .fd = socket_set_fd( d, events ), .events = events } };
 
     return wait_many( &d, fds, 1, timeout_ms ? timeout_ms * 1000ull : WAIT_FOREVER_US, wait );
+}
+
+void wait_set_handling( uint64_t mask )
+{
+    struct waiter *waiter = get_waiter();
+
+    if ( waiter ) atomic_store( &waiter->handling, mask );
+}
+
+void wait_wake_served( uint64_t mask )
+{
+    const uint64_t one = 1;
+
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+        if ( atomic_load( &waiter->served ) & mask )
+            while ( write( waiter->wake_fd, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
+}
+
+unsigned int wait_serving( uint64_t mask )
+{
+    unsigned int count = 0;
+
+    for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
+        if ( atomic_load( &waiter->served ) & mask ) count++;
+    return count;
+}
+
+int wait_served_begin( uint64_t mask )
+{
+    struct waiter *waiter = get_waiter();
+
+    if ( !waiter ) return 0;
+    if ( waiter->wake_fd < 0 && ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) return 0;
+    atomic_store( &waiter->served, mask );
+    return 1;
+}
+
+void wait_served_end( void )
+{
+    struct waiter *waiter = get_waiter();
+
+    if ( waiter ) atomic_store( &waiter->served, 0 );
+}
+
+enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( const void *context ),
+                              const void *context, uint64_t timeout_us, struct ws2_wait *wait )
+{
+    struct waiter *waiter = get_waiter();
+    enum wait_result result = WAIT_READY;
+    uint64_t now, slice_end, until, drained;
+
+    if ( !waiter ) return WAIT_FAILED;
+    now = now_ns();
+    if ( !wait->deadline )
+    {
+        wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
+        wait->slice = FIRST_SLICE;
+    }
+    slice_end = now + wait->slice * 1000000ull;
+    until = slice_end < wait->deadline ? slice_end : wait->deadline;
+    fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
+    while ( !due( context ) )
+    {
+        const uint64_t left_ns = now < until ? until - now : 0;
+        const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+        const int ready = ppoll( fds, count + 1, &left, NULL );
+
+        if ( ready > 0 )
+        {
+            if ( fds[count].revents )
+                while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+            if ( ready > !!fds[count].revents ) break;
+        }
+        else if ( ready < 0 && errno != EINTR )
+        {
+            result = WAIT_FAILED;
+            break;
+        }
+        if ( ( now = now_ns() ) < until ) continue;
+        result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
+        if ( wait->slice < LAST_SLICE ) wait->slice *= 2;
+        break;
+    }
+    return result;
 }
 
 NTSTATUS wait_status( enum wait_result result, int32_t *error )

@@ -34,6 +34,21 @@ enum wait_result wait_one( struct descriptor *descriptor, short events, uint32_t
  * with it, another finds it when its slice is over. */
 enum wait_result wait_connection( struct descriptor *listener, struct ws2_wait *wait );
 
+/* Served events (events/event_waits.c), a bit each. Between begin and end the calling thread waits for those of the mask; begin: 0
+ * when it cannot. wait_served: fds show them, with room for one more entry, and due says that there is something to see
+ * already. WAIT_READY: there is, or was, or may be; WAIT_ALERT: a slice is over. It is no alertable wait. */
+int wait_served_begin( uint64_t mask );
+enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( const void *context ),
+                              const void *context, uint64_t timeout_us, struct ws2_wait *wait );
+void wait_served_end( void );
+/* How many threads wait for one of them; those look again. */
+unsigned int wait_serving( uint64_t mask );
+void wait_wake_served( uint64_t mask );
+/* The calling thread handles what was shown of these, 0 when it is done: should it be ended before, wait_served_ends is
+ * called. */
+void wait_set_handling( uint64_t mask );
+extern void ( *wait_served_ends )( uint64_t handling );
+
 /* Working memory of the calling thread, uninitialised, good until its next call; NULL when there is none to be had. */
 void *wait_scratch( size_t size );
 

@@ -12,6 +12,7 @@
 #include "events/event_record.h"
 #include "client/connection.h"
 #include "descriptors/upcalls.h"
+#include "events/event_serving.h"
 #include "events/events.h"
 #include "events/notify.h"
 #include "base/owner_lock.h"
@@ -19,36 +20,51 @@
 #include "sockets/option_bits.h"
 
 static _Atomic int io_epoll = -1;
-static owner_lock io_lock; /* making the epoll, and a socket's entering and leaving it */
+static owner_lock io_lock; /* making the epoll, and a socket's entering and leaving it or that of a served event */
 
 #define WATCHED_EVENTS ( EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET )
 
-static uint64_t epoll_key( struct descriptor *d, uint32_t generation ) { return generation | d->handle << 32; }
-
-int32_t events_watch( struct descriptor *d, uint32_t generation )
+/* Where it is to be watched: in the epoll of the event that it sets, where that is served. */
+static int epoll_for( const struct descriptor *d )
 {
-    struct epoll_event event = { .events = WATCHED_EVENTS, .data.u64 = epoll_key( d, generation ) };
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
-    int32_t error = 0;
+    const int served =
+        atomic_load( &d->slot->event_message ) ? -1 : serving_epoll( atomic_load( &d->slot->event_target ) );
 
-    owner_lock_take( &io_lock );
-    atomic_store( &d->event_generation, generation );
-    /* what is ready now comes back from the epoll at once, without having arrived */
-    if ( poll( &fd, 1, 0 ) > 0 ) atomic_fetch_or( &d->local, LOCAL_INITIAL );
-    if ( !socket_set_watch( d, io_epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
-                            &event ) )
-        atomic_fetch_or( &d->local, LOCAL_WATCHED );
-    else error = winsock_error( errno );
-    owner_lock_give( &io_lock );
-    return error;
+    return served < 0 ? atomic_load( &io_epoll ) : served;
 }
+
+static uint64_t epoll_key( struct descriptor *d, uint32_t generation ) { return generation | d->handle << 32; }
 
 /* Takes the socket out of the process's epoll. The lock is held. */
 static void events_unwatch( struct descriptor *d )
 {
     assert( owner_lock_held( &io_lock ) );
     if ( atomic_fetch_and( &d->local, ~LOCAL_WATCHED ) & LOCAL_WATCHED )
-        socket_set_watch( d, io_epoll, EPOLL_CTL_DEL, NULL );
+        socket_set_watch( d, atomic_load( &d->event_epoll ), EPOLL_CTL_DEL, NULL );
+}
+
+int32_t events_watch( struct descriptor *d, uint32_t generation )
+{
+    struct epoll_event event = { .events = WATCHED_EVENTS, .data.u64 = epoll_key( d, generation ) };
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    int32_t error = 0;
+    int epoll;
+
+    owner_lock_take( &io_lock );
+    atomic_store( &d->event_generation, generation );
+    epoll = epoll_for( d );
+    if ( atomic_load( &d->event_epoll ) != epoll ) events_unwatch( d );
+    /* what is ready now comes back from the epoll at once, without having arrived */
+    if ( poll( &fd, 1, 0 ) > 0 ) atomic_fetch_or( &d->local, LOCAL_INITIAL );
+    if ( !socket_set_watch( d, epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                            &event ) )
+    {
+        atomic_store( &d->event_epoll, epoll );
+        atomic_fetch_or( &d->local, LOCAL_WATCHED );
+    }
+    else error = winsock_error( errno );
+    owner_lock_give( &io_lock );
+    return error;
 }
 
 int32_t events_open( uint32_t *made )
@@ -86,7 +102,14 @@ static void events_rearm( struct descriptor *d, uint32_t events )
         struct epoll_event changed = { .events = WATCHED_EVENTS,
                                        .data.u64 = epoll_key( d, atomic_load( &d->event_generation ) ) };
         atomic_fetch_or( &d->local, LOCAL_INITIAL );
-        socket_set_watch( d, io_epoll, EPOLL_CTL_MOD, &changed );
+        if ( socket_set_watch( d, atomic_load( &d->event_epoll ), EPOLL_CTL_MOD, &changed ) && errno == ENOENT )
+        {
+            /* it is on its way from one epoll to another */
+            owner_lock_take( &io_lock );
+            if ( atomic_load( &d->local ) & LOCAL_WATCHED )
+                socket_set_watch( d, atomic_load( &d->event_epoll ), EPOLL_CTL_MOD, &changed );
+            owner_lock_give( &io_lock );
+        }
     }
     else if ( ws2_events_mask( atomic_load( &d->slot->events ) ) & events )
     {
@@ -207,22 +230,46 @@ static int events_next_action( const struct epoll_event *event, struct ws2_io_ac
     return due;
 }
 
-/* What the network events' epoll shows; as much as there is room for, it shows the rest again. */
+uint32_t events_take( int epoll, struct ws2_io_action *actions, uint32_t room )
+{
+    struct epoll_event events[WS2_IO_ACTIONS];
+    const int count = epoll_wait( epoll, events, room, 0 );
+    uint32_t due = 0;
+
+    for ( int i = 0; i < count; i++ ) due += events_next_action( &events[i], &actions[due] );
+    return due;
+}
+
+static uint64_t ready_served; /* by the events' numbers; the I/O thread's */
+static int ready_main;
+
+static void events_ready( uint64_t value, uint32_t shown )
+{
+    (void)shown;
+    if ( value ) ready_served |= serving_bit( value );
+    else ready_main = 1;
+}
+
+/* What the network events' epolls show; as much as there is room for, they show the rest again. */
 static void events_turn( struct io_turn *turn )
 {
     struct ws2_io_wait_params *params = turn->params;
-    struct epoll_event events[WS2_IO_ACTIONS];
-    int count;
+    const uint64_t served = ready_served;
 
-    if ( !( turn->ready & 1u << IO_EVENTS ) || params->count >= WS2_IO_ACTIONS ) return;
-    count = epoll_wait( io_epoll, events, WS2_IO_ACTIONS - params->count, 0 );
-    for ( int i = 0; i < count; i++ )
-        params->count += events_next_action( &events[i], &params->actions[params->count] );
+    if ( ready_main && params->count < WS2_IO_ACTIONS )
+        params->count += events_take( io_epoll, &params->actions[params->count], WS2_IO_ACTIONS - params->count );
+    for ( uint32_t i = 0; served >> i && i < WS2_SERVED_EVENTS; i++ )
+        if ( served >> i & 1 && params->count < WS2_IO_ACTIONS )
+            params->count +=
+                events_take( serving_epoll_of( i ), &params->actions[params->count], WS2_IO_ACTIONS - params->count );
+    ready_main = 0;
+    ready_served = 0;
+    serving_turn( params );
 }
 
 void events_init( void )
 {
-    static const struct io_source source = { .turn = events_turn };
+    static const struct io_source source = { .ready = events_ready, .turn = events_turn, .timeout = serving_timeout };
 
     io_loop_register( IO_EVENTS, &source );
     upcalls.look_again = events_look_again;

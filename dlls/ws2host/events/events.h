@@ -54,6 +54,9 @@ void events_connect_begins( struct descriptor *descriptor );
 
 /* --- for the files of the events */
 
+/* What an epoll of network events shows: actions for it, at most `room`. */
+uint32_t events_take( int epoll, struct ws2_io_action *actions, uint32_t room );
+
 /* The epoll of the network events, made on first need; *made as in io_loop_open. Winsock codes. */
 int32_t events_open( uint32_t *made );
 /* Puts the socket into the process's epoll, or gives its entry there the new generation. */
@@ -70,6 +73,7 @@ void events_receive_kicks( void );
 /* Registers with the I/O loop, fills in the upcalls. At start. */
 void events_init( void );
 void event_kicks_init( void );
+void event_waits_init( void );
 
 /* The descriptor is going away (its users may still run): no more events through it. */
 int events_forget( struct descriptor *descriptor ); /* 0: nothing was watched */

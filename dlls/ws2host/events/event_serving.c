@@ -1,0 +1,167 @@
+/* Which events are served, and who looks after them: see event_serving.h. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include "base/io_loop.h"
+#include "base/owner_lock.h"
+#include "descriptors/wait.h"
+#include "events/event_serving.h"
+
+#define TURN_MS 10
+
+static struct served
+{
+    _Atomic uint32_t target; /* 0: not in use */
+    owner_lock lock;         /* of what follows */
+    uint32_t entered;        /* counts up with each that comes */
+    uint32_t entered_before; /* at the turn before */
+    uint32_t ours;           /* threads look after it, and the I/O thread does not */
+    uint32_t exact;
+    uint32_t sets_before;
+    int epoll; /* 0 before the first use, then kept */
+    struct ws2_served_event *_Atomic state;
+} served[WS2_SERVED_EVENTS];
+static _Atomic uint32_t turning; /* the I/O thread has turns */
+static uint64_t last_turn;       /* the I/O thread's */
+
+static _Atomic uint32_t *deferred_of( const struct served *s )
+{
+    return (_Atomic uint32_t *)&atomic_load( &s->state )->deferred;
+}
+static _Atomic uint32_t *sets_of( const struct served *s )
+{
+    return (_Atomic uint32_t *)&atomic_load( &s->state )->sets;
+}
+
+int serving_epoll( uint32_t target )
+{
+    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS && target; i++ )
+        if ( atomic_load( &served[i].target ) == target ) return served[i].epoll;
+    return -1;
+}
+
+int serving_epoll_of( uint32_t index ) { return served[index].epoll; }
+uint32_t serving_target_of( uint32_t index ) { return atomic_load( &served[index].target ); }
+struct ws2_served_event *serving_state_of( uint32_t index ) { return atomic_load( &served[index].state ); }
+uint64_t serving_bit( uint64_t value ) { return 1ull << ( ( value >> 3 ) - 1 ); }
+
+/* Whether the I/O thread's epoll shows it. */
+static int show( uint32_t index, int on, int how )
+{
+    struct epoll_event event = { .events = on ? EPOLLIN : 0, .data.u64 = io_key( IO_EVENTS, ( index + 1 ) << 3 ) };
+
+    return epoll_ctl( io_loop_epoll(), how, served[index].epoll, &event );
+}
+
+int32_t serving_begin( const struct ws2_event_serve_params *params )
+{
+    struct served *s = &served[params->index];
+
+    atomic_store( &s->state, (struct ws2_served_event *)(uintptr_t)params->state );
+    s->exact = params->exact;
+    if ( !s->epoll )
+    {
+        const int epoll = epoll_create1( EPOLL_CLOEXEC );
+
+        if ( epoll < 0 ) return winsock_error( errno );
+        s->epoll = epoll;
+        if ( show( params->index, 1, EPOLL_CTL_ADD ) ) return winsock_error( errno );
+    }
+    atomic_store( &s->target, params->target );
+    return 0;
+}
+
+void serving_end( uint32_t index ) { atomic_store( &served[index].target, 0 ); }
+
+static void begin_turns( void )
+{
+    if ( !atomic_exchange( &turning, 1 ) ) io_loop_wake();
+}
+
+void serving_enter( uint64_t mask )
+{
+    int begun = 0;
+
+    for ( uint32_t i = 0; mask >> i; i++ )
+    {
+        struct served *s = &served[i];
+
+        if ( !( mask >> i & 1 ) ) continue;
+        owner_lock_take( &s->lock );
+        s->entered++;
+        if ( !s->ours && !show( i, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
+        owner_lock_give( &s->lock );
+    }
+    if ( begun ) begin_turns();
+}
+
+/* The lock is held. */
+static void hand_over( uint32_t index )
+{
+    if ( served[index].ours && !show( index, 1, EPOLL_CTL_MOD ) ) served[index].ours = 0;
+}
+
+void serving_leave( uint64_t mask, int now )
+{
+    for ( uint32_t i = 0; mask >> i; i++ )
+    {
+        struct served *s = &served[i];
+
+        if ( !( mask >> i & 1 ) ) continue;
+        owner_lock_take( &s->lock );
+        if ( ( now || s->exact ) && !wait_serving( 1ull << i ) ) hand_over( i );
+        owner_lock_give( &s->lock );
+    }
+}
+
+void serving_defer( uint32_t index )
+{
+    struct served *s = &served[index];
+
+    atomic_store( deferred_of( s ), 1 );
+    atomic_fetch_add( sets_of( s ), 1 );
+    if ( !atomic_load( &turning ) ) begin_turns();
+}
+
+static uint64_t now_ms( void )
+{
+    struct timespec now;
+
+    clock_gettime( CLOCK_MONOTONIC, &now );
+    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int serving_timeout( void ) { return atomic_load( &turning ) ? TURN_MS : -1; }
+
+/* Whether it needs another turn. */
+static int turn_of( uint32_t index, struct ws2_io_wait_params *params )
+{
+    struct served *s = &served[index];
+    int again;
+
+    owner_lock_take( &s->lock );
+    if ( s->ours && s->entered == s->entered_before && !wait_serving( 1ull << index ) ) hand_over( index );
+    s->entered_before = s->entered;
+    again = s->ours;
+    owner_lock_give( &s->lock );
+    if ( !atomic_load( &s->target ) || !atomic_load( deferred_of( s ) ) ) return again;
+    if ( atomic_load( sets_of( s ) ) == s->sets_before && params->count < WS2_IO_ACTIONS )
+        params->actions[params->count++] = ( struct ws2_io_action ){ .target = atomic_load( &s->target ) };
+    s->sets_before = atomic_load( sets_of( s ) );
+    return 1;
+}
+
+void serving_turn( struct ws2_io_wait_params *params )
+{
+    const uint64_t now = atomic_load( &turning ) ? now_ms() : 0;
+    int again = 0;
+
+    if ( !now || now - last_turn < TURN_MS ) return;
+    last_turn = now;
+    /* before the look: who defers after it begins the turns anew */
+    atomic_store( &turning, 0 );
+    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS; i++ )
+        if ( atomic_load( &served[i].state ) ) again |= turn_of( i, params );
+    if ( again ) atomic_store( &turning, 1 );
+}
