@@ -41,9 +41,9 @@ from_source()
         cd "$folder" && mkdir fetched source made && cd fetched || exit 1
         # a file that is not to be had may be one that is not needed, such as a signature
         apt "$folder/apt" --download-only source "$package"
-        tar -xf ./*.orig.tar.[gxb]z* -C ../source --strip-components 1 || exit 1
+        tar -xf "$(find . -name '*.orig.tar.*' ! -name '*.asc')" -C ../source --strip-components 1 || exit 1
         if [ -n "$(ls ./*.debian.tar.* 2>/dev/null)" ]; then
-            tar -xf ./*.debian.tar.* -C ../source || exit 1
+            tar -xf "$(find . -name '*.debian.tar.*')" -C ../source || exit 1
             cd ../source || exit 1
             { grep -v '^ *\(#\|$\)' debian/patches/series 2>/dev/null || true; } | while read -r one _; do
                 patch -s -p1 <"debian/patches/$one" || exit 1
