@@ -13,6 +13,7 @@
     X( wait_alert ) \
     X( wait_cancel ) \
     X( wait_cancel_self ) \
+    X( watches_begin_anew ) \
     X( socket_replaced ) \
     X( fd_close ) \
     X( stand_in ) \
@@ -29,6 +30,15 @@ struct ws2_alone_params
     uint32_t alone;
 };
 WS2_ALIKE( struct ws2_alone_params );
+
+/* The process has begun a watch of writes anew (MEM_WRITE_WATCH), so that the host may find the memory of a receive that waits
+ * not writable: from now on a datagram is taken only where it can be put. */
+struct ws2_watches_params
+{
+    int32_t error;
+    uint32_t padding;
+};
+WS2_ALIKE( struct ws2_watches_params );
 
 /* What can be looked up without a call, in memory that the PE side gives for good, zeroed, so that programs of either width
  * can read it: a byte for each of the handles, an enum ws2_view_byte of the one of its number (value / 4).

@@ -28,8 +28,13 @@ enum way
     WAY_WSARECVFROM,
     WAY_OVERLAPPED,
     WAY_READ_FILE,
+    WAY_STREAMS, /* the others are of datagrams */
+    WAY_MESSAGE = WAY_STREAMS,
+    WAY_MESSAGE_OVERLAPPED,
     WAY_COUNT
 };
+
+static LPFN_WSARECVMSG receive_message;
 
 struct reader
 {
@@ -40,11 +45,23 @@ struct reader
     OVERLAPPED *ov;
 };
 
+static void load( void )
+{
+    GUID guid = WSAID_WSARECVMSG;
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
+    DWORD size;
+
+    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
+                        sizeof( receive_message ), &size, NULL, NULL ) );
+    closesocket( s );
+}
+
 /* Five bytes before a page, and more than a page after it. */
 static DWORD WINAPI read_watched( void *arg )
 {
     struct reader *reader = arg;
     WSABUF buffers[2] = { { 5, watched + PAGE - 5 }, { 2 * PAGE, watched + 2 * PAGE } };
+    WSAMSG message = { .lpBuffers = buffers, .dwBufferCount = 2 };
     DWORD flags = 0;
     int n = -1;
 
@@ -67,6 +84,13 @@ static DWORD WINAPI read_watched( void *arg )
              GetLastError() == ERROR_IO_PENDING )
             if ( GetOverlappedResult( (HANDLE)reader->s, reader->ov, &reader->done, TRUE ) ) n = reader->done;
         break;
+    case WAY_MESSAGE:
+        if ( !receive_message( reader->s, &message, &reader->done, NULL, NULL ) ) n = reader->done;
+        break;
+    case WAY_MESSAGE_OVERLAPPED:
+        if ( !receive_message( reader->s, &message, NULL, reader->ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING )
+            if ( WSAGetOverlappedResult( reader->s, reader->ov, &reader->done, TRUE, &flags ) ) n = reader->done;
+        break;
     case WAY_COUNT: break;
     }
     reader->error = n < 0 ? WSAGetLastError() : 0;
@@ -75,9 +99,9 @@ static DWORD WINAPI read_watched( void *arg )
 }
 
 /* Data comes whole into memory that is watched, whether it waits there already or is waited for. */
-static void test_watched( void )
+static void test_watched( int family, int type )
 {
-    for ( unsigned int i = 0; i < 2 * WAY_COUNT; i++ )
+    for ( unsigned int i = 0; i < 2 * ( type == SOCK_STREAM ? WAY_STREAMS : WAY_COUNT ); i++ )
     {
         OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
         struct reader reader = { .way = i / 2, .ov = &ov };
@@ -85,11 +109,20 @@ static void test_watched( void )
         char sent[300];
         HANDLE thread;
 
-        winetest_push_context( "way %u, data %s", i / 2, i & 1 ? "first" : "later" );
+        winetest_push_context( "family %d, type %d, way %u, data %s", family, type, i / 2, i & 1 ? "first" : "later" );
         watched = VirtualAlloc( NULL, PAGES * PAGE, MEM_COMMIT | MEM_RESERVE | MEM_WRITE_WATCH, PAGE_READWRITE );
         ok( watched != NULL, "error %lu\n", GetLastError() );
         ok( !pages_written(), "written already\n" );
-        tcp_pair( &client, &reader.s );
+        if ( type == SOCK_STREAM ) tcp_pair_family( family, &client, &reader.s );
+        else
+        {
+            union address address;
+
+            reader.s = udp_bound( family, &address );
+            client = socket( family, SOCK_DGRAM, 0 );
+            check_ok( connect( client, &address.any,
+                               family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 ) ) );
+        }
         for ( unsigned int j = 0; j < sizeof( sent ); j++ ) sent[j] = 'a' + j % 23;
         if ( i & 1 )
         {
@@ -106,7 +139,7 @@ static void test_watched( void )
         ok( !WaitForSingleObject( thread, 10000 ), "it does not end\n" );
         ok( reader.done == sizeof( sent ) && !reader.error, "%lu bytes, error %d\n", reader.done, reader.error );
         ok( !memcmp( watched + PAGE - 5, sent, 5 ), "other bytes\n" );
-        if ( reader.way >= WAY_WSARECV && reader.way <= WAY_OVERLAPPED )
+        if ( ( reader.way >= WAY_WSARECV && reader.way <= WAY_OVERLAPPED ) || reader.way >= WAY_MESSAGE )
             ok( !memcmp( watched + 2 * PAGE, sent + 5, sizeof( sent ) - 5 ), "other bytes in the second buffer\n" );
         else ok( !memcmp( watched + PAGE, sent + 5, sizeof( sent ) - 5 ), "other bytes on the next page\n" );
         CloseHandle( thread );
@@ -410,7 +443,12 @@ static void test_no_send_buffer( void )
 START_TEST( memory )
 {
     if ( support_begin() ) return;
-    test_watched();
+    load();
+    for ( int v6 = 0; v6 < 1 + have_ipv6(); v6++ )
+    {
+        test_watched( v6 ? AF_INET6 : AF_INET, SOCK_STREAM );
+        test_watched( v6 ? AF_INET6 : AF_INET, SOCK_DGRAM );
+    }
     test_unreported();
     test_watched_datagrams();
     test_watched_accept();

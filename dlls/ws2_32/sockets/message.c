@@ -1,5 +1,6 @@
 /* WSASendMsg and WSARecvMsg: datagrams with their control data. The conversion is the host half's (control.c). */
 #include "base/ws2_32_private.h"
+#include "base/write_watch.h"
 #include "sockets/message.h"
 #include "overlapped/overlapped.h"
 
@@ -65,6 +66,22 @@ int WINAPI WSASendMsg( SOCKET s, LPWSAMSG message, DWORD flags, LPDWORD sent, LP
                           flags, (void *)sent, (void *)overlapped, (void *)routine );
 }
 
+int message_call_receive( struct ws2_message_params *params )
+{
+    const WSABUF *buffers = (const WSABUF *)(UINT_PTR)params->buffers;
+    struct write_watch watch = { 0 };
+    int error = ws2_call( recvmsg, params );
+    WSABUF one;
+
+    if ( error != WSAEFAULT || !params->watched ) return error;
+    for ( DWORD i = 0; i < params->count && params->wait.deadline && !ws2_read( &one, &buffers[i], sizeof( one ) );
+          i++ )
+        write_watch_note( &watch, one.buf, one.len );
+    error = ws2_call( recvmsg, params );
+    write_watch_end( &watch );
+    return error;
+}
+
 static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPPED *overlapped,
                             LPWSAOVERLAPPED_COMPLETION_ROUTINE routine )
 {
@@ -83,7 +100,7 @@ static int receive_message( SOCKET s, WSAMSG *message, DWORD *received, OVERLAPP
                                          .control = ws2_pointer( copy.Control.buf ),
                                          .control_size = copy.Control.buf ? copy.Control.len : 0,
                                          .width = sizeof( void * ) };
-    error = ws2_call( recvmsg, &params );
+    error = message_call_receive( &params );
     if ( error && error != WSAEMSGSIZE ) return error;
     /* a truncated datagram is delivered all the same */
     if ( ws2_write( &message->Control.len, &params.control_size, sizeof( params.control_size ) ) ||

@@ -2,6 +2,7 @@
 #include "base/ws2_32_private.h"
 #include "base/write_watch.h"
 #include "overlapped/overlapped.h"
+#include "sockets/message.h"
 
 /* Arguments that are none: WSAEFAULT, or what is wrong with the handle before that. */
 static int refuse( SOCKET s )
@@ -83,18 +84,8 @@ static int receive_message( SOCKET s, const WSABUF *buffers, DWORD count, DWORD 
                                          .flags = *flags,
                                          .address = ws2_pointer( from ),
                                          .size_pointer = ws2_pointer( from_size ) };
-    int error = ws2_call( recvmsg, &params );
+    const int error = message_call_receive( &params );
 
-    if ( error == WSAEFAULT && params.watched )
-    {
-        struct write_watch watch = { 0 };
-        WSABUF one;
-
-        for ( DWORD i = 0; i < count && params.wait.deadline && !ws2_read( &one, &buffers[i], sizeof( one ) ); i++ )
-            write_watch_note( &watch, one.buf, one.len );
-        error = ws2_call( recvmsg, &params );
-        write_watch_end( &watch );
-    }
     *done = params.done;
     *flags = params.flags_out;
     return error;

@@ -163,6 +163,24 @@ static ssize_t receive_vectors( struct descriptor *d, struct transfer *t, struct
     return n;
 }
 
+/* The process watches writes: a datagram whose memory the host cannot write to would be lost. */
+static _Atomic int writes_watched;
+
+NTSTATUS unix_watches_begin_anew( void *args )
+{
+    atomic_store( &writes_watched, 1 );
+    ( (struct ws2_watches_params *)args )->error = 0;
+    return 0;
+}
+
+/* 0: the datagram that is next would be, and stays. */
+static int can_write( struct descriptor *d, const struct transfer *t )
+{
+    struct msghdr look = { .msg_iov = t->vectors, .msg_iovlen = vectors_count( t->count, d->slot->type ) };
+
+    return vectors_receive_any( d, &look, MSG_DONTWAIT | MSG_PEEK ) >= 0 || errno != EFAULT;
+}
+
 static ssize_t receive_once( struct descriptor *d, struct transfer *t, struct msghdr *header )
 {
     const int stream = d->slot->type == SOCK_STREAM;
@@ -172,6 +190,7 @@ static ssize_t receive_once( struct descriptor *d, struct transfer *t, struct ms
 
     /* less the urgent bytes of a stream that is watched */
     if ( stream && ( n = receive_watched( d, t ) ) != -2 ) return n;
+    if ( !stream && atomic_load_explicit( &writes_watched, memory_order_relaxed ) && !can_write( d, t ) ) return -1;
     if ( header || t->count != 1 ) return receive_vectors( d, t, header );
     flags = stream ? receive_flags( t->flags ) : receive_flags( t->flags ) | MSG_TRUNC;
     size = t->vectors->iov_len;
