@@ -148,7 +148,8 @@ struct ws2_slot
     _Atomic uint8_t protection_level;  /* 118: IPV6_PROTECTION_LEVEL / 10 */
     _Atomic uint8_t option_set;   /* 119: bits of options that only Windows has, private to dlls/ws2host/options.c */
     _Atomic uint32_t option_bits; /* 120: the same */
-    _Atomic uint32_t backlog;     /* 124: of listen; of SOCK_DGRAM, the server's: ws2_slot_helpers */
+    _Atomic uint32_t
+        backlog; /* 124: of listen; of SOCK_DGRAM, the server's: ws2_slot_helpers; else ws2_slot_listener */
 };
 
 _Static_assert( sizeof( struct ws2_slot ) == 128, "a socket costs 128 bytes of shared memory" );
@@ -187,6 +188,18 @@ static inline uint32_t ws2_slot_helpers( const struct ws2_slot *slot )
 static inline void ws2_slot_set_helpers( struct ws2_slot *slot, uint32_t count )
 {
     atomic_store( &slot->backlog, count );
+}
+
+/* The slot of the listener for which AcceptEx waits with a stream socket, WS2_NO_INDEX for none: told, and nothing more. */
+static inline uint32_t ws2_slot_listener( const struct ws2_slot *slot )
+{
+    const uint32_t flags = atomic_load_explicit( &slot->flags, memory_order_relaxed );
+
+    return flags & WS2_FLAG_LISTENING ? WS2_NO_INDEX : atomic_load_explicit( &slot->backlog, memory_order_relaxed ) - 1;
+}
+static inline void ws2_slot_set_listener( struct ws2_slot *slot, uint32_t index )
+{
+    atomic_store_explicit( &slot->backlog, index + 1, memory_order_relaxed );
 }
 
 /* port_handle: an id, whose two lowest bits no id uses, and SetFileCompletionNotificationModes' two flags in them. */

@@ -28,6 +28,22 @@ static struct sockaddr_in name_of( SOCKET s )
     return name;
 }
 
+/* AcceptEx waits for a connection to the listener with it. */
+static void wait_with_acceptor( SOCKET listener )
+{
+    static GUID accept_ex = { 0xb5367df1, 0xcbac, 0x11cf, { 0x95, 0xca, 0x00, 0x80, 0x5f, 0x48, 0xa1, 0x92 } };
+    static OVERLAPPED overlapped;
+    static char buffer[64];
+    BOOL( WINAPI * function )( SOCKET, SOCKET, void *, DWORD, DWORD, DWORD, DWORD *, OVERLAPPED * ) = NULL;
+    SOCKET acceptor = socket( AF_INET, SOCK_STREAM, 0 );
+    DWORD bytes;
+
+    if ( WSAIoctl( listener, SIO_GET_EXTENSION_FUNCTION_POINTER, &accept_ex, sizeof( accept_ex ), &function,
+                   sizeof( function ), &bytes, NULL, NULL ) ||
+         function( listener, acceptor, buffer, 0, 32, 32, &bytes, &overlapped ) || WSAGetLastError() != WSA_IO_PENDING )
+        printf( "error %d\n", WSAGetLastError() );
+}
+
 static void unix_listener( const char *path )
 {
     struct
@@ -65,6 +81,7 @@ int main( int argc, char **argv )
     six = bound( AF_INET6, SOCK_STREAM );
     listen( six, SOMAXCONN );
     socket( AF_INET, SOCK_STREAM, 0 );
+    wait_with_acceptor( listener );
     if ( argc > 1 ) unix_listener( argv[1] );
     printf( "%lu %d %d\n", GetCurrentProcessId(), ntohs( to.sin_port ), ntohs( name_of( datagram ).sin_port ) );
     fflush( stdout );

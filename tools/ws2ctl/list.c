@@ -39,11 +39,13 @@ static void event_names( char *text, size_t size, unsigned int mask )
             snprintf( text + strlen( text ), size - strlen( text ), "%s%s", *text ? "," : "", names[i] );
 }
 
+#define PART_SIZE ( PATH_MAX + 64 )
+
 /* What stands behind the columns, or below them, a part each; the number of parts. */
-static int parts_of( const struct view *view, char ( **parts )[400] )
+static int parts_of( const struct view *view, char ( **parts )[PART_SIZE] )
 {
-    const size_t most = view->end - view->first + 4;
-    char( *result )[400] = calloc( most, sizeof( *result ) ), program[256], names[100];
+    const size_t most = view->end - view->first + 5;
+    char( *result )[PART_SIZE] = calloc( most, sizeof( *result ) ), program[256], names[100];
     int count = 0;
 
     if ( !( *parts = result ) ) return 0;
@@ -51,26 +53,28 @@ static int parts_of( const struct view *view, char ( **parts )[400] )
     {
         view_program( rows[i].unix_pid, program, sizeof( program ) );
         if ( rows[i].ticket_target )
-            snprintf( result[count++], 400, "ticket for %u by %s %u", rows[i].ticket_target, program,
+            snprintf( result[count++], PART_SIZE, "ticket for %u by %s %u", rows[i].ticket_target, program,
                       rows[i].windows_pid );
         else
-            snprintf( result[count++], 400, "%s %u (host %u) %#x", program, rows[i].windows_pid, rows[i].unix_pid,
+            snprintf( result[count++], PART_SIZE, "%s %u (host %u) %#x", program, rows[i].windows_pid, rows[i].unix_pid,
                       rows[i].handle );
     }
     if ( view->event_pid )
     {
         event_names( names, sizeof( names ), ws2_events_mask( view->slot.events ) );
-        snprintf( result[count++], 400, "%s %s by %u", view->slot.event_message ? "window" : "event", names,
+        snprintf( result[count++], PART_SIZE, "%s %s by %u", view->slot.event_message ? "window" : "event", names,
                   view->event_pid );
     }
-    if ( *view->options ) snprintf( result[count++], 400, "%s", view->options );
-    if ( *view->timer ) snprintf( result[count++], 400, "%s", view->timer );
+    if ( view->listener != WS2_NO_INDEX )
+        snprintf( result[count++], PART_SIZE, "AcceptEx on %s", view->listener_local );
+    if ( *view->options ) snprintf( result[count++], PART_SIZE, "%s", view->options );
+    if ( *view->timer ) snprintf( result[count++], PART_SIZE, "%s", view->timer );
     return count;
 }
 
 static void print_view( const struct view *view, const int widths[COLUMNS], int width )
 {
-    char text[PATH_MAX], ( *parts )[400];
+    char text[PATH_MAX], ( *parts )[PART_SIZE];
     const int count = parts_of( view, &parts );
     int used = 0, behind = 0, length = 0;
 

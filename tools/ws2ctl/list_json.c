@@ -52,6 +52,14 @@ struct json_object *view_json( const struct view *view )
         add_number( object, "send_queue", view->send_queue );
     }
     if ( view->slot.flags & WS2_FLAG_LISTENING ) add_number( object, "backlog", view->slot.backlog );
+    if ( view->listener != WS2_NO_INDEX )
+    {
+        json_object *listener = json_object_new_object();
+
+        add_number( listener, "id", view->listener );
+        add_text( listener, "local", view->listener_local );
+        json_object_object_add( object, "accepts_from", listener );
+    }
     add_text( object, "timer", view->timer );
     add_truth( object, "shared", view->shared );
     add_truth( object, "nonblocking", ( view->slot.flags & WS2_FLAG_NONBLOCKING ) != 0 );

@@ -154,6 +154,28 @@ static void describe_timer( struct view *view, const struct kernel_socket *kerne
                   kernel->timer_ms / 100 % 10, kernel->retransmits );
 }
 
+/* As the kernel knows it, or as the table does. */
+static void local_name( char *name, size_t size, const struct ws2_slot *slot )
+{
+    const struct kernel_socket *kernel = kernel_find( slot->cookie );
+
+    snprintf( name, size, "-" );
+    if ( kernel && slot->family == 1 ) unix_name( name, size, kernel->name );
+    else if ( kernel ) snprintf( name, size, "%s", kernel->local );
+    else if ( slot->local_port )
+        kernel_format_address( name, slot->family == FAMILY_INET6 ? AF_INET6 : AF_INET, slot->local_address,
+                               slot->local_port, 0 );
+}
+
+static void describe_listener( struct view *view )
+{
+    const struct ws2_slot *listener;
+
+    view->listener = view->slot.type == SOCK_STREAM ? ws2_slot_listener( &view->slot ) : WS2_NO_INDEX;
+    if ( !( listener = ws2_table_slot( server.table, view->listener ) ) ) view->listener = WS2_NO_INDEX;
+    else local_name( view->listener_local, sizeof( view->listener_local ), listener );
+}
+
 void view_make( struct view *view, size_t first, size_t end )
 {
     const struct ws2_slot *slot = ws2_table_slot( server.table, rows[first].slot );
@@ -169,24 +191,20 @@ void view_make( struct view *view, size_t first, size_t end )
     view->shared = ws2_word_state( view->slot.word ) == WS2_SLOT_SHARED;
     view->family = family_name( view->slot.family );
     view->type = type_name( &view->slot );
-    strcpy( view->local, "-" );
     strcpy( view->peer, "-" );
+    local_name( view->local, sizeof( view->local ), &view->slot );
     if ( ( kernel = kernel_find( view->slot.cookie ) ) )
     {
         view->known = 1;
         view->receive_queue = kernel->receive_queue;
         view->send_queue = kernel->send_queue;
-        if ( view->slot.family == 1 ) unix_name( view->local, sizeof( view->local ), kernel->name );
-        else
+        if ( view->slot.family != 1 )
         {
-            strcpy( view->local, kernel->local );
             strcpy( view->peer, kernel->peer );
             describe_timer( view, kernel );
         }
     }
-    else if ( view->slot.local_port )
-        kernel_format_address( view->local, view->slot.family == FAMILY_INET6 ? AF_INET6 : AF_INET,
-                               view->slot.local_address, view->slot.local_port, 0 );
+    describe_listener( view );
     view->state = state_name( &view->slot, kernel );
     owner = view->slot.event_owner;
     if ( ws2_events_mask( view->slot.events ) && owner < WS2_CLIENT_COUNT )

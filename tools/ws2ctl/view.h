@@ -11,7 +11,9 @@ struct view
     char local[PATH_MAX], peer[ADDRESS_SIZE]; /* "-" for none; a path as the program gave it */
     const char *family, *type, *state;
     char options[512]; /* words */
-    char timer[64];    /* "" for none */
+    uint32_t listener; /* for which AcceptEx waits with it: its id, or WS2_NO_INDEX */
+    char listener_local[PATH_MAX];
+    char timer[64]; /* "" for none */
     int shared;
     int known;                          /* to the kernel: the queues are told */
     uint32_t receive_queue, send_queue; /* bytes; of a listener connections, and its backlog */

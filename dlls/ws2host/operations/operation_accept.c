@@ -49,6 +49,7 @@ static void detach_accept( struct operation *operation )
         operation_replace_socket_consume( acceptor, fd, NULL );
         atomic_store( &acceptor->slot->connect_time, 0 );
     }
+    ws2_slot_set_listener( acceptor->slot, WS2_NO_INDEX );
     atomic_store( &acceptor->queues.accepting, NULL );
 }
 
@@ -191,6 +192,7 @@ static int32_t start_accept( struct ws2_operation_accept_params *params, struct 
         descriptor_release( acceptor );
         return error;
     }
+    ws2_slot_set_listener( acceptor->slot, listener->slot_index );
     accept->buffer = params->buffer;
     accept->receive_size = params->receive_size;
     accept->local_size = params->local_size;
