@@ -35,15 +35,23 @@ skip()
     exit 77
 }
 
+# need PROGRAM PACKAGE...: in pairs, programs of the host and the Debian packages that have them
+need()
+{
+    while [ $# -gt 0 ]; do
+        command -v "$1" >/dev/null || skip "$1 is not here: install Debian's $2, or all by tools/setup --apps"
+        shift 2
+    done
+}
+
 # fetch FOLDER PACKAGE@VERSION: a package of npm, unpacked into the cache; a rename makes it whole or absent
 fetch()
 {
     [ ! -d "$cache/$1" ] || return 0
-    command -v npm >/dev/null || skip "$2 is not here, nor npm to fetch it with"
     mkdir -p "$cache"
     (
         folder=$(mktemp -d "$cache/fetch.XXXXXX") && cd "$folder" || exit 1
-        timeout 300 npm pack "$2" >/dev/null 2>&1 && tar -xzf ./*.tgz && rm ./*.tgz && mv -- * "$cache/$1"
+        timeout 300 "$source/tools/fetch-package" "$2" >/dev/null 2>&1 && tar -xzf ./*.tgz && rm ./*.tgz && mv -- * "$cache/$1"
         status=$?
         rm -rf "$folder"
         exit $status
