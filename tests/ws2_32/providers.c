@@ -264,7 +264,7 @@ static void test_nothing( void )
         int result;
 
         winetest_push_context( "%s", rows[i].name );
-        ok( function != NULL, "not exported\n" );
+        ok( function || broken( 1 ) /* some came with Vista */, "not exported\n" );
         if ( function && sizeof( void * ) == 8 )
         {
             result = guarded( function( NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL ) );
