@@ -87,7 +87,7 @@ static inline const char *ws2_reply_text( char *text, const struct ws2_request *
         snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, ", later: in %u ms", reply->count );
     else if ( !reply->error && ( request->type == WS2_REDEEM || request->type == WS2_ADOPT ) )
         snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, ", slot %u.%u", reply->slot, reply->generation );
-    else if ( !reply->error && request->type == WS2_LEASE )
+    else if ( !reply->error && ( request->type == WS2_LEASE || ( request->type == WS2_HELLO && reply->count ) ) )
         snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, ", slots from %u", reply->slot );
     else if ( !reply->error && request->type == WS2_DUPLICATE )
         snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, ", ticket %x", reply->ticket );

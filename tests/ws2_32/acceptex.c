@@ -441,6 +441,51 @@ static void test_duplicated( void )
     closesocket( client );
 }
 
+static DWORD CALLBACK connect_when_told( void *context )
+{
+    const struct sockaddr *address = context;
+    SOCKET s = fresh();
+
+    set_nonblocking( s, TRUE );
+    connect( s, address, sizeof( struct sockaddr_in ) );
+    return s;
+}
+
+/* A request that gets its connection while it is cancelled, or while its listener is closed, ends all the same: it waits for
+ * data then, which nobody sends. */
+static void test_cancelled_between( BOOL closes )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), thread;
+    char buffer[8 + 2 * SLOT];
+    unsigned int stuck = 0;
+    union address address;
+    OVERLAPPED ov;
+    DWORD size, client;
+
+    for ( unsigned int turn = 0; turn < 300; turn++ )
+    {
+        SOCKET listener = tcp_listener( AF_INET, &address ), acceptor = fresh();
+
+        prepare_overlapped( &ov, event );
+        accept_ex( listener, acceptor, buffer, 8, SLOT, SLOT, &size, &ov );
+        thread = CreateThread( NULL, 0, connect_when_told, &address, 0, NULL );
+        for ( unsigned int i = turn % 100 * 40; i && ov.Internal == STATUS_PENDING; i-- ) YieldProcessor();
+        if ( closes ) closesocket( listener );
+        else CancelIoEx( (HANDLE)listener, &ov );
+        WaitForSingleObject( thread, INFINITE );
+        GetExitCodeThread( thread, &client );
+        CloseHandle( thread );
+        if ( WaitForSingleObject( event, 3000 ) ) stuck++;
+        closesocket( acceptor );
+        WaitForSingleObject( event, 3000 );
+        closesocket( client );
+        if ( !closes ) closesocket( listener );
+        if ( stuck ) break;
+    }
+    ok( !stuck, "a request pends still\n" );
+    CloseHandle( event );
+}
+
 START_TEST( acceptex )
 {
     SOCKET s;
@@ -458,6 +503,8 @@ START_TEST( acceptex )
         test_listener_options();
         test_reuse();
         test_duplicated();
+        test_cancelled_between( FALSE );
+        test_cancelled_between( TRUE );
     }
     closesocket( s );
     support_end();

@@ -96,6 +96,16 @@ enum greeting
     REFUSED
 };
 
+/* reply: NULL for a message that has none. */
+static void trace_request( const struct ws2_request *request, const struct ws2_reply *reply )
+{
+    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
+
+    if ( reply )
+        host_trace_line( "%s = %s", ws2_request_text( text, request ), ws2_reply_text( answer, request, reply ) );
+    else host_trace_line( "%s", ws2_request_text( text, request ) );
+}
+
 /* last: what might be better in a moment is told, too. */
 static enum greeting connection_greet( int fd, const char *directory, int last )
 {
@@ -148,6 +158,7 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
         else if ( memfd >= 0 ) close( memfd );
         connection.instance = reply.instance;
         connection.index = reply.index;
+        if ( host_tracing ) trace_request( &request, &reply );
         if ( request.flags && reply.count ) first_block = reply.slot;
         return GREETED;
     }
@@ -348,16 +359,6 @@ void connection_mend( uint64_t serial )
         connection_establish();
     }
     connection_unlock( &before );
-}
-
-/* reply: NULL for a message that has none. */
-static void trace_request( const struct ws2_request *request, const struct ws2_reply *reply )
-{
-    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
-
-    if ( reply )
-        host_trace_line( "%s = %s", ws2_request_text( text, request ), ws2_reply_text( answer, request, reply ) );
-    else host_trace_line( "%s", ws2_request_text( text, request ) );
 }
 
 /* Limits that a program meets in the server are told to a person too. */
