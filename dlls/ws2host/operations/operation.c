@@ -15,6 +15,9 @@
 #include "operations/operation_private.h"
 #include "base/owner_lock.h"
 
+/* Those that are in no queue, between one and the next. */
+static atomic_uint operations_moving;
+
 /* --- the queues; their lock is held -------------------------------------------------------------------------------------*/
 
 static void operation_append( struct descriptor *d, struct operation *operation )
@@ -69,6 +72,7 @@ static uint32_t operation_serve_queues( struct descriptor *d, struct operation *
             if ( result == OPERATION_DONE ) operation_end( operation );
             else
             {
+                atomic_fetch_add( &operations_moving, 1 );
                 atomic_fetch_sub( &queues->undelivered[queue], 1 );
                 operation->next = *moved;
                 *moved = operation;
@@ -101,6 +105,7 @@ static void operation_after_serving( struct descriptor *d, uint32_t ended, struc
             atomic_fetch_add( &operation->descriptor->queues.undelivered[operation->queue], 1 );
             operation_end( operation );
         }
+        atomic_fetch_sub( &operations_moving, 1 );
         descriptor_release( from );
     }
     if ( ended ) afd_poll_look( d ); /* what is left is for those that only ask */
@@ -204,21 +209,30 @@ void operation_unsignal( struct descriptor *d )
     while ( !atomic_compare_exchange_weak( &d->signal_sequence, &before, ( before | 1 ) + 2 ) ) continue;
 }
 
-/* How long a new operation waits until the program has been told of the one before: some yields, and then up to 2 ms. */
-#define DELIVERY_YIELDS 64
-#define DELIVERY_TURNS ( DELIVERY_YIELDS + 20 )
+/* How long a thread waits for what another is just doing, unless that has ended: some yields, and then up to 2 ms. */
+#define PATIENCE_YIELDS 64
+#define PATIENCE_TURNS ( PATIENCE_YIELDS + 20 )
+
+static void pause_in_turn( unsigned int turn )
+{
+    if ( turn < PATIENCE_YIELDS ) sched_yield();
+    else usleep( 100 );
+}
+
+void operation_await_moves( void )
+{
+    for ( unsigned int turn = 0; atomic_load( &operations_moving ) && turn < PATIENCE_TURNS; turn++ )
+        pause_in_turn( turn );
+}
 
 /* The program may be learning of the operation before at this moment, and may have started this one because of it: their
  * packets are to stay in order. */
 static void operation_await_delivery( struct descriptor *d, enum operation_queue queue )
 {
-    for ( unsigned int turns = 0;
-          atomic_load( &d->queues.undelivered[queue] ) && !descriptor_queued( d, queue ) && turns < DELIVERY_TURNS;
-          turns++ )
-    {
-        if ( turns < DELIVERY_YIELDS ) sched_yield();
-        else usleep( 100 );
-    }
+    for ( unsigned int turn = 0;
+          atomic_load( &d->queues.undelivered[queue] ) && !descriptor_queued( d, queue ) && turn < PATIENCE_TURNS;
+          turn++ )
+        pause_in_turn( turn );
 }
 
 /* What the caller does not let wait. */

@@ -93,6 +93,7 @@ static uint32_t cancel_everywhere( const struct match *match )
     uint64_t handle = 0;
     uint32_t count = 0;
 
+    operation_await_moves();
     while ( ( d = descriptor_next( &handle ) ) )
     {
         if ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||

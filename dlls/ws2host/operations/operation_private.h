@@ -28,6 +28,9 @@ void operation_watch_init( void );
 
 /* --- operation.c */
 
+/* Until those that were between two queues are in the next: who looks for an operation in all of them looks afterwards. No lock
+ * of queues is held. */
+void operation_await_moves( void );
 /* What is after `before` (NULL: the first) leaves the queue, whose lock is held. */
 void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation );
 /* The epoll shows a descriptor, value being its address: serves it. */
