@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -32,8 +33,8 @@ static int server_directory = -1;     /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
 
-/* What is left of a process outside this server's memory: its record, and the socket on which it was kicked
- * (dlls/ws2host/client/event_kick.h) if it had one. */
+/* What is left of a process outside this server's memory: its record, the memory of its page of counts, and the socket on which
+ * it was kicked (dlls/ws2host/client/event_kick.h) if it had one. */
 void client_clear_record( uint32_t index )
 {
     struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;
@@ -44,6 +45,7 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->start_time, 0 );
     atomic_store( &record->sharing, 0 );
     atomic_store( &record->targets, 0 );
+    madvise( ws2_table_counts( table_mapping(), index ), sizeof( struct ws2_counts ), MADV_REMOVE );
     snprintf( name, sizeof( name ), WS2_KICK_SOCKET, index );
     unlinkat( server_directory, name, 0 );
 }
