@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 
 part=${0##*/run-} # the name in messages
-passed=0 failed=0
+passed=0 failed=0 context= # of what follows, in messages
 
 # expect TEXT WANTED GOT
 expect()
 {
     if [ "$2" = "$3" ]; then passed=$((passed + 1))
-    else failed=$((failed + 1)); printf '%s: failed: %s\n  wanted: %s\n  got:    %s\n' "$part" "$1" "$2" "$3"
+    else failed=$((failed + 1)); printf '%s: failed: %s\n  wanted: %s\n  got:    %s\n' "$part" "${context:+$context, }$1" "$2" "$3"
     fi
 }
 
