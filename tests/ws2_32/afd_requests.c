@@ -457,6 +457,44 @@ static void test_object( void )
     closesocket( s );
 }
 
+static DWORD CALLBACK wait_for_addresses( void *context )
+{
+    OVERLAPPED ov = { 0 };
+    DWORD size;
+
+    return WSAIoctl( (SOCKET)context, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &ov, NULL ) ? WSAGetLastError()
+                                                                                                    : 0;
+}
+
+/* No operation pends on a socket that is not overlapped: the call waits for its end (facts: windows-behaviour 5.2). */
+static void test_not_overlapped( int family )
+{
+    struct afd_poll poll = { .timeout = AFTER_MS( 50 ), .count = 1 };
+    IO_STATUS_BLOCK iosb = { .Status = 0xdead };
+    SOCKET s = WSASocketW( family, SOCK_DGRAM, 0, NULL, 0, 0 );
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), thread;
+    union address address;
+    DWORD result = 0;
+
+    check_ok( bind( s, &address.any, address_loopback( &address, family, 0 ) ) );
+    poll.sockets[0].s = s;
+    poll.sockets[0].flags = AFD_READ;
+    check_status( NtDeviceIoControlFile( (HANDLE)s, event, NULL, NULL, &iosb, IOCTL_AFD_POLL, &poll, POLL_SIZE( 1 ),
+                                         &poll, POLL_SIZE( 1 ) ),
+                  NT_TIMEOUT );
+    ok( iosb.Status == NT_TIMEOUT && !poll.count, "status %#lx, %lu\n", (DWORD)iosb.Status, poll.count );
+    ok( !WaitForSingleObject( event, 0 ), "its event is not set\n" );
+
+    thread = CreateThread( NULL, 0, wait_for_addresses, (void *)s, 0, NULL );
+    ok( WaitForSingleObject( thread, 100 ) == WAIT_TIMEOUT, "it did not wait\n" );
+    closesocket( s );
+    ok( !WaitForSingleObject( thread, 10000 ), "it waits still\n" );
+    GetExitCodeThread( thread, &result );
+    ok( result && result != WSA_IO_PENDING, "error %lu\n", result );
+    CloseHandle( thread );
+    CloseHandle( event );
+}
+
 START_TEST( afd_requests )
 {
     if ( support_begin() ) return;
@@ -473,5 +511,7 @@ START_TEST( afd_requests )
     test_files_and_events();
     test_object();
     CloseHandle( event );
+    test_not_overlapped( AF_INET );
+    if ( have_ipv6() ) test_not_overlapped( AF_INET6 );
     support_end();
 }

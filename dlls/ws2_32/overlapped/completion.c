@@ -415,7 +415,7 @@ int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPE
 
     if ( ( error = completion_request( &request, overlapped, routine ) ) ) return error;
     status = completion_start( ws2_call_operation_idle, &operation, &request,
-                               routes ? OVERLAPPED_ROUTES : OVERLAPPED_NORMAL, 0 );
+                               routes ? OVERLAPPED_ROUTES : completion_how( s ), 0 );
     if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     return operation.error ? operation.error : status_to_error( status );
 }
