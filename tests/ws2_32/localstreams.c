@@ -342,6 +342,36 @@ static void check_events_( int line, SOCKET s, HANDLE event, LONG expected )
 }
 #define check_events( s, event, expected ) check_events_( __LINE__, s, event, expected )
 
+/* What a socket showed before its connection is no end of that. */
+static void test_connect_events( void )
+{
+    SOCKET listener = local_listener();
+    WSANETWORKEVENTS events;
+    union address address;
+    unsigned int ends = 0;
+
+    for ( unsigned int round = 0; round < 500; round++ )
+    {
+        SOCKET client = local_socket(), server;
+        HANDLE event = WSACreateEvent();
+        long seen = 0;
+
+        WSAEventSelect( client, event, FD_CONNECT | FD_READ | FD_WRITE | FD_CLOSE );
+        connect( client, &address.any, set_path( &address, listener_path ) );
+        while ( !( seen & FD_CONNECT ) && !WaitForSingleObject( event, 10000 ) &&
+                !WSAEnumNetworkEvents( client, event, &events ) )
+            seen |= events.lNetworkEvents;
+        ends += ( seen & ( FD_CONNECT | FD_CLOSE ) ) != FD_CONNECT;
+        server = accept( listener, NULL, NULL );
+        closesocket( client );
+        closesocket( server );
+        WSACloseEvent( event );
+    }
+    ok( !ends, "%u of 500 were not told of the connection, or of an end\n", ends );
+    closesocket( listener );
+    DeleteFileA( listener_path );
+}
+
 static void test_events( void )
 {
     SOCKET listener = local_listener(), client = local_socket(), server;
@@ -506,9 +536,8 @@ static void test_duplicates( void )
     closesocket( client );
     /* the process that listened is gone, its file is there */
     ok( GetFileAttributesA( listener_path ) != INVALID_FILE_ATTRIBUTES, "no file\n" );
-    client = local_socket();
-    check_fails( connect( client, &address.any, set_path( &address, listener_path ) ), WSAECONNREFUSED );
-    closesocket( client );
+    set_path( &address, listener_path );
+    check_refused( &address );
     DeleteFileA( listener_path );
 
     local_pair( &client, &server );
@@ -626,6 +655,7 @@ START_TEST( localstreams )
     test_connect_ex();
     test_overlapped();
     test_blocking_and_shutdown();
+    test_connect_events();
     test_events();
     test_select();
     test_afd();

@@ -1,5 +1,6 @@
 /* What several test files share; see support.h. */
 #include "puppets.h"
+#include <afunix.h>
 
 /* --- addresses -------------------------------------------------------------------------------------------------------*/
 
@@ -215,7 +216,11 @@ void check_open_( const char *file, int line, SOCKET s )
 
 void check_refused_( const char *file, int line, const union address *address )
 {
-    int length = address->any.sa_family == AF_INET6 ? sizeof( address->v6 ) : sizeof( address->v4 ), result, error;
+    const int family = address->any.sa_family;
+    int length = family == AF_INET6  ? sizeof( address->v6 )
+                 : family == AF_UNIX ? (int)sizeof( address->any.sa_family ) + UNIX_PATH_MAX
+                                     : (int)sizeof( address->v4 ),
+        result, error;
     DWORD begin = GetTickCount();
 
     do {

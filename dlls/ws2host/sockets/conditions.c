@@ -39,6 +39,14 @@ int poll_silence_is_answer( struct descriptor *d )
     }
 }
 
+/* revents may be older than the connection: the host shows a hang-up on a socket that was never connected. */
+static int hangs_up( const struct descriptor *d )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLRDHUP };
+
+    return poll( &fd, 1, 0 ) < 0 || ( fd.revents & ( POLLRDHUP | POLLHUP ) );
+}
+
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
 {
     uint32_t flags, conditions = 0;
@@ -77,7 +85,7 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     if ( revents & POLLIN ) conditions |= POLL_READ;
     if ( revents & POLLOUT ) conditions |= POLL_WRITE;
     if ( revents & POLLPRI ) conditions |= POLL_OOB;
-    if ( revents & ( POLLRDHUP | POLLHUP ) ) conditions |= POLL_HANGUP;
+    if ( ( revents & ( POLLRDHUP | POLLHUP ) ) && hangs_up( d ) ) conditions |= POLL_HANGUP;
     return conditions;
 }
 
