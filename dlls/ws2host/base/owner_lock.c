@@ -1,16 +1,15 @@
 /* Locks that know their holder: see owner_lock.h. */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/owner_lock.h"
+#include "base/thread_stat.h"
 
 #define TICKS 100u /* of a second, of the times in /proc */
 
@@ -34,19 +33,9 @@ int owner_lock_held( const owner_lock *lock ) { return atomic_load( lock ) == to
 /* When the thread began, in ticks; 0 when that is not to be had. */
 static uint32_t beginning_of( uint32_t thread )
 {
-    char path[64], text[1024], *field;
-    ssize_t size;
-    int fd;
+    char text[THREAD_STAT_SIZE], *field = thread_stat( thread, text );
 
-    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
-    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
-    size = read( fd, text, sizeof( text ) - 1 );
-    close( fd );
-    if ( size <= 0 ) return 0;
-    text[size] = 0;
-    /* the second field is the name in parentheses, which may hold anything */
-    field = strrchr( text, ')' );
-    for ( int i = 2; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
+    for ( int i = 3; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
     return field ? strtoull( field + 1, NULL, 10 ) : 0;
 }
 

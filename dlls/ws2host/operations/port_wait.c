@@ -11,16 +11,14 @@
  * Signals by which the loader ends threads wait while events are in a thread's hands: they are shown once only.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/host_counts.h"
 #include "base/owner_lock.h"
+#include "base/thread_stat.h"
 #include "descriptors/wait.h"
 #include "operations/operation_private.h"
 #include "operations/port_private.h"
@@ -176,18 +174,10 @@ NTSTATUS unix_port_wait( void *args )
 /* Whether the host runs a thread of this process now: one that waits for anything does not, nor one that is gone. */
 static int is_running( uint32_t thread )
 {
-    char path[64], text[512], *state;
-    ssize_t size;
-    int fd;
+    char text[THREAD_STAT_SIZE];
+    const char *state = thread_stat( thread, text );
 
-    snprintf( path, sizeof( path ), "/proc/self/task/%u/stat", thread );
-    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 0;
-    size = read( fd, text, sizeof( text ) - 1 );
-    close( fd );
-    if ( size <= 0 ) return 0;
-    text[size] = 0;
-    /* number (name) state */
-    return ( state = strrchr( text, ')' ) ) && state[1] == ' ' && state[2] == 'R';
+    return state && state[0] == ' ' && state[1] == 'R';
 }
 
 /* --- the I/O thread -----------------------------------------------------------------------------------------------------*/
