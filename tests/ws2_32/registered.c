@@ -90,6 +90,21 @@ void registered_set_up( struct setting *set )
     ok( set->requests != RIO_INVALID_RQ, "no request queue, error %d\n", WSAGetLastError() );
 }
 
+RIO_CQ registered_set_up_told( struct setting *set, RIO_NOTIFICATION_COMPLETION *notification )
+{
+    RIO_CQ ends;
+
+    registered_set_up( set );
+    closesocket( set->s );
+    closesocket( set->peer );
+    registered_pair( &set->peer, &set->s );
+    ends = rio.RIOCreateCompletionQueue( RECEIVES + SENDS, notification );
+    ok( ends != RIO_INVALID_CQ, "error %d\n", WSAGetLastError() );
+    set->requests = rio.RIOCreateRequestQueue( set->s, RECEIVES, 1, SENDS, 1, ends, ends, NULL );
+    ok( set->requests != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
+    return ends;
+}
+
 void registered_clean_up( struct setting *set )
 {
     if ( set->s != INVALID_SOCKET ) closesocket( set->s );
@@ -263,14 +278,7 @@ static void test_event( BOOL reset )
     winetest_push_context( "reset %d", reset );
     notification.Event.EventHandle = event;
     notification.Event.NotifyReset = reset;
-    registered_set_up( &set );
-    closesocket( set.s );
-    closesocket( set.peer );
-    registered_pair( &set.peer, &set.s );
-    ends = rio.RIOCreateCompletionQueue( RECEIVES + SENDS, &notification );
-    ok( ends != RIO_INVALID_CQ, "error %d\n", WSAGetLastError() );
-    set.requests = rio.RIOCreateRequestQueue( set.s, RECEIVES, 1, SENDS, 1, ends, ends, NULL );
-    ok( set.requests != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
+    ends = registered_set_up_told( &set, &notification );
 
     check_result( rio.RIONotify( ends ), 0 );
     check_result( WaitForSingleObject( event, 0 ), reset ? WAIT_TIMEOUT : 0 );
@@ -363,14 +371,7 @@ static void test_port( BOOL with_sockets )
     notification.Iocp.IocpHandle = port;
     notification.Iocp.CompletionKey = CONTEXT( 77 );
     notification.Iocp.Overlapped = &overlapped;
-    registered_set_up( &set );
-    closesocket( set.s );
-    closesocket( set.peer );
-    registered_pair( &set.peer, &set.s );
-    ends = rio.RIOCreateCompletionQueue( RECEIVES + SENDS, &notification );
-    ok( ends != RIO_INVALID_CQ, "error %d\n", WSAGetLastError() );
-    set.requests = rio.RIOCreateRequestQueue( set.s, RECEIVES, 1, SENDS, 1, ends, ends, NULL );
-    ok( set.requests != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
+    ends = registered_set_up_told( &set, &notification );
 
     for ( ULONG i = 0; i < 3; i++ ) check_result( registered_receive( &set, 0, 1, 0, i ), TRUE );
     check_result( send( set.peer, "a", 1, 0 ), 1 );

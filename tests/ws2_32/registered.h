@@ -35,6 +35,8 @@ struct setting
 #define SOCKET_CONTEXT 0x1234567812345678ull
 
 void registered_set_up( struct setting *set );
+/* The same with another completion queue, which tells of its ends by the notification and is the caller's to close. */
+RIO_CQ registered_set_up_told( struct setting *set, RIO_NOTIFICATION_COMPLETION *notification );
 void registered_clean_up( struct setting *set );
 /* Requests on bytes [offset, offset + length) of the setting's buffer. */
 BOOL registered_receive( struct setting *set, ULONG offset, ULONG length, DWORD flags, ULONG_PTR context );

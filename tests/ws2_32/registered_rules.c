@@ -213,12 +213,7 @@ static void test_notified( BOOL by_port )
         notification.Event.EventHandle = event;
         notification.Event.NotifyReset = FALSE;
     }
-    registered_set_up( &set );
-    closesocket( set.s );
-    closesocket( set.peer );
-    registered_pair( &set.peer, &set.s );
-    ends = rio.RIOCreateCompletionQueue( RECEIVES + SENDS, &notification );
-    set.requests = rio.RIOCreateRequestQueue( set.s, RECEIVES, 1, SENDS, 1, ends, ends, NULL );
+    ends = registered_set_up_told( &set, &notification );
     for ( int round = 0; round < 300; round++ )
     {
         check_result( rio.RIONotify( ends ), 0 );
