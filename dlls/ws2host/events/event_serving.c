@@ -83,14 +83,14 @@ void serving_enter( uint64_t mask )
 {
     int begun = 0;
 
-    for ( uint32_t i = 0; mask >> i; i++ )
+    while ( mask )
     {
-        struct served *s = &served[i];
+        const uint32_t index = serving_next( &mask );
+        struct served *s = &served[index];
 
-        if ( !( mask >> i & 1 ) ) continue;
         owner_lock_take( &s->lock );
         s->entered++;
-        if ( !s->ours && !show( i, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
+        if ( !s->ours && !show( index, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
         owner_lock_give( &s->lock );
     }
     if ( begun ) begin_turns();
@@ -104,13 +104,13 @@ static void hand_over( uint32_t index )
 
 void serving_leave( uint64_t mask, int now )
 {
-    for ( uint32_t i = 0; mask >> i; i++ )
+    while ( mask )
     {
-        struct served *s = &served[i];
+        const uint32_t index = serving_next( &mask );
+        struct served *s = &served[index];
 
-        if ( !( mask >> i & 1 ) ) continue;
         owner_lock_take( &s->lock );
-        if ( ( now || s->exact ) && !wait_serving( 1ull << i ) ) hand_over( i );
+        if ( ( now || s->exact ) && !wait_serving( 1ull << index ) ) hand_over( index );
         owner_lock_give( &s->lock );
     }
 }

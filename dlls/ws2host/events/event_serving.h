@@ -10,6 +10,15 @@
 
 #include "base/unix_private.h"
 
+/* The lowest of a set of events, a bit each, which is not empty; it goes out of the set. */
+static inline uint32_t serving_next( uint64_t *mask )
+{
+    const uint32_t index = __builtin_ctzll( *mask );
+
+    *mask &= *mask - 1;
+    return index;
+}
+
 /* The epoll of the event that is the target of a registration, -1: it has none. */
 int serving_epoll( uint32_t target );
 int serving_epoll_of( uint32_t index );

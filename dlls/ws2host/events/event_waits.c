@@ -43,9 +43,14 @@ NTSTATUS unix_event_serve( void *args )
 static int is_due( const void *context )
 {
     const struct ws2_event_wait_params *params = context;
+    uint64_t mask = params->mask;
 
-    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS && params->mask >> i; i++ )
-        if ( params->mask >> i & 1 && *(volatile uint32_t *)&serving_state_of( i )->sets != params->seen[i] ) return 1;
+    while ( mask )
+    {
+        const uint32_t index = serving_next( &mask );
+
+        if ( *(volatile uint32_t *)&serving_state_of( index )->sets != params->seen[index] ) return 1;
+    }
     return 0;
 }
 
@@ -73,17 +78,17 @@ static void take( uint32_t index, struct ws2_event_wait_params *params )
 
 static void take_all( struct ws2_event_wait_params *params )
 {
-    wait_set_handling( params->mask );
-    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS && params->mask >> i; i++ )
-        if ( params->mask >> i & 1 && params->count < WS2_WAIT_ACTIONS ) take( i, params );
+    uint64_t mask = params->mask;
+
+    wait_set_handling( mask );
+    while ( mask && params->count < WS2_WAIT_ACTIONS ) take( serving_next( &mask ), params );
     wait_set_handling( 0 );
 }
 
 /* A thread was ended from outside: what it has taken out of an epoll and not seen to may have set any of them. */
 static void thread_ended( uint64_t handling )
 {
-    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS; i++ )
-        if ( handling >> i & 1 ) serving_defer( i );
+    while ( handling ) serving_defer( serving_next( &handling ) );
 }
 
 void event_waits_init( void ) { wait_served_ends = thread_ended; }
@@ -98,10 +103,13 @@ NTSTATUS unix_event_wait( void *args )
     params->count = params->timed_out = params->look = 0;
     params->error = 0;
     /* the others are served no longer */
-    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS && params->mask >> i; i++ )
-        if ( !serving_target_of( i ) ) params->mask &= ~( 1ull << i );
-    for ( uint32_t i = 0; i < WS2_SERVED_EVENTS && params->mask >> i; i++ )
-        if ( params->mask >> i & 1 ) fds[count++] = ( struct pollfd ){ .fd = serving_epoll_of( i ), .events = POLLIN };
+    for ( uint64_t mask = params->mask; mask; )
+    {
+        const uint32_t index = serving_next( &mask );
+
+        if ( !serving_target_of( index ) ) params->mask &= ~( 1ull << index );
+        else fds[count++] = ( struct pollfd ){ .fd = serving_epoll_of( index ), .events = POLLIN };
+    }
     if ( !params->timeout )
     {
         take_all( params );

@@ -254,14 +254,13 @@ static void events_ready( uint64_t value, uint32_t shown )
 static void events_turn( struct io_turn *turn )
 {
     struct ws2_io_wait_params *params = turn->params;
-    const uint64_t served = ready_served;
+    uint64_t served = ready_served;
 
     if ( ready_main && params->count < WS2_IO_ACTIONS )
         params->count += events_take( io_epoll, &params->actions[params->count], WS2_IO_ACTIONS - params->count );
-    for ( uint32_t i = 0; served >> i && i < WS2_SERVED_EVENTS; i++ )
-        if ( served >> i & 1 && params->count < WS2_IO_ACTIONS )
-            params->count +=
-                events_take( serving_epoll_of( i ), &params->actions[params->count], WS2_IO_ACTIONS - params->count );
+    while ( served && params->count < WS2_IO_ACTIONS )
+        params->count += events_take( serving_epoll_of( serving_next( &served ) ), &params->actions[params->count],
+                                      WS2_IO_ACTIONS - params->count );
     ready_main = 0;
     ready_served = 0;
     serving_turn( params );
