@@ -380,14 +380,10 @@ static void test_reuse( void )
 {
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     SOCKET listener, acceptor = fresh(), client;
-    GUID guid = WSAID_DISCONNECTEX;
-    LPFN_DISCONNECTEX disconnect_ex = NULL;
+    LPFN_DISCONNECTEX disconnect_ex = extension( acceptor, (GUID)WSAID_DISCONNECTEX );
     union address address;
     OVERLAPPED ov;
-    DWORD size;
 
-    check_ok( WSAIoctl( acceptor, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &disconnect_ex,
-                        sizeof( disconnect_ex ), &size, NULL, NULL ) );
     listener = tcp_listener( AF_INET, &address );
     for ( int i = 0; i < 4; i++ )
     {

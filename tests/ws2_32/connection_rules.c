@@ -8,11 +8,6 @@
 
 static const int families[] = { AF_INET, AF_INET6 };
 
-static int address_length( int family )
-{
-    return family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
-}
-
 struct names
 {
     union address local, peer;
@@ -133,7 +128,6 @@ static void test_reset_after_end( int family )
     }
 }
 
-/* A receive that waits is not touched by a shutdown after it; one that begins later is refused. */
 static DWORD WINAPI receive_in_thread( void *arg )
 {
     char byte;
@@ -197,6 +191,7 @@ static void test_reset_ends_all( int family, BOOL data_first )
     winetest_pop_context();
 }
 
+/* A receive that waits is not touched by a shutdown after it; one that begins later is refused. */
 static void test_pending( int family )
 {
     OVERLAPPED pending = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) }, other = { 0 };

@@ -268,7 +268,6 @@ static void test_waiters( void )
     }
     /* a handle that is closed meanwhile does no harm */
     helper_start( &helpers[0], event, FALSE );
-    helpers[0].timeout = 0;
     check_result( WSACloseEvent( event ), TRUE );
     check_error( WaitForSingleObject( event, 0 ), WAIT_FAILED, ERROR_INVALID_HANDLE );
     TerminateThread( helpers[0].thread, 7 );
@@ -344,6 +343,37 @@ static void child_sets( const char *text )
     ExitProcess( SetEvent( event ) ? 0 : 4 );
 }
 
+/* More of them than anything has room for. */
+static void test_many( void )
+{
+    enum
+    {
+        MANY = 80
+    };
+    static SOCKET clients[MANY], servers[MANY];
+    static HANDLE events[MANY];
+
+    for ( int i = 0; i < MANY; i++ )
+    {
+        events[i] = begin( i & 1, FALSE );
+        clients[i] = client;
+        servers[i] = server;
+        check_result( WaitForSingleObject( events[i], 0 ), WAIT_TIMEOUT );
+    }
+    for ( int i = MANY - 1; i >= 0; i-- )
+    {
+        client = clients[i];
+        server = servers[i];
+        check_result( WaitForSingleObject( events[i], 20 ), WAIT_TIMEOUT );
+        deliver();
+        check_result( WaitForSingleObject( events[i], 20000 ), 0 );
+        check_result( WaitForSingleObject( events[i], 0 ), i & 1 ? 0 : WAIT_TIMEOUT );
+        enumerate( events[i], FD_READ );
+        check_result( WaitForSingleObject( events[i], 0 ), WAIT_TIMEOUT );
+        end( events[i] );
+    }
+}
+
 static void test_processes( BOOL inherited )
 {
     HANDLE event = begin( TRUE, inherited ), process;
@@ -374,6 +404,7 @@ START_TEST( event_waits )
     test_automatic();
     test_waiters();
     test_several();
+    test_many();
     test_processes( FALSE );
     test_processes( TRUE );
     support_end();

@@ -47,12 +47,9 @@ struct reader
 
 static void load( void )
 {
-    GUID guid = WSAID_WSARECVMSG;
     SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 );
-    DWORD size;
 
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof( guid ), &receive_message,
-                        sizeof( receive_message ), &size, NULL, NULL ) );
+    receive_message = extension( s, (GUID)WSAID_WSARECVMSG );
     closesocket( s );
 }
 

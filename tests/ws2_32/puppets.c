@@ -222,12 +222,11 @@ static LONGLONG puppet_post( DWORD pid, HANDLE port )
 
 static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
 {
-    int address_length = message->address.any.sa_family == AF_INET6  ? sizeof( struct sockaddr_in6 )
-                         : message->address.any.sa_family == AF_UNIX ? 110 /* SOCKADDR_UN */
-                                                                     : sizeof( struct sockaddr_in );
+    int length = message->address.any.sa_family == AF_INET6  ? sizeof( struct sockaddr_in6 )
+                 : message->address.any.sa_family == AF_UNIX ? 110 /* SOCKADDR_UN */
+                                                             : sizeof( struct sockaddr_in );
     WSANETWORKEVENTS events = { 0 };
     LONGLONG result;
-    DWORD count;
     WSADATA data;
 
     switch ( message->call )
@@ -244,7 +243,6 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
         return (INT_PTR)WSASocketW( message->family, message->type, message->protocol, NULL, 0, message->flags );
     case PUPPET_DUPLICATE: return WSADuplicateSocketA( message->s, message->pid, &message->info_a );
     case PUPPET_CLOSE: return closesocket( message->s );
-    case PUPPET_CLOSE_HANDLE: return CloseHandle( (HANDLE)(ULONG_PTR)message->s );
     case PUPPET_SEND: return send( message->s, message->data, message->length, 0 );
     case PUPPET_RECV: return recv( message->s, message->data, sizeof( message->data ), 0 );
     case PUPPET_ACCEPT: return (INT_PTR)accept( message->s, NULL, NULL );
@@ -252,9 +250,8 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_ACCEPTED: return puppet_accepted( message->value );
     case PUPPET_RECV_EX: return puppet_recv_ex( message->s, message->value );
     case PUPPET_RECEIVED: return puppet_received( message );
-    case PUPPET_CONNECT: return connect( message->s, &message->address.any, address_length );
-    case PUPPET_BIND: return bind( message->s, &message->address.any, address_length );
-    case PUPPET_LISTEN: return listen( message->s, 8 );
+    case PUPPET_CONNECT: return connect( message->s, &message->address.any, length );
+    case PUPPET_BIND: return bind( message->s, &message->address.any, length );
     case PUPPET_SHUTDOWN: return shutdown( message->s, message->value );
     case PUPPET_GETSOCKOPT:
         return getsockopt( message->s, message->level, message->option, message->data, &message->length );
@@ -273,14 +270,6 @@ static LONGLONG puppet_perform( struct puppet_message *message, HANDLE event )
     case PUPPET_GETSOCKNAME:
         message->length = sizeof( message->address );
         return getsockname( message->s, &message->address.any, &message->length );
-    case PUPPET_WRITE_FILE:
-        return WriteFile( (HANDLE)(ULONG_PTR)message->s, message->data, message->length, &count, NULL )
-                   ? (LONGLONG)count
-                   : -1;
-    case PUPPET_READ_FILE:
-        return ReadFile( (HANDLE)(ULONG_PTR)message->s, message->data, sizeof( message->data ), &count, NULL )
-                   ? (LONGLONG)count
-                   : -1;
     case PUPPET_HANDLE_FLAGS: return GetHandleInformation( (HANDLE)(ULONG_PTR)message->s, &message->value );
     case PUPPET_POST: return puppet_post( message->value, (HANDLE)(ULONG_PTR)message->s );
     case PUPPET_ASSOCIATE: return CreateIoCompletionPort( (HANDLE)(ULONG_PTR)message->s, NULL, 0, 0 ) != NULL;

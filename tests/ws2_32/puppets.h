@@ -16,7 +16,6 @@ enum puppet_call
     PUPPET_NEW,       /* WSASocketW without info */
     PUPPET_DUPLICATE, /* WSADuplicateSocketA( s, pid, &info_a ) */
     PUPPET_CLOSE,
-    PUPPET_CLOSE_HANDLE,
     PUPPET_SEND, /* data, length */
     PUPPET_RECV,
     PUPPET_ACCEPT,
@@ -26,7 +25,6 @@ enum puppet_call
     PUPPET_RECEIVED, /* value: milliseconds; result: its bytes, in data, or -1 with its status in option; -2: pends still */
     PUPPET_CONNECT, /* address */
     PUPPET_BIND,
-    PUPPET_LISTEN,
     PUPPET_SHUTDOWN,   /* value */
     PUPPET_GETSOCKOPT, /* level, option, length; data */
     PUPPET_SETSOCKOPT,
@@ -36,8 +34,6 @@ enum puppet_call
     PUPPET_ENUM_EVENTS,  /* result 0, value: the bits */
     PUPPET_GETPEERNAME,
     PUPPET_GETSOCKNAME,
-    PUPPET_WRITE_FILE,
-    PUPPET_READ_FILE,
     PUPPET_HANDLE_FLAGS, /* GetHandleInformation: value */
     PUPPET_POST,         /* a packet with key 42 to the completion port s of process `value` */
     PUPPET_ASSOCIATE,    /* s with a new completion port, which stays; result 1 when done */

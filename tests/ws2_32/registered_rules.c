@@ -67,7 +67,7 @@ static void test_reset( void )
     registered_clean_up( &set );
 }
 
-/* Without a connection, and while one is being made. */
+/* Without a connection. */
 static void test_not_connected( int family )
 {
     union address address;
@@ -295,9 +295,7 @@ static void test_unreachable( int family, BOOL waits, BOOL connected )
     winetest_push_context( "family %d, waits %d, connected %d", family, waits, connected );
     closesocket( gone );
     set_up( &set, family );
-    if ( connected )
-        check_ok( connect( set.s, &nobody.any,
-                           family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 ) ) );
+    if ( connected ) check_ok( connect( set.s, &nobody.any, address_length( family ) ) );
     for ( int extended = 0; extended < 2; extended++ )
     {
         if ( waits ) check_result( receive_datagram( &set, 64, extended, 1 ), TRUE );
@@ -334,7 +332,7 @@ static void test_unreachable( int family, BOOL waits, BOOL connected )
 /* A datagram larger than the buffer is cut, whoever sent it, and the rest of it is gone. */
 static void test_cut( int family )
 {
-    const int length = family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
+    const int length = address_length( family );
     struct datagrams set;
     union address address;
     SOCKET peer = udp_bound( family, &address );
@@ -390,7 +388,7 @@ static void test_broadcast( void )
     clean_up( &set );
 }
 
-/* Without an address, and to none; shut. */
+/* Without an address; and a receive on a socket that is closed. */
 static void test_datagram_errors( int family )
 {
     struct datagrams set;

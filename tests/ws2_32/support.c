@@ -28,6 +28,11 @@ int address_any( union address *address, int family, int port )
     return length;
 }
 
+int address_length( int family )
+{
+    return family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
+}
+
 int address_port( const union address *address )
 {
     return ntohs( address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port );
@@ -217,10 +222,7 @@ void check_open_( const char *file, int line, SOCKET s )
 void check_refused_( const char *file, int line, const union address *address )
 {
     const int family = address->any.sa_family;
-    int length = family == AF_INET6  ? sizeof( address->v6 )
-                 : family == AF_UNIX ? (int)sizeof( address->any.sa_family ) + UNIX_PATH_MAX
-                                     : (int)sizeof( address->v4 ),
-        result, error;
+    int length = family == AF_UNIX ? sizeof( struct sockaddr_un ) : (size_t)address_length( family ), result, error;
     DWORD begin = GetTickCount();
 
     do {

@@ -63,6 +63,7 @@ union address
 
 int address_loopback( union address *address, int family, int port ); /* its length */
 int address_any( union address *address, int family, int port );
+int address_length( int family ); /* of IPv4 or IPv6 */
 int address_port( const union address *address );
 int socket_port( SOCKET s );
 BOOL have_ipv6( void );

@@ -7,11 +7,6 @@
 
 static const int families[] = { AF_INET, AF_INET6 };
 
-static int address_length( int family )
-{
-    return family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
-}
-
 /* --- arguments -------------------------------------------------------------------------------------------------------*/
 
 static void test_order( int family )

@@ -1,5 +1,5 @@
 /* TransmitFile and TransmitPackets: head, file and tail in order, offsets, the whole file, with and without OVERLAPPED. */
-#include "support.h"
+#include "requests.h"
 
 static LPFN_TRANSMITFILE transmit_file;
 static LPFN_TRANSMITPACKETS transmit_packets;
@@ -169,24 +169,19 @@ static void test_transmit_packets( void )
 
 START_TEST( transmitfile )
 {
-    GUID file_guid = WSAID_TRANSMITFILE, packets_guid = WSAID_TRANSMITPACKETS;
     SOCKET s;
-    DWORD size;
 
     if ( support_begin() ) return;
     s = socket( AF_INET, SOCK_STREAM, 0 );
-    check_ok( WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &file_guid, sizeof( file_guid ), &transmit_file,
-                        sizeof( transmit_file ), &size, NULL, NULL ) );
+    transmit_file = extension( s, (GUID)WSAID_TRANSMITFILE );
     if ( transmit_file )
     {
         test_errors();
         test_transmit_file();
         test_disconnect();
     }
-    if ( !WSAIoctl( s, SIO_GET_EXTENSION_FUNCTION_POINTER, &packets_guid, sizeof( packets_guid ), &transmit_packets,
-                    sizeof( transmit_packets ), &size, NULL, NULL ) )
-        test_transmit_packets();
-    else ok( 0, "no TransmitPackets, error %d\n", WSAGetLastError() );
+    transmit_packets = extension( s, (GUID)WSAID_TRANSMITPACKETS );
+    if ( transmit_packets ) test_transmit_packets();
     closesocket( s );
     support_end();
 }

@@ -5,14 +5,14 @@
  */
 #include "support.h"
 
-static int family, address_length;
+static int family, length_of_address;
 
 /* A port of loopback that nobody has, for as long as the test lasts: the port of a stream socket. */
 static SOCKET dead_port( union address *address ) { return tcp_bound( family, address ); }
 
 static void send_to_nobody( SOCKET s, const union address *nobody )
 {
-    check_result( sendto( s, "x", 1, 0, &nobody->any, address_length ), 1 );
+    check_result( sendto( s, "x", 1, 0, &nobody->any, length_of_address ), 1 );
 }
 
 static void turn_off( SOCKET s )
@@ -69,7 +69,7 @@ static void test_datagram_behind( const union address *nobody )
     set_receive_timeout( s, 5000 );
     for ( int i = 0; i < 3; i++ ) send_to_nobody( s, nobody );
     ok( wait_readable( s, 5000 ), "not told\n" );
-    check_result( sendto( somebody, "hello", 5, 0, &own.any, address_length ), 5 );
+    check_result( sendto( somebody, "hello", 5, 0, &own.any, length_of_address ), 5 );
     while ( ( got = recv( s, buffer, sizeof( buffer ), 0 ) ) < 0 && WSAGetLastError() == WSAECONNRESET ) errors++;
     ok( got == 5 && !memcmp( buffer, "hello", 5 ), "got %d, error %d\n", got, WSAGetLastError() );
     ok( errors >= 1 && errors <= 3, "%d errors\n", errors );
@@ -83,7 +83,7 @@ static LONG failed_sends;
 static DWORD CALLBACK sender( void *arg )
 {
     for ( int i = 0; i < 200; i++ )
-        if ( sendto( (SOCKET)arg, "x", 1, 0, &target->any, address_length ) != 1 )
+        if ( sendto( (SOCKET)arg, "x", 1, 0, &target->any, length_of_address ) != 1 )
             InterlockedIncrement( &failed_sends );
     return 0;
 }
@@ -158,7 +158,7 @@ static void test_overlapped( const union address *nobody )
 
     /* connected, by event */
     s = udp_bound( family, &own );
-    check_ok( connect( s, &nobody->any, address_length ) );
+    check_ok( connect( s, &nobody->any, length_of_address ) );
     memset( &ov, 0, sizeof( ov ) );
     ov.hEvent = WSACreateEvent();
     flags = 0;
@@ -187,7 +187,7 @@ static void test_turned_off( const union address *nobody, BOOL connected )
 
     winetest_push_context( connected ? "connected" : "unconnected" );
     turn_off( s );
-    if ( connected ) check_ok( connect( s, &nobody->any, address_length ) );
+    if ( connected ) check_ok( connect( s, &nobody->any, length_of_address ) );
     check_ok( WSAEventSelect( s, event, FD_READ ) );
     for ( int i = 0; i < 3; i++ )
         if ( connected ) check_result( send( s, "x", 1, 0 ), 1 );
@@ -206,7 +206,7 @@ static void test_turned_off( const union address *nobody, BOOL connected )
     if ( connected ) CancelIo( (HANDLE)s );
     else
     {
-        check_result( sendto( somebody, "hello", 5, 0, &own.any, address_length ), 5 );
+        check_result( sendto( somebody, "hello", 5, 0, &own.any, length_of_address ), 5 );
         ok( !WaitForSingleObject( ov.hEvent, 5000 ), "nothing arrived\n" );
         ok( ov.InternalHigh == 5, "got %lu\n", (DWORD)ov.InternalHigh );
     }
@@ -259,7 +259,7 @@ static void test_family( int which )
     SOCKET keeper;
 
     family = which;
-    address_length = family == AF_INET6 ? sizeof( nobody.v6 ) : sizeof( nobody.v4 );
+    length_of_address = family == AF_INET6 ? sizeof( nobody.v6 ) : sizeof( nobody.v4 );
     winetest_push_context( family == AF_INET6 ? "IPv6" : "IPv4" );
     keeper = dead_port( &nobody );
     test_receives( &nobody );
