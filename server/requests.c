@@ -638,7 +638,7 @@ int request_receive( struct connection *connection )
 {
     const uint64_t end = loop_now_us() + TURN;
     unsigned int sent = 0;
-    int received = 0, goes_on;
+    int received = 0, one_way;
 
     do {
         struct ws2_request request[2]; /* room to tell a message that is too long */
@@ -661,14 +661,14 @@ int request_receive( struct connection *connection )
             if ( fd >= 0 ) close_later_consume( fd, connection->process->closing );
             goto broken;
         }
-        sent += is_one_way( request->type ) ? 1 : COST_OF_ANSWER;
+        one_way = is_one_way( request->type );
+        sent += one_way ? 1 : COST_OF_ANSWER;
         handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
         if ( connection->ended || connection->waits || connection->unsent ) return received;
         /* said once, and most of its time is the server's own affair: what comes next need not wait for that */
         if ( request->type == WS2_HELLO ) return received;
         /* what nobody waits for is heard to its end: others may ask because of it */
-        goes_on = is_one_way( request->type ) && connection_may_go_on( connection, sent );
-    } while ( goes_on || loop_now_us() < end );
+    } while ( loop_now_us() < end || ( one_way && connection_may_go_on( connection, sent ) ) );
     connection_rest( connection, sent );
     return received;
 

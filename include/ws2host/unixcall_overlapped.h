@@ -68,7 +68,8 @@ enum ws2_operation_how
     WS2_OPERATION_TRY = 1,     /* WSAEWOULDBLOCK instead of queueing it */
     WS2_OPERATION_NO_WAIT = 2, /* the same, on a non-blocking socket only */
     WS2_OPERATION_ROUTES = 4,  /* operation_idle: routes, and not addresses */
-    WS2_OPERATION_KIND = 8,    /* a transfer on a socket that is not overlapped is not begun: `synchronous` is set */
+    WS2_OPERATION_KIND =
+        8, /* a transfer or AFD poll on a socket that is not overlapped is not begun: `synchronous` is set */
     WS2_OPERATION_BLOCK =
         16 /* a transfer whose target's iosb is the program's OVERLAPPED, and no more of it is filled in. With
                                 * an event in that it is not begun: WS2_ERROR_EVENT. Else the OVERLAPPED is marked as pending, and,

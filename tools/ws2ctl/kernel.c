@@ -7,7 +7,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <linux/tcp.h>
 #include <linux/unix_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,10 +131,7 @@ static int ask_inet( int fd, int family, int protocol )
     } question = { .header = { .nlmsg_len = sizeof( question ),
                                .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                                .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-                   .request = { .sdiag_family = family,
-                                .sdiag_protocol = protocol,
-                                .idiag_states = ~0u,
-                                .idiag_ext = 1 << ( INET_DIAG_INFO - 1 ) } };
+                   .request = { .sdiag_family = family, .sdiag_protocol = protocol, .idiag_states = ~0u } };
 
     return ask( fd, &question, sizeof( question ), add_inet );
 }

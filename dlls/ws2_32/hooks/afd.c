@@ -297,7 +297,7 @@ static NTSTATUS serve_poll( const struct afd_call *call )
                                           .output_size = call->out_size };
 
     adopt_entries( call );
-    return completion_start( ws2_call_afd_poll, &params.operation, call->request, completion_how( call->s ), 0 );
+    return completion_start( ws2_call_afd_poll, &params.operation, call->request, OVERLAPPED_NORMAL, 0 );
 }
 
 /* --- the table --------------------------------------------------------------------------------------------------------*/

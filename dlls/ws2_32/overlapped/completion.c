@@ -326,7 +326,8 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
     operation->how = how == OVERLAPPED_NO_WAIT  ? WS2_OPERATION_NO_WAIT
                      : how == OVERLAPPED_ROUTES ? WS2_OPERATION_ROUTES
                                                 : 0;
-    if ( is_transfer && !( options & TARGET_SYNCHRONOUS ) ) operation->how |= WS2_OPERATION_KIND;
+    if ( ( is_transfer || code == ws2_call_afd_poll ) && !( options & TARGET_SYNCHRONOUS ) )
+        operation->how |= WS2_OPERATION_KIND;
     if ( plain_event( request->event ) )
     {
         /* an operation that may end at once has its event reset only when it does not */

@@ -193,6 +193,11 @@ static inline int descriptor_has_operations( const struct descriptor *d )
 {
     return descriptor_queued( d, QUEUE_RECEIVE ) || descriptor_queued( d, QUEUE_SEND );
 }
+/* The same, or urgent bytes are waited for. */
+static inline int descriptor_has_requests( const struct descriptor *d )
+{
+    return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT );
+}
 
 /* The server counts its descriptors: other processes may have it, or this one twice. And whether there are others now. */
 static inline int descriptor_is_shared( const struct descriptor *d )

@@ -7,6 +7,7 @@
 #include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
 #include "operations/afd_poll_private.h"
+#include "operations/operation.h"
 #include "sockets/conditions.h"
 
 #define MAXIMUM_ENTRIES 0x10000u
@@ -143,6 +144,12 @@ NTSTATUS unix_afd_poll( void *args )
 
     if ( ( params->operation.error = afd_poll_capture( params, &work ) ) ) return 0;
     if ( !( owner = descriptor_acquire( params->operation.handle, &status ) ) ) return status;
+    if ( operation_keeps_caller( owner, &params->operation ) )
+    {
+        params->operation.synchronous = 1;
+        descriptor_release( owner );
+        return 0;
+    }
     while ( held < work.header.count &&
             ( work.descriptors[held] = descriptor_acquire( work.entries[held].handle, &status ) ) )
         held++;

@@ -235,6 +235,12 @@ static void operation_await_delivery( struct descriptor *d, enum operation_queue
         pause_in_turn( turn );
 }
 
+int operation_keeps_caller( const struct descriptor *d, const struct ws2_operation *params )
+{
+    return ( params->how & WS2_OPERATION_KIND ) && !( descriptor_flags( d ) & WS2_FLAG_OVERLAPPED ) &&
+           !( ( params->how & WS2_OPERATION_NO_WAIT ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) );
+}
+
 /* What the caller does not let wait. */
 static int operation_would_block( const struct descriptor *d, const struct operation *operation,
                                   const struct ws2_operation *params )

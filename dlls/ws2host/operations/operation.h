@@ -52,6 +52,9 @@ struct operation
     } writes[WS2_COMPLETION_WRITES]; /* source: in what dispose frees */
 };
 
+/* A file that is not overlapped keeps its caller until an operation has ended: with WS2_OPERATION_KIND nothing is begun here. */
+int operation_keeps_caller( const struct descriptor *d, const struct ws2_operation *params );
+
 /* What operation_try has seen, for operation_start_tried. */
 struct operation_attempt
 {

@@ -44,8 +44,7 @@ static int32_t error_of_cancelled( const struct match *match, const struct descr
 /* Something waits that the closing of the descriptor must deal with: an operation or a poll. */
 static int operation_pending( const struct descriptor *d )
 {
-    return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
-           descriptor_queued( d, QUEUE_CHANGE ) || atomic_load( &d->polls );
+    return descriptor_has_requests( d ) || descriptor_queued( d, QUEUE_CHANGE ) || atomic_load( &d->polls );
 }
 
 /* Ends what matches in the queues of one descriptor. */
@@ -96,9 +95,7 @@ static uint32_t cancel_everywhere( const struct match *match )
     operation_await_moves();
     while ( ( d = descriptor_next( &handle ) ) )
     {
-        if ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
-             descriptor_queued( d, QUEUE_CHANGE ) )
-            count += cancel_in( d, match );
+        if ( descriptor_has_requests( d ) || descriptor_queued( d, QUEUE_CHANGE ) ) count += cancel_in( d, match );
         descriptor_release( d );
     }
     return count + operation_outliving_each( cancel_outliving, match );
@@ -136,8 +133,7 @@ static int has_accepted( const struct descriptor *listener )
 /* What has no port waits on, as the socket lives in another process. */
 static int outlives( const struct descriptor *d, int accepting )
 {
-    return !accepting && descriptor_has_others( d ) &&
-           ( descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) || has_accepted( d ) );
+    return !accepting && descriptor_has_others( d ) && ( descriptor_has_requests( d ) || has_accepted( d ) );
 }
 
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )

@@ -60,7 +60,7 @@ uint32_t operation_outliving_each( uint32_t ( *function )( struct descriptor *d,
 /* Requests wait, in its queues or, of a listener, in those of acceptors that have their connection: of these each counts it. */
 static int has_requests( const struct descriptor *d )
 {
-    return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT ) ||
+    return descriptor_has_requests( d ) ||
            ( ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && atomic_load( &d->users ) > 1 );
 }
 

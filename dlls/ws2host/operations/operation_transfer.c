@@ -320,13 +320,6 @@ static void write_now( const struct operation *operation )
                 operation->writes[i].size );
 }
 
-/* A file that is not overlapped keeps its caller until an operation has ended. */
-static int keeps_caller( const struct descriptor *d, const struct ws2_operation *params )
-{
-    return ( params->how & WS2_OPERATION_KIND ) && !( descriptor_flags( d ) & WS2_FLAG_OVERLAPPED ) &&
-           !( ( params->how & WS2_OPERATION_NO_WAIT ) && ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) );
-}
-
 /* The WSAMSG, which replaces the other parameters; may fault. */
 static int32_t read_request_message( struct ws2_operation_transfer_params *params, int sending,
                                      struct transfer_operation *t, struct message *extra )
@@ -433,7 +426,7 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
 
     t.operation.queue = sending ? QUEUE_SEND : transfer_receive_queue( params->flags );
     t.operation.perform = sending ? perform_send : perform_receive;
-    if ( keeps_caller( d, &params->operation ) )
+    if ( operation_keeps_caller( d, &params->operation ) )
     {
         params->operation.synchronous = 1;
         params->operation.error = WSA_IO_PENDING;

@@ -39,11 +39,13 @@ int poll_silence_is_answer( struct descriptor *d )
     }
 }
 
-/* revents may be older than the connection: the host shows a hang-up on a socket that was never connected. */
-static int hangs_up( const struct descriptor *d )
+/* revents may be older than the connection: the host shows POLLHUP on a socket that was never connected. The end of the stream
+ * that comes from the peer alone is POLLRDHUP without it, and is not asked for twice. */
+static int hangs_up( const struct descriptor *d, uint32_t revents )
 {
     struct pollfd fd = { .fd = d->fd, .events = POLLRDHUP };
 
+    if ( !( revents & POLLHUP ) ) return ( revents & POLLRDHUP ) != 0;
     return poll( &fd, 1, 0 ) < 0 || ( fd.revents & ( POLLRDHUP | POLLHUP ) );
 }
 
@@ -85,7 +87,7 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     if ( revents & POLLIN ) conditions |= POLL_READ;
     if ( revents & POLLOUT ) conditions |= POLL_WRITE;
     if ( revents & POLLPRI ) conditions |= POLL_OOB;
-    if ( ( revents & ( POLLRDHUP | POLLHUP ) ) && hangs_up( d ) ) conditions |= POLL_HANGUP;
+    if ( hangs_up( d, revents ) ) conditions |= POLL_HANGUP;
     return conditions;
 }
 

@@ -176,9 +176,9 @@ NTSTATUS unix_socket_adopt( void *args )
     struct descriptor *d;
 
     params->error = WSAENOTSOCK;
-    if ( !connection_table() || is_kept( params->handle ) || !( family = adopted_family( params->fd ) ) ||
+    if ( !connection_table() || !( family = adopted_family( params->fd ) ) ||
          getsockopt( params->fd, SOL_SOCKET, SO_TYPE, &type, &size ) ||
-         getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) )
+         getsockopt( params->fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size ) || is_kept( params->handle ) )
         goto close_fd;
     params->error =
         connection_adopt( params->fd, family, type, protocol, params->handle, &slot_index, &generation, &new_slot );
