@@ -93,12 +93,7 @@ static struct record *hold( HANDLE handle )
 /* Only this process has the event, under this handle, and what it does with it comes here. */
 static BOOL is_own( HANDLE handle, LONG *manual )
 {
-    struct
-    {
-        ULONG attributes;
-        ACCESS_MASK access;
-        ULONG handles, rest[12];
-    } basic;
+    PUBLIC_OBJECT_BASIC_INFORMATION basic;
     struct
     {
         UNICODE_STRING name;
@@ -108,9 +103,10 @@ static BOOL is_own( HANDLE handle, LONG *manual )
     LONG event[2];
 
     if ( nt_NtQueryEvent( handle, 0, event, sizeof( event ), NULL ) ||
-         nt_NtQueryObject( handle, OBJECT_BASIC_INFORMATION, &basic, 56, NULL ) || basic.handles != 1 ||
-         nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) || flags.inherited ||
-         nt_NtQueryObject( handle, OBJECT_NAME_INFORMATION, &name, sizeof( name ), NULL ) || name.name.Length )
+         nt_NtQueryObject( handle, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) ||
+         basic.HandleCount != 1 || nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) ||
+         flags.inherited || nt_NtQueryObject( handle, OBJECT_NAME_INFORMATION, &name, sizeof( name ), NULL ) ||
+         name.name.Length )
         return FALSE;
     *manual = !event[0]; /* NotificationEvent */
     return TRUE;
@@ -122,7 +118,8 @@ static struct record *take_free( void )
     {
         LONG count = LOAD( record_count ), free = RECORD_FREE;
 
-        if ( !__atomic_compare_exchange_n( &records[i].state, &free, RECORD_MAKING, 0, __ATOMIC_SEQ_CST,
+        if ( LOAD( records[i].state ) != RECORD_FREE ||
+             !__atomic_compare_exchange_n( &records[i].state, &free, RECORD_MAKING, 0, __ATOMIC_SEQ_CST,
                                            __ATOMIC_SEQ_CST ) )
             continue;
         while ( count <= i &&
