@@ -167,21 +167,28 @@ static void many_end( void )
     free( poll_fds );
 }
 
-static int select_begin( int count )
+static int select_begin_with( int count, int ready )
 {
-    int error = many_begin( count, count );
+    int error = many_begin( count, ready );
 
     FD_ZERO( &many_set );
     for ( int i = 0; !error && i < count; i++ ) FD_SET( many[i], &many_set );
     return error;
 }
 
-static int select_ready( void )
+static int select_begin( int count ) { return select_begin_with( count, count ); }
+
+static int select_one_begin( int count ) { return select_begin_with( count, 1 ); }
+
+static int select_idle_begin( int count ) { return select_begin_with( count, 0 ); }
+
+static int select_many( void )
 {
     struct timeval none = { 0, 0 };
-    fd_set set = many_set;
+    fd_set set;
 
-    return select( (int)many_highest + 1, &set, NULL, NULL, &none ) == many_count ? 0 : failed();
+    memcpy( &set, &many_set, port_set_size( &many_set ) );
+    return select( (int)many_highest + 1, &set, NULL, NULL, &none ) == many_ready ? 0 : failed();
 }
 
 static int poll_begin( int count ) { return many_begin( count, 1 ); }
@@ -269,8 +276,11 @@ const struct bench_case bench_cases[] = {
     { "conversation", conversation_begin, conversation, port_conversation_close, 0, 16, 1, NULL },
     { "send-recv", pair_begin, send_receive, pair_end, 0, 16, 1, NULL },
     { "recv-would-block", pair_begin, receive_nothing, pair_end, 1, 64, 1, NULL },
-    { "select-1", select_begin, select_ready, many_end, 1, 64, 1, NULL },
-    { "select-64", select_begin, select_ready, many_end, 64, 8, 1, NULL },
+    { "select-1", select_begin, select_many, many_end, 1, 64, 1, NULL },
+    { "select-64", select_begin, select_many, many_end, 64, 8, 1, NULL },
+    { "select-900", select_one_begin, select_many, many_end, 900, 1, 1, NULL },
+    { "select-idle-200", select_idle_begin, select_many, many_end, 200, 4, 1, NULL },
+    { "select-idle-900", select_idle_begin, select_many, many_end, 900, 1, 1, NULL },
     { "poll-1000", poll_begin, poll_many, many_end, 1000, 1, 1, NULL },
     { "poll-idle-200", poll_idle_begin, poll_many, many_end, 200, 4, 1, NULL },
     { "poll-idle-1000", poll_idle_begin, poll_many, many_end, 1000, 1, 1, NULL },

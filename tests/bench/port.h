@@ -7,11 +7,13 @@
 #define BENCH_PORT_H
 
 #ifdef _WIN32
+#define FD_SETSIZE 1024 /* as the host's */
 #include <winsock2.h>
 #include <ws2tcpip.h>
 #include <mswsock.h>
 #include <windows.h>
 typedef HANDLE port_thread;
+#define port_set_size( set ) ( offsetof( fd_set, fd_array ) + ( set )->fd_count * sizeof( SOCKET ) )
 #define port_would_block() ( WSAGetLastError() == WSAEWOULDBLOCK )
 #define port_error() WSAGetLastError()
 #else
@@ -33,10 +35,12 @@ typedef pthread_t port_thread;
 #define ioctlsocket ioctl
 #define WSAPoll poll
 #define SD_SEND SHUT_WR
+#define port_set_size( set ) sizeof( *( set ) )
 #define port_would_block() ( errno == EAGAIN )
 #define port_error() errno
 #endif
 
+#include <stddef.h>
 #include <stdint.h>
 
 double port_now( void ); /* nanoseconds */

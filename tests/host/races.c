@@ -14,6 +14,7 @@
 #define PAIRS 6 /* handles 2i and 2i+1 are the ends of a connection */
 #define HANDLES ( 2 * PAIRS )
 #define WORKERS 5
+#define AGAIN 4u
 
 static _Atomic int stop;
 static _Atomic uint64_t calls, closes, completions, wrong;
@@ -178,10 +179,18 @@ static void do_select( struct worker *w, uint64_t handle )
     {
         uint32_t count, padding;
         uint64_t handles[2];
-    } read = { 2, 0, { handle, handle_at( rand_r( &w->seed ) % HANDLES ) } }, except = read;
-    struct ws2_select_params params = { .read = user( &read ), .except = user( &except ), .timeout = 20000 };
+    } both = { 2, 0, { handle, handle_at( rand_r( &w->seed ) % HANDLES ) } }, read = both, except = both;
+    struct ws2_select_params params = { .read = user( &read ), .except = user( &except ) };
     NTSTATUS status;
 
+    /* what is asked again is remembered */
+    for ( unsigned int i = 0; i < AGAIN; i++ )
+    {
+        status = unix_select( &params );
+        note( "select", status, params.error );
+        read = except = both;
+    }
+    params.timeout = 20000;
     while ( ( status = unix_select( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "select", status, params.error );
 }
@@ -193,10 +202,18 @@ static void do_poll( struct worker *w, uint64_t handle )
         uint64_t fd;
         int16_t events, revents;
         uint32_t padding;
-    } fds[2] = { { handle, 0x300, 0, 0 }, { handle_at( rand_r( &w->seed ) % HANDLES ), 0x310, 0, 0 } };
-    struct ws2_poll_params params = { .fds = user( fds ), .count = 2, .timeout = 20 };
+    } fds[3] = { { handle, 0x300, 0, 0 },
+                 { handle_at( rand_r( &w->seed ) % HANDLES ), 0x310, 0, 0 },
+                 { handle_at( rand_r( &w->seed ) % HANDLES ), 0x100, 0, 0 } };
+    struct ws2_poll_params params = { .fds = user( fds ), .count = 3 };
     NTSTATUS status;
 
+    for ( unsigned int i = 0; i < AGAIN; i++ )
+    {
+        status = unix_poll( &params );
+        note( "poll", status, params.error );
+    }
+    params.timeout = 20;
     while ( ( status = unix_poll( &params ) ) == WS2_STATUS_ALERT && !over( &params.wait ) ) continue;
     note( "poll", status, params.error );
 }

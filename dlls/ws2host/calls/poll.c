@@ -6,14 +6,12 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "descriptors/socket_set.h"
-#include "client/connection.h"
 #include "sockets/conditions.h"
 #include "descriptors/wait.h"
+#include "calls/poll_memory.h"
 #include "base/caller.h"
 
 static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t wanted )
@@ -23,6 +21,13 @@ static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t want
     fd->fd = fd->events ? socket_set_fd( d, fd->events ) : -1;
     fd->revents = 0;
 }
+
+enum poll_before
+{
+    POLL_UNKNOWN, /* the long way is to be gone */
+    POLL_SILENT,  /* there is nothing to show of any, and that is to be waited for */
+    POLL_ANSWERED
+};
 
 /* --- select -----------------------------------------------------------------------------------------------------------*/
 
@@ -195,6 +200,65 @@ static uint32_t write_sets( const struct ws2_select_params *params, const struct
     return total;
 }
 
+static int is_of_select( const struct poll_memory *memory )
+{
+    return memory->sets[SET_READ] | memory->sets[SET_WRITE] | memory->sets[SET_EXCEPT];
+}
+
+static void select_remember( const struct select_work *work, const struct poll_moment *moment )
+{
+    struct poll_memory *memory = poll_memory_renew( work->descriptors, work->fds, work->total, moment );
+
+    if ( !memory ) return;
+    memcpy( memory->sets, work->count, sizeof( memory->sets ) );
+    memcpy( memory->handles, work->handles, work->total * sizeof( *work->handles ) );
+}
+
+/* The same sets as the last time? It may fault. */
+static enum poll_before select_as_before( struct ws2_select_params *params )
+{
+    struct poll_memory *memory = poll_memory_own();
+    struct select_work work = { .total = 0 };
+    uint32_t members = 0;
+    int found;
+
+    if ( !memory || !is_of_select( memory ) ) return POLL_UNKNOWN;
+    work.handles = memory->handles;
+    work.ready = memory->marks;
+    for ( unsigned int set = 0; set < SET_COUNT; set++ )
+    {
+        const struct windows_fd_set *user = user_set( params, set );
+
+        work.first[set] = work.total;
+        work.count[set] = user ? user->count : 0;
+        if ( work.count[set] != memory->sets[set] || ( user && memcmp( user->sockets, work.handles + work.total,
+                                                                       work.count[set] * sizeof( *user->sockets ) ) ) )
+            return POLL_UNKNOWN;
+        work.total += work.count[set];
+    }
+    if ( ( found = poll_memory_ask( memory ) ) < 0 ) return POLL_UNKNOWN;
+    memset( work.ready, 0, work.total );
+    for ( int k = 0; k < found; k++ )
+    {
+        const struct poll_memory_ready *ready = &memory->ready[k];
+        uint32_t conditions = ready->conditions;
+
+        if ( !conditions )
+        {
+            NTSTATUS status;
+            struct descriptor *d = descriptor_acquire( work.handles[ready->entry], &status );
+
+            if ( !d ) return POLL_UNKNOWN;
+            conditions = poll_conditions( d, ready->revents );
+            descriptor_release( d );
+        }
+        members += work.ready[ready->entry] = ( conditions & set_shows[set_of( &work, ready->entry )] ) != 0;
+    }
+    if ( !members && params->timeout ) return POLL_SILENT;
+    params->ready = write_sets( params, &work );
+    return POLL_ANSWERED;
+}
+
 static void release_all( struct descriptor **descriptors, uint32_t count )
 {
     while ( count-- )
@@ -218,11 +282,15 @@ static int32_t read_timeout( struct ws2_select_params *params )
 NTSTATUS unix_select( void *args )
 {
     struct ws2_select_params *params = args;
+    const struct poll_moment moment = poll_moment_now();
     struct select_work work;
+    enum poll_before before;
     NTSTATUS status = 0;
     uint32_t i;
 
-    if ( ( params->error = read_timeout( params ) ) || ( params->error = read_sets( params, &work ) ) ) return 0;
+    if ( ( params->error = read_timeout( params ) ) || ( before = select_as_before( params ) ) == POLL_ANSWERED ||
+         ( params->error = read_sets( params, &work ) ) )
+        return 0;
     for ( i = 0; i < work.total; i++ )
     {
         uint32_t set = set_of( &work, i );
@@ -237,7 +305,11 @@ NTSTATUS unix_select( void *args )
         work.descriptors[i] = d;
         poll_prepare( &work.fds[i], d, set_wants[set] );
     }
-    while ( poll( work.fds, work.total, 0 ) < 0 && errno == EINTR ) continue;
+    if ( before == POLL_UNKNOWN )
+    {
+        while ( poll( work.fds, work.total, 0 ) < 0 && errno == EINTR ) continue;
+        select_remember( &work, &moment );
+    }
     while ( !mark_ready( &work ) )
     {
         enum wait_result result;
@@ -307,6 +379,11 @@ static int16_t poll_shows( uint32_t conditions, int16_t events )
     return shown;
 }
 
+static int16_t shown_of( struct descriptor *d, uint32_t revents, int16_t events )
+{
+    return poll_shows( poll_data( d, poll_conditions( d, revents ) ), events );
+}
+
 static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )
 {
     for ( uint32_t i = 0; i < count; i++ )
@@ -314,150 +391,54 @@ static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )
     return 0;
 }
 
-/*
- * What a thread polled last. Event loops poll the same array again and again, and then nothing of an entry needs to be looked
- * at but whether the program still asks the same: nothing is held between two calls, and that the host descriptors are those
- * of the SOCKETs still, before and after, descriptor_changes tells. A poll of a number that is another's by now does no harm,
- * and its answer is dropped.
- */
-struct poll_memory
-{
-    uint64_t changes;  /* descriptor_changes, from before the descriptors were looked up */
-    uint32_t sharings; /* of the table: private slots that have become shared since are not known to be so */
-    uint32_t count, size;
-    uint32_t shared; /* entries whose slot other processes may change: their flags are looked at again */
-    struct windows_pollfd *entries;
-    struct pollfd *fds;
-    /* of a 64-bit program only: its table stays mapped, whoever closes what (client/table_map.h) */
-    struct shared_flags
-    {
-        const _Atomic uint32_t *flags;
-        uint32_t seen;
-    } * shared_flags;
-};
-
-#define POLL_MEMORY_MOST 0x10000u
-
-static pthread_once_t poll_memory_once = PTHREAD_ONCE_INIT;
-static pthread_key_t poll_memory_key;
-
-static void poll_memory_free( void *argument )
-{
-    struct poll_memory *memory = argument;
-
-    free( memory->entries );
-    free( memory );
-}
-
-static void poll_memory_make_key( void ) { pthread_key_create( &poll_memory_key, poll_memory_free ); }
-
-/* The calling thread's, with room for `count` entries; NULL: out of memory, or they are too many. */
-static struct poll_memory *poll_memory_get( uint32_t count )
-{
-    static __thread struct poll_memory *own;
-    const size_t entry = sizeof( *own->entries ) + sizeof( *own->fds ) + sizeof( *own->shared_flags );
-
-    if ( count > POLL_MEMORY_MOST ) return NULL;
-    if ( !own )
-    {
-        pthread_once( &poll_memory_once, poll_memory_make_key );
-        if ( !( own = calloc( 1, sizeof( *own ) ) ) ) return NULL;
-        pthread_setspecific( poll_memory_key, own );
-    }
-    if ( own->size < count )
-    {
-        free( own->entries );
-        own->count = own->size = 0;
-        if ( !( own->entries = malloc( count * entry ) ) ) return NULL;
-        own->size = count;
-        own->shared_flags = (struct shared_flags *)( own->entries + count );
-        own->fds = (struct pollfd *)( own->shared_flags + count );
-    }
-    return own;
-}
-
-/* All entries are of sockets, of which the host's silence is an answer. */
 static void poll_remember( const struct windows_pollfd *entries, struct descriptor **descriptors,
-                           const struct pollfd *fds, uint32_t count, uint64_t changes, uint32_t sharings )
+                           const struct pollfd *fds, uint32_t count, const struct poll_moment *moment )
 {
-    struct poll_memory *memory = poll_memory_get( count );
+    struct poll_memory *memory = poll_memory_renew( descriptors, fds, count, moment );
 
     if ( !memory ) return;
-    memory->count = memory->shared = 0;
+    memset( memory->sets, 0, sizeof( memory->sets ) );
     for ( uint32_t i = 0; i < count; i++ )
     {
-        struct descriptor *d = descriptors[i];
-
-        if ( !fds[i].events || !poll_silence_is_answer( d ) ) return;
-        if ( descriptor_is_shared( d ) )
-            memory->shared_flags[memory->shared++] = ( struct shared_flags ){ &d->slot->flags, descriptor_flags( d ) };
+        memory->handles[i] = entries[i].fd;
+        memory->asked[i] = entries[i].events;
     }
-    memcpy( memory->entries, entries, count * sizeof( *entries ) );
-    memcpy( memory->fds, fds, count * sizeof( *fds ) );
-    memory->changes = changes;
-    memory->sharings = sharings;
-    memory->count = count;
 }
-
-static int poll_memory_holds( const struct poll_memory *memory )
-{
-    if ( memory->changes != atomic_load( &descriptor_changes ) ||
-         memory->sharings != atomic_load( &ws2_table_header( connection_table() )->sharings ) )
-        return 0;
-    for ( uint32_t i = 0; i < memory->shared; i++ )
-        if ( atomic_load( memory->shared_flags[i].flags ) != memory->shared_flags[i].seen ) return 0;
-    return 1;
-}
-
-enum poll_before
-{
-    POLL_UNKNOWN, /* the long way is to be gone */
-    POLL_SILENT,  /* the host has nothing to show of any */
-    POLL_ANSWERED
-};
 
 /* The same array as the last time? It may fault. */
 static enum poll_before poll_as_before( struct ws2_poll_params *params, struct windows_pollfd *user )
 {
-    struct poll_memory *memory = poll_memory_get( 0 );
+    struct poll_memory *memory = poll_memory_own();
     const uint32_t count = params->count;
     uint64_t differs = 0;
     int found;
 
-    /* the entries of 32-bit programs are of another size */
-    if ( CALLER_IS_32 || !memory || !count || memory->count != count ) return POLL_UNKNOWN;
+    if ( !memory || memory->count != count || is_of_select( memory ) ) return POLL_UNKNOWN;
     for ( uint32_t i = 0; i < count; i++ )
-        differs |= ( user[i].fd ^ memory->entries[i].fd ) | (uint16_t)( user[i].events ^ memory->entries[i].events );
-    if ( differs || !poll_memory_holds( memory ) ) return POLL_UNKNOWN;
-    found = poll( memory->fds, count, 0 );
-    if ( found < 0 || !poll_memory_holds( memory ) ) return POLL_UNKNOWN;
-    if ( !found && params->timeout ) return POLL_SILENT;
-
+        differs |= ( user[i].fd ^ memory->handles[i] ) | (uint16_t)( user[i].events ^ memory->asked[i] );
+    if ( differs || ( found = poll_memory_ask( memory ) ) < 0 ) return POLL_UNKNOWN;
     params->ready = 0;
-    if ( !found )
+    for ( int k = 0; k < found; k++ )
     {
-        for ( uint32_t i = 0; i < count; i++ ) user[i].revents = 0;
-        return POLL_ANSWERED;
-    }
-    for ( uint32_t i = 0; i < count; i++ )
-    {
-        int16_t shown = 0;
+        struct poll_memory_ready *ready = &memory->ready[k];
+        const int16_t asked = memory->asked[ready->entry];
 
-        if ( memory->fds[i].revents )
+        if ( ready->conditions ) ready->shown = poll_shows( ready->conditions, asked );
+        else
         {
             NTSTATUS status;
-            struct descriptor *d = descriptor_acquire( memory->entries[i].fd, &status );
+            struct descriptor *d = descriptor_acquire( memory->handles[ready->entry], &status );
 
             if ( !d ) return POLL_UNKNOWN;
-            shown =
-                poll_shows( poll_data( d, poll_conditions( d, memory->fds[i].revents ) ), memory->entries[i].events );
-            if ( atomic_load( &d->closing ) ) shown = WS_POLLNVAL;
+            ready->shown = atomic_load( &d->closing ) ? WS_POLLNVAL : shown_of( d, ready->revents, asked );
             descriptor_release( d );
-            params->ready += shown != 0;
         }
-        user[i].revents = shown;
+        params->ready += ready->shown != 0;
     }
-    return params->ready || !params->timeout ? POLL_ANSWERED : POLL_UNKNOWN;
+    if ( !params->ready && params->timeout ) return POLL_SILENT;
+    for ( uint32_t i = 0; i < count; i++ ) user[i].revents = 0;
+    for ( int k = 0; k < found; k++ ) user[memory->ready[k].entry].revents = memory->ready[k].shown;
+    return POLL_ANSWERED;
 }
 
 NTSTATUS unix_poll( void *args )
@@ -469,8 +450,7 @@ NTSTATUS unix_poll( void *args )
     struct pollfd *fds;
     struct windows_pollfd *copy;
     uint32_t count = params->count, *entries, used = 0, ready = 0;
-    const uint64_t changes = atomic_load( &descriptor_changes );
-    const uint32_t sharings = atomic_load( &ws2_table_header( connection_table() )->sharings );
+    const struct poll_moment moment = poll_moment_now();
     enum poll_before before;
     NTSTATUS status = 0;
     char *memory;
@@ -532,7 +512,7 @@ NTSTATUS unix_poll( void *args )
     if ( before == POLL_UNKNOWN )
     {
         while ( poll( fds, used, 0 ) < 0 && errno == EINTR ) continue;
-        if ( used == count && !CALLER_IS_32 ) poll_remember( copy, descriptors, fds, count, changes, sharings );
+        if ( used == count ) poll_remember( copy, descriptors, fds, count, &moment );
     }
     for ( ;; )
     {
@@ -542,9 +522,8 @@ NTSTATUS unix_poll( void *args )
         for ( uint32_t i = 0; i < used; i++ )
         {
             struct windows_pollfd *entry = &copy[entries[i]];
-            uint32_t conditions = poll_conditions( descriptors[i], fds[i].revents );
 
-            entry->revents = poll_shows( poll_data( descriptors[i], conditions ), entry->events );
+            entry->revents = shown_of( descriptors[i], fds[i].revents, entry->events );
             if ( atomic_load( &descriptors[i]->closing ) ) entry->revents = WS_POLLNVAL;
             ready += entry->revents != 0;
         }

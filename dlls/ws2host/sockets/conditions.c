@@ -39,6 +39,20 @@ int poll_silence_is_answer( struct descriptor *d )
     }
 }
 
+int poll_is_plain( const struct descriptor *d )
+{
+    return d->slot->type != SOCK_STREAM || ( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING |
+                                                                       WS2_FLAG_RESET ) ) == WS2_FLAG_CONNECTED;
+}
+
+uint32_t poll_plain_conditions( const struct descriptor *d, uint32_t revents )
+{
+    if ( ( revents & ~( POLLIN | POLLOUT ) ) || urgent_sent_by_any() || descriptor_has_operations( d ) ||
+         atomic_load( &d->queues.readiness ) )
+        return 0;
+    return ( revents & POLLIN ? POLL_READ : 0 ) | ( revents & POLLOUT ? POLL_WRITE : 0 );
+}
+
 /* revents may be older than the connection: the host shows POLLHUP on a socket that was never connected. The end of the stream
  * that comes from the peer alone is POLLRDHUP without it, and is not asked for twice. */
 static int hangs_up( const struct descriptor *d, uint32_t revents )

@@ -27,5 +27,9 @@ uint32_t poll_data( struct descriptor *descriptor, uint32_t conditions );
 /* Whether poll_conditions finds nothing that a poll shows, and looks at nothing, while the host's revents are 0. It stays so
  * until descriptor_changes counts, or the flags of a shared slot change; what else conditions come to depend on has to count. */
 int poll_silence_is_answer( struct descriptor *descriptor );
+/* Whether, for as long, POLLIN and POLLOUT alone are conditions by themselves: those of poll_plain_conditions, which does not
+ * need the descriptor counted. 0: poll_conditions is to be asked. */
+int poll_is_plain( const struct descriptor *descriptor );
+uint32_t poll_plain_conditions( const struct descriptor *descriptor, uint32_t revents );
 
 #endif

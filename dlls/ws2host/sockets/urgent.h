@@ -22,11 +22,15 @@
 #include "sockets/windows_message.h"
 
 int urgent_hinted( struct descriptor *descriptor );
+/* Whether any process of the prefix has sent one since there is a table. */
+static inline int urgent_sent_by_any( void )
+{
+    return atomic_load_explicit( &ws2_table_header( connection_table() )->urgent_sent, memory_order_relaxed ) != 0;
+}
 static inline int urgent_watched( struct descriptor *descriptor )
 {
     return atomic_load_explicit( &descriptor->urgent, memory_order_relaxed ) ||
-           ( atomic_load_explicit( &ws2_table_header( connection_table() )->urgent_sent, memory_order_relaxed ) &&
-             urgent_hinted( descriptor ) );
+           ( urgent_sent_by_any() && urgent_hinted( descriptor ) );
 }
 
 /* The program asks for urgent bytes or for the mark: the descriptor is watched from now on, where that is possible. */
