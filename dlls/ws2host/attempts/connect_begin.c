@@ -12,7 +12,8 @@ static int is_any( const union host_address *address )
     return IN6_IS_ADDR_UNSPECIFIED( &address->in6.sin6_addr );
 }
 
-int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size )
+int32_t connect_begin( struct descriptor *d, const union host_address *address, socklen_t size,
+                       const struct given_name *given )
 {
     uint32_t flags = descriptor_flags( d );
     int result;
@@ -44,6 +45,7 @@ int32_t connect_begin( struct descriptor *d, const union host_address *address, 
         result = connect( d->fd, &address->any, size );
     if ( !result )
     {
+        given_name_keep( d->fd, given );
         connect_done( d );
         events_look_again( d ); /* of a connection that is made at once the host tells nobody */
         return 0;

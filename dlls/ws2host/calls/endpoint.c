@@ -74,11 +74,12 @@ NTSTATUS unix_connect( void *args )
 {
     struct ws2_address_params *params = args;
     union host_address address;
+    struct given_name given;
     socklen_t size;
     NTSTATUS status = 0;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     uint32_t family, type;
-    uint16_t given = WS_AF_UNSPEC;
+    uint16_t given_family = WS_AF_UNSPEC;
     int disconnect = 0;
 
     if ( !d ) return status;
@@ -87,10 +88,10 @@ NTSTATUS unix_connect( void *args )
     if ( params->wait.deadline ) goto wait;
     descriptor_release( d );
 
-    if ( type != SOCK_STREAM && params->size >= sizeof( given ) )
+    if ( type != SOCK_STREAM && params->size >= sizeof( given_family ) )
     {
-        memcpy( &given, (const void *)(uintptr_t)params->address, sizeof( given ) );
-        disconnect = given == WS_AF_UNSPEC;
+        memcpy( &given_family, (const void *)(uintptr_t)params->address, sizeof( given_family ) );
+        disconnect = given_family == WS_AF_UNSPEC;
     }
     if ( disconnect )
     {
@@ -98,7 +99,7 @@ NTSTATUS unix_connect( void *args )
         address.any.sa_family = AF_UNSPEC;
         size = sizeof( address.in );
     }
-    else if ( ( params->error = address_read_peer( family, params->address, params->size, &address, &size ) ) )
+    else if ( ( params->error = address_read_peer( family, params->address, params->size, &address, &size, &given ) ) )
         return 0;
     else if ( type != SOCK_STREAM && is_any( &address ) )
     {
@@ -115,8 +116,8 @@ NTSTATUS unix_connect( void *args )
     }
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
 
-    params->error =
-        type == SOCK_STREAM ? connect_begin( d, &address, size ) : datagram_connect( d, &address, size, disconnect );
+    params->error = type == SOCK_STREAM ? connect_begin( d, &address, size, &given )
+                                        : datagram_connect( d, &address, size, disconnect );
     if ( !params->error ) afd_poll_look( d ); /* nothing that the host would tell of */
     if ( params->error != WSAEWOULDBLOCK || ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING ) )
     {
@@ -320,14 +321,14 @@ static int is_unknown( const struct ws2_address_params *params, const struct des
            !( descriptor_flags( d ) & ( WS2_FLAG_CONNECTED | WS2_FLAG_LISTENING ) );
 }
 
-/* The name of one end, or the error of a socket that has none, before any pointer is looked at. */
+/* The name of one end, or the error of a socket that has none, before any pointer is looked at. given: of the other end. */
 static NTSTATUS give_name( struct ws2_address_params *params, int32_t error, const union host_address *address,
-                           socklen_t size, int own )
+                           socklen_t size, const struct given_name *given )
 {
     if ( !error && ( !params->address || !params->size_pointer ) ) error = WSAEFAULT;
-    params->error = error ? error
-                    : own ? address_write_own( address, size, params->address, params->size_pointer )
-                          : address_write( address, size, params->address, params->size_pointer );
+    params->error = error   ? error
+                    : given ? address_write_peer( address, size, given, params->address, params->size_pointer )
+                            : address_write_own( address, size, params->address, params->size_pointer );
     return 0;
 }
 
@@ -344,7 +345,7 @@ NTSTATUS unix_getsockname( void *args )
     if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || is_unknown( params, d ) ) error = WSAEINVAL;
     else if ( getsockname( d->fd, &address.any, &size ) ) error = winsock_error( errno );
     descriptor_release( d );
-    return give_name( params, error, &address, size, 1 );
+    return give_name( params, error, &address, size, NULL );
 }
 
 /* connect() gives the socket the name at once, ConnectEx and AcceptEx with the option that updates the context. */
@@ -352,6 +353,7 @@ NTSTATUS unix_getpeername( void *args )
 {
     struct ws2_address_params *params = args;
     union host_address address;
+    struct given_name given = { "" };
     socklen_t size = sizeof( address );
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
@@ -365,6 +367,7 @@ NTSTATUS unix_getpeername( void *args )
          ( flags & ( WS2_FLAG_NEEDS_CONNECT_CONTEXT | WS2_FLAG_NEEDS_ACCEPT_CONTEXT ) ) || is_unknown( params, d ) )
         error = WSAENOTCONN;
     else if ( connect_peer( d, &address, &size ) ) error = winsock_error( errno );
+    else if ( d->slot->family == WS_AF_UNIX ) given_name_of( d->fd, &given );
     descriptor_release( d );
-    return give_name( params, error, &address, size, 0 );
+    return give_name( params, error, &address, size, &given );
 }

@@ -23,6 +23,7 @@ struct connecting
     struct operation operation;
     union host_address address;
     socklen_t address_size;
+    struct given_name given;
     int begun;
     struct transfer transfer; /* of the data */
     struct iovec vector;
@@ -36,7 +37,7 @@ static int32_t begin_or_look( struct connecting *c, struct descriptor *d )
     if ( !c->begun )
     {
         c->begun = 1;
-        if ( !( error = connect_begin( d, &c->address, c->address_size ) ) ) afd_poll_look( d );
+        if ( !( error = connect_begin( d, &c->address, c->address_size, &c->given ) ) ) afd_poll_look( d );
         /* a non-blocking socket's refusal may be known already, and no edge will tell of it */
         if ( error == WSAEWOULDBLOCK && ( descriptor_flags( d ) & WS2_FLAG_CONNECT_FAILED ) )
             error = atomic_load( &d->slot->connect_error );
@@ -80,6 +81,7 @@ NTSTATUS unix_operation_connect( void *args )
     struct descriptor *d = descriptor_acquire( params->operation.handle, &status );
     uint32_t flags, family, type;
     union host_address address;
+    struct given_name given;
     struct connecting *c;
     socklen_t size;
     int accepting;
@@ -96,7 +98,7 @@ NTSTATUS unix_operation_connect( void *args )
     else if ( flags & WS2_FLAG_CONNECTED ) error = WSAEISCONN;
     else if ( !( flags & WS2_FLAG_BOUND ) ) error = WSAEINVAL;
     else if ( flags & WS2_FLAG_CONNECTING ) error = WSAEINVAL;
-    else error = address_read_peer( family, params->address, params->address_size, &address, &size );
+    else error = address_read_peer( family, params->address, params->address_size, &address, &size, &given );
     if ( ( params->operation.error = error ) ) return 0;
     if ( !params->data ) params->data_size = 0;
     operation_probe( params->data, params->data_size );
@@ -110,6 +112,7 @@ NTSTATUS unix_operation_connect( void *args )
     c->transfer = ( struct transfer ){ .vectors = &c->vector, .count = 1, .total = params->data_size };
     c->address = address;
     c->address_size = size;
+    c->given = given;
     c->operation.perform = perform_connect;
     c->operation.queue = QUEUE_SEND;
     if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) )

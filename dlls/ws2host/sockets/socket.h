@@ -40,9 +40,20 @@ uint32_t address_size( uint32_t family );
 int32_t address_read( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
                       socklen_t *host_size );
 
+/* What a program called the AF_UNIX socket to which it connects, when the host does not know it by that name: empty if it
+ * does. */
+struct given_name
+{
+    char path[108];
+};
+
 /* The same for a socket to connect to, whose address is one of ws2_local_address for AF_UNIX. */
 int32_t address_read_peer( uint32_t family, uint64_t pointer, uint32_t size, union host_address *address,
-                           socklen_t *host_size );
+                           socklen_t *host_size, struct given_name *given );
+
+/* The host socket has been connected by that name, and has it from now on, whoever holds it. */
+void given_name_keep( int fd, const struct given_name *given );
+void given_name_of( int fd, struct given_name *given );
 
 /* An address in Windows' form, its size; windows has room for a union host_address. */
 uint32_t address_to_windows( const union host_address *address, socklen_t host_size, void *windows );
@@ -51,6 +62,9 @@ uint32_t address_to_windows( const union host_address *address, socklen_t host_s
  * WSAEFAULT when *size_pointer is too small. */
 int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer,
                        uint64_t size_pointer );
+/* The same of the peer of a host socket, which may have been connected by another name. */
+int32_t address_write_peer( const union host_address *address, socklen_t host_size, const struct given_name *given,
+                            uint64_t pointer, uint64_t size_pointer );
 /* The same of the socket's own address: a path is as long as it is, and has a NUL. */
 int32_t address_write_own( const union host_address *address, socklen_t host_size, uint64_t pointer,
                            uint64_t size_pointer );
