@@ -457,13 +457,40 @@ static void test_object( void )
     closesocket( s );
 }
 
-static DWORD CALLBACK wait_for_addresses( void *context )
+struct change
 {
+    SOCKET s;
+    DWORD code;
+    union address to; /* of routes */
+};
+
+static DWORD CALLBACK wait_for_change( void *context )
+{
+    struct change *change = context;
     OVERLAPPED ov = { 0 };
     DWORD size;
 
-    return WSAIoctl( (SOCKET)context, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &ov, NULL ) ? WSAGetLastError()
-                                                                                                    : 0;
+    return WSAIoctl( change->s, change->code, &change->to, sizeof( change->to ), NULL, 0, &size, &ov, NULL )
+               ? WSAGetLastError()
+               : 0;
+}
+
+static void test_change_waits( int family, DWORD code )
+{
+    struct change change = { .s = WSASocketW( family, SOCK_DGRAM, 0, NULL, 0, 0 ), .code = code };
+    DWORD result = 0;
+    HANDLE thread;
+
+    winetest_push_context( "code %#lx", code );
+    address_loopback( &change.to, family, 1 );
+    thread = CreateThread( NULL, 0, wait_for_change, &change, 0, NULL );
+    ok( WaitForSingleObject( thread, 100 ) == WAIT_TIMEOUT, "it did not wait\n" );
+    closesocket( change.s );
+    ok( !WaitForSingleObject( thread, 10000 ), "it waits still\n" );
+    GetExitCodeThread( thread, &result );
+    ok( result && result != WSA_IO_PENDING, "error %lu\n", result );
+    CloseHandle( thread );
+    winetest_pop_context();
 }
 
 /* No operation pends on a socket that is not overlapped: the call waits for its end (facts: windows-behaviour 5.2). */
@@ -472,9 +499,8 @@ static void test_not_overlapped( int family )
     struct afd_poll poll = { .timeout = AFTER_MS( 50 ), .count = 1 };
     IO_STATUS_BLOCK iosb = { .Status = 0xdead };
     SOCKET s = WSASocketW( family, SOCK_DGRAM, 0, NULL, 0, 0 );
-    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), thread;
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
     union address address;
-    DWORD result = 0;
 
     check_ok( bind( s, &address.any, address_loopback( &address, family, 0 ) ) );
     poll.sockets[0].s = s;
@@ -485,13 +511,7 @@ static void test_not_overlapped( int family )
     ok( iosb.Status == NT_TIMEOUT && !poll.count, "status %#lx, %lu\n", (DWORD)iosb.Status, poll.count );
     ok( !WaitForSingleObject( event, 0 ), "its event is not set\n" );
 
-    thread = CreateThread( NULL, 0, wait_for_addresses, (void *)s, 0, NULL );
-    ok( WaitForSingleObject( thread, 100 ) == WAIT_TIMEOUT, "it did not wait\n" );
     closesocket( s );
-    ok( !WaitForSingleObject( thread, 10000 ), "it waits still\n" );
-    GetExitCodeThread( thread, &result );
-    ok( result && result != WSA_IO_PENDING, "error %lu\n", result );
-    CloseHandle( thread );
     CloseHandle( event );
 }
 
@@ -513,5 +533,10 @@ START_TEST( afd_requests )
     CloseHandle( event );
     test_not_overlapped( AF_INET );
     if ( have_ipv6() ) test_not_overlapped( AF_INET6 );
+    for ( int families = have_ipv6() ? 2 : 1; families--; )
+    {
+        test_change_waits( families ? AF_INET6 : AF_INET, SIO_ADDRESS_LIST_CHANGE );
+        test_change_waits( families ? AF_INET6 : AF_INET, SIO_ROUTING_INTERFACE_CHANGE );
+    }
     support_end();
 }

@@ -32,8 +32,7 @@ enum overlapped_how
 {
     OVERLAPPED_NORMAL = 0,  /* pends, also on a non-blocking socket */
     OVERLAPPED_NO_WAIT = 1, /* STATUS_DEVICE_NOT_READY on a non-blocking socket when it would pend */
-    OVERLAPPED_WAIT = 2,    /* returns when it is done: for handles that are not overlapped, whatever FIONBIO says */
-    OVERLAPPED_ROUTES = 3   /* of overlapped_wait_for_change */
+    OVERLAPPED_WAIT = 2     /* returns when it is done: for handles that are not overlapped, whatever FIONBIO says */
 };
 
 /* flags: MSG_* of Winsock. The array of buffers is read during the call; the buffers are the engine's until the end. */
