@@ -229,6 +229,51 @@ static void test_quiet( unsigned int row )
     CloseHandle( event );
 }
 
+/* With no adapter but the loopback one, that is where broadcasts and groups go. */
+static void test_loopback_alone( void )
+{
+    static const char *const groups[] = { "ff01::1", "ff02::1", "ff0e::1234" };
+    SOCKET s = socket( AF_INET, SOCK_DGRAM, 0 ), member, six;
+    union address to = { 0 };
+    struct ip_mreq join = { 0 };
+    BOOL on = TRUE;
+    char data[8];
+
+    ip( "link set ws2test down" );
+    ip( "link set ws2peer down" );
+    member = socket( AF_INET, SOCK_DGRAM, 0 );
+    check_ok( bind( member, &to.any, address_any( &to, AF_INET, 0 ) ) );
+    to.v4.sin_port = htons( socket_port( member ) );
+    join.imr_multiaddr.s_addr = inet_addr( "239.255.7.7" );
+    check_ok( setsockopt( member, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&join, sizeof( join ) ) );
+    to.v4.sin_addr = join.imr_multiaddr;
+    check_result( sendto( s, "test", 4, 0, &to.any, sizeof( to.v4 ) ), 4 );
+    set_receive_timeout( member, 5000 );
+    check_result( recv( member, data, sizeof( data ), 0 ), 4 );
+    to.v4.sin_addr.s_addr = INADDR_BROADCAST;
+    check_fails( sendto( s, "test", 4, 0, &to.any, sizeof( to.v4 ) ), WSAEACCES );
+    check_ok( setsockopt( s, SOL_SOCKET, SO_BROADCAST, (char *)&on, sizeof( on ) ) );
+    check_result( sendto( s, "test", 4, 0, &to.any, sizeof( to.v4 ) ), 4 );
+    closesocket( member );
+    closesocket( s );
+
+    six = socket( AF_INET6, SOCK_DGRAM, 0 );
+    memset( &to, 0, sizeof( to ) );
+    to.v6.sin6_family = AF_INET6;
+    to.v6.sin6_port = htons( 12345 );
+    for ( unsigned int i = 0; six != INVALID_SOCKET && i < ARRAY_SIZE( groups ); i++ )
+    {
+        DWORD size = 0;
+
+        inet_pton( AF_INET6, groups[i], &to.v6.sin6_addr );
+        check_result( sendto( six, "test", 4, 0, &to.any, sizeof( to.v6 ) ), 4 );
+        check_ok(
+            WSASendTo( six, &( WSABUF ){ 4, (char *)"test" }, 1, &size, 0, &to.any, sizeof( to.v6 ), NULL, NULL ) );
+        ok( size == 4, "sent %lu\n", size );
+    }
+    closesocket( six );
+}
+
 START_TEST( changes )
 {
     if ( support_begin() ) return;
@@ -248,6 +293,7 @@ START_TEST( changes )
     {
         test_message();
         test_shared();
+        test_loopback_alone(); /* the last one: it leaves no other adapter */
     }
     else skip( "no network whose addresses may be changed\n" );
     support_end();

@@ -16,11 +16,11 @@ int32_t datagram_check_destination( const union host_address *address )
     return is_any( address ) ? WSAEADDRNOTAVAIL : 0;
 }
 
-/* Is it reached by every adapter, whatever the routes say? */
+/* Is it reached by every adapter, the loopback one too, whatever the routes say? */
 static int is_on_link( const union host_address *address )
 {
-    return address->any.sa_family == AF_INET &&
-           ( address->in.sin_addr.s_addr == INADDR_BROADCAST || IN_MULTICAST( ntohl( address->in.sin_addr.s_addr ) ) );
+    return ( address->any.sa_family == AF_INET && address->in.sin_addr.s_addr == INADDR_BROADCAST ) ||
+           adapter_is_group( address );
 }
 
 static void allow_broadcast( int fd, int on ) { setsockopt( fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof( on ) ); }
@@ -33,7 +33,8 @@ static ssize_t size_of( const struct msghdr *message )
     return size;
 }
 
-static ssize_t send_by_adapter( int fd, const struct msghdr *message, int flags, int error )
+static ssize_t send_by_adapter( int fd, const union host_address *to, const struct msghdr *message, int flags,
+                                int error )
 {
     union
     {
@@ -46,6 +47,8 @@ static ssize_t send_by_adapter( int fd, const struct msghdr *message, int flags,
     struct in_pktinfo packet = { 0 };
     struct adapter adapter;
 
+    /* where the host has no route for groups of IPv6 there is the loopback adapter alone, on which nobody has joined one */
+    if ( to->any.sa_family == AF_INET6 ) return size_of( message );
     errno = error;
     /* who gives control data may have chosen one */
     if ( message->msg_controllen || !adapter_default( &adapter ) ) return -1;
@@ -61,7 +64,8 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
     union host_address peer = { 0 };
     const union host_address *to = message->msg_name ? message->msg_name : &peer;
     socklen_t size = sizeof( peer );
-    ssize_t n;
+    ssize_t n = -1;
+    int permitted, before = 0;
 
     errno = error;
     if ( error != EACCES && error != EINVAL && error != ENETUNREACH ) return -1;
@@ -69,18 +73,26 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
     if ( error == EINVAL && message->msg_name && ( to->any.sa_family == AF_INET || to->any.sa_family == AF_INET6 ) &&
          !to->in.sin_port )
         return size_of( message ); /* nobody has port 0: it goes, and arrives nowhere */
-    if ( error == EACCES && !message->msg_name )
+    /* who is connected to a broadcast address needs no SO_BROADCAST */
+    if ( ( permitted = !message->msg_name && ( error == EACCES || is_on_link( to ) ) ) )
     {
-        /* who is connected to a broadcast address needs no SO_BROADCAST */
+        size = sizeof( before );
+        getsockopt( d->fd, SOL_SOCKET, SO_BROADCAST, &before, &size );
         allow_broadcast( d->fd, 1 );
+    }
+    if ( permitted && error == EACCES )
+    {
         n = vectors_sendmsg( d->fd, message, flags );
         error = errno;
-        allow_broadcast( d->fd, 0 );
-        errno = error;
-        if ( n >= 0 || error != ENETUNREACH ) return n;
     }
+    if ( n < 0 && error == ENETUNREACH && is_on_link( to ) )
+    {
+        n = send_by_adapter( d->fd, to, message, flags, error );
+        error = errno;
+    }
+    if ( permitted ) allow_broadcast( d->fd, before );
     errno = error;
-    return error == ENETUNREACH && is_on_link( to ) ? send_by_adapter( d->fd, message, flags, error ) : -1;
+    return n;
 }
 
 int datagram_connect_host( int fd, const union host_address *address, socklen_t size )

@@ -51,7 +51,18 @@ static int is_no_loopback( const struct adapter *adapter, struct in_addr address
 
 int subnet_of( struct in_addr address, struct adapter *adapter ) { return find( has_address, address, adapter ); }
 
-int adapter_default( struct adapter *adapter ) { return find( is_no_loopback, ( struct in_addr ){ 0 }, adapter ); }
+static int is_any( const struct adapter *adapter, struct in_addr address )
+{
+    (void)adapter, (void)address;
+    return 1;
+}
+
+int adapter_default( struct adapter *adapter )
+{
+    const struct in_addr none = { 0 };
+
+    return find( is_no_loopback, none, adapter ) || find( is_any, none, adapter );
+}
 
 uint32_t subnet_index( const union host_address *address )
 {
