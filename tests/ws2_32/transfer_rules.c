@@ -275,8 +275,11 @@ static DWORD CALLBACK drain( void *arg )
     return 0;
 }
 
+#define MANY 64
+
 static void test_unbuffered( int family )
 {
+    static OVERLAPPED more[MANY];
     OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) }, second = { 0 };
     WSABUF buffer = { LARGE, large_sent };
     DWORD count = 0xdeadbeef, flags;
@@ -307,27 +310,26 @@ static void test_unbuffered( int family )
     count = 0;
     ok( GetOverlappedResult( (HANDLE)b, &overlapped, &count, FALSE ) && count == LARGE, "count %lu\n", count );
 
-    /* nobody reads any more: what is more than the peer has room for waits */
-    for ( i = 0; i < 64; i++ )
+    /* nobody reads any more: each pends, and what is more than the peer has room for waits */
+    for ( i = 0; i < MANY; i++ )
     {
-        memset( &second, 0, sizeof( second ) );
-        if ( WSASend( b, &buffer, 1, NULL, 0, &second, NULL ) ) break;
+        memset( &more[i], 0, sizeof( more[i] ) );
+        check_fails( WSASend( b, &buffer, 1, NULL, 0, &more[i], NULL ), WSA_IO_PENDING );
     }
-    ok( i < 64 && WSAGetLastError() == WSA_IO_PENDING, "%d sends, error %d\n", i, WSAGetLastError() );
-    ok( !GetOverlappedResult( (HANDLE)b, &second, &count, FALSE ) && GetLastError() == ERROR_IO_INCOMPLETE,
+    ok( !GetOverlappedResult( (HANDLE)b, &more[MANY - 1], &count, FALSE ) && GetLastError() == ERROR_IO_INCOMPLETE,
         "error %lu\n", GetLastError() );
     closesocket( b );
     closesocket( a );
-    while ( !HasOverlappedIoCompleted( &second ) ) Sleep( 1 );
+    for ( i = 0; i < MANY; i++ )
+        while ( !HasOverlappedIoCompleted( &more[i] ) ) Sleep( 1 );
 
-    /* small ones, and sends that do not overlap, are as ever; so is the socket after a send that was cancelled */
+    /* small ones pend and end; sends that do not overlap are as ever */
     tcp_pair_family( family, &a, &b );
     check_ok( setsockopt( b, SOL_SOCKET, SO_SNDBUF, (char *)&none, sizeof( none ) ) );
     for ( i = 0; i < 20; i++ )
     {
         ResetEvent( overlapped.hEvent );
-        if ( WSASend( b, &( WSABUF ){ 5, large_sent }, 1, NULL, 0, &overlapped, NULL ) )
-            ok( WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
+        check_fails( WSASend( b, &( WSABUF ){ 5, large_sent }, 1, NULL, 0, &overlapped, NULL ), WSA_IO_PENDING );
         ok( WSAGetOverlappedResult( b, &overlapped, &count, TRUE, &flags ) && count == 5, "count %lu\n", count );
     }
     set_nonblocking( b, TRUE );

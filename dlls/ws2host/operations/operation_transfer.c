@@ -264,8 +264,8 @@ static enum operation_result perform_send( struct operation *operation )
     operation->information = t->transfer.done;
     operation->error = t->transfer.error;
     if ( result == TRANSFER_BLOCKED ) return OPERATION_BLOCKED;
-    if ( result != TRANSFER_DONE || d->slot->type != SOCK_STREAM || operation->internal ||
-         ( operation->how & WS2_OPERATION_NO_WAIT ) || unbuffered_sent( d ) )
+    if ( result != TRANSFER_DONE || operation->internal || ( operation->how & WS2_OPERATION_NO_WAIT ) ||
+         unbuffered_sent( d ) )
         return OPERATION_DONE;
     operation->detach = detach_send;
     return OPERATION_BLOCKED;
@@ -439,6 +439,11 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
             copy->perform = perform_too_long;
             operation_start( d, copy, &params->operation );
         }
+        else params->operation.error = WSAENOBUFS;
+    }
+    else if ( sending && total && !( params->operation.how & WS2_OPERATION_NO_WAIT ) && unbuffered_sends( d ) )
+    {
+        if ( ( copy = clone_transfer( &t ) ) ) operation_start( d, copy, &params->operation );
         else params->operation.error = WSAENOBUFS;
     }
     else if ( operation_try( d, &t.operation, &params->operation, &attempt ) )
