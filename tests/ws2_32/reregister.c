@@ -2,7 +2,7 @@
  * Registrations replaced again and again, as programs do that change what they wait for before each wait: every WSAEventSelect
  * succeeds, no arrival goes untold, and FD_WRITE is told again after a send that succeeded, as curl relies on.
  */
-#include "support.h"
+#include "requests.h"
 #include <afunix.h>
 
 #define ROUNDS 20000
@@ -83,6 +83,75 @@ static void test_write_anew( SOCKET client, SOCKET server )
     WSACloseEvent( event );
 }
 
+enum later
+{
+    LATER_SEND,
+    LATER_FILE,
+    LATERS
+};
+
+/* A send that pends is one when it has ended. */
+static void test_write_later( enum later later )
+{
+    static char block[1 << 20];
+    const long mask = FD_WRITE;
+    WSAEVENT event = WSACreateEvent();
+    OVERLAPPED ov[16] = { 0 };
+    WSABUF buffer = { sizeof( block ), block };
+    TRANSMIT_FILE_BUFFERS head = { .Head = block, .HeadLength = sizeof( block ) };
+    LPFN_TRANSMITFILE transmit_file;
+    SOCKET client, server;
+    int pending = 0, count = 0;
+    size_t got = 0;
+    DWORD size;
+
+    winetest_push_context( "%d", later );
+    tcp_pair( &client, &server );
+    transmit_file = extension( server, (GUID)WSAID_TRANSMITFILE );
+    check_ok( WSAEventSelect( server, event, mask ) );
+    ok( enumerate( server, event ) == FD_WRITE, "not told at first\n" );
+    for ( ; count < (int)ARRAY_SIZE( ov ) && !pending; count++ )
+    {
+        int sent = 0;
+
+        ov[count].hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+        check_ok( WSAEventSelect( server, event, mask ) ); /* what was sent before is news no more */
+        enumerate( server, event );
+        switch ( later )
+        {
+        case LATER_SEND: sent = !WSASend( server, &buffer, 1, NULL, 0, &ov[count], NULL ); break;
+        case LATER_FILE: sent = transmit_file( server, NULL, 0, 0, &ov[count], &head, 0 ); break;
+        case LATERS: break;
+        }
+        if ( !sent ) ok( WSAGetLastError() == WSA_IO_PENDING, "error %d\n", WSAGetLastError() );
+        pending = !HasOverlappedIoCompleted( &ov[count] );
+    }
+    ok( pending, "none of %d waits\n", count );
+    /* it ends, and no send is begun meanwhile */
+    while ( got < (size_t)count * sizeof( block ) )
+    {
+        const int n = recv( client, block, sizeof( block ), 0 );
+
+        if ( n <= 0 ) break;
+        got += n;
+    }
+    ok( got == (size_t)count * sizeof( block ), "got %u bytes\n", (unsigned int)got );
+    ok( !WaitForSingleObject( ov[count - 1].hEvent, 10000 ), "the send has not ended\n" );
+    ok( GetOverlappedResult( (HANDLE)server, &ov[count - 1], &size, FALSE ) && size == sizeof( block ), "%lu bytes\n",
+        size );
+    check_ok( WSAEventSelect( server, event, 0 ) );
+    check_ok( WSAEventSelect( server, event, mask ) );
+    ok( !WaitForSingleObject( event, 5000 ), "the event is not set\n" );
+    ok( enumerate( server, event ) == FD_WRITE, "not told again\n" );
+    check_ok( WSAEventSelect( server, event, mask ) );
+    ok( !enumerate( server, event ), "told twice\n" );
+    closesocket( client );
+    closesocket( server );
+    for ( int i = 0; i < count; i++ ) CloseHandle( ov[i].hEvent );
+    WSACloseEvent( event );
+    winetest_pop_context();
+}
+
 static int is_writable( SOCKET s )
 {
     WSAPOLLFD fd = { .fd = s, .events = POLLWRNORM };
@@ -129,6 +198,7 @@ START_TEST( reregister )
     int round, failed = 0, untold = 0;
 
     if ( support_begin() ) return;
+    for ( enum later later = 0; later < LATERS; later++ ) test_write_later( later );
     tcp_pair( &client, &server );
     event = WSACreateEvent();
     thread = CreateThread( NULL, 0, echo_bytes, (void *)server, 0, NULL );

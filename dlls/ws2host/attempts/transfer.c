@@ -301,7 +301,11 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
             t->done += n;
             host_count( WS2_COUNT_SENT, n );
             if ( ( t->flags & WS_MSG_OOB ) && !t->orphan && n ) urgent_sent( d, byte_at( t, n - 1 ) );
-            if ( t->done >= t->total || d->slot->type != SOCK_STREAM ) return TRANSFER_DONE;
+            if ( t->done >= t->total || d->slot->type != SOCK_STREAM )
+            {
+                if ( !t->orphan ) events_sent( d );
+                return TRANSFER_DONE;
+            }
             transfer_advance( t, n );
             continue;
         }
@@ -319,7 +323,6 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
 /* Sending has bound an unbound datagram socket. */
 void transfer_send_ends( struct descriptor *d )
 {
-    events_sent( d );
     if ( d->slot->type == SOCK_STREAM || !endpoint_unknown( d ) ) return;
     endpoint_remember( d );
     events_look_again( d );

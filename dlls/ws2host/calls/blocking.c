@@ -46,7 +46,11 @@ int blocking_send_on( struct descriptor *d, struct transfer *t, struct msghdr *h
     do {
         if ( descriptor_flags( d ) & WS2_FLAG_NONBLOCKING )
         {
-            if ( t->done ) return 1;
+            if ( t->done )
+            {
+                events_sent( d );
+                return 1;
+            }
             t->error = WSAEWOULDBLOCK;
             events_send_blocked( d );
             return 0;

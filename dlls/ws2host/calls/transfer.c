@@ -52,7 +52,6 @@ NTSTATUS unix_send( void *args )
     if ( !d ) return status;
     if ( !( t.error = transfer_check_send( d, t.flags, 0 ) ) )
         rest = blocking_send( d, &t, NULL, 0, &params->wait, &status );
-    if ( !t.error ) events_sent( d );
     descriptor_release( d );
     params->done = t.done;
     params->error = t.error;

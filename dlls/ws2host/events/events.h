@@ -36,7 +36,8 @@ void events_send_blocked( struct descriptor *descriptor );
 
 void events_sent_slow( struct descriptor *descriptor );
 
-/* A send has succeeded: a stream's FD_WRITE, if it was told, is news to the next registration. */
+/* The host has taken what was sent, at once or after a wait: a stream's FD_WRITE, if it was told, is news to the next
+ * registration. */
 static inline void events_sent( struct descriptor *d )
 {
     if ( atomic_load_explicit( &d->slot->events, memory_order_relaxed ) ) events_sent_slow( d );

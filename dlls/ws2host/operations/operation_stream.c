@@ -278,6 +278,7 @@ static enum operation_result perform_transmit( struct operation *operation )
         host_count( WS2_COUNT_SENT, n );
         if ( !n ) t->next++;
     }
+    events_sent( d );
     if ( t->flags & WS2_TRANSMIT_DISCONNECT )
     {
         descriptor_set_flags( d, WS2_FLAG_DISCONNECTED | WS2_FLAG_SHUT_SEND );
