@@ -19,27 +19,45 @@ static int data_left( struct descriptor *d )
     return descriptor_queued( d, QUEUE_SEND ) || ( !ioctl( d->fd, SIOCOUTQ, &bytes ) && bytes > 0 );
 }
 
-void linger_close( struct descriptor *d )
+static uint64_t now( void )
+{
+    struct timespec time;
+
+    clock_gettime( CLOCK_MONOTONIC, &time );
+    return time.tv_sec * 1000000000ull + time.tv_nsec;
+}
+
+/* The peer is told at once, whoever has the host socket a moment longer: the I/O thread may be sending still. */
+static void reset( int fd )
 {
     const struct linger hard = { .l_onoff = 1 };
-    uint64_t left = atomic_load( &d->slot->linger_seconds ) * 1000000000ull;
+    const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+    setsockopt( fd, SOL_SOCKET, SO_LINGER, &hard, sizeof( hard ) );
+    if ( connect( fd, &none, sizeof( none ) ) ) shutdown( fd, SHUT_RDWR );
+}
+
+void linger_close( struct descriptor *d )
+{
+    const uint64_t time = atomic_load( &d->slot->linger_seconds ) * 1000000000ull;
     struct timespec nap = { 0, 500000 };
     const uint32_t flags = descriptor_flags( d );
+    uint64_t end;
 
-    if ( !atomic_load( &d->slot->linger_onoff ) || !left || d->slot->type != SOCK_STREAM ||
+    if ( !atomic_load( &d->slot->linger_onoff ) || !time || d->slot->type != SOCK_STREAM ||
          !( flags & WS2_FLAG_CONNECTED ) || ( flags & WS2_FLAG_NONBLOCKING ) || descriptor_has_others( d ) )
         return;
-    while ( data_left( d ) )
+    for ( end = now() + time; data_left( d ); )
     {
-        if ( !left )
+        const uint64_t at = now();
+
+        if ( at >= end )
         {
-            setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof( hard ) );
-            shutdown( d->fd, SHUT_RDWR ); /* ends what the I/O thread is sending still */
+            reset( d->fd );
             return;
         }
-        if ( (uint64_t)nap.tv_nsec > left ) nap.tv_nsec = left;
+        if ( (uint64_t)nap.tv_nsec > end - at ) nap.tv_nsec = end - at;
         nanosleep( &nap, NULL );
-        left -= nap.tv_nsec;
         if ( nap.tv_nsec < LONGEST_NAP ) nap.tv_nsec *= 2;
     }
 }
