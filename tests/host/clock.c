@@ -59,10 +59,12 @@ int main( int argc, char **argv )
 
     (void)argc;
     if ( length <= 0 ) return 1;
-    strcpy( strrchr( path, '/' ), "/preload/clock_jumps.so" );
+    strcpy( strrchr( path, '/' ), "/preload" );
     if ( !getenv( "LD_PRELOAD" ) )
     {
-        setenv( "LD_PRELOAD", path, 1 );
+        /* its name alone: a space in a path would end it */
+        setenv( "LD_LIBRARY_PATH", path, 1 );
+        setenv( "LD_PRELOAD", "clock_jumps.so", 1 );
         setenv( "ASAN_OPTIONS", "verify_asan_link_order=0", 0 );
         execv( "/proc/self/exe", argv );
         return 1;

@@ -88,6 +88,15 @@ struct target_order
     int told_fd, ready;
 };
 
+/* What the server says of that place in the end: while the take-over goes on, its source may publish one there still. */
+static int32_t get_told( uint32_t slot, uint32_t generation, uint32_t place, int *helper )
+{
+    int32_t error;
+
+    while ( ( error = helper_set_get( slot, generation, place, helper ) ) == WSAEWOULDBLOCK ) usleep( 10000 );
+    return error;
+}
+
 /* Redeems the source's ticket and finds what belongs to it, and adds one. */
 static int target( void *context )
 {
@@ -95,19 +104,16 @@ static int target( void *context )
     uint32_t slot, generation, place;
     struct told told;
     int fd, helper;
-    int32_t error;
 
     if ( connection_attach( TARGET ) || write( order->ready, "", 1 ) != 1 ) return 1;
     if ( read( order->told_fd, &told, sizeof( told ) ) != sizeof( told ) ) return 2;
     if ( helper_set_get( told.slot, told.generation, 0, &helper ) != WSAENOTSOCK ) return 3; /* it has no descriptor */
     if ( ticket_redeem( told.ticket, &slot, &generation, &fd ) || slot != told.slot ) return 4;
     connection_name( slot, generation, HANDLE );
-    if ( helper_set_open( slot, generation ) || helper_set_get( slot, generation, 0, &helper ) ) return 5;
+    if ( helper_set_open( slot, generation ) || get_told( slot, generation, 0, &helper ) ) return 5;
     for ( uint32_t i = 1; i <= HELPERS; i++ )
-        if ( helper_set_get( slot, generation, i, &helper ) || cookie_of( helper ) != told.cookies[i] ) return 6;
-    /* while the take-over goes on, its source may publish one there still */
-    while ( ( error = helper_set_get( slot, generation, HELPERS + 1, &helper ) ) == WSAEWOULDBLOCK ) usleep( 10000 );
-    if ( error != WSAEINVAL ) return 7;
+        if ( get_told( slot, generation, i, &helper ) || cookie_of( helper ) != told.cookies[i] ) return 6;
+    if ( get_told( slot, generation, HELPERS + 1, &helper ) != WSAEINVAL ) return 7;
     helper = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
     if ( helper_set_add_consume( slot, generation, WS2_NO_INDEX, helper, &place ) || place != HELPERS + 1 ) return 8;
     if ( ws2_slot_helpers( ws2_table_slot( connection_table(), slot ) ) != HELPERS + 2 ) return 9;

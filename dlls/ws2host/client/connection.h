@@ -89,7 +89,8 @@ void helper_set_close( uint32_t slot, uint32_t generation );
 int32_t helper_set_share( uint32_t slot, uint32_t generation, uint32_t handle, int fd );
 /* At place, or at the next one (WS2_NO_INDEX); fd is the record's from now on, or closed. WSAEALREADY, WSAENOBUFS. */
 int32_t helper_set_add_consume( uint32_t slot, uint32_t generation, uint32_t place, int fd, uint32_t *result );
-/* What stands there, which stays the record's. WSAENOTSOCK: nobody has it any more. */
+/* What stands there, which stays the record's. WSAENOTSOCK: nobody has it any more; WSAEWOULDBLOCK: after a take-over, who has
+ * it may not have told the server yet; WSAEINVAL: nobody has put anything there. */
 int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int *fd );
 
 /* --- sharing */
