@@ -111,6 +111,29 @@ static void test_kinds( void )
     closesocket( loopback );
 }
 
+/* Of several on one address and port that have joined a group each gets a copy, and who has not joined none. */
+static void test_copies( void )
+{
+    SOCKET s[3], sender = bound_to( ADAPTER, 0 );
+    int port;
+
+    s[0] = bound_to( ADAPTER, 0 );
+    port = socket_port( s[0] );
+    s[1] = bound_to( ADAPTER, port );
+    s[2] = bound_to( ADAPTER, port );
+    for ( int i = 0; i < 2; i++ ) ok( !join( s[i], GROUP, ADAPTER ), "error %d\n", WSAGetLastError() );
+    put( sender, GROUP, port, "copies" );
+    for ( int i = 0; i < 2; i++ ) check_hears( s[i], "copies" );
+    for ( int i = 0; i < 3; i++ ) check_silent( s[i] );
+    closesocket( s[0] );
+    put( sender, GROUP, port, "one" );
+    check_hears( s[1], "one" );
+    check_silent( s[2] );
+    closesocket( s[1] );
+    closesocket( s[2] );
+    closesocket( sender );
+}
+
 /* Joined before it is bound. */
 static void test_joined_first( void )
 {
@@ -599,6 +622,7 @@ START_TEST( adapters )
     else
     {
         test_kinds();
+        test_copies();
         test_joined_first();
         for ( unsigned int i = 1; i < ARRAY_SIZE( kinds ); i++ ) test_ways( kinds[i] );
         test_watched_first();

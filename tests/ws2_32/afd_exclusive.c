@@ -56,7 +56,8 @@ static void check_ended( const char *which )
 }
 
 /* "X1 a b": issues poll 1, exclusive, on the sockets a and b; "N1 a": one that is not exclusive. ", s": through the first of
- * these sockets and not another; ", t": by another thread. "-1": cancels poll 1. "!1": it has ended; without one, none. */
+ * these sockets and not another; ", t": by another thread. "-1": cancels poll 1. "=1": cancels
+ * all of this thread's through the socket of poll 1. "!1": it has ended; without one, none. */
 static void run_step( const char *step )
 {
     const unsigned int number = step[1] - '0';
@@ -68,6 +69,11 @@ static void run_step( const char *step )
         IO_STATUS_BLOCK result;
 
         check_status( NtCancelIoFileEx( (HANDLE)poll->through, &poll->iosb, &result ), 0 );
+        return;
+    }
+    if ( *step == '=' )
+    {
+        ok( CancelIo( (HANDLE)poll->through ), "error %lu\n", GetLastError() );
         return;
     }
     memset( &poll->in, 0, sizeof( poll->in ) );
@@ -135,6 +141,10 @@ static void run( int family, const char *story )
 
 static const char *const stories[] = {
     "X1 a; -1 !1",
+    "X1 a; =1 !1",
+    "X1 a; =1 !1; X2 a; X3 a !2; =3 !3",
+    "N1 a; X2 a; N3 a, s; =1 !12; =3 !3; X4 a; X5 a !4",
+    "X1 a, t; X2 b; =2 !2; X3 a !1",
     "N1 a; N2 a",
     "X1 a; X2 a !1",
     "X1 a; X2 a !1; X3 a !2; X4 a !3",

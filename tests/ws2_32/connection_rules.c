@@ -222,38 +222,6 @@ static void test_pending( int family )
 
 /* --- under way -------------------------------------------------------------------------------------------------------*/
 
-/* A listener whose queue is full: on Linux a further connection stays under way, on Windows it may be refused after a while.
- * So nobody outside has to be asked. */
-static SOCKET deaf_listener( union address *address, SOCKET *fillers, unsigned int count )
-{
-    SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 );
-    int size = sizeof( *address );
-    unsigned int i;
-
-    check_ok( bind( listener, &address->any, address_loopback( address, AF_INET, 0 ) ) );
-    check_ok( getsockname( listener, &address->any, &size ) );
-    check_ok( listen( listener, 1 ) );
-    for ( i = 0; i < count; i++ )
-    {
-        fillers[i] = socket( AF_INET, SOCK_STREAM, 0 );
-        set_nonblocking( fillers[i], TRUE );
-        connect( fillers[i], &address->any, sizeof( address->v4 ) );
-    }
-    return listener;
-}
-
-static BOOL is_under_way( SOCKET s )
-{
-    struct timeval zero = { 0, 0 };
-    fd_set write, except;
-
-    FD_ZERO( &write );
-    FD_ZERO( &except );
-    FD_SET( s, &write );
-    FD_SET( s, &except );
-    return !select( 0, NULL, &write, &except, &zero );
-}
-
 static void check_refused_ex( LPFN_CONNECTEX function, SOCKET s, const union address *address )
 {
     OVERLAPPED overlapped = { .Internal = 0xcccc, .InternalHigh = 0xdddd };

@@ -268,14 +268,14 @@ static void test_v6only( void )
     closesocket( s );
 }
 
-static void test_keepalive( void )
+static void test_keepalive( int family )
 {
     static const struct
     {
         int name;
         DWORD initial;
     } rows[] = { { 3, 7200 }, { 16, 10 }, { 17, 1 } };
-    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    SOCKET s = socket( family, SOCK_STREAM, 0 );
 
     for ( unsigned int i = 0; i < ARRAY_SIZE( rows ); i++ )
     {
@@ -292,10 +292,10 @@ static void test_keepalive( void )
 }
 
 /* The three of them, of four bytes and no fewer; a count is a byte's worth. */
-static void test_keepalive_lengths( void )
+static void test_keepalive_lengths( int family )
 {
     static const int names[] = { 3 /* TCP_KEEPALIVE */, 16 /* TCP_KEEPCNT */, 17 /* TCP_KEEPINTVL */ };
-    SOCKET s = socket( AF_INET, SOCK_STREAM, 0 );
+    SOCKET s = socket( family, SOCK_STREAM, 0 );
     DWORD values[2], value, number;
 
     for ( unsigned int i = 0; i < ARRAY_SIZE( names ); i++ )
@@ -565,8 +565,13 @@ START_TEST( option_values )
     test_small_values();
     test_dontfragment();
     test_v6only();
-    test_keepalive();
-    test_keepalive_lengths();
+    test_keepalive( AF_INET );
+    test_keepalive_lengths( AF_INET );
+    if ( have_ipv6() )
+    {
+        test_keepalive( AF_INET6 );
+        test_keepalive_lengths( AF_INET6 );
+    }
     test_keepalive_before_connect();
     test_states();
     test_protection();

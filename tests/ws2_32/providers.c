@@ -99,7 +99,7 @@ static void test_path( void )
 /* No right to change anything, and nothing installed under an unknown id. */
 static void test_refused( void )
 {
-    GUID unknown = { 0xdeadbeef, 1, 2, { 3 } };
+    GUID unknown = { 0xdeadbeef, 1, 2, { 3 } }, nobody = { 0 };
     GUID dns = { 0x22059d40, 0x7e9e, 0x11cf, { 0xae, 0x5a, 0, 0xaa, 0, 0xa7, 0x11, 0x2b } };
     WSAPROTOCOL_INFOW entry = { .iVersion = 2 };
     DWORD id = 1001, categories = 0xdead, previous;
@@ -121,10 +121,10 @@ static void test_refused( void )
     check_wsc( WSCUpdateProvider( &unknown, L"none.dll", &entry, 1, &error ), WSAEINVAL );
     check_wsc( WSCUpdateProvider( &tcpip, L"none.dll", &entry, 1, &error ), WSANO_RECOVERY );
     check_wsc( WSCSetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, 1, &previous, &error ), WSANO_RECOVERY );
-    check_wsc( WSCGetApplicationCategory( NULL, 0, NULL, 0, NULL, &error ), WSAEINVAL );
-    check_wsc( WSCGetApplicationCategory( NULL, 0, L"", 0, &categories, &error ), WSAEINVAL );
-    check_wsc( WSCGetApplicationCategory( L"", 0, NULL, 0, NULL, &error ), WSAEINVAL );
-    check_wsc( WSCGetApplicationCategory( L"", 0, L"", 0, &categories, &error ), WSAEINVAL );
+    for ( unsigned int i = 0; i < 8; i++ )
+        check_wsc( WSCGetApplicationCategory( i & 1 ? L"" : NULL, 0, i & 2 ? L"" : NULL, 0, i & 4 ? &categories : NULL,
+                                              &error ),
+                   WSAEINVAL );
     error = 0;
     ok( !WSCGetApplicationCategory( L"C:\\none.exe", 11, NULL, 0, &categories, &error ) && !categories,
         "error %d, categories %#lx\n", error, categories );
@@ -137,12 +137,10 @@ static void test_refused( void )
                 !categories,
             "error %d, categories %#lx\n", error, categories );
         /* the provider is looked for first, and nothing else is looked at when there is none */
-        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
-                   WSANO_RECOVERY );
-        check_wsc( WSCGetProviderInfo( &unknown, -1, (BYTE *)&categories, &size, 0, &error ), WSANO_RECOVERY );
-        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, NULL, &size, 0, &error ), WSANO_RECOVERY );
-        check_wsc( WSCGetProviderInfo( &unknown, ProviderInfoLspCategories, (BYTE *)&categories, NULL, 0, &error ),
-                   WSANO_RECOVERY );
+        for ( unsigned int i = 0; i < 16; i++ )
+            check_wsc( WSCGetProviderInfo( i & 1 ? &nobody : &unknown, i & 2 ? -1 : ProviderInfoLspCategories,
+                                           i & 4 ? (BYTE *)&categories : NULL, i & 8 ? &size : NULL, 0, &error ),
+                       WSANO_RECOVERY );
         check_wsc( WSCGetProviderInfo( NULL, ProviderInfoLspCategories, (BYTE *)&categories, &size, 0, &error ),
                    WSAEFAULT );
         ok( guarded( WSCGetProviderInfo( NULL, -1, NULL, NULL, 0, NULL ) ) == SOCKET_ERROR, "it succeeded\n" );

@@ -233,6 +233,25 @@ static void test_poll_bits( SOCKET s )
     }
 }
 
+/* Of whatever kind of socket they are asked. */
+static void test_poll_bits_of( int family )
+{
+    union address address;
+    SOCKET listener = tcp_listener( family, &address ), s;
+
+    test_poll_bits( listener );
+    closesocket( listener );
+    s = udp_bound( family, &address );
+    test_poll_bits( s );
+    closesocket( s );
+    s = socket( family, SOCK_DGRAM, 0 );
+    test_poll_bits( s );
+    closesocket( s );
+    s = socket( family, SOCK_STREAM, 0 );
+    test_poll_bits( s );
+    closesocket( s );
+}
+
 /* Within moments it is so, and stays so. */
 #define check_poll( s, events, expected ) check_poll_( __LINE__, s, events, expected )
 static void check_poll_( int line, SOCKET s, short events, short expected )
@@ -654,6 +673,7 @@ START_TEST( readiness )
     for ( i = 0; i < ( have_ipv6() ? 2 : 1 ); i++ )
     {
         winetest_push_context( "family %d", families[i] );
+        test_poll_bits_of( families[i] );
         test_one_set( families[i] );
         test_poll_states( families[i] );
         test_rounds( families[i] );

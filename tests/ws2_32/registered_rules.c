@@ -88,6 +88,63 @@ static void test_not_connected( int family )
     rio.RIODeregisterBuffer( id );
 }
 
+/* A connection that is being made is none yet, for either direction. */
+static void test_connecting( void )
+{
+    SOCKET fillers[6], listener, s;
+    union address target;
+    RIO_CQ ends = rio.RIOCreateCompletionQueue( 16, NULL );
+    char memory[64];
+    RIO_BUFFERID id = rio.RIORegisterBuffer( memory, sizeof( memory ) );
+    RIO_BUF data = slice( id, 0, 16 );
+    RIO_RQ requests;
+
+    listener = deaf_listener( &target, fillers, ARRAY_SIZE( fillers ) );
+    s = WSASocketW( AF_INET, SOCK_STREAM, 0, NULL, 0, WSA_FLAG_REGISTERED_IO | WSA_FLAG_OVERLAPPED );
+    set_nonblocking( s, TRUE );
+    requests = rio.RIOCreateRequestQueue( s, 4, 1, 4, 1, ends, ends, NULL );
+    ok( requests != RIO_INVALID_RQ, "error %d\n", WSAGetLastError() );
+    check_fails( connect( s, &target.any, sizeof( target.v4 ) ), WSAEWOULDBLOCK );
+    if ( !is_under_way( s ) ) skip( "the connection is not under way\n" );
+    else
+    {
+        check_result( rio.RIOSend( requests, &data, 1, 0, CONTEXT( 1 ) ), TRUE );
+        check_end( ends, 1, WSAENOTCONN, 0 );
+        check_result( rio.RIOReceive( requests, &data, 1, 0, CONTEXT( 2 ) ), TRUE );
+        check_end( ends, 2, WSAENOTCONN, 0 );
+        check_result( rio.RIOSendEx( requests, &data, 1, NULL, NULL, NULL, NULL, 0, CONTEXT( 3 ) ), TRUE );
+        check_end( ends, 3, WSAENOTCONN, 0 );
+    }
+    closesocket( s );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( fillers ); i++ ) closesocket( fillers[i] );
+    closesocket( listener );
+    rio.RIOCloseCompletionQueue( ends );
+    rio.RIODeregisterBuffer( id );
+}
+
+/* The extended functions without any of the parts that they may have are as the others. */
+static void test_no_parts( void )
+{
+    struct setting set;
+    RIO_BUF data;
+
+    registered_set_up( &set );
+    data = slice( set.id, 0, 5 );
+    memcpy( set.memory, "hello", 5 );
+    check_result( rio.RIOSendEx( set.requests, &data, 1, NULL, NULL, NULL, NULL, 0, CONTEXT( 1 ) ), TRUE );
+    check_end( set.ends, 1, 0, 5 );
+    check_result( rio.RIOReceiveEx( set.requests, &data, 1, NULL, NULL, NULL, NULL, 0, CONTEXT( 2 ) ), TRUE );
+    check_no_end( set.ends );
+    check_result( send( set.peer, "world", 5, 0 ), 5 );
+    check_end( set.ends, 2, 0, 5 );
+    check_ok( shutdown( set.s, SD_BOTH ) );
+    check_result( rio.RIOSendEx( set.requests, &data, 1, NULL, NULL, NULL, NULL, 0, CONTEXT( 3 ) ), TRUE );
+    check_end( set.ends, 3, WSAESHUTDOWN, 0 );
+    check_result( rio.RIOReceiveEx( set.requests, &data, 1, NULL, NULL, NULL, NULL, 0, CONTEXT( 4 ) ), TRUE );
+    check_end( set.ends, 4, WSAESHUTDOWN, 0 );
+    registered_clean_up( &set );
+}
+
 /* Neither the overlapped flag nor the blocking mode is asked for: a request waits, and its caller does not. */
 static void test_modes( DWORD more_flags, BOOL nonblocking )
 {
@@ -404,6 +461,30 @@ static void test_datagram_errors( int family )
     clean_up( &set );
 }
 
+/* Shut, with an address and without. */
+static void test_datagrams_shut( int family )
+{
+    struct datagrams set;
+    union address to;
+    SOCKET receiver = udp_bound( family, &to );
+
+    set_up( &set, family );
+    check_result( send_datagram( &set, &to, 1 ), TRUE );
+    check_end( set.ends, 1, 0, 5 );
+    check_ok( shutdown( set.s, SD_SEND ) );
+    check_result( send_datagram( &set, &to, 2 ), TRUE );
+    check_end( set.ends, 2, WSAESHUTDOWN, 0 );
+    check_result( send_datagram( &set, NULL, 3 ), TRUE );
+    check_end( set.ends, 3, WSAESHUTDOWN, 0 );
+    check_result( receive_datagram( &set, 64, FALSE, 4 ), TRUE );
+    check_no_end( set.ends );
+    check_ok( shutdown( set.s, SD_RECEIVE ) );
+    check_result( receive_datagram( &set, 64, TRUE, 5 ), TRUE );
+    check_end( set.ends, 5, WSAESHUTDOWN, 0 );
+    clean_up( &set );
+    closesocket( receiver );
+}
+
 /* Data that comes for a receive that waits is no write of the program's. */
 static void test_write_watch( void )
 {
@@ -442,6 +523,8 @@ START_TEST( registered_rules )
             test_modes( 0, nonblocking );
             test_modes( WSA_FLAG_OVERLAPPED, nonblocking );
         }
+        test_connecting();
+        test_no_parts();
         test_nothing();
         test_no_send_buffer();
         test_urgent( FALSE );
@@ -456,6 +539,7 @@ START_TEST( registered_rules )
             for ( int way = 0; way < 4; way++ ) test_unreachable( family, way & 1, way >> 1 );
             test_cut( family );
             test_datagram_errors( family );
+            test_datagrams_shut( family );
         }
         test_broadcast();
         test_write_watch();

@@ -62,6 +62,7 @@ static void test_versions( void )
         check_fails( WSACleanup(), WSANOTINITIALISED );
         winetest_pop_context();
     }
+    ok( WSAStartup( MAKEWORD( 0, 0 ), NULL ) == WSAVERNOTSUPPORTED, "version 0.0 accepted\n" );
     ok( WSAStartup( MAKEWORD( 0, 1 ), NULL ) == WSAVERNOTSUPPORTED, "version 0.1 accepted\n" );
     ok( WSAStartup( MAKEWORD( 1, 1 ), NULL ) == WSAEFAULT, "NULL data accepted\n" );
     ok( WSAStartup( MAKEWORD( 2, 2 ), NULL ) == WSAEFAULT, "NULL data accepted\n" );
@@ -77,10 +78,13 @@ static void test_counting( void )
     for ( i = 0; i < 3; i++ ) ok( !WSAStartup( MAKEWORD( 2, 2 ), &data ), "start %d failed\n", i );
     s = socket( AF_INET, SOCK_DGRAM, 0 );
     ok( s != INVALID_SOCKET, "socket failed, error %d\n", WSAGetLastError() );
-    check_ok( WSACleanup() );
-    check_ok( WSACleanup() );
+    /* a start that fails counts for nothing */
+    ok( WSAStartup( MAKEWORD( 0, 0 ), &data ) == WSAVERNOTSUPPORTED, "version 0.0 accepted\n" );
+    check_clears( WSACleanup(), 0 );
+    check_clears( WSACleanup(), 0 );
     check_ok( closesocket( s ) );
-    check_ok( WSACleanup() );
+    check_clears( WSACleanup(), 0 );
+    check_fails( WSACleanup(), WSANOTINITIALISED );
     check_fails( WSACleanup(), WSANOTINITIALISED );
 }
 

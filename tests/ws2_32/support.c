@@ -176,6 +176,36 @@ BOOL wait_readable( SOCKET s, DWORD milliseconds )
     return select( 0, &set, NULL, NULL, &timeout ) == 1;
 }
 
+SOCKET deaf_listener( union address *address, SOCKET *fillers, unsigned int count )
+{
+    SOCKET listener = socket( AF_INET, SOCK_STREAM, 0 );
+    int size = sizeof( *address );
+    unsigned int i;
+
+    check_ok( bind( listener, &address->any, address_loopback( address, AF_INET, 0 ) ) );
+    check_ok( getsockname( listener, &address->any, &size ) );
+    check_ok( listen( listener, 1 ) );
+    for ( i = 0; i < count; i++ )
+    {
+        fillers[i] = socket( AF_INET, SOCK_STREAM, 0 );
+        set_nonblocking( fillers[i], TRUE );
+        connect( fillers[i], &address->any, sizeof( address->v4 ) );
+    }
+    return listener;
+}
+
+BOOL is_under_way( SOCKET s )
+{
+    struct timeval zero = { 0, 0 };
+    fd_set write, except;
+
+    FD_ZERO( &write );
+    FD_ZERO( &except );
+    FD_SET( s, &write );
+    FD_SET( s, &except );
+    return !select( 0, NULL, &write, &except, &zero );
+}
+
 SOCKET accept_one_( const char *file, int line, SOCKET listener )
 {
     SOCKET s;

@@ -85,6 +85,10 @@ void receive_byte( SOCKET s, OVERLAPPED *ov, HANDLE event, char *byte ); /* over
 #define accept_one( listener ) accept_one_( __FILE__, __LINE__, listener )
 SOCKET accept_one_( const char *file, int line, SOCKET listener );
 BOOL wait_readable( SOCKET s, DWORD milliseconds );
+/* A listener of IPv4 whose queue is full with the fillers: on Linux a further connection stays under way, on Windows it may be
+ * refused after a while. So nobody outside has to be asked. */
+SOCKET deaf_listener( union address *address, SOCKET *fillers, unsigned int count );
+BOOL is_under_way( SOCKET s );
 /* data sent through one descriptor arrives at the other */
 #define check_flow( from, to ) check_flow_( __FILE__, __LINE__, from, to )
 void check_flow_( const char *file, int line, SOCKET from, SOCKET to );

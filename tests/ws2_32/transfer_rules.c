@@ -339,6 +339,50 @@ static void test_unbuffered( int family )
     CloseHandle( overlapped.hEvent );
 }
 
+/* A send that does not wait takes all that it is given, or nothing; an overlapped one sends all, however much that is. */
+static void test_large( int family )
+{
+    enum
+    {
+        SIZE = 50 << 20
+    };
+    OVERLAPPED overlapped = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+    char *data = VirtualAlloc( NULL, SIZE, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE );
+    WSABUF buffer = { SIZE, data };
+    DWORD count = 0, flags;
+    int got = 0, n = 0, sends, wrong = 0;
+    SOCKET a, b;
+
+    for ( int i = 0; i < SIZE; i++ ) data[i] = (char)( i * 11 + i / 5000 );
+    tcp_pair_family( family, &a, &b );
+    set_nonblocking( b, TRUE );
+    for ( sends = 0; sends < 8 && ( n = send( b, data, SIZE, 0 ) ) == SIZE; sends++ ) continue;
+    ok( sends && n == -1 && WSAGetLastError() == WSAEWOULDBLOCK, "%d sends, then %d, error %d\n", sends, n,
+        WSAGetLastError() );
+    check_fails( send( b, data, 1, 0 ), WSAEWOULDBLOCK );
+    for ( int i = 0; i < sends; i++ )
+        for ( got = 0; got < SIZE; got += n )
+        {
+            if ( ( n = recv( a, large_got, LARGE < SIZE - got ? LARGE : SIZE - got, 0 ) ) <= 0 ) break;
+            wrong += memcmp( large_got, data + got, n ) != 0;
+        }
+    ok( got == SIZE && !wrong, "got %d bytes, %d blocks others\n", got, wrong );
+
+    ok( !WSASend( b, &buffer, 1, NULL, 0, &overlapped, NULL ) || WSAGetLastError() == WSA_IO_PENDING, "error %d\n",
+        WSAGetLastError() );
+    for ( got = 0; got < SIZE; got += n )
+    {
+        if ( ( n = recv( a, large_got, LARGE, 0 ) ) <= 0 ) break;
+        wrong += memcmp( large_got, data + got, n ) != 0;
+    }
+    ok( got == SIZE && !wrong, "got %d bytes, %d blocks others\n", got, wrong );
+    ok( WSAGetOverlappedResult( b, &overlapped, &count, TRUE, &flags ) && count == SIZE, "count %lu\n", count );
+    closesocket( a );
+    closesocket( b );
+    VirtualFree( data, 0, MEM_RELEASE );
+    CloseHandle( overlapped.hEvent );
+}
+
 START_TEST( transfer_rules )
 {
     unsigned int i;
@@ -351,6 +395,7 @@ START_TEST( transfer_rules )
         test_no_buffers( families[i] );
         test_sender_address( families[i] );
         test_unbuffered( families[i] );
+        test_large( families[i] );
         winetest_pop_context();
     }
     test_synchronous();
