@@ -148,27 +148,29 @@ struct object_basic_information
     ULONG handles, pointers, reserved[10];
 };
 
-/* A stand-in's flags, unless the loader has been told of some; FALSE for any other handle. */
-static BOOL pooled_flags( HANDLE handle, struct object_handle_flags *flags )
+/* Whether a handle is a stand-in, and what is kept of it. */
+static BOOL is_pooled( HANDLE handle, struct ws2_socket_pooled_params *pooled )
 {
-    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+    *pooled = ( struct ws2_socket_pooled_params ){ .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+    return hooks_is_socket( handle ) && !ws2host_call( ws2_call_socket_pooled, pooled ) && pooled->pooled;
+}
 
-    if ( !hooks_is_socket( handle ) || ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled ) return FALSE;
+/* Its flags, of which the loader knows some where it has been told. */
+static void pooled_flags( HANDLE handle, const struct ws2_socket_pooled_params *pooled,
+                          struct object_handle_flags *flags )
+{
     *flags = ( struct object_handle_flags ){ 0 };
-    if ( params.marked ) nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, flags, sizeof( *flags ), NULL );
-    flags->inherited = params.inherited;
-    return TRUE;
+    if ( pooled->marked ) nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, flags, sizeof( *flags ), NULL );
+    flags->inherited = pooled->inherited;
 }
 
 /* What is told of one handle, is told of the one for which a stand-in stands, of which the first copy is the SOCKET itself. */
-static void pooled_counts( HANDLE handle, struct object_basic_information *basic )
+static void pooled_counts( const struct ws2_socket_pooled_params *pooled, struct object_basic_information *basic )
 {
-    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
     struct object_basic_information real = { .handles = 1, .pointers = 1 };
 
-    if ( ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled ) return;
-    if ( params.real )
-        nt_NtQueryObject( (HANDLE)(UINT_PTR)params.real, OBJECT_BASIC_INFORMATION, &real, sizeof( real ), NULL );
+    if ( pooled->real )
+        nt_NtQueryObject( (HANDLE)(UINT_PTR)pooled->real, OBJECT_BASIC_INFORMATION, &real, sizeof( real ), NULL );
     basic->handles = real.handles;
     basic->pointers = real.pointers;
 }
@@ -200,6 +202,7 @@ static BOOL is_nameless_socket( HANDLE handle, NTSTATUS status, const UNICODE_ST
 NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
     struct object_basic_information *basic = information;
+    struct ws2_socket_pooled_params pooled;
     struct object_handle_flags flags;
     ULONG length = sizeof( flags );
     NTSTATUS status;
@@ -207,20 +210,26 @@ NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( class == OBJECT_NAME_INFORMATION && hooks_is_socket( handle ) )
         return name_socket( information, size, needed );
-    if ( class == OBJECT_DATA_INFORMATION && size >= length && pooled_flags( handle, &flags ) )
+    if ( class == OBJECT_DATA_INFORMATION && size >= length && is_pooled( handle, &pooled ) )
+    {
+        pooled_flags( handle, &pooled, &flags );
         return ws2_write( information, &flags, length ) || ( needed && ws2_write( needed, &length, sizeof( length ) ) )
                    ? STATUS_ACCESS_VIOLATION
                    : 0;
+    }
     status = nt_NtQueryObject( handle, class, information, size, needed );
     if ( class == OBJECT_NAME_INFORMATION && is_nameless_socket( handle, status, information ) )
         return name_socket( information, size, needed );
     if ( status || class != OBJECT_BASIC_INFORMATION || size < sizeof( *basic ) || !hooks_is_socket( handle ) )
         return status;
-    if ( pooled_flags( handle, &flags ) ||
-         !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )
-        basic->attributes = flags.inherited ? OBJ_INHERIT : 0;
     basic->access = SOCKET_HANDLE_ACCESS;
-    pooled_counts( handle, basic );
+    if ( is_pooled( handle, &pooled ) )
+    {
+        basic->attributes = pooled.inherited ? OBJ_INHERIT : 0;
+        pooled_counts( &pooled, basic );
+    }
+    else if ( !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )
+        basic->attributes = flags.inherited ? OBJ_INHERIT : 0;
     return 0;
 }
 

@@ -4,17 +4,17 @@
 #include "ntdll/hooks.h"
 #include "overlapped/file_wait.h"
 #include "sockets/served_events.h"
-#include "base/nt_codes.h"
 
 NTSTATUS NTAPI hook_NtWaitForSingleObject( HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER *timeout )
 {
     NTSTATUS status;
+    UINT64 entered;
 
     if ( !hooks_is_event( handle ) ) return file_wait_for_one( handle, alertable, timeout );
     if ( !alertable && served_event_wait( 1, &handle, timeout, &status ) ) return status;
-    served_event_enter( 1, &handle );
+    entered = served_event_enter( 1, &handle );
     status = nt_NtWaitForSingleObject( handle, alertable, timeout );
-    served_event_leave( 1, &handle );
+    served_event_leave( entered );
     return status;
 }
 
@@ -34,14 +34,15 @@ NTSTATUS NTAPI hook_NtWaitForMultipleObjects( ULONG count, const HANDLE *handles
     const ULONG events = handles && count <= MAXIMUM_WAIT_OBJECTS ? count_events( count, handles ) : 0;
     HANDLE copy[MAXIMUM_WAIT_OBJECTS];
     NTSTATUS status;
+    UINT64 entered;
 
     if ( !events ) return file_wait_for_many( count, handles, any, alertable, timeout );
     memcpy( copy, handles, count * sizeof( *copy ) );
     if ( events == count && ( any || count == 1 ) && !alertable && served_event_wait( count, copy, timeout, &status ) )
         return status;
-    served_event_enter( count, copy );
+    entered = served_event_enter( count, copy );
     status = file_wait_for_many( count, copy, any, alertable, timeout );
-    served_event_leave( count, copy );
+    served_event_leave( entered );
     return status;
 }
 
@@ -49,15 +50,16 @@ NTSTATUS NTAPI hook_NtSignalAndWaitForSingleObject( HANDLE signalled, HANDLE han
                                                     const LARGE_INTEGER *timeout )
 {
     NTSTATUS status;
+    UINT64 entered;
 
     if ( hooks_is_event( signalled ) )
     {
         if ( ( status = served_event_set( signalled, NULL ) ) ) return status;
         return hook_NtWaitForSingleObject( handle, alertable, timeout );
     }
-    served_event_enter( 1, &handle );
+    entered = served_event_enter( 1, &handle );
     status = nt_NtSignalAndWaitForSingleObject( signalled, handle, alertable, timeout );
-    served_event_leave( 1, &handle );
+    served_event_leave( entered );
     return status;
 }
 
@@ -83,10 +85,9 @@ NTSTATUS NTAPI hook_NtPulseEvent( HANDLE handle, LONG *previous )
 
 NTSTATUS NTAPI hook_NtQueryEvent( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
-    NTSTATUS status;
+    const UINT64 entered = served_event_enter( 1, &handle );
+    const NTSTATUS status = nt_NtQueryEvent( handle, class, information, size, needed );
 
-    served_event_enter( 1, &handle );
-    status = nt_NtQueryEvent( handle, class, information, size, needed );
-    served_event_leave( 1, &handle );
+    served_event_leave( entered );
     return status;
 }

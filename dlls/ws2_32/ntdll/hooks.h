@@ -2,7 +2,8 @@
  * Hooks in ntdll (hooks.c): the system calls that reach sockets without Winsock's knowledge.
  *
  * Every hook gets the handles of all files of the process. One that is no SOCKET of ours goes on to the original
- * after hooks_is_socket has said so, which costs two reads of memory and no call.
+ * after hooks_is_socket has said so, which costs one read of memory and no call; a hook that events
+ * may come to reads another.
  */
 #ifndef HOOKS_H
 #define HOOKS_H
@@ -46,6 +47,9 @@ static inline BOOL hooks_is_event( HANDLE handle )
 
     return index < hooks_view.handles && hooks_view.map[index] == WS2_VIEW_EVENT;
 }
+
+/* Handles that differ in their lowest bits are of one object. */
+static inline BOOL is_same_handle( HANDLE a, HANDLE b ) { return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 ); }
 
 struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 headers */
 {

@@ -39,6 +39,17 @@ struct trampoline
 
 #endif
 
+#define JUMP_SIZE 5
+
+/* At `at`, or to be stored there: the way from there to `to`, within reach of 32 bits. */
+static void write_jump( unsigned char bytes[JUMP_SIZE], const void *at, const void *to )
+{
+    const INT32 distance = (INT32)( (INT_PTR)to - ( (INT_PTR)at + JUMP_SIZE ) );
+
+    bytes[0] = 0xe9;
+    memcpy( bytes + 1, &distance, sizeof( distance ) );
+}
+
 BOOL thunk_is_known( const unsigned char *thunk )
 {
     for ( unsigned int i = 0; i < THUNK_SIZE; i++ )
@@ -64,7 +75,6 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
         UINT64 word;
     } start;
     unsigned char *copy;
-    INT32 distance;
 
     if ( !copies &&
          !( copies = VirtualAlloc( NULL, HOOK_COUNT * THUNK_SIZE, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE ) ) )
@@ -74,9 +84,7 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
     *hook->original = copy;
 
     memcpy( start.bytes, thunk, sizeof( start.bytes ) );
-    distance = (UINT_PTR)hook->function - ( (UINT_PTR)thunk + 5 );
-    start.bytes[0] = 0xe9;
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    write_jump( start.bytes, thunk, hook->function );
     __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST ); /* locked: whole at any alignment */
     return TRUE;
 }
@@ -148,7 +156,6 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
         UINT64 word;
     } start;
     DWORD ignored;
-    INT32 distance;
 
     if ( !trampoline && !( trampoline = allocate_trampolines_near( thunk, 1 ) ) ) return FALSE;
     memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
@@ -158,9 +165,7 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
     *hook->original = trampoline->copy;
 
     memcpy( start.bytes, thunk, sizeof( start.bytes ) );
-    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)thunk + 5 );
-    start.bytes[0] = 0xe9;
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    write_jump( start.bytes, thunk, trampoline->jump );
     /* one store, locked and so whole at any alignment: no thread sees half a jump */
     __atomic_exchange_n( (UINT64 *)thunk, start.word, __ATOMIC_SEQ_CST );
     return TRUE;
@@ -211,17 +216,14 @@ void function_patch( const struct hook *hook )
     unsigned char *function = module ? (unsigned char *)(UINT_PTR)GetProcAddress( module, hook->name ) : NULL;
     unsigned char *room;
     DWORD before, ignored;
-    INT32 distance;
     UINT16 start;
 
     if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 1 ) ) return;
-    room = function - 5;
-    for ( unsigned int i = 0; i < 5; i++ )
+    room = function - JUMP_SIZE;
+    for ( unsigned int i = 0; i < JUMP_SIZE; i++ )
         if ( room[i] != 0xcc && room[i] != 0x90 ) return;
     if ( !VirtualProtect( room, 7, PAGE_EXECUTE_READWRITE, &before ) ) return;
-    distance = (UINT_PTR)hook->function - (UINT_PTR)function;
-    room[0] = 0xe9;
-    memcpy( room + 1, &distance, sizeof( distance ) );
+    write_jump( room, room, hook->function );
     *hook->original = function + sizeof( nothing );
     memcpy( &start, jump_back, sizeof( start ) );
     __atomic_store_n( (UINT16 *)function, start, __ATOMIC_SEQ_CST );
@@ -244,7 +246,6 @@ void function_patch( const struct hook *hook )
         UINT64 word;
     } start = { { 0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90 } };
     DWORD before, ignored;
-    INT32 distance;
 
     if ( !function || memcmp( function, nothing, sizeof( nothing ) ) || ( (UINT_PTR)function & 63 ) > 56 ||
          !( trampoline = allocate_trampolines_near( function, 1 ) ) ||
@@ -254,8 +255,7 @@ void function_patch( const struct hook *hook )
     memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
     VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
     *hook->original = function + sizeof( start );
-    distance = (INT_PTR)trampoline->jump - ( (INT_PTR)function + 5 );
-    memcpy( start.bytes + 1, &distance, sizeof( distance ) );
+    write_jump( start.bytes, function, trampoline->jump );
     __atomic_exchange_n( (UINT64 *)function, start.word, __ATOMIC_SEQ_CST );
     VirtualProtect( function, sizeof( start ), before, &ignored );
 }

@@ -9,13 +9,12 @@
 #include "ws2host/table.h"
 #include "base/status.h"
 #include "base/write_watch.h"
+#include "ntdll/event_objects.h"
 #include "overlapped/file_wait.h"
 #include "ports/ports.h"
 #include "registered/registered_io.h"
 #include "base/thread_data.h"
 
-NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
-NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
 NTSTATUS NTAPI NtQueueApcThread( HANDLE thread, void *apc, ULONG_PTR arg1, ULONG_PTR arg2, ULONG_PTR arg3 );
 void NTAPI RtlWakeAddressAll( const void *address );
 
@@ -67,11 +66,7 @@ static void complete( const struct ws2_operation_target *target, const struct ws
     else if ( target->apc_context && port->handle &&
               !( at_once && ( port->modes & FILE_SKIP_COMPLETION_PORT_ON_SUCCESS ) && !NT_ERROR_( status ) ) )
         port_post( port, (void *)(UINT_PTR)target->apc_context, status, information );
-    if ( event )
-    {
-        count_asked();
-        NtSetEvent( event, NULL );
-    }
+    if ( event ) event_set( event );
     else if ( !at_once )
     {
         MemoryBarrier(); /* the status is there: who waits from now on sees it */
@@ -191,8 +186,7 @@ void completion_deliver_at_port( void ) { deliver( FALSE ); }
 static void reset_event( HANDLE event )
 {
     if ( port_delivering_event == event ) port_wait_for_event( event );
-    count_asked();
-    NtResetEvent( event, NULL );
+    event_reset( event );
 }
 
 /* A real handle of the calling thread, kept for its life. */

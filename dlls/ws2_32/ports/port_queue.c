@@ -27,7 +27,7 @@ struct port_queue *port_queue_find( HANDLE port )
 
     if ( !*bucket ) return NULL;
     lock_shared( &buckets_lock );
-    for ( queue = *bucket; queue && !port_is_same_handle( queue->handle, port ); ) queue = queue->next;
+    for ( queue = *bucket; queue && !is_same_handle( queue->handle, port ); ) queue = queue->next;
     if ( queue ) InterlockedIncrement( &queue->references );
     ReleaseSRWLockShared( &buckets_lock );
     return queue;
@@ -72,7 +72,7 @@ struct port_queue *port_queue_forget( HANDLE port )
 
     if ( !*link ) return NULL;
     lock_exclusive( &buckets_lock );
-    while ( ( queue = *link ) && !port_is_same_handle( queue->handle, port ) )
+    while ( ( queue = *link ) && !is_same_handle( queue->handle, port ) )
         link = (struct port_queue *volatile *)&queue->next;
     if ( queue )
     {

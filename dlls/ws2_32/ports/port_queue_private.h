@@ -94,17 +94,12 @@ static inline BOOL port_queue_is_redirect( const struct port_queue *queue, ULONG
     return key == (ULONG_PTR)queue && value == ~key;
 }
 
-static inline BOOL port_is_same_handle( HANDLE a, HANDLE b )
-{
-    return !( ( (UINT_PTR)a ^ (UINT_PTR)b ) & ~(UINT_PTR)3 );
-}
-
 /* As port_queue_find, and faster for a thread that takes packets from the port itself. */
 static inline struct port_queue *port_queue_of( HANDLE port )
 {
     struct port_queue *queue = port_queue_of_thread();
 
-    if ( !queue || !port_is_same_handle( queue->handle, port ) ) return port_queue_find( port );
+    if ( !queue || !is_same_handle( queue->handle, port ) ) return port_queue_find( port );
     port_queue_hold( queue );
     return queue;
 }

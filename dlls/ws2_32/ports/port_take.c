@@ -10,6 +10,7 @@
  */
 #include "ports/port_queue_private.h"
 #include "ports/ports.h"
+#include "base/deadline.h"
 #include "base/upcalls.h"
 #include "base/thread_data.h"
 
@@ -183,48 +184,15 @@ static void check_running( struct port_queue *queue )
     queue->checked = GetTickCount() | 1;
 }
 
-/* --- time ---------------------------------------------------------------------------------------------------------------*/
-
-static LONGLONG now_100ns( void )
-{
-    static LARGE_INTEGER frequency;
-    LARGE_INTEGER now;
-
-    if ( !frequency.QuadPart ) QueryPerformanceFrequency( &frequency );
-    QueryPerformanceCounter( &now );
-    return now.QuadPart / frequency.QuadPart * 10000000 +
-           now.QuadPart % frequency.QuadPart * 10000000 / frequency.QuadPart;
-}
-
-static LONGLONG deadline_time( const LARGE_INTEGER *timeout )
-{
-    LARGE_INTEGER date;
-
-    if ( timeout->QuadPart <= 0 ) return now_100ns() - timeout->QuadPart;
-    GetSystemTimeAsFileTime( (FILETIME *)&date );
-    return now_100ns() + max( timeout->QuadPart - date.QuadPart, 0 );
-}
-
-struct deadline
-{
-    const LARGE_INTEGER *timeout; /* NULL: for ever */
-    LONGLONG time;                /* 0 before the first wait */
-    BOOL waited;                  /* the port has been looked at, for as long as there was time */
-};
-
-/* What is left, in ms, -1 for ever. */
-static int deadline_left( struct deadline *deadline )
-{
-    LONGLONG left;
-
-    if ( !deadline->timeout ) return -1;
-    if ( !deadline->timeout->QuadPart ) return 0;
-    if ( !deadline->time ) deadline->time = deadline_time( deadline->timeout );
-    left = deadline->time - now_100ns();
-    return left <= 0 ? 0 : (int)min( ( left + 9999 ) / 10000, MAXLONG );
-}
-
 /* --- waiting ------------------------------------------------------------------------------------------------------------*/
+
+/* -1 for ever. */
+static int milliseconds_left( struct deadline *deadline )
+{
+    const LONGLONG left = deadline_left( deadline );
+
+    return left == DEADLINE_NEVER ? -1 : (int)min( ( left + 9999 ) / 10000, MAXLONG );
+}
 
 static BOOL apcs_ran( struct take_request *request )
 {
@@ -263,7 +231,7 @@ static BOOL wait_here( struct port_queue *queue, struct take_request *request, i
 static BOOL wait_in_server( struct port_queue *queue, struct take_request *request, struct deadline *deadline,
                             NTSTATUS *status )
 {
-    int left = deadline_left( deadline );
+    int left = milliseconds_left( deadline );
     LARGE_INTEGER rest = { .QuadPart = -10000ll * left };
     struct port_packet before = { 0 };
     BOOL ours;
@@ -361,6 +329,7 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
     struct deadline deadline = { .timeout = timeout };
     unsigned int held = 0; /* times that it was */
     BOOL checking = FALSE, settled = FALSE, apcs;
+    BOOL waited = FALSE; /* the port has been looked at, for as long as there was time */
     NTSTATUS status;
     int slice, left;
 
@@ -390,8 +359,8 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
             check_running( queue );
         if ( queue->count && queue->running < queue->limit ) return take_packets( queue, request, user, checking );
 
-        left = deadline_left( &deadline );
-        if ( !left && deadline.waited && !settled )
+        left = milliseconds_left( &deadline );
+        if ( !left && waited && !settled )
         {
             /* who has seen the status of a request by now finds its packet too */
             settled = TRUE;
@@ -401,14 +370,14 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
             port_queue_lock( queue );
             continue;
         }
-        if ( !left && deadline.waited )
+        if ( !left && waited )
         {
             /* files of the loader's end on their own: a thread that only looks finds what has ended by now */
             if ( !queue->foreign || !fetch_from_server( queue ) )
                 return take_none( queue, request, STATUS_TIMEOUT, checking );
             continue;
         }
-        deadline.waited = !left;
+        waited = !left;
         slice = queue->state == PORT_MIXED ? MIXED_SLICE : -1;
         if ( checking && !queue->count ) queue->checked = 0;
         if ( ( checking = queue->count != 0 ) )

@@ -5,14 +5,12 @@
  * request end; each request has had its place reserved since its request queue was made, so the queue never overflows.
  * The program is notified once for each RIONotify, by the queue's own handle of its event or completion port.
  */
-#include "ntdll/hooks.h"
+#include "ntdll/event_objects.h"
 #include "ports/port_queue.h"
 #include "registered/registered.h"
 
 NTSTATUS NTAPI NtQueryEvent( HANDLE event, int class, void *info, ULONG size, ULONG *result );
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, int class, void *info, ULONG size, ULONG *result );
-NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
-NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
 
 struct completion_queue
 {
@@ -75,7 +73,7 @@ static void completions_notify( struct completion_queue *queue )
     const RIO_NOTIFICATION_COMPLETION *to = &queue->notification;
 
     queue->armed = FALSE;
-    if ( to->Type == RIO_EVENT_COMPLETION ) NtSetEvent( to->Event.EventHandle, NULL );
+    if ( to->Type == RIO_EVENT_COMPLETION ) event_set( to->Event.EventHandle );
     else if ( !queue->port || !port_queue_post( queue->port, (ULONG_PTR)to->Iocp.CompletionKey,
                                                 (ULONG_PTR)to->Iocp.Overlapped, NULL, 0, 0 ) )
         nt_NtSetIoCompletion( to->Iocp.IocpHandle, (ULONG_PTR)to->Iocp.CompletionKey, (ULONG_PTR)to->Iocp.Overlapped, 0,
@@ -96,7 +94,7 @@ INT WINAPI registered_notify( RIO_CQ handle )
     else
     {
         if ( queue->notification.Type == RIO_EVENT_COMPLETION && queue->notification.Event.NotifyReset )
-            NtResetEvent( queue->notification.Event.EventHandle, NULL );
+            event_reset( queue->notification.Event.EventHandle );
         queue->armed = TRUE;
         if ( queue->first ) completions_notify( queue );
     }

@@ -1,8 +1,6 @@
 /* Telling the program of network events: see event_tell.h. */
-#include "ntdll/hooks.h"
+#include "ntdll/event_objects.h"
 #include "sockets/event_tell.h"
-
-NTSTATUS NTAPI NtSetEvent( HANDLE event, LONG *previous );
 
 static BOOL( WINAPI *post_message )( HWND window, UINT message, WPARAM wparam, LPARAM lparam );
 static BOOL( WINAPI *is_window )( HWND window );
@@ -40,8 +38,7 @@ void events_tell( UINT64 target, UINT32 message, SOCKET s, UINT32 events, const 
     if ( ws2_tracing ) trace_events( s, events, target, message );
     if ( !message )
     {
-        if ( !hooks_is_event( (HANDLE)(UINT_PTR)target ) ) count_asked();
-        NtSetEvent( (HANDLE)(UINT_PTR)target, NULL );
+        event_set( (HANDLE)(UINT_PTR)target );
         return;
     }
     if ( !load_user32() ) return;

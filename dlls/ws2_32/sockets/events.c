@@ -4,11 +4,10 @@
  * What is registered and recorded belongs to the socket and stands in the shared table. What happens later the I/O thread
  * tells the program of; what is due already is told of here.
  */
+#include "ntdll/event_objects.h"
 #include "sockets/events.h"
 #include "sockets/event_tell.h"
 #include "sockets/served_events.h"
-
-NTSTATUS NTAPI NtResetEvent( HANDLE event, LONG *previous );
 
 static int select_events( SOCKET s, const void *target, UINT32 message, LONG mask )
 {
@@ -88,11 +87,7 @@ static int enum_events( SOCKET s, WSAEVENT event, WSANETWORKEVENTS *events )
     if ( ( error = ws2_call( socket_info, &info ) ) ) return error;
     if ( ws2_read( &result, events, sizeof( result ) ) || ws2_write( events, &result, sizeof( result ) ) )
         return WSAEFAULT;
-    if ( event )
-    {
-        if ( !hooks_is_event( event ) ) count_asked();
-        NtResetEvent( event, NULL );
-    }
+    if ( event ) event_reset( event );
     if ( ( error = events_take( s, &result.lNetworkEvents, codes ) ) ) return error;
     /* the codes of other events stay as they are */
     for ( unsigned int i = 0; i < FD_MAX_EVENTS; i++ )

@@ -2,6 +2,7 @@
 #include "base/ws2_32_private.h"
 #include "sockets/event_tell.h"
 #include "sockets/served_events.h"
+#include "base/deadline.h"
 #include "base/nt_codes.h"
 
 #define WAIT_MOST 8 /* events of one wait */
@@ -71,8 +72,7 @@ static BOOL is_of( const struct record *r, HANDLE handle )
 {
     const LONG state = LOAD( r->state );
 
-    return ( state == RECORD_SERVED || state == RECORD_REFUSED ) &&
-           !( ( (UINT_PTR)LOAD( r->handle ) ^ (UINT_PTR)handle ) & ~(UINT_PTR)3 );
+    return ( state == RECORD_SERVED || state == RECORD_REFUSED ) && is_same_handle( LOAD( r->handle ), handle );
 }
 
 /* The event's record, with one more user; NULL: it has none. */
@@ -130,30 +130,33 @@ static struct record *take_free( void )
     return NULL;
 }
 
-/* The event's record, made if it has none; with one more user. Two threads that make one at once would make two: the one
- * that is found first counts, so the other is given up. */
-static struct record *make( HANDLE handle )
+static void give_up( struct record *r )
+{
+    if ( __atomic_exchange_n( &r->state, RECORD_CLOSED, __ATOMIC_SEQ_CST ) == RECORD_SERVED ) host_serves( r, FALSE );
+}
+
+/* The event's record, made if it has none, served only if that is wanted; with one more user. Two threads that make one at once
+ * would make two: the one that is found first counts, so the other is given up. */
+static struct record *make( HANDLE handle, BOOL serve )
 {
     struct record *r = hold( handle ), *first;
     LONG manual = 0;
-    BOOL own;
 
     if ( r || !( r = take_free() ) ) return r;
-    own = is_own( handle, &manual );
+    serve = serve && is_own( handle, &manual );
     r->shared.deferred = 0;
     r->manual = manual;
     r->begun = r->done = r->waiters = 0;
     r->clear = -1;
     r->users++;
     STORE( r->handle, handle );
-    STORE( r->state, own && host_serves( r, TRUE ) ? RECORD_SERVED : RECORD_REFUSED );
+    STORE( r->state, serve && host_serves( r, TRUE ) ? RECORD_SERVED : RECORD_REFUSED );
     if ( ( first = hold( handle ) ) == r )
     {
         release( first );
         return r;
     }
-    host_serves( r, FALSE );
-    STORE( r->state, RECORD_CLOSED );
+    give_up( r );
     release( r );
     return first;
 }
@@ -199,13 +202,20 @@ static void make_good( struct record *r )
     if ( LOAD( r->shared.deferred ) && take_deferred( r ) ) set_real( r, r->handle, NULL );
 }
 
-static void tell_others( const struct ws2_event_wait_params *params )
+void served_event_act( const struct ws2_io_action *actions, UINT32 count )
 {
-    for ( UINT32 i = 0; i < params->count; i++ )
+    for ( UINT32 i = 0; i < count; i++ )
     {
-        const struct ws2_io_action *action = &params->actions[i];
+        const struct ws2_io_action *action = &actions[i];
+        struct record *r;
 
-        events_tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
+        if ( action->message || action->events )
+            events_tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
+        else if ( ( r = hold( (HANDLE)(UINT_PTR)action->target ) ) )
+        {
+            make_good( r );
+            release( r );
+        }
     }
 }
 
@@ -217,7 +227,7 @@ static void look( struct record *r, BOOL now )
     params.mask = bit_of( r );
     params.timeout = 0;
     params.release = now;
-    if ( !ws2host_call( ws2_call_event_wait, &params ) ) tell_others( &params );
+    if ( !ws2host_call( ws2_call_event_wait, &params ) ) served_event_act( params.actions, params.count );
 }
 
 NTSTATUS served_event_set( HANDLE handle, LONG *previous )
@@ -279,25 +289,26 @@ NTSTATUS served_event_pulse( HANDLE handle, LONG *previous )
     return status;
 }
 
-void served_event_tell( HANDLE handle )
+/* It is served no longer, if it was. Threads that look after it go on in another way, and what they have seen is in the record. */
+static void stop_serving( struct record *r )
 {
-    struct record *r = hold( handle );
+    LONG served = RECORD_SERVED;
 
-    if ( !r ) return;
+    look( r, TRUE );
+    if ( __atomic_compare_exchange_n( &r->state, &served, RECORD_REFUSED, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST ) )
+    {
+        host_serves( r, FALSE );
+        wake( r );
+    }
     make_good( r );
-    release( r );
 }
 
 void served_event_refuse( HANDLE handle )
 {
-    struct record *r = make( handle );
-    LONG served = RECORD_SERVED;
+    struct record *r = make( handle, FALSE );
 
     if ( !r ) return;
-    look( r, TRUE );
-    __atomic_compare_exchange_n( &r->state, &served, RECORD_REFUSED, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST );
-    make_good( r );
-    wake( r );
+    stop_serving( r );
     release( r );
 }
 
@@ -312,24 +323,19 @@ void served_event_closing( HANDLE handle )
                                      __ATOMIC_SEQ_CST );
     if ( !r ) return;
     /* the object may live on elsewhere */
-    look( r, TRUE );
-    make_good( r );
+    stop_serving( r );
     STORE( r->state, RECORD_CLOSED );
-    host_serves( r, FALSE );
     release( r );
 }
 
 /* --- waiting --------------------------------------------------------------------------------------------------------*/
 
-/* us; UINT64_MAX for ever. */
-static UINT64 timeout_us( const LARGE_INTEGER *timeout )
+/* For the host half. */
+static UINT64 microseconds_left( struct deadline *deadline )
 {
-    LARGE_INTEGER now;
+    const LONGLONG left = deadline_left( deadline );
 
-    if ( !timeout || timeout->QuadPart == INT64_MIN ) return UINT64_MAX;
-    if ( timeout->QuadPart <= 0 ) return ( -timeout->QuadPart + 9 ) / 10;
-    GetSystemTimeAsFileTime( (FILETIME *)&now );
-    return timeout->QuadPart > now.QuadPart ? ( timeout->QuadPart - now.QuadPart + 9 ) / 10 : 0;
+    return left == DEADLINE_NEVER ? UINT64_MAX : (UINT64)( left + 9 ) / 10;
 }
 
 /* Whether the event ends a wait, which takes it unless it is to be reset by hand; else *status is what the wait goes on
@@ -383,16 +389,15 @@ static void see_to_waiters( ULONG count, struct record *const *held )
         }
 }
 
-/* Until one of them is refused: FALSE, and what is left of the time, in us. */
-static BOOL wait_for( ULONG count, struct record *const *held, UINT64 *left, NTSTATUS *status )
+/* Until one of them is refused: FALSE. */
+static BOOL wait_for( ULONG count, struct record *const *held, struct deadline *deadline, NTSTATUS *status )
 {
-    const ULONGLONG begin = *left && *left != UINT64_MAX ? GetTickCount64() : 0;
     struct ws2_event_wait_params params;
     ULONG taken;
 
     params.wait = ( struct ws2_wait ){ 0 };
     params.mask = 0;
-    params.timeout = *left;
+    params.timeout = microseconds_left( deadline );
     params.timed_out = params.release = 0;
     for ( ULONG i = 0; i < count; i++ )
     {
@@ -402,12 +407,12 @@ static BOOL wait_for( ULONG count, struct record *const *held, UINT64 *left, NTS
     if ( !params.timeout )
     {
         if ( ws2host_call( ws2_call_event_wait, &params ) ) return FALSE;
-        tell_others( &params );
+        served_event_act( params.actions, params.count );
         params.timed_out = 1;
     }
     for ( ;; )
     {
-        if ( !all_served( count, held ) ) break;
+        if ( !all_served( count, held ) ) return FALSE;
         taken = take_any( count, held, params.seen, status );
         if ( taken < count || params.timed_out )
         {
@@ -417,69 +422,77 @@ static BOOL wait_for( ULONG count, struct record *const *held, UINT64 *left, NTS
         }
         for ( ULONG i = 0; i < count; i++ )
             if ( !held[i]->manual ) params.seen[held[i] - records] = LOAD( held[i]->shared.sets );
-        if ( ws2host_call( ws2_call_event_wait, &params ) || params.error ) break;
-        tell_others( &params );
+        if ( ws2host_call( ws2_call_event_wait, &params ) || params.error ) return FALSE;
+        served_event_act( params.actions, params.count );
         /* another process may have set it that has copied the handle by itself */
         for ( ULONG i = 0; params.look && i < count; i++ ) STORE( held[i]->clear, -1 );
     }
-    if ( begin )
-    {
-        const UINT64 passed = ( GetTickCount64() - begin ) * 1000;
-
-        *left = passed < *left ? *left - passed : 0;
-    }
-    return FALSE;
 }
+
+/* Another kind of wait for it begins, and ends: what was deferred is told, and what comes meanwhile. */
+static void enter( struct record *r )
+{
+    __atomic_add_fetch( &r->waiters, 1, __ATOMIC_SEQ_CST );
+    look( r, TRUE );
+    make_good( r );
+}
+static void leave( struct record *r ) { __atomic_sub_fetch( &r->waiters, 1, __ATOMIC_SEQ_CST ); }
 
 BOOL served_event_wait( ULONG count, const HANDLE *handles, const LARGE_INTEGER *timeout, NTSTATUS *status )
 {
-    UINT64 left = timeout_us( timeout );
+    struct deadline deadline = { .timeout = timeout };
+    const BOOL waits = deadline_left( &deadline ) != 0;
     struct record *held[WAIT_MOST];
-    LARGE_INTEGER rest;
-    BOOL done = FALSE;
+    BOOL done;
     ULONG got;
 
     if ( !count || count > WAIT_MOST ) return FALSE;
     for ( got = 0; got < count; got++ )
-        if ( !( held[got] = left ? make( handles[got] ) : hold( handles[got] ) ) ) break;
-    if ( got == count && all_served( count, held ) )
+        if ( !( held[got] = waits ? make( handles[got], TRUE ) : hold( handles[got] ) ) ) break;
+    if ( ( done = got == count && all_served( count, held ) ) )
     {
-        if ( !( done = wait_for( count, held, &left, status ) ) )
+        if ( !wait_for( count, held, &deadline, status ) )
         {
-            rest.QuadPart = left == UINT64_MAX ? INT64_MIN : -(LONGLONG)( left * 10 );
-            served_event_enter( count, handles );
+            const LONGLONG left = deadline_left( &deadline );
+            LARGE_INTEGER rest = { .QuadPart = left == DEADLINE_NEVER ? INT64_MIN : -left };
+
+            for ( ULONG i = 0; i < count; i++ ) enter( held[i] );
             *status = nt_NtWaitForMultipleObjects( count, handles, TRUE, FALSE, &rest );
-            served_event_leave( count, handles );
+            for ( ULONG i = 0; i < count; i++ ) leave( held[i] );
         }
         see_to_waiters( count, held );
-        done = TRUE;
     }
     release_all( got, held );
     return done;
 }
 
-void served_event_enter( ULONG count, const HANDLE *handles )
+UINT64 served_event_enter( ULONG count, const HANDLE *handles )
 {
+    UINT64 entered = 0;
+
     for ( ULONG i = 0; i < count; i++ )
     {
         struct record *r = hooks_is_event( handles[i] ) ? hold( handles[i] ) : NULL;
 
         if ( !r ) continue;
-        __atomic_add_fetch( &r->waiters, 1, __ATOMIC_SEQ_CST );
-        look( r, TRUE );
-        make_good( r );
-        release( r );
+        if ( entered & bit_of( r ) )
+        {
+            release( r );
+            continue;
+        }
+        entered |= bit_of( r );
+        enter( r );
     }
+    return entered;
 }
 
-void served_event_leave( ULONG count, const HANDLE *handles )
+void served_event_leave( UINT64 entered )
 {
-    for ( ULONG i = 0; i < count; i++ )
+    for ( ; entered; entered &= entered - 1 )
     {
-        struct record *r = hooks_is_event( handles[i] ) ? hold( handles[i] ) : NULL;
+        struct record *r = &records[__builtin_ctzll( entered )];
 
-        if ( !r ) continue;
-        if ( LOAD( r->waiters ) > 0 ) __atomic_sub_fetch( &r->waiters, 1, __ATOMIC_SEQ_CST );
+        leave( r );
         release( r );
     }
 }

@@ -17,8 +17,9 @@ void served_event_begin( HANDLE handle );
 void served_event_closing( HANDLE handle );
 /* Others may know the event, or change it in ways that do not come here: what happens to it is wineserver's affair for good. */
 void served_event_refuse( HANDLE handle );
-/* A setting that was deferred is not put off any longer. */
-void served_event_tell( HANDLE handle );
+/* What the host half has found to be due: events are set and messages posted, and of an action without either, a setting that was
+ * deferred is not put off any longer. */
+void served_event_act( const struct ws2_io_action *actions, UINT32 count );
 
 /* What the system calls do; of handles for which hooks_is_event has been true. */
 NTSTATUS served_event_set( HANDLE handle, LONG *previous );
@@ -27,8 +28,9 @@ NTSTATUS served_event_pulse( HANDLE handle, LONG *previous );
 
 /* Waits for any of them, not alertable; FALSE: that is for wineserver. */
 BOOL served_event_wait( ULONG count, const HANDLE *handles, const LARGE_INTEGER *timeout, NTSTATUS *status );
-/* Around a look or a wait of another kind that handles some of which may be such events take part in. */
-void served_event_enter( ULONG count, const HANDLE *handles );
-void served_event_leave( ULONG count, const HANDLE *handles );
+/* Around a look or a wait of another kind that handles some of which may be such events take part in: which of them do, for the
+ * end of it. */
+UINT64 served_event_enter( ULONG count, const HANDLE *handles );
+void served_event_leave( UINT64 entered );
 
 #endif

@@ -6,7 +6,6 @@
 #include "base/ws2_32_private.h"
 #include "start/io_thread.h"
 #include "overlapped/completion.h"
-#include "sockets/event_tell.h"
 #include "sockets/served_events.h"
 #include "sockets/notifications.h"
 
@@ -18,13 +17,7 @@ DWORD WINAPI io_thread( void *unused )
     for ( ;; )
     {
         if ( ws2host_call( ws2_call_io_wait, &params ) ) return 1;
-        for ( UINT32 i = 0; i < params.count; i++ )
-        {
-            const struct ws2_io_action *action = &params.actions[i];
-
-            if ( !action->message && !action->events ) served_event_tell( (HANDLE)(UINT_PTR)action->target );
-            else events_tell( action->target, action->message, (SOCKET)action->handle, action->events, action->codes );
-        }
+        served_event_act( params.actions, params.count );
         if ( params.completions ) completion_deliver();
         if ( params.outstanding ) notifications_look();
         else if ( params.notifications ) notifications_deliver();

@@ -7,7 +7,8 @@
  *   0. the lock of sockets/helpers.c; where one of the others may be held it is only tried. The lock of
  *      operations/operation_outliving.c
  *   1. the queues' lock of one descriptor (descriptor.queues.lock, an owner lock); of a second one never
- *   2. the mutex of afd_poll.c, the mutex of notify.c, events.c's lock of the epoll: only system calls under them, and 4
+ *   2. the mutex of afd_poll.c, the mutex of notify.c, events.c's lock of the epoll, event_serving.c's of one event: only system
+ *      calls under them, and 4
  *   3. leases.c's lock, or the mutex of connection.c, which is held while the server is asked: never both
  *   4. the locks of lists: what has ended, exclusive listeners, ports, the pool of descriptors, the windows of
  *      the table, the page of counts, the nodes kept by sockets/local_keep.c; nothing is taken under them

@@ -173,6 +173,15 @@ static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags 
     if ( flags & READINESS_FLAGS ) descriptor_changed();
 }
 
+/* Which handles may be such ones, by some of their bits: all others need not be looked for. Nothing leaves it. */
+#define DESCRIPTOR_REAL_WORDS 64u
+extern _Atomic uint64_t descriptor_reals[DESCRIPTOR_REAL_WORDS];
+static inline _Atomic uint64_t *descriptor_real_word( uint64_t handle )
+{
+    return &descriptor_reals[( handle >> 8 ) % DESCRIPTOR_REAL_WORDS];
+}
+static inline uint64_t descriptor_real_bit( uint64_t handle ) { return 1ull << ( handle >> 2 & 63 ); }
+
 /* The handle of the host socket itself, which the caller closes with the SOCKET; 0: there is none. */
 static inline uint32_t descriptor_take_real( struct descriptor *d )
 {

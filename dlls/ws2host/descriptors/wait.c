@@ -206,6 +206,47 @@ static uint64_t now_ns( void )
 #define FIRST_SLICE 10
 #define LAST_SLICE 80
 
+static int has_wake_fd( struct waiter *waiter )
+{
+    return waiter->wake_fd >= 0 || ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0;
+}
+
+static void drain_wake_fd( const struct waiter *waiter )
+{
+    uint64_t drained;
+
+    while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+}
+
+/* The first part of a wait; 0: it is a later one. */
+static int begin_wait( struct ws2_wait *wait, uint64_t now, uint64_t timeout_us )
+{
+    if ( wait->deadline ) return 0;
+    wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
+    wait->slice = FIRST_SLICE;
+    return 1;
+}
+
+/* When this part of it is over. */
+static uint64_t end_of_part( const struct ws2_wait *wait, uint64_t now )
+{
+    const uint64_t slice_end = now + wait->slice * 1000000ull;
+
+    return slice_end < wait->deadline ? slice_end : wait->deadline;
+}
+
+static void next_slice( struct ws2_wait *wait )
+{
+    if ( wait->slice < LAST_SLICE ) wait->slice *= 2;
+}
+
+static struct timespec time_until( uint64_t now, uint64_t until )
+{
+    const uint64_t left = now < until ? until - now : 0;
+
+    return ( struct timespec ){ left / 1000000000, left % 1000000000 };
+}
+
 /* The waiter's epoll with its wake-up descriptor and, exclusively, a listener; 0 when there is none to be had. */
 static int begin_exclusive( struct waiter *waiter, int listener )
 {
@@ -236,19 +277,14 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
 {
     struct waiter *waiter = get_waiter();
     enum wait_result result = WAIT_READY;
-    uint64_t now, slice_end, until, set = 0, drained;
+    uint64_t now, until, set = 0;
     int ready;
 
-    if ( !waiter ) return WAIT_FAILED;
-    if ( waiter->wake_fd < 0 && ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) return WAIT_FAILED;
+    if ( !waiter || !has_wake_fd( waiter ) ) return WAIT_FAILED;
     now = now_ns();
-    if ( !wait->deadline )
-    {
-        wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
-        wait->slice = FIRST_SLICE;
-        atomic_store( &waiter->cancelled, 0 ); /* a cancel that came when the wait before had just ended */
-    }
-    slice_end = now + wait->slice * 1000000ull;
+    /* a cancel that came when the wait before had just ended */
+    if ( begin_wait( wait, now, timeout_us ) ) atomic_store( &waiter->cancelled, 0 );
+    until = end_of_part( wait, now );
 
     /* the first wait of a thread: the PE side looks for APCs queued so far and tells who the thread is */
     if ( !atomic_load_explicit( &waiter->thread, memory_order_relaxed ) )
@@ -286,7 +322,6 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
             result = WAIT_ALERT;
             break;
         }
-        until = slice_end < wait->deadline ? slice_end : wait->deadline;
         if ( now >= until )
         {
             /* a wait that is over before its first slice is alertable too; a row of such waits looks as often as a long one */
@@ -294,15 +329,14 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
                                                                                                 : WAIT_ALERT;
             break;
         }
-        left.tv_sec = ( until - now ) / 1000000000;
-        left.tv_nsec = ( until - now ) % 1000000000;
+        left = time_until( now, until );
         ready = exclusively ? poll_exclusive( waiter, fds, &left ) : ppoll( fds, count + 1, &left, NULL );
         if ( ready > 0 )
         {
             if ( fds[count].revents )
             {
                 /* something about a socket changed that no poll shows: the caller looks, and waits again */
-                while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+                drain_wake_fd( waiter );
                 for ( i = 0; i < count; i++ )
                     if ( atomic_load( &descriptors[i]->closing ) ) result = WAIT_CLOSED;
                 if ( result == WAIT_READY && atomic_exchange( &waiter->cancelled, 0 ) ) result = WAIT_CANCELLED;
@@ -323,7 +357,7 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     if ( result == WAIT_ALERT )
     {
         waiter->looked = now_ns();
-        if ( wait->slice < LAST_SLICE ) wait->slice *= 2;
+        next_slice( wait );
     }
     return result;
 }
@@ -378,8 +412,7 @@ int wait_served_begin( uint64_t mask )
 {
     struct waiter *waiter = get_waiter();
 
-    if ( !waiter ) return 0;
-    if ( waiter->wake_fd < 0 && ( waiter->wake_fd = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) < 0 ) return 0;
+    if ( !waiter || !has_wake_fd( waiter ) ) return 0;
     atomic_store( &waiter->served, mask );
     return 1;
 }
@@ -396,28 +429,21 @@ enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( 
 {
     struct waiter *waiter = get_waiter();
     enum wait_result result = WAIT_READY;
-    uint64_t now, slice_end, until, drained;
+    uint64_t now, until;
 
     if ( !waiter ) return WAIT_FAILED;
     now = now_ns();
-    if ( !wait->deadline )
-    {
-        wait->deadline = timeout_us >= UINT64_MAX / 2000 ? UINT64_MAX : now + timeout_us * 1000;
-        wait->slice = FIRST_SLICE;
-    }
-    slice_end = now + wait->slice * 1000000ull;
-    until = slice_end < wait->deadline ? slice_end : wait->deadline;
+    begin_wait( wait, now, timeout_us );
+    until = end_of_part( wait, now );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     while ( !due( context ) )
     {
-        const uint64_t left_ns = now < until ? until - now : 0;
-        const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+        const struct timespec left = time_until( now, until );
         const int ready = ppoll( fds, count + 1, &left, NULL );
 
         if ( ready > 0 )
         {
-            if ( fds[count].revents )
-                while ( read( waiter->wake_fd, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
+            if ( fds[count].revents ) drain_wake_fd( waiter );
             if ( ready > !!fds[count].revents ) break;
         }
         else if ( ready < 0 && errno != EINTR )
@@ -427,7 +453,7 @@ enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( 
         }
         if ( ( now = now_ns() ) < until ) continue;
         result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
-        if ( wait->slice < LAST_SLICE ) wait->slice *= 2;
+        next_slice( wait );
         break;
     }
     return result;

@@ -39,7 +39,7 @@ NTSTATUS unix_event_serve( void *args )
 
 /* --- waiting --------------------------------------------------------------------------------------------------------*/
 
-/* How often it has been set since. */
+/* Whether one of them has been set since, or is served no longer. */
 static int is_due( const void *context )
 {
     const struct ws2_event_wait_params *params = context;
@@ -49,7 +49,9 @@ static int is_due( const void *context )
     {
         const uint32_t index = serving_next( &mask );
 
-        if ( *(volatile uint32_t *)&serving_state_of( index )->sets != params->seen[index] ) return 1;
+        if ( !serving_target_of( index ) ||
+             *(volatile uint32_t *)&serving_state_of( index )->sets != params->seen[index] )
+            return 1;
     }
     return 0;
 }

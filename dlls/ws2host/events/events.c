@@ -178,12 +178,6 @@ int events_look( struct descriptor *d, uint32_t revents, uint32_t arrivals, stru
 {
     uint32_t generation = atomic_load( &d->event_generation ), bits;
 
-    /* a hang-up may be older than the connection: the host shows one on a socket that was never connected */
-    if ( revents & ( POLLHUP | POLLERR | POLLRDHUP ) )
-    {
-        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
-        if ( poll( &fd, 1, 0 ) >= 0 ) revents = fd.revents;
-    }
     action->target = atomic_load( &d->slot->event_target );
     action->message = atomic_load( &d->slot->event_message );
     bits = event_evaluate( d, revents, action->message ? 0 : arrivals, generation );

@@ -53,14 +53,14 @@ uint32_t poll_plain_conditions( const struct descriptor *d, uint32_t revents )
     return ( revents & POLLIN ? POLL_READ : 0 ) | ( revents & POLLOUT ? POLL_WRITE : 0 );
 }
 
-/* revents may be older than the connection: the host shows POLLHUP on a socket that was never connected. The end of the stream
- * that comes from the peer alone is POLLRDHUP without it, and is not asked for twice. */
-static int hangs_up( const struct descriptor *d, uint32_t revents )
+/* revents may be older than the connection: the host shows POLLHUP on a socket that was never connected, and POLLERR too where
+ * connecting it had failed before. The end of the stream that comes from the peer alone is POLLRDHUP without them, and is not
+ * asked for twice. */
+static uint32_t of_this_connection( const struct descriptor *d, uint32_t revents )
 {
-    struct pollfd fd = { .fd = d->fd, .events = POLLRDHUP };
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
 
-    if ( !( revents & POLLHUP ) ) return ( revents & POLLRDHUP ) != 0;
-    return poll( &fd, 1, 0 ) < 0 || ( fd.revents & ( POLLRDHUP | POLLHUP ) );
+    return !( revents & ( POLLHUP | POLLERR ) ) || poll( &fd, 1, 0 ) < 0 ? revents : revents & (uint16_t)fd.revents;
 }
 
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
@@ -94,6 +94,7 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
 
     conditions = POLL_CONNECT;
+    revents = of_this_connection( d, revents );
     /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
     if ( ( revents & POLLERR ) || ( ( flags & WS2_FLAG_RESET ) && revents ) )
         return conditions | POLL_RESET | POLL_WRITE;
@@ -101,7 +102,7 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     if ( revents & POLLIN ) conditions |= POLL_READ;
     if ( revents & POLLOUT ) conditions |= POLL_WRITE;
     if ( revents & POLLPRI ) conditions |= POLL_OOB;
-    if ( hangs_up( d, revents ) ) conditions |= POLL_HANGUP;
+    if ( revents & ( POLLHUP | POLLRDHUP ) ) conditions |= POLL_HANGUP;
     return conditions;
 }
 
