@@ -3,6 +3,9 @@
 #include "base/worker.h"
 #include "base/upcalls.h"
 
+/* It runs nothing of the program's, whose own threads may want far more: the least that loaders make. */
+#define IO_THREAD_STACK 0x100000
+
 struct start
 {
     void ( *run )( void *argument );
@@ -45,7 +48,9 @@ BOOL ws2_start_io_thread( void )
     /* the thread runs in this DLL until the process ends */
     GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
                         (WCHAR *)ws2_start_io_thread, &self );
-    if ( !( thread = CreateThread( NULL, 0, ws2_upcalls.io_thread, NULL, 0, NULL ) ) ) return FALSE;
+    thread =
+        CreateThread( NULL, IO_THREAD_STACK, ws2_upcalls.io_thread, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL );
+    if ( !thread ) return FALSE;
     CloseHandle( thread );
     return TRUE;
 }

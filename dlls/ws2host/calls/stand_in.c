@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +23,10 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-#include "base/host_mutex.h"
+#include "base/host_thread.h"
 #include "descriptors/descriptor.h"
 #include "ws2host/message.h"
 
-#define STACK_SIZE 0x40000
 #define ASKERS 8
 #define PATIENCE 5 /* s that an owner is waited for */
 
@@ -134,23 +132,6 @@ static void *attend( void *argument )
     }
 }
 
-static int start_thread( int listener )
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t before;
-    int error;
-
-    if ( pthread_attr_init( &attributes ) ) return 0;
-    pthread_attr_setstacksize( &attributes, STACK_SIZE );
-    pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
-    host_signals_block( &before ); /* the thread inherits them */
-    error = pthread_create( &thread, &attributes, attend, (void *)(intptr_t)listener );
-    host_signals_restore( &before );
-    pthread_attr_destroy( &attributes );
-    return !error;
-}
-
 static int name_stand_in( struct sockaddr_un *name )
 {
     unsigned long long random[2];
@@ -190,7 +171,7 @@ NTSTATUS unix_stand_in( void *args )
     if ( name_stand_in( &name ) && !bind( listener, (const struct sockaddr *)&name, size_of_name( NAME_LENGTH + 1 ) ) &&
          !listen( listener, ASKERS ) && ( params->fd = make_stand_in( &name ) ) >= 0 )
     {
-        if ( start_thread( listener ) )
+        if ( host_thread_start( attend, (void *)(intptr_t)listener ) )
         {
             params->error = 0;
             return 0;

@@ -16,13 +16,13 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "base/host_mutex.h"
+#include "base/host_thread.h"
 #include "base/owner_lock.h"
 #include "client/connection.h"
 #include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPARE 32u /* slots left to rest, when the server gives others in time */
-#define STACK_SIZE 0x40000
 
 static owner_lock lock;
 static uint32_t *queue; /* a ring of queue_size */
@@ -101,21 +101,14 @@ static void *ask_ahead( void *unused )
     return NULL;
 }
 
-/* By a thread that the loader does not know, with all signals blocked. */
 static void begin_to_ask( void )
 {
-    pthread_attr_t attributes;
     sigset_t before;
-    pthread_t thread;
 
     assert( owner_lock_held( &lock ) );
-    if ( pthread_attr_init( &attributes ) ) return;
-    pthread_attr_setstacksize( &attributes, STACK_SIZE );
-    pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
-    host_signals_block( &before );
-    if ( !pthread_create( &thread, &attributes, ask_ahead, NULL ) ) asking++;
+    host_signals_block( &before ); /* the one does not happen without the other */
+    if ( host_thread_start( ask_ahead, NULL ) ) asking++;
     host_signals_restore( &before );
-    pthread_attr_destroy( &attributes );
 }
 
 static void find_freed( void )

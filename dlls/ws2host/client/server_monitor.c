@@ -9,15 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/host_thread.h"
 #include "base/host_trace.h"
 #include "client/client_private.h"
 
-#define STACK_SIZE 0x40000
 #define LONGEST_PAUSE 8000 /* ms between attempts to find a server */
 
 /* Set once, under connection's mutex, before the thread starts. */
@@ -66,20 +64,10 @@ static void *attend( void *unused )
 
 int server_monitor_start( void )
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    int error;
-
     if ( wake >= 0 ) return notice[1];
     if ( socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, notice ) < 0 ) return -1;
-    if ( ( wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0 && !pthread_attr_init( &attributes ) )
-    {
-        pthread_attr_setstacksize( &attributes, STACK_SIZE );
-        pthread_attr_setdetachstate( &attributes, PTHREAD_CREATE_DETACHED );
-        error = pthread_create( &thread, &attributes, attend, NULL ); /* inherits the blocked signals */
-        pthread_attr_destroy( &attributes );
-        if ( !error ) return notice[1];
-    }
+    if ( ( wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK ) ) >= 0 && host_thread_start( attend, NULL ) )
+        return notice[1];
     if ( wake >= 0 ) close( wake );
     close( notice[0] );
     close( notice[1] );
