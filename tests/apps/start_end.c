@@ -31,9 +31,10 @@ enum way
     TERMINATE,        /* TerminateProcess of itself */
     STARTED_ONLY,     /* WSAStartup alone */
     AGAIN,            /* WSACleanup and WSAStartup ten times with something pending each time */
+    FIRST_REQUEST,    /* main returns when it has one receive that pends, and has made no thread */
 };
 
-static volatile LONG rounds;
+static volatile LONG rounds, begun;
 static SOCKET pairs[4][2];
 
 static void pair( SOCKET pair[2] )
@@ -54,6 +55,7 @@ static void pair( SOCKET pair[2] )
 static DWORD WINAPI sends( void *unused )
 {
     (void)unused;
+    InterlockedIncrement( &begun );
     for ( unsigned int i = 0; send( pairs[i % 4][0], "x", 1, 0 ) == 1; i++ ) continue;
     Sleep( INFINITE );
     return 0;
@@ -64,6 +66,7 @@ static DWORD WINAPI receives( void *unused )
     char byte;
 
     (void)unused;
+    InterlockedIncrement( &begun );
     while ( recv( pairs[0][1], &byte, 1, 0 ) == 1 ) InterlockedIncrement( &rounds );
     Sleep( INFINITE );
     return 0;
@@ -90,6 +93,7 @@ static DWORD WINAPI waits_at_port( void *port )
     OVERLAPPED *overlapped;
     DWORD size;
 
+    InterlockedIncrement( &begun );
     while ( GetQueuedCompletionStatus( port, &size, &key, &overlapped, INFINITE ) && size )
         begin( CONTAINING_RECORD( overlapped, struct request, overlapped ), NULL );
     Sleep( INFINITE );
@@ -107,6 +111,7 @@ static void CALLBACK routine( DWORD error, DWORD size, OVERLAPPED *overlapped, D
 static DWORD WINAPI waits_alertably( void *unused )
 {
     (void)unused;
+    InterlockedIncrement( &begun );
     by_routine.s = pairs[2][1];
     begin( &by_routine, routine );
     for ( ;; ) SleepEx( INFINITE, TRUE );
@@ -127,7 +132,8 @@ static void begin_all( void )
     check( !WSAEventSelect( pairs[3][1], CreateEventW( NULL, FALSE, FALSE, NULL ), FD_READ | FD_WRITE | FD_CLOSE ) );
     CreateThread( NULL, 0, receives, NULL, 0, NULL );
     CreateThread( NULL, 0, sends, NULL, 0, NULL );
-    while ( rounds < 20 ) SwitchToThread();
+    /* that a process ends while a thread of its own comes to be, the loader does not bear on any ws2_32 */
+    while ( rounds < 20 || begun < 5 ) SwitchToThread();
 }
 
 static DWORD WINAPI exits( void *code )
@@ -154,6 +160,16 @@ int main( int argc, char **argv )
         check( !WSACleanup() );
         check( !WaitForSingleObject( pending.overlapped.hEvent, 20000 ) );
         check( !WSAStartup( MAKEWORD( 2, 2 ), &data ) );
+    }
+    if ( way == FIRST_REQUEST )
+    {
+        static struct request first;
+
+        pair( pairs[0] );
+        first.s = pairs[0][1];
+        first.overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+        begin( &first, NULL );
+        return 40 + way;
     }
     begin_all();
     if ( way == EXIT_ELSEWHERE || way == CLEANUP_AND_EXIT )

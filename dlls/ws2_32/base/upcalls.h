@@ -12,7 +12,7 @@ struct thread_data;
 struct ws2_upcalls
 {
     /* What the I/O thread runs until the process ends (start/io_thread.c). */
-    DWORD( WINAPI *io_thread )( void *unused );
+    void ( *io_thread )( void *unused );
     /* The calling thread ends; its data is freed afterwards. */
     void ( *thread_ends )( struct thread_data *data );
     /* Operations have ended in the host half: the program is to be told (overlapped/completion.c). The caller lets the host

@@ -1,5 +1,6 @@
 /* Hooks for what happens to any handle: closing, duplicating; and for user APCs, which wake blocking calls. */
 #include "base/ws2_32_private.h"
+#include "base/worker.h"
 #include "ports/ports.h"
 #include "sockets/events.h"
 #include "sockets/socket.h"
@@ -212,6 +213,18 @@ NTSTATUS NTAPI hook_NtTerminateThread( HANDLE thread, LONG exit_status )
     if ( !id || id == GetCurrentThreadId() ) return nt_NtTerminateThread( thread, exit_status );
     if ( ( status = nt_NtTerminateThread( thread, exit_status ) ) ) return status;
     if ( !nt_NtWaitForSingleObject( thread, FALSE, &limit ) ) completion_cancel_of_thread( id );
+    return status;
+}
+
+/* The process's own end, or with no handle that of all other threads: those of ours that are on their way arrive first. */
+NTSTATUS NTAPI hook_NtTerminateProcess( HANDLE process, LONG exit_status )
+{
+    const BOOL own = !process || process == GetCurrentProcess() || GetProcessId( process ) == GetCurrentProcessId();
+    NTSTATUS status;
+
+    if ( own ) workers_settle();
+    status = nt_NtTerminateProcess( process, exit_status );
+    if ( own && status ) workers_go_on();
     return status;
 }
 

@@ -114,6 +114,7 @@ struct port_packet /* FILE_IO_COMPLETION_INFORMATION, not in the mingw-w64 heade
     X( NtRemoveIoCompletionEx, ( HANDLE port, struct port_packet * packets, ULONG count, ULONG * taken, \
                                  LARGE_INTEGER * timeout, BOOLEAN alertable ) ) \
     X( NtTerminateThread, ( HANDLE thread, LONG exit_status ) ) \
+    X( NtTerminateProcess, ( HANDLE process, LONG exit_status ) ) \
     X( NtResetWriteWatch, ( HANDLE process, void *memory, SIZE_T size ) ) \
     X( NtGetWriteWatch, ( HANDLE process, ULONG flags, void *memory, SIZE_T size, void **addresses, ULONG_PTR *count, \
                           ULONG *granularity ) ) \

@@ -9,14 +9,14 @@
 #include "sockets/served_events.h"
 #include "sockets/notifications.h"
 
-DWORD WINAPI io_thread( void *unused )
+void io_thread( void *unused )
 {
     static struct ws2_io_wait_params params; /* this thread's alone */
 
     (void)unused;
     for ( ;; )
     {
-        if ( ws2host_call( ws2_call_io_wait, &params ) ) return 1;
+        if ( ws2host_call( ws2_call_io_wait, &params ) ) return;
         served_event_act( params.actions, params.count );
         if ( params.completions ) completion_deliver();
         if ( params.outstanding ) notifications_look();

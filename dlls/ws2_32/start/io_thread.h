@@ -2,8 +2,6 @@
 #ifndef IO_THREAD_H
 #define IO_THREAD_H
 
-#include <windows.h>
-
-DWORD WINAPI io_thread( void *unused );
+void io_thread( void *unused );
 
 #endif
