@@ -1,10 +1,9 @@
 /*
  * See other_library.h. The loader's own ws2_32.dll is told by the mark behind its DOS header, in another process's memory as in a
- * file. A 32-bit program cannot look into a 64-bit one: the file decides then, and an override for one program alone is not
- * seen; nor is that of a program that has loaded none yet.
+ * file. Of a program that has loaded none yet it is known what the loader will do.
  */
 #include "base/ws2_32_private.h"
-#include <winternl.h>
+#include "sockets/load_order.h"
 #include "sockets/other_library.h"
 
 #define BUILTIN_DUPLICATE 0xff00ff00 /* dwServiceFlags4: dwServiceFlags3 is a handle of the target's */
@@ -12,72 +11,21 @@
 #define LIBRARY L"ws2_32.dll"
 #define MODULES_MOST 4096 /* a list that never ends is none */
 
-/* PEB.Ldr, PEB_LDR_DATA's list of modules, and what a LDR_DATA_TABLE_ENTRY says, by width. */
-static const struct layout
-{
-    unsigned int pointer, loader, modules, base, name;
-} layouts[] = { { 4, 0x0c, 0x0c, 0x18, 0x2c }, { 8, 0x18, 0x10, 0x30, 0x58 } };
-
 static void say( LONG *said, const char *line )
 {
     if ( !InterlockedExchange( said, 1 ) ) ws2host_say( line );
 }
 
-static BOOL read_memory( HANDLE process, UINT64 address, void *buffer, SIZE_T size )
+static BOOL is_library( const struct other_process *process, UINT64 entry )
 {
-    return ReadProcessMemory( process, (void *)(UINT_PTR)address, buffer, size, NULL );
-}
-
-static UINT64 read_pointer( HANDLE process, UINT64 address, const struct layout *layout )
-{
-    UINT64 value = 0;
-
-    return read_memory( process, address, &value, layout->pointer ) ? value : 0;
-}
-
-/* The 32-bit environment stands on the page behind the one of 64 bits, where the loader of that width keeps it; both say
- * where the program is. */
-static UINT64 find_second_environment( HANDLE process )
-{
-    PROCESS_BASIC_INFORMATION basic = { 0 };
-    UINT64 first, image = 0;
-    UINT32 same = 0;
-
-    NtQueryInformationProcess( process, ProcessBasicInformation, &basic, sizeof( basic ), NULL );
-    first = (UINT_PTR)basic.PebBaseAddress;
-    return first && read_memory( process, first + 0x10, &image, sizeof( image ) ) && image &&
-                   read_memory( process, first + 0x1008, &same, sizeof( same ) ) && same == image
-               ? first + 0x1000
-               : 0;
-}
-
-/* Where its process environment block is, and how that is laid out; 0: not known. */
-static UINT64 find_environment( HANDLE process, BOOL wide, const struct layout **layout )
-{
-    PROCESS_BASIC_INFORMATION basic = { 0 };
-
-    *layout = &layouts[wide];
-    if ( wide == ( sizeof( void * ) == 8 ) )
-        NtQueryInformationProcess( process, ProcessBasicInformation, &basic, sizeof( basic ), NULL );
-    else if ( !wide )
-    {
-        NtQueryInformationProcess( process, ProcessWow64Information, &basic.PebBaseAddress,
-                                   sizeof( basic.PebBaseAddress ), NULL );
-        /* no more than whether there is one, of host processes of that width */
-        if ( (UINT_PTR)basic.PebBaseAddress == 1 ) return find_second_environment( process );
-    }
-    return (UINT_PTR)basic.PebBaseAddress;
-}
-
-static BOOL is_library( HANDLE process, UINT64 entry, const struct layout *layout )
-{
+    const UINT64 string = entry + process->layout->name;
     WCHAR name[ARRAYSIZE( LIBRARY )] = { 0 };
     USHORT size = 0;
 
-    return read_memory( process, entry + layout->name, &size, sizeof( size ) ) &&
+    return other_process_read( process, string, &size, sizeof( size ) ) &&
            size == sizeof( LIBRARY ) - sizeof( WCHAR ) &&
-           read_memory( process, read_pointer( process, entry + layout->name + layout->pointer, layout ), name,
-                        size ) &&
+           other_process_read( process, other_process_pointer( process, string + process->layout->pointer ), name,
+                               size ) &&
            !wcsicmp( name, LIBRARY );
 }
 
@@ -87,27 +35,27 @@ static BOOL is_mark( const char *text )
 }
 
 /* -1: it has loaded none; else whether one of those that it has is the loader's own. */
-static int look_at_modules( HANDLE process, BOOL wide )
+static int look_at_modules( const struct other_process *process )
 {
-    const struct layout *layout;
-    UINT64 environment = find_environment( process, wide, &layout ), head, entry;
+    UINT64 head, entry;
     int found = -1;
 
-    if ( !environment || !( head = read_pointer( process, environment + layout->loader, layout ) ) ) return -1;
-    head += layout->modules;
-    entry = read_pointer( process, head, layout );
+    if ( !process->block || !( head = other_process_pointer( process, process->block + process->layout->loader ) ) )
+        return -1;
+    head += process->layout->modules;
+    entry = other_process_pointer( process, head );
     for ( unsigned int i = 0; i < MODULES_MOST && entry && entry != head; i++ )
     {
         char text[32] = "";
 
-        if ( is_library( process, entry, layout ) &&
-             read_memory( process, read_pointer( process, entry + layout->base, layout ) + MARK_OFFSET, text,
-                          sizeof( text ) - 1 ) )
+        if ( is_library( process, entry ) &&
+             other_process_read( process, other_process_pointer( process, entry + process->layout->base ) + MARK_OFFSET,
+                                 text, sizeof( text ) - 1 ) )
         {
             if ( is_mark( text ) ) return 1;
             found = 0;
         }
-        entry = read_pointer( process, entry, layout );
+        entry = other_process_pointer( process, entry );
     }
     return found;
 }
@@ -135,30 +83,25 @@ static BOOL has_width_no_other( void )
     return is_mark( text );
 }
 
-/* Whether the host of that process's width is one of 64 bits. */
-static BOOL is_wide( HANDLE process, BOOL *other )
+/* Of a process that has loaded none yet. */
+static BOOL will_load_other( const struct other_process *process )
 {
-    BOOL narrow = FALSE, self_narrow = FALSE, wide;
-
-    IsWow64Process( process, &narrow );
-    IsWow64Process( GetCurrentProcess(), &self_narrow );
-    wide = !narrow && ( sizeof( void * ) == 8 || self_narrow );
-    *other = wide != ( sizeof( void * ) == 8 );
-    return wide;
+    /* where nothing is said of it, it is as this process */
+    return load_order_of( process ) == LOAD_BUILTIN || ( process->other && has_width_no_other() );
 }
 
 BOOL other_library_serves( DWORD pid )
 {
     static LONG said;
-    HANDLE process = OpenProcess( PROCESS_VM_READ | PROCESS_QUERY_INFORMATION, FALSE, pid );
-    BOOL other, wide;
+    struct other_process process;
+    BOOL other;
     int found;
 
-    if ( !process ) return FALSE;
-    wide = is_wide( process, &other );
-    found = look_at_modules( process, wide );
-    CloseHandle( process );
-    if ( found == 0 || ( found < 0 && !( other && has_width_no_other() ) ) ) return FALSE;
+    if ( !other_process_open( pid, &process ) ) return FALSE;
+    found = look_at_modules( &process );
+    other = found < 0 ? will_load_other( &process ) : found;
+    other_process_close( &process );
+    if ( !other ) return FALSE;
     say( &said,
          "ws2host: a program wants to share a socket with one that is on the loader's own ws2_32, which cannot be: "
          "WSADuplicateSocket fails; run both with ws2run, or in a prefix that \"ws2ctl enable\" has enabled for both "
