@@ -142,7 +142,7 @@ int clients_missing_for( uint32_t windows_pid ) { return missing_targets[ws2_tar
 void client_set_sharing( struct client *client )
 {
     struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + client->index;
-    const uint64_t targets = client->targets_before | client->targets_now;
+    const uint64_t targets = client->targets_before | client->targets_now | client->targets_promised;
 
     if ( client->ended ) return;
     if ( atomic_load( &record->targets ) != targets ) atomic_store( &record->targets, targets );
@@ -164,13 +164,15 @@ void client_count_ticket( struct client *client, uint32_t target, int change )
 
 static void drop_claim( struct client *client, const struct ended_ticket *ended )
 {
-    claim_drop( ended->slot, ended->generation, client );
+    if ( !ended->unclaimed ) claim_drop( ended->slot, ended->generation, client );
 }
 
 void client_end( struct client *client )
 {
     server_trace( "%u ends", client->windows_pid );
     client->ended = 1;
+    /* who has tickets for it promised looks there */
+    atomic_store( &ws2_table_clients( table_mapping() )[client->index].windows_pid, 0 );
     LIST_REMOVE( client, in_pids );
     LIST_REMOVE( client, in_process );
     count_missing_targets( client, -1 );
@@ -190,7 +192,8 @@ void client_free( struct client *client )
 {
     assert( client->ended && clients[client->index] == client && alive );
     assert( LIST_EMPTY( &client->holders ) && LIST_EMPTY( &client->doubted ) && LIST_EMPTY( &client->tickets ) &&
-            LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) && !client->first_awaited );
+            LIST_EMPTY( &client->promised ) && LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) &&
+            !client->first_awaited );
     clients[client->index] = NULL;
     client_clear_record( client->index );
     process_charge( client->process, &client->process->held.clients, -1 );
@@ -242,6 +245,14 @@ void client_tell_ended( struct client *client, const struct ended_ticket *ended 
     }
     if ( !client->ended_count ) TAILQ_INSERT_TAIL( &to_tell, client, in_to_tell );
     client->ended_tickets[client->ended_count++] = *ended;
+    if ( ended->quiet ) client->quiet = 1;
+}
+
+void client_has_closed( struct client *client )
+{
+    if ( !client->quiet ) return;
+    client->quiet = 0;
+    client_tell_ended( client, &( struct ended_ticket ){ .cell = WS2_CELLS, .unclaimed = 1 } );
 }
 
 /* The cell is what counts; the notice makes its reader look, and one that does not fit is not missed: there are others that
@@ -252,7 +263,7 @@ static int tell( const struct client *client, const struct ended_ticket *ended )
          pwrite( client->cells, &ended->number, sizeof( ended->number ), ended->cell * sizeof( ended->number ) ) < 0 &&
          ( errno == ENOSPC || errno == ENOMEM || errno == EINTR ) )
         return 0;
-    if ( client->notice >= 0 )
+    if ( client->notice >= 0 && !ended->quiet )
         send( client->notice, &ended->number, sizeof( ended->number ), MSG_DONTWAIT | MSG_NOSIGNAL );
     return 1;
 }

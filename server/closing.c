@@ -22,7 +22,9 @@
 #define THREADS 512u
 #define THREADS_KEPT 2u
 #define PATIENCE 100u /* ms that a close may take */
-#define STUCK 5000u   /* ms in which no thread has had an end, and there are no more */
+#define SOON 16u      /* descriptors that wait for others, to be closed with them */
+#define SOON_MS 20u
+#define STUCK 5000u /* ms in which no thread has had an end, and there are no more */
 
 struct job
 {
@@ -53,6 +55,15 @@ static TAILQ_HEAD( ready_list, close_queue ) ready = TAILQ_HEAD_INITIALIZER( rea
 static LIST_HEAD(, closing ) under_way;
 static unsigned int ready_count, idle, starting, threads;
 static uint64_t last_end, look_at;
+
+/* By the server's one thread alone. */
+static struct
+{
+    int fd;
+    struct close_queue *queue;
+} soon[SOON];
+static unsigned int soon_count;
+static uint64_t soon_at;
 
 struct close_queue *close_queue_create( void )
 {
@@ -165,10 +176,28 @@ void close_later_consume( int fd, struct close_queue *queue )
     pthread_mutex_unlock( &mutex );
 }
 
+void close_soon_consume( int fd, struct close_queue *queue )
+{
+    if ( !soon_count ) soon_at = loop_now() + SOON_MS;
+    soon[soon_count].fd = fd;
+    soon[soon_count++].queue = queue;
+    if ( soon_count == SOON ) close_soon_now();
+}
+
+void close_soon_now( void )
+{
+    while ( soon_count )
+    {
+        soon_count--;
+        close_later_consume( soon[soon_count].fd, soon[soon_count].queue );
+    }
+}
+
 unsigned int close_pending( const struct close_queue *queue ) { return queue->pending; }
 
 void close_queue_free( struct close_queue *queue )
 {
+    close_soon_now();
     pthread_mutex_lock( &mutex );
     if ( queue->busy ) queue->abandoned = 1;
     else free( queue );
@@ -181,7 +210,7 @@ uint64_t closing_deadline( void )
     if ( LIST_EMPTY( &under_way ) ) look_at = 0;
     else if ( !look_at ) look_at = loop_now() + PATIENCE;
     pthread_mutex_unlock( &mutex );
-    return look_at;
+    return soon_count && ( !look_at || soon_at < look_at ) ? soon_at : look_at;
 }
 
 void closing_run( void )
@@ -189,6 +218,7 @@ void closing_run( void )
     const struct closing *closing;
     uint64_t now;
 
+    if ( soon_count && loop_now() >= soon_at ) close_soon_now();
     if ( !look_at || ( now = loop_now() ) < look_at ) return;
     look_at = now + PATIENCE;
     pthread_mutex_lock( &mutex );

@@ -222,6 +222,16 @@ void connection_rest( struct connection *connection, unsigned int sent )
     if ( process->burst > BURST ) process->rests_until = process->burst_at + REST * 1000;
 }
 
+int connection_hear( struct connection *connection )
+{
+    int heard;
+
+    if ( connection->ended || connection->waits || connection->unsent ) return 0;
+    heard = reader.receive( connection );
+    free_ended( connection );
+    return heard;
+}
+
 void connection_drain( struct connection *connection )
 {
     /* what the socket's buffer holds, and no more: the process that writes to it has gone on to another */
@@ -348,7 +358,16 @@ void process_ended( struct source *source, uint32_t events )
 
     (void)events;
     process->users++;
-    while ( ( client = LIST_FIRST( &process->clients ) ) ) connection_end_client( client );
+    while ( ( client = LIST_FIRST( &process->clients ) ) )
+    {
+        /* others may know of the tickets that it has issued last */
+        if ( client->connection )
+        {
+            client->connection->last_words = 1;
+            connection_drain( client->connection );
+        }
+        if ( client == LIST_FIRST( &process->clients ) ) connection_end_client( client );
+    }
     /* each ends when that is seen: one of them may be the one whose message is being handled */
     LIST_FOREACH( connection, &process->connections, in_process )
     shutdown( connection->fd, SHUT_RDWR );

@@ -63,6 +63,10 @@ int closing_begin( void );
 struct close_queue *close_queue_create( void ); /* NULL without memory */
 void close_queue_free( struct close_queue *queue );
 void close_later_consume( int fd, struct close_queue *queue );
+/* One that is certainly not the last of its socket, while close_soon_now is not called: with some others, which wakes fewer
+ * threads. */
+void close_soon_consume( int fd, struct close_queue *queue );
+void close_soon_now( void );
 unsigned int close_pending( const struct close_queue *queue );
 uint64_t closing_deadline( void ); /* when closing_run is due, 0 for never */
 void closing_run( void );
@@ -115,7 +119,7 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 #define PROCESS_WATCHES 512u
 #define PROCESS_SLOTS WS2_SLOT_COUNT /* leased, or of sockets that it had adopted */
 #define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
-#define PROCESS_HOLDERS 0x40000u /* descriptors of shared sockets */
+#define PROCESS_HOLDERS WS2_HOLDERS_MOST
 #define PROCESS_CLAIMS_ALWAYS 1024u
 #define PROCESS_HELPERS 4096u /* of datagram sockets, each with a descriptor */
 #define PROCESS_HELPERS_ALWAYS 64u
@@ -229,6 +233,8 @@ struct ended_ticket
 {
     uint32_t number, cell;
     uint32_t slot, generation; /* of its socket, which may be free again */
+    unsigned char quiet;       /* the client has the socket open, and need not look now */
+    unsigned char unclaimed;
 };
 
 struct client
@@ -240,7 +246,8 @@ struct client
     struct holder_list holders;
     struct holder_list doubted; /* to be published again by a client that came back to this server */
     LIST_HEAD(, ticket ) tickets;
-    LIST_HEAD(, ticket ) aimed; /* for it to redeem, issued while it was in the table */
+    LIST_HEAD(, ticket ) promised; /* numbers of tickets that it may issue without being answered, all for one target */
+    LIST_HEAD(, ticket ) aimed;    /* for it to redeem, issued while it was in the table */
     LIST_HEAD(, watch ) watches;
     struct process *process;
     struct connection *connection; /* NULL when it is lost */
@@ -249,10 +256,13 @@ struct client
     int cells;                          /* memory for the tickets that have ended, or -1 */
     struct ended_ticket *ended_tickets; /* that it has not been told of */
     unsigned int ended_count, ended_size;
+    uint32_t last_target;      /* of its tickets */
+    uint64_t targets_promised; /* bits: for whom it may have issued tickets that the server has not heard of yet */
     unsigned int holder_count, ticket_count, spent_count;
     uint32_t first_awaited;               /* of its claims: 1 + number, 0 for none */
     uint16_t targets[WS2_TARGET_BITS];    /* how many of its tickets there are for each */
     uint64_t targets_now, targets_before; /* bits; before: by the table, until it has published all */
+    unsigned char quiet;                  /* some tickets have ended whose sockets it has open */
     unsigned char resuming;               /* it may publish what it holds */
     unsigned char missing;                /* the take-over waits for it */
     unsigned char sweeping;               /* work is at what it did not publish */
@@ -279,6 +289,7 @@ void client_count_ticket( struct client *client, uint32_t target, int change );
 int client_set_cells_consume( struct client *client, int fd ); /* 0 when it is not what it has to be */
 /* Its claim lasts until it is told. */
 void client_tell_ended( struct client *client, const struct ended_ticket *ended );
+void client_has_closed( struct client *client ); /* its last descriptor of some socket */
 int clients_to_tell( void );
 void clients_tell_ended( void );
 unsigned int clients_alive( void );
@@ -387,11 +398,11 @@ struct ticket
     LIST_ENTRY( ticket ) in_share;
     LIST_ENTRY( ticket ) in_issuer; /* while issuer != NULL */
     LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
-    struct share *share;
-    struct client *issuer;   /* NULL when it is gone */
-    struct client *aim;      /* the target, if it was in the table */
-    struct process *process; /* that it is charged to */
-    struct watch *watch;     /* that its target ends with */
+    struct share *share;            /* NULL of one that is promised */
+    struct client *issuer;          /* NULL when it is gone */
+    struct client *aim;             /* the target, if it was in the table */
+    struct process *process;        /* that it is charged to */
+    struct watch *watch;            /* that its target ends with */
     struct target *for_target;
     uint32_t number;
     uint32_t target;
@@ -402,11 +413,18 @@ struct ticket
 
 int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
                                uint32_t cell, struct ticket **result );
+/* After the client was given a ticket for the target: numbers of more, by ws2_promised_number, if it goes on issuing for the
+ * same. How many, 0 for none. */
+unsigned int tickets_promise( struct client *issuer, uint32_t target, uint64_t *seed );
+void tickets_break_promises( struct client *issuer );
+/* ISSUE, of a number that has been promised. Whatever it returns, the client takes the ticket for issued. */
+int32_t ticket_keep_promise_consume( struct client *issuer, struct share *share, int fd, uint32_t target,
+                                     uint32_t number, uint32_t cell );
 /* Published again to the server that gave it. 0: it has not, or not this client's. */
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell );
 /* Whether this client has issued one that is open. */
 int ticket_issued( const struct client *issuer, const struct share *share );
-/* The ticket, when target may redeem it. */
+/* The ticket, when target may redeem it, or will when its issuer has been listened to (share NULL). */
 struct ticket *ticket_find( uint32_t number, uint32_t target );
 int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is no guess */
 /* ms until a ticket for the target is looked up: others have guessed at them. */
@@ -461,6 +479,7 @@ struct connection
     struct ws2_request parked; /* to be handled again */
     struct adoption adoption;
     unsigned char is_due, working, greeted, ended;
+    unsigned char last_words; /* its process has ended: what was to be answered is not done any more */
 };
 
 struct connection_reader
@@ -473,6 +492,8 @@ void connections_listen( int listener );
 void connection_accept( struct source *listener, uint32_t events );
 void connection_end( struct connection *connection );
 void connection_end_client( struct client *client );
+/* What has been sent on it is handled now, as far as a turn goes. 0: there is nothing. */
+int connection_hear( struct connection *connection );
 /* It has had its turn, has sent so much, and may have sent more: others have theirs. When that was too much lately, all of its
  * process rests meanwhile. */
 void connection_rest( struct connection *connection, unsigned int sent );

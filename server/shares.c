@@ -332,7 +332,11 @@ void share_release( struct holder *holder )
     struct client *client = holder->member->client;
 
     holder_remove( holder );
-    if ( !holder_of( share, client ) ) drop_registrations( share, client );
+    if ( !holder_of( share, client ) )
+    {
+        drop_registrations( share, client );
+        client_has_closed( client );
+    }
     assert( share->count );
     share->count--;
     publish_count( share );
@@ -365,6 +369,7 @@ void share_check( struct share *share )
     /* a process that had some of it, and has not published all it has, may hold it */
     if ( share->count || share->awaited ) return;
     if ( share->restored ) LIST_REMOVE( share, in_restored );
+    close_soon_now();
     block_free_slot( share->slot, share->generation );
     helpers_free( share );
     if ( share->maker )

@@ -158,6 +158,67 @@ static unsigned int room_for_tickets( void )
     return all > open_tickets ? all - open_tickets : 0;
 }
 
+/* A ticket that was not issued. */
+static void break_promise( struct ticket *ticket )
+{
+    assert( !ticket->share && open_tickets );
+    LIST_REMOVE( ticket, in_numbers );
+    LIST_REMOVE( ticket, in_issuer );
+    if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
+    if ( ticket->watch ) LIST_REMOVE( ticket, in_watch );
+    target_put( ticket->for_target );
+    process_charge( ticket->process, &ticket->process->held.tickets, -1 );
+    process_put( ticket->process );
+    open_tickets--;
+    free( ticket );
+}
+
+/* With a number, and nothing that it is for; NULL without memory. */
+static struct ticket *make( struct client *issuer, uint32_t target, uint32_t number, struct client *aim,
+                            struct watch *watch )
+{
+    struct ticket *ticket = calloc( 1, sizeof( *ticket ) );
+
+    if ( !ticket ) return NULL;
+    if ( !( ticket->for_target = target_get( target ) ) )
+    {
+        free( ticket );
+        return NULL;
+    }
+    ticket->issuer = issuer;
+    ticket->watch = watch;
+    ticket->aim = watch ? NULL : aim;
+    ticket->number = number;
+    ticket->target = target;
+    ticket->fd = -1;
+    ticket->process = issuer->process;
+    ticket->process->users++;
+    process_charge( ticket->process, &ticket->process->held.tickets, 1 );
+    LIST_INSERT_HEAD( &by_number[number % BUCKETS], ticket, in_numbers );
+    if ( watch ) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
+    else LIST_INSERT_HEAD( &aim->aimed, ticket, in_aim );
+    LIST_INSERT_HEAD( &issuer->promised, ticket, in_issuer );
+    open_tickets++;
+    return ticket;
+}
+
+/* 0: no room. */
+static int keep_promise( struct ticket *ticket, struct share *share, int fd, uint32_t cell )
+{
+    struct client *issuer = ticket->issuer;
+
+    if ( !share_add_ticket( share, issuer ) ) return 0;
+    ticket->share = share;
+    ticket->fd = fd;
+    ticket->cell = cell;
+    ticket->counted = 1;
+    LIST_REMOVE( ticket, in_issuer );
+    LIST_INSERT_HEAD( &issuer->tickets, ticket, in_issuer );
+    LIST_INSERT_HEAD( &share->tickets, ticket, in_share );
+    client_count_ticket( issuer, ticket->target, 1 );
+    return 1;
+}
+
 int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
                                uint32_t cell, struct ticket **result )
 {
@@ -177,47 +238,91 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
                             room * PROCESS_TICKETS, room * room_for_tickets() ) ||
          open_tickets >= 2 * process_descriptor_share( TICKET_PART ) )
         goto close_fd;
-    if ( !( ticket = calloc( 1, sizeof( *ticket ) ) ) ) goto close_fd;
-    if ( !( ticket->for_target = target_get( target ) ) ) goto free_ticket;
-    if ( !share_add_ticket( share, issuer ) )
+    if ( !( ticket = make( issuer, target, number ? number : new_number(), aim, watch ) ) ) goto close_fd;
+    if ( !keep_promise( ticket, share, fd, cell ) )
     {
-        target_put( ticket->for_target );
-        goto free_ticket;
+        break_promise( ticket );
+        goto close_fd;
     }
-    ticket->share = share;
-    ticket->issuer = issuer;
-    ticket->watch = watch;
-    ticket->number = number ? number : new_number();
-    ticket->target = target;
-    ticket->fd = fd;
-    ticket->cell = cell;
-    ticket->process = issuer->process;
-    ticket->process->users++;
-    process_charge( ticket->process, &ticket->process->held.tickets, 1 );
-    LIST_INSERT_HEAD( &by_number[ticket->number % BUCKETS], ticket, in_numbers );
-    if ( !watch ) LIST_INSERT_HEAD( &aim->aimed, ticket, in_aim );
-    ticket->aim = watch ? NULL : aim;
-    LIST_INSERT_HEAD( &share->tickets, ticket, in_share );
-    LIST_INSERT_HEAD( &issuer->tickets, ticket, in_issuer );
-    if ( watch ) LIST_INSERT_HEAD( &watch->tickets, ticket, in_watch );
-    client_count_ticket( issuer, target, 1 );
-    open_tickets++;
-    ticket->counted = 1;
     *result = ticket;
     return 0;
 
-free_ticket:
-    free( ticket );
 close_fd:
     close_later_consume( fd, issuer->process->closing );
     return error;
+}
+
+void tickets_break_promises( struct client *issuer )
+{
+    while ( !LIST_EMPTY( &issuer->promised ) ) break_promise( LIST_FIRST( &issuer->promised ) );
+}
+
+/* Those for this target, or for any other. */
+static void break_promises_for( struct client *issuer, uint32_t target, int others )
+{
+    struct ticket *ticket, *next;
+
+    for ( ticket = LIST_FIRST( &issuer->promised ); ticket; ticket = next )
+    {
+        next = LIST_NEXT( ticket, in_issuer );
+        if ( ( ticket->target != target ) == others ) break_promise( ticket );
+    }
+}
+
+unsigned int tickets_promise( struct client *issuer, uint32_t target, uint64_t *seed )
+{
+    struct client *aim = client_of_windows_pid( target );
+    struct watch *watch = client_watch( issuer, target );
+    const struct ticket *left = LIST_FIRST( &issuer->promised );
+    const int again = issuer->last_target == target;
+    struct process *process = issuer->process;
+
+    issuer->last_target = target;
+    if ( !aim || !again || ( left && left->target == target ) ) return 0;
+    /* they count as open: no more than leaves others theirs, and this process some for other targets */
+    if ( process->held.tickets + 2 * WS2_PROMISED > PROCESS_TICKETS ||
+         !process_may_take( process, &process->held.tickets, 0, PROCESS_TICKETS, room_for_tickets() / 2 ) )
+        return 0;
+    for ( int tries = 0; tries < 4; tries++ )
+    {
+        unsigned int made = 0;
+
+        if ( getrandom( seed, sizeof( *seed ), 0 ) != sizeof( *seed ) ) return 0;
+        for ( uint32_t number; made < WS2_PROMISED && ( number = ws2_promised_number( *seed, made ) ); made++ )
+            if ( find_number( number ) || !make( issuer, target, number, aim, watch ) ) break;
+        if ( made == WS2_PROMISED )
+        {
+            /* the client has those that it was told of last */
+            break_promises_for( issuer, target, 1 );
+            issuer->targets_promised = 1ull << ws2_target_bit( target );
+            client_set_sharing( issuer );
+            return made;
+        }
+        break_promises_for( issuer, target, 0 );
+    }
+    return 0;
+}
+
+int32_t ticket_keep_promise_consume( struct client *issuer, struct share *share, int fd, uint32_t target,
+                                     uint32_t number, uint32_t cell )
+{
+    struct ticket *ticket = find_number( number );
+
+    if ( ticket && !ticket->share && ticket->issuer == issuer && ticket->target == target && share )
+    {
+        if ( keep_promise( ticket, share, fd, cell ) ) return 0;
+    }
+    close_later_consume( fd, issuer->process->closing );
+    /* the target has ended, most likely: what is kept for it can go */
+    client_tell_ended( issuer, &( struct ended_ticket ){ .number = number, .cell = cell, .unclaimed = 1 } );
+    return WSAEINVAL;
 }
 
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell )
 {
     struct ticket *ticket = find_number( number );
 
-    if ( !ticket || ticket->issuer != issuer || ticket->share != share ) return 0;
+    if ( !ticket || !ticket->share || ticket->issuer != issuer || ticket->share != share ) return 0;
     ticket->cell = cell;
     return 1;
 }
@@ -261,6 +366,11 @@ static void watch_free( struct watch *watch )
 /* Everything of a ticket but the question whether anything else still holds its socket or its watch. */
 static void ticket_unlink( struct ticket *ticket )
 {
+    if ( !ticket->share )
+    {
+        break_promise( ticket );
+        return;
+    }
     LIST_REMOVE( ticket, in_numbers );
     if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
     LIST_REMOVE( ticket, in_share );
@@ -268,20 +378,25 @@ static void ticket_unlink( struct ticket *ticket )
     if ( ticket->issuer )
     {
         LIST_REMOVE( ticket, in_issuer );
-        client_tell_ended( ticket->issuer, &( struct ended_ticket ){ ticket->number, ticket->cell, ticket->share->slot,
-                                                                     ticket->share->generation } );
+        client_tell_ended( ticket->issuer,
+                           &( struct ended_ticket ){ .number = ticket->number,
+                                                     .cell = ticket->cell,
+                                                     .slot = ticket->share->slot,
+                                                     .generation = ticket->share->generation,
+                                                     .quiet = holder_of( ticket->share, ticket->issuer ) != NULL } );
         client_count_ticket( ticket->issuer, ticket->target, -1 );
     }
     ended[next_ended].number = ticket->number;
     ended[next_ended].target = ticket->target;
     next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
     target_put( ticket->for_target );
-    close_later_consume( ticket->fd, ticket->process->closing );
+    if ( ticket->counted ) share_count_ticket( ticket->share, -1 );
+    if ( ticket->share->count ) close_soon_consume( ticket->fd, ticket->process->closing );
+    else close_later_consume( ticket->fd, ticket->process->closing );
     process_charge( ticket->process, &ticket->process->held.tickets, -1 );
     process_put( ticket->process );
     assert( open_tickets );
     open_tickets--;
-    if ( ticket->counted ) share_count_ticket( ticket->share, -1 );
     share_check( ticket->share );
     free( ticket );
 }
@@ -352,6 +467,7 @@ int tickets_release_some( struct client *client, unsigned int most )
     struct ticket *ticket;
     struct watch *watch;
 
+    tickets_break_promises( client );
     for ( ; most && ( ticket = LIST_FIRST( &client->tickets ) ); most-- )
     {
         LIST_REMOVE( ticket, in_issuer );
@@ -373,7 +489,7 @@ void ticket_spent( struct client *target, uint32_t number )
     struct ticket *ticket = ticket_find( number, target->windows_pid );
     struct spent *entry;
 
-    if ( ticket ) ticket_end( ticket );
+    if ( ticket && ticket->share ) ticket_end( ticket );
     else if ( target->spent_count < CLIENT_SPENT && ( entry = malloc( sizeof( *entry ) ) ) )
     {
         entry->number = number;

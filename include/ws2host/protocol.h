@@ -42,15 +42,17 @@ enum ws2_request_type
     /* LEASE                                                            slot = first of WS2_BLOCK_SLOTS; WSAEMFILE
      *   A lease ends with the process. */
     WS2_LEASE,
-    /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket, flags = 1 + cell      ticket
-     *   + the host socket. ticket 0: a new one; another value: a ticket of a server that died, published again.
+    /* DUPLICATE            slot, generation, handle, windows_pid = target, ticket, flags = 1 + cell      ticket, count, index,
+     *                                                                                                   instance
+     *   + the host socket. ticket 0: a new one; another value: a ticket of a server that died, published again. count: so many
+     *   more for the same target, whose index in the table is told, may be issued on this connection without an answer (ISSUE).
      *   WSAEINVAL with detail WS2_DETAIL_UNKNOWN_TARGET: send WATCH first. */
     WS2_DUPLICATE,
     /* WATCH                windows_pid
      *   + the reading end of a pipe that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
-    /* REDEEM               ticket, handle = ms waited so far           slot, generation  + the host socket
-     *   Counts one descriptor for the caller; its handle follows by NAME. WSAEINVAL for anything not its own. With detail
+    /* REDEEM               ticket, handle = ms waited so far, flags = its handle       slot, generation  + the host socket
+     *   Counts one descriptor for the caller; its handle, if it has none yet (0), follows by NAME. WSAEINVAL for anything not its own. With detail
      *   WS2_DETAIL_LATER the caller is to wait, count ms, and its connection is free meanwhile: before the answer is used,
      *   or, when that is WSAEWOULDBLOCK, before the caller asks again. Who does not wait is not listened to. */
     WS2_REDEEM,
@@ -65,7 +67,8 @@ enum ws2_request_type
     WS2_CLOSE,
     /* NOTICE               + a stream socket, on which the server writes the number (4 bytes) of each ticket of this
      *   client that has ended, redeemed or not, if there is room: what the client kept for a server that takes over can
-     *   go. What counts is the ticket's cell. */
+     *   go. What counts is the ticket's cell. Of one whose socket the client has open there is no notice, for what it keeps
+     *   keeps nothing else; a 0 is written when it has closed it. */
     WS2_NOTICE,
     /* CELLS                + a memfd of WS2_CELLS numbers, sealed against growing and shrinking. The server writes the
      *   number of a ticket that has ended into the cell that DUPLICATE gave it (flags 0: none): before a client publishes
@@ -99,8 +102,28 @@ enum ws2_request_type
     /* FETCH                slot, generation, flags = place                                         + what stands there
      *   WSAEINVAL: nothing yet; WSAEWOULDBLOCK: not yet published again; WSAENOTSOCK: it is gone. */
     WS2_FETCH,
+    /* ISSUE (one-way)      slot, generation, handle, windows_pid = target, ticket, flags = 1 + cell
+     *   + the host socket, which is SHARED already. What DUPLICATE does, with a number that the server has promised the client:
+     *   what the target asks later comes to the server after it, or the server listens here first. */
+    WS2_ISSUE,
+    /* TAKEN (one-way)      slot, generation, handle, ticket            a ticket that this client has issued to itself and opened
+     *   Counts one descriptor, as REDEEM does. */
+    WS2_TAKEN,
     WS2_REQUEST_COUNT
 };
+
+#define WS2_HOLDERS_MOST 0x40000u /* descriptors of shared sockets of one process */
+#define WS2_PROMISED 15u          /* tickets at once */
+
+/* The i-th number of those that are promised with an answer to DUPLICATE (instance: seed, count: how many). */
+static inline uint32_t ws2_promised_number( uint64_t seed, uint32_t i )
+{
+    uint64_t value = seed + ( i + 1 ) * 0x9e3779b97f4a7c15ull;
+
+    value = ( value ^ value >> 30 ) * 0xbf58476d1ce4e5b9ull;
+    value = ( value ^ value >> 27 ) * 0x94d049bb133111ebull;
+    return ( value ^ value >> 31 ) >> 32;
+}
 
 enum ws2_detail
 {

@@ -59,14 +59,16 @@ static inline const char *ws2_request_text( char *text, const struct ws2_request
         [WS2_PUBLISH] = "PUBLISH", [WS2_SPENT] = "SPENT",         [WS2_RESUMED] = "RESUMED",
         [WS2_BIND] = "BIND",       [WS2_BOUND] = "BOUND",         [WS2_LEAVE] = "LEAVE",
         [WS2_LIST] = "LIST",       [WS2_SHARE] = "SHARE",         [WS2_HELPER] = "HELPER",
-        [WS2_FETCH] = "FETCH",     [WS2_CELLS_REQUEST] = "CELLS",
+        [WS2_FETCH] = "FETCH",     [WS2_CELLS_REQUEST] = "CELLS", [WS2_ISSUE] = "ISSUE",
+        [WS2_TAKEN] = "TAKEN",
     };
     const uint32_t type = request->type;
     int length = snprintf( text, WS2_REQUEST_TEXT_SIZE, "%s",
                            type < WS2_REQUEST_COUNT && *names[type] ? names[type] : "a message of no known type" );
 
     if ( type == WS2_DUPLICATE || type == WS2_NAME || type == WS2_CLOSE || type == WS2_PUBLISH || type == WS2_BIND ||
-         type == WS2_BOUND || type == WS2_SHARE || type == WS2_HELPER || type == WS2_FETCH )
+         type == WS2_BOUND || type == WS2_SHARE || type == WS2_HELPER || type == WS2_FETCH || type == WS2_ISSUE ||
+         type == WS2_TAKEN )
         length += snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, " slot %u.%u", request->slot,
                             request->generation );
     if ( request->handle && type != WS2_REDEEM && type != WS2_LIST )

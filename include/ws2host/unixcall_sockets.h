@@ -155,6 +155,7 @@ struct ws2_redeem_params
     uint32_t family;   /* out */
     uint32_t type;     /* out */
     uint32_t protocol; /* out */
+    uint64_t handle;   /* that it is to have, 0 when there is none yet */
 };
 WS2_ALIKE( struct ws2_redeem_params );
 

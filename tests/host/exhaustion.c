@@ -329,24 +329,54 @@ END_TEST
 static void without_memory( void ) { limit_soft( 0, RLIMIT_AS, address_space( getpid() ) + 0x1000000 ); }
 static void without_descriptors( void ) { limit_soft( 0, RLIMIT_NOFILE, 3 ); }
 
-static int redeemer_without_descriptors( void *unused )
+static int redeemer_without_descriptors( void *tickets )
 {
-    uint32_t slot, generation, ticket;
-    int fd, unknown, redeemed = -1;
+    uint32_t slot, generation;
+    int redeemed = -1;
     int32_t error;
 
-    (void)unused;
     if ( connection_attach( PID ) ) return 1;
+    if ( write( ( (int *)tickets )[1], "", 1 ) != 1 ) return 2;
+    for ( int i = 0; i < 2; i++ )
+    {
+        uint32_t ticket;
+
+        if ( read( ( (int *)tickets )[1], &ticket, sizeof( ticket ) ) != sizeof( ticket ) ) return 3;
+        if ( !i ) limit_soft( 0, RLIMIT_NOFILE, 3 );
+        error = ticket_redeem( ticket, 0, &slot, &generation, &redeemed );
+        limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
+        if ( !i && ( error != WSAEMFILE || redeemed != -1 ) ) return 4;
+    }
+    /* the first was not counted */
+    if ( harness_table().descriptors != 2 ) return 5;
+    return error ? 6 : 0;
+}
+
+static void redeem_without_descriptors( void )
+{
+    uint32_t slot, generation, ticket, opened_slot, opened_generation;
+    int fd, unknown, opened, tickets[2];
+    pid_t redeemer;
+    char byte;
+
+    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tickets ) );
+    redeemer = process_start( redeemer_without_descriptors, tickets );
+    ck_assert_int_eq( read( tickets[0], &byte, 1 ), 1 );
+    ck_assert_int_eq( connection_attach( 2 * PID ), 0 );
     fd = socket_make( HANDLE, &slot, &generation );
-    if ( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ) ) return 2;
+    for ( int i = 0; i < 2; i++ )
+    {
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ), 0 );
+        ck_assert_int_eq( write( tickets[0], &ticket, sizeof( ticket ) ), sizeof( ticket ) );
+    }
+    ck_assert_int_eq( process_wait( redeemer ), 0 );
+    /* what a process has issued to itself it opens without one more */
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, 2 * PID, &ticket, &unknown ), 0 );
     limit_soft( 0, RLIMIT_NOFILE, 3 );
-    error = ticket_redeem( ticket, &slot, &generation, &redeemed );
+    ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
     limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
-    if ( error != WSAEMFILE || redeemed != -1 ) return 3;
-    /* it was not counted */
-    if ( harness_table().descriptors != 1 ) return 4;
-    if ( ticket_issue( slot, generation, HANDLE, fd, PID, &ticket, &unknown ) ) return 5;
-    return ticket_redeem( ticket, &slot, &generation, &redeemed ) ? 6 : 0;
+    socket_drop( opened, opened_slot, opened_generation, HANDLE + 4 );
+    socket_drop( fd, slot, generation, HANDLE );
 }
 
 START_TEST( client_without )
@@ -355,7 +385,8 @@ START_TEST( client_without )
     harness_start_server();
     check_complaint( without_memory, "memory", 5000 );
     check_complaint( without_descriptors, "ulimit -n", 5000 );
-    ck_assert_int_eq( process_wait( process_start( redeemer_without_descriptors, NULL ) ), 0 );
+    redeem_without_descriptors();
+    connection_end();
     eventually( harness_table_empty() );
     harness_end();
 }

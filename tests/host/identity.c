@@ -378,7 +378,7 @@ START_TEST( stopped_client )
         fd = socket_make( HANDLE + 4, &slot, &generation );
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE + 4, fd, 0x5000, &number, &unknown ), WSAEINVAL );
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE + 4, fd, OTHER, &number, &unknown ), 0 );
-        ck_assert_int_eq( ticket_redeem( number, &opened_slot, &opened_generation, &opened ), 0 );
+        ck_assert_int_eq( ticket_redeem( number, 0, &opened_slot, &opened_generation, &opened ), 0 );
         connection_close( opened_slot, opened_generation, 0 );
         close( opened );
         socket_drop( fd, slot, generation, HANDLE + 4 );
@@ -386,10 +386,10 @@ START_TEST( stopped_client )
     eventually( harness_table().shared <= 2 ); /* what was shared before: the stopped one's, and this process's */
     /* an info that has been used is answered at once, though a source has not come back */
     begin = harness_now();
-    ck_assert_int_eq( ticket_redeem( old_ticket, &slot, &generation, &fd ), 0 );
+    ck_assert_int_eq( ticket_redeem( old_ticket, 0, &slot, &generation, &fd ), 0 );
     connection_close( slot, generation, 0 );
     close( fd );
-    ck_assert_int_eq( ticket_redeem( old_ticket, &slot, &generation, &fd ), WSAEINVAL );
+    ck_assert_int_eq( ticket_redeem( old_ticket, 0, &slot, &generation, &fd ), WSAEINVAL );
     ck_assert_uint_lt( harness_now() - begin, 1500 );
     kill( source, SIGCONT );
     ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
@@ -435,8 +435,9 @@ static int ordinary_user( void *context )
 {
     const struct rlimit few = { IN_FLIGHT, IN_FLIGHT };
     const struct passwd *nobody = getpwnam( "nobody" );
-    uint32_t slot, generation, private_slot, private_generation, ticket, spare, opened_slot, opened_generation;
+    uint32_t slot, generation, private_slot, private_generation, ticket, own, spare, opened_slot, opened_generation;
     int fd, unknown, ready[2], opened;
+    struct child target;
     char byte, path[96];
     pid_t flooder;
 
@@ -447,20 +448,29 @@ static int ordinary_user( void *context )
     if ( setrlimit( RLIMIT_NOFILE, &few ) || setgid( nobody->pw_gid ) || setuid( nobody->pw_uid ) ) return 2;
     setenv( "WS2HOST_DIR", path, 1 );
     setenv( "WS2SERVER_LINGER", "0", 1 );
+    target = child_start( TARGET );
     if ( connection_attach( SOURCE ) || lease_take( &private_slot, &private_generation ) ) return 3;
     fd = socket_make( HANDLE, &slot, &generation );
-    if ( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &ticket, &unknown ) ) return 4;
+    /* what the first takes along needs descriptors on their way too */
+    if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) || child_redeem( &target, ticket ) )
+        return 13;
+    if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) ||
+         ticket_issue( slot, generation, HANDLE, fd, SOURCE, &own, &unknown ) )
+        return 4;
     if ( pipe( ready ) ) return 5;
     flooder = process_start( flood, &ready[1] );
     if ( read( ready[0], &byte, 1 ) != 1 ) return 6;
     /* the documented error, and soon */
     if ( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &spare, &unknown ) != WSAENOBUFS ) return 7;
     /* a socket that cannot be handed over is not lost: the info stays good */
-    if ( ticket_redeem( ticket, &opened_slot, &opened_generation, &opened ) != WSAENOBUFS ) return 8;
+    if ( child_redeem( &target, ticket ) != WSAENOBUFS ) return 8;
+    /* the process's own is not handed over */
+    if ( ticket_redeem( own, 0, &opened_slot, &opened_generation, &opened ) ) return 12;
     kill( flooder, SIGKILL );
     process_wait( flooder );
     if ( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &spare, &unknown ) ) return 9;
-    if ( ticket_redeem( ticket, &opened_slot, &opened_generation, &opened ) ) return 10;
+    if ( child_redeem( &target, ticket ) ) return 10;
+    child_end( &target );
     if ( ws2_table_slot( connection_table(), private_slot )->word !=
          ws2_word( private_generation, connection_client_index(), WS2_SLOT_PRIVATE ) )
         return 11;

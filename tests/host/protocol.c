@@ -142,6 +142,72 @@ START_TEST( greeting_with_a_lease )
 }
 END_TEST
 
+/* A number that was not promised makes no ticket, and only a ticket of its own a client opens by itself. */
+START_TEST( tickets_without_an_answer )
+{
+    struct ws2_request issue, taken, redeem;
+    struct ws2_reply reply, other;
+    int fd, target, host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    uint32_t promised;
+
+    harness_begin();
+    harness_start_server();
+    fd = raw_attach( PID, &reply, NULL );
+    target = raw_attach( 2 * PID, &other, NULL );
+    issue = ( struct ws2_request ){ .type = WS2_LEASE };
+    ck_assert_int_eq( raw_request( fd, &issue, -1, &reply, NULL ), 0 );
+    issue = ( struct ws2_request ){ .type = WS2_ADOPT, .handle = 0x34, .flags = AF_INET | SOCK_STREAM << 16 | 6 << 24 };
+    ck_assert_int_eq( raw_request( fd, &issue, host, &reply, NULL ), 0 );
+    issue = ( struct ws2_request ){ .type = WS2_ISSUE,
+                                    .slot = reply.slot,
+                                    .generation = reply.generation,
+                                    .handle = 0x34,
+                                    .windows_pid = 2 * PID,
+                                    .ticket = 12345 };
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    redeem = ( struct ws2_request ){ .type = WS2_REDEEM, .ticket = issue.ticket };
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    /* some are promised with the second for the same target, which is no other then */
+    issue.type = WS2_DUPLICATE;
+    issue.ticket = 0;
+    for ( int i = 0; i < 2; i++ )
+    {
+        ck_assert_int_eq( raw_request( fd, &issue, host, &reply, NULL ), 0 );
+        ck_assert_uint_eq( reply.count, i ? WS2_PROMISED : 0 );
+    }
+    promised = ws2_promised_number( reply.instance, 3 );
+    issue.type = WS2_ISSUE;
+    issue.ticket = promised;
+    issue.windows_pid = PID;
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    redeem.ticket = promised;
+    ck_assert_int_eq( raw_request( fd, &redeem, -1, &other, NULL ), WSAEINVAL );
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    taken = ( struct ws2_request ){ .type = WS2_TAKEN,
+                                    .slot = issue.slot,
+                                    .generation = issue.generation,
+                                    .handle = 0x34 + 4,
+                                    .ticket = reply.ticket };
+    raw_send( fd, &taken, sizeof( taken ), NULL, 0 );
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    taken.ticket = promised;
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    /* as it was promised, and once */
+    issue.windows_pid = 2 * PID;
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), 0 );
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    ck_assert_uint_eq( harness_table().descriptors, 2 );
+    ck_assert_uint_eq( harness_table().tickets, 2 );
+    raw_leave( fd );
+    raw_leave( target );
+    close( host );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 START_TEST( descriptors_where_none_belong )
 {
     struct ws2_request request = { 0 };
@@ -159,7 +225,8 @@ START_TEST( descriptors_where_none_belong )
         {
             if ( request.type == WS2_WATCH || request.type == WS2_LEAVE ) continue;
             if ( request.type == WS2_NAME || request.type == WS2_CLOSE || request.type == WS2_SPENT ||
-                 request.type == WS2_RESUMED || request.type == WS2_BOUND )
+                 request.type == WS2_RESUMED || request.type == WS2_BOUND || request.type == WS2_ISSUE ||
+                 request.type == WS2_TAKEN )
             {
                 ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), fds, count ), sizeof( request ) );
                 continue;
@@ -793,6 +860,7 @@ int main( void )
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
+    tcase_add_test( test, tickets_without_an_answer );
     tcase_add_test( test, descriptors_where_none_belong );
     tcase_add_test( test, watches );
     tcase_add_test( test, wrong_indexes );

@@ -110,6 +110,181 @@ START_TEST( outlives_its_source )
 }
 END_TEST
 
+/* --- tickets that need no answer: the server is stopped meanwhile ------------------------------------------------------*/
+
+#define AT_ONCE 5
+
+/* Those that are issued for one target again and again; as good as the others. */
+START_TEST( issued_without_an_answer )
+{
+    uint32_t slot, generation, ticket, tickets[AT_ONCE];
+    struct child target, other;
+    int fd, unknown, answered = 0;
+    pid_t server;
+
+    harness_begin();
+    target = child_start( TARGET );
+    other = child_start( OTHER );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    for ( int i = 0; i < 2; i++ )
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
+    server = harness_server();
+    for ( int round = 0; round < 10; round++ )
+    {
+        kill( server, SIGSTOP );
+        for ( int i = 0; i < AT_ONCE; i++ )
+            ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[i], &unknown ), 0 );
+        kill( server, SIGCONT );
+        if ( !round ) ck_assert_int_eq( child_redeem( &other, tickets[0] ), WSAEINVAL );
+        for ( int i = AT_ONCE; i--; ) ck_assert_int_eq( child_redeem( &target, tickets[i] ), 0 );
+        for ( int i = 0; i < AT_ONCE; i++ ) ck_assert_int_eq( child_redeem( &target, tickets[i] ), WSAEINVAL );
+        ck_assert_uint_eq( harness_table().descriptors, 1 + ( round + 1 ) * AT_ONCE + answered );
+        ck_assert_uint_eq( harness_table().tickets, 2 );
+        /* more of them are promised with one that is answered */
+        if ( round % 3 != 2 ) continue;
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[0], &unknown ), 0 );
+        ck_assert_int_eq( child_redeem( &target, tickets[0] ), 0 );
+        answered++;
+    }
+    /* the target ends, and none is issued for it any more */
+    child_end( &target );
+    eventually( harness_table().processes == 2 );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), WSAEINVAL );
+    ck_assert_int_eq( unknown, 1 );
+    child_end( &other );
+    socket_drop( fd, slot, generation, HANDLE );
+    harness_end();
+}
+END_TEST
+
+static struct
+{
+    uint32_t slot, generation;
+    int fd;
+} source;
+
+static void publish_source( connection_publish_function publish )
+{
+    publish( source.slot, source.generation, HANDLE, source.fd );
+}
+
+/* The process's own, which it opens without an answer too. */
+START_TEST( own_tickets )
+{
+    uint32_t slot, generation, tickets[AT_ONCE], ticket, opened_slot, opened_generation;
+    int fd, unknown, none, opened[AT_ONCE];
+    pid_t server;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    for ( int i = 0; i < 2; i++ )
+    {
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &ticket, &unknown ), 0 );
+        ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened[0] ), 0 );
+        socket_drop( opened[0], opened_slot, opened_generation, HANDLE + 4 );
+    }
+    source.slot = slot;
+    source.generation = generation;
+    source.fd = fd;
+    connection_enumerate_shared = publish_source;
+    server = harness_server();
+    kill( server, SIGSTOP );
+    for ( int i = 0; i < AT_ONCE; i++ )
+    {
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &tickets[i], &unknown ), 0 );
+        ck_assert_int_eq( ticket_redeem( tickets[i], HANDLE + 4 + 4 * i, &opened_slot, &opened_generation, &opened[i] ),
+                          0 );
+        ck_assert_uint_eq( opened_slot, slot );
+        ck_assert_uint_eq( opened_generation, generation );
+    }
+    /* and if that server never hears of them, the next does */
+    if ( _i ) kill( server, SIGKILL );
+    kill( server, SIGCONT );
+    for ( int i = 0; i < AT_ONCE; i++ )
+        ck_assert_int_eq( ticket_redeem( tickets[i], 0, &opened_slot, &opened_generation, &none ), WSAEINVAL );
+    ck_assert_uint_eq( harness_table().descriptors, 1 + AT_ONCE );
+    ck_assert_uint_eq( harness_table().tickets, 0 );
+    for ( int i = 0; i < AT_ONCE; i++ ) socket_drop( opened[i], slot, generation, HANDLE + 4 + 4 * i );
+    connection_settle();
+    ck_assert_uint_eq( harness_table().descriptors, 1 );
+    socket_drop( fd, slot, generation, HANDLE );
+    harness_end();
+}
+END_TEST
+
+/* Its process ends before the server has heard of the last ones. */
+static int last_tickets( void *context )
+{
+    uint32_t slot, generation, tickets[2 + AT_ONCE];
+    const int fds = *(int *)context;
+    int fd, unknown;
+    char stopped;
+
+    if ( connection_attach( SOURCE ) ) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    for ( int i = 0; i < 2 + AT_ONCE; i++ )
+    {
+        if ( i == 2 && ( write( fds, "", 1 ) != 1 || read( fds, &stopped, 1 ) != 1 ) ) return 2;
+        if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[i], &unknown ) ) return 3;
+    }
+    return write( fds, tickets, sizeof( tickets ) ) != sizeof( tickets );
+}
+
+START_TEST( issued_at_the_end )
+{
+    uint32_t tickets[2 + AT_ONCE];
+    struct child target;
+    int ends[2];
+    pid_t source, server;
+    char ready;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends ) );
+    source = process_start( last_tickets, &ends[1] );
+    ck_assert_int_eq( read( ends[0], &ready, 1 ), 1 );
+    server = harness_server();
+    kill( server, SIGSTOP );
+    ck_assert_int_eq( write( ends[0], "", 1 ), 1 );
+    ck_assert_int_eq( read( ends[0], tickets, sizeof( tickets ) ), sizeof( tickets ) );
+    ck_assert_int_eq( process_wait( source ), 0 );
+    kill( server, SIGCONT );
+    for ( int i = 0; i < 2 + AT_ONCE; i++ ) ck_assert_int_eq( child_redeem( &target, tickets[i] ), 0 );
+    ck_assert_uint_eq( harness_table().tickets, 0 );
+    child_end( &target );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
+/* What is kept of a ticket for a server that takes over goes when the ticket has ended and the socket is closed. */
+START_TEST( kept_no_longer_than_open )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown, before;
+    struct child target;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
+    before = descriptors_of( getpid() );
+    for ( int i = 0; i < 10; i++ )
+    {
+        ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ), 0 );
+    }
+    ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+    socket_drop( fd, slot, generation, HANDLE );
+    eventually( descriptors_of( getpid() ) == before - 2 );
+    child_end( &target );
+    harness_end();
+}
+END_TEST
+
 START_TEST( guessing_is_slow )
 {
     struct child target, other;
@@ -324,7 +499,7 @@ static void *wait_for_ticket( void *unused )
     while ( waiting.ticket )
     {
         waiting.asked++;
-        waiting.error = ticket_redeem( waiting.ticket, &slot, &generation, &fd );
+        waiting.error = ticket_redeem( waiting.ticket, 0, &slot, &generation, &fd );
         waiting.answered++;
         if ( !waiting.error ) return NULL;
     }
@@ -454,6 +629,10 @@ int main( void )
     tcase_add_test( test, redeemed_once_by_the_target_only );
     tcase_add_test( test, dies_with_its_target );
     tcase_add_test( test, outlives_its_source );
+    tcase_add_test( test, issued_without_an_answer );
+    tcase_add_loop_test( test, own_tickets, 0, 2 );
+    tcase_add_test( test, issued_at_the_end );
+    tcase_add_test( test, kept_no_longer_than_open );
     tcase_add_test( test, guessing_is_slow );
     tcase_add_test( test, guessing_is_slow_by_any_way );
     tcase_add_loop_test( test, guesses_by_forks, 0, 2 );

@@ -13,10 +13,15 @@
 
 SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
 {
-    struct ws2_redeem_params redeem = { .ticket = ticket };
+    const HANDLE handle = handle_pool_take( flags );
+    struct ws2_redeem_params redeem = { .ticket = ticket, .handle = (UINT_PTR)handle };
 
-    if ( ( *error = ws2_call( redeem, &redeem ) ) ) return INVALID_SOCKET;
-    return handle_pool_install( redeem.fd, redeem.descriptor, flags, error );
+    if ( ( *error = ws2_call( redeem, &redeem ) ) )
+    {
+        handle_pool_give_back( handle );
+        return INVALID_SOCKET;
+    }
+    return handle_pool_install_under( handle, redeem.fd, redeem.descriptor, flags, error );
 }
 
 /* An ended process still has its id while somebody holds a handle to it. */

@@ -150,11 +150,23 @@ void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real )
     end_closing( handle );
 }
 
+HANDLE handle_pool_take( DWORD flags ) { return take( !( flags & WSA_FLAG_NO_HANDLE_INHERIT ) ); }
+
+void handle_pool_give_back( HANDLE handle )
+{
+    /* one that was new has not been free to anybody */
+    if ( handle && !( hooks_is_free( handle ) && give( handle ) ) ) give_up( handle );
+}
+
 SOCKET handle_pool_install( int fd, UINT64 descriptor, DWORD flags, int *error )
+{
+    return handle_pool_install_under( handle_pool_take( flags ), fd, descriptor, flags, error );
+}
+
+SOCKET handle_pool_install_under( HANDLE handle, int fd, UINT64 descriptor, DWORD flags, int *error )
 {
     struct ws2_socket_install_params install = { .descriptor = descriptor,
                                                  .inherited = !( flags & WSA_FLAG_NO_HANDLE_INHERIT ) };
-    HANDLE handle = take( install.inherited );
 
     install.pooled = handle != NULL;
     if ( !handle && !( handle = make_handle( fd, install.inherited ? OBJ_INHERIT : 0 ) ) )

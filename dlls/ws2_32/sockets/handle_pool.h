@@ -8,6 +8,10 @@
 /* Gives a descriptor that the host half has made a handle, and installs it; the descriptor is taken over. fd is its host
  * socket, which stays the host half's. flags: WSA_FLAG_NO_HANDLE_INHERIT counts. INVALID_SOCKET and *error. */
 SOCKET handle_pool_install( int fd, UINT64 descriptor, DWORD flags, int *error );
+/* The same in two steps, for a host half that is to know the handle first. NULL: it gets one when it is installed. */
+HANDLE handle_pool_take( DWORD flags );
+void handle_pool_give_back( HANDLE handle ); /* NULL: nothing */
+SOCKET handle_pool_install_under( HANDLE handle, int fd, UINT64 descriptor, DWORD flags, int *error );
 /* The end of a SOCKET's handle, as close_begin and accept_defer tell of it: it goes back to the pool, or is closed. */
 void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real );
 

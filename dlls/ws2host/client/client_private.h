@@ -51,6 +51,7 @@ enum exchange
     EXCHANGE_NOT_SENT /* nothing was sent, and the connection is as it was: errno */
 };
 
+int exchange_is_one_way( uint32_t type );
 /* A connection to the server that listens in the directory, or -1 and errno. */
 int exchange_connect( int directory );
 /* One request and, unless it is one way, its reply. send_fd is borrowed, -1: none; the descriptor that comes with the reply,
@@ -84,6 +85,9 @@ void connection_lock( sigset_t *before );
 void connection_unlock( const sigset_t *before );
 /* One message while publishing, mutex held; fd is borrowed. -1 when the server is gone again. */
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
+/* A one-way message on the connection that there is, mutex held; fd is borrowed. 0: it was not sent. */
+int connection_tell( const struct ws2_request *request, int fd );
+uint32_t connection_windows_pid( void ); /* mutex held */
 /* The socket that share_begins gave, -1 for none. Mutex held. */
 int connection_notice( void );
 /* The connection to watch, -1 when there is none, and which one it is; borrowed. */

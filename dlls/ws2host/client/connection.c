@@ -47,6 +47,7 @@ static struct
 
 static _Atomic uint32_t first_block = WS2_NO_INDEX; /* that came with the server's greeting */
 static _Atomic uint32_t no_trace;
+static _Atomic int told; /* something that counts descriptors, which the table may not show yet */
 struct connection_trace connection_trace = { .word = &no_trace };
 
 void connection_follow_trace( void ( *changed )( void ) )
@@ -60,6 +61,7 @@ void connection_follow_trace( void ( *changed )( void ) )
 
 void *connection_table( void ) { return connection.table; }
 uint32_t connection_client_index( void ) { return connection.index; }
+uint32_t connection_windows_pid( void ) { return connection.windows_pid; }
 uint32_t connection_take_block( void ) { return atomic_exchange( &first_block, WS2_NO_INDEX ); }
 
 void connection_lock( sigset_t *before ) { host_mutex_lock( &connection.mutex, before ); }
@@ -406,6 +408,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         }
         if ( outcome == EXCHANGE_DONE )
         {
+            if ( !exchange_is_one_way( request->type ) ) atomic_store( &told, 0 );
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
             if ( host_tracing ) trace_request( request, reply );
@@ -424,7 +427,7 @@ static void connection_follow( const struct ws2_request *request, const struct w
     switch ( request->type )
     {
     case WS2_REDEEM:
-        if ( !reply->error ) in_flight_add( reply->slot, reply->generation, 0 );
+        if ( !reply->error ) in_flight_add( reply->slot, reply->generation, request->flags );
         break;
     case WS2_ADOPT:
         if ( !reply->error ) in_flight_add( reply->slot, reply->generation, request->handle );
@@ -448,6 +451,23 @@ static int32_t close_locked( struct ws2_request *request )
         hang_up();
     }
     return connection_establish();
+}
+
+int connection_tell( const struct ws2_request *request, int send_fd )
+{
+    struct ws2_reply reply;
+    enum exchange outcome;
+    int received;
+
+    assert( host_mutex_held( &connection.mutex ) );
+    if ( connection.fd < 0 ) return 0;
+    outcome = exchange_once( connection.fd, request, send_fd, &reply, &received );
+    if ( outcome == EXCHANGE_GONE ) hang_up();
+    if ( outcome != EXCHANGE_DONE ) return 0;
+    atomic_store( &told, 1 );
+    host_count( WS2_COUNT_REQUESTS, 1 );
+    if ( host_tracing ) trace_request( request, NULL );
+    return 1;
 }
 
 int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
@@ -525,4 +545,9 @@ void connection_settle( void )
     struct ws2_reply reply;
 
     connection_request( &request, -1, &reply, NULL );
+}
+
+void connection_settle_counts( void )
+{
+    if ( atomic_load( &told ) ) connection_settle();
 }

@@ -77,8 +77,8 @@ int lease_give_back( uint32_t slot, uint32_t generation );
 int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
                       int *unknown_target );
 int32_t connection_watch( uint32_t target, int fd );
-/* WSASocket's part: the slot and a descriptor of the caller's own. */
-int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd );
+/* WSASocket's part: the slot and a descriptor of the caller's own, which is to have that handle; 0: it is named later. */
+int32_t ticket_redeem( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd );
 
 /* --- what a datagram socket has beside its host socket, for other processes too (helper_sets.c, WS2_HELPER) */
 
@@ -103,5 +103,7 @@ void connection_close( uint32_t slot, uint32_t generation, uint32_t handle );
 void connection_bound( uint32_t slot, uint32_t generation );
 /* Returns when the server has seen to what this process has told it. */
 void connection_settle( void );
+/* The same, if the table may show fewer descriptors than this process and those that it has issued tickets to have. */
+void connection_settle_counts( void );
 
 #endif

@@ -21,6 +21,7 @@ int exchange_connect( int directory )
 
     if ( fd < 0 ) return -1;
     setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
+    setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
     snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     for ( ;; )
     {
@@ -48,11 +49,11 @@ static void tell_slow( int fd )
         peer.pid, peer.pid, peer.pid );
 }
 
-/* However long it takes: a server that accepts is there, and hanging up would make it forget nothing and help nobody. A
- * person is told. */
-static void wait_for( int fd, short events )
+/* However long it takes, here and for an answer: a server that accepts is there, and hanging up would make it forget nothing
+ * and help nobody. A person is told. */
+static void wait_for_room( int fd )
 {
-    struct pollfd state = { .fd = fd, .events = events };
+    struct pollfd state = { .fd = fd, .events = POLLOUT };
     const uint64_t begin = client_now_ms();
     int ready;
 
@@ -66,7 +67,7 @@ static enum exchange send_message( int fd, const void *message, size_t size, int
     {
         if ( message_send( fd, message, size, &send_fd, send_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size )
             return EXCHANGE_DONE;
-        if ( errno == EAGAIN ) wait_for( fd, POLLOUT );
+        if ( errno == EAGAIN ) wait_for_room( fd );
         else
             return errno == ETOOMANYREFS || errno == ENOMEM || errno == ENOBUFS || errno == EBADF ? EXCHANGE_NOT_SENT
                                                                                                   : EXCHANGE_GONE;
@@ -84,9 +85,8 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
     ssize_t received;
 
     *received_fd = -1;
-    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT ) ) < 0 &&
-            ( errno == EINTR || errno == EAGAIN ) )
-        if ( errno == EAGAIN ) wait_for( fd, POLLIN );
+    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) ) < 0 && ( errno == EINTR || errno == EAGAIN ) )
+        if ( errno == EAGAIN ) tell_slow( fd );
     if ( received < 0 ) return EXCHANGE_GONE;
     for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
         if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
@@ -98,10 +98,10 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
     return EXCHANGE_GONE;
 }
 
-static int is_one_way( uint32_t type )
+int exchange_is_one_way( uint32_t type )
 {
     return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
-           type == WS2_LEAVE;
+           type == WS2_LEAVE || type == WS2_ISSUE || type == WS2_TAKEN;
 }
 
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
@@ -112,7 +112,7 @@ enum exchange exchange_once( int fd, const struct ws2_request *request, int send
     *received_fd = -1;
     memset( reply, 0, sizeof( *reply ) );
     outcome = send_message( fd, request, sizeof( *request ), send_fd );
-    if ( outcome != EXCHANGE_DONE || is_one_way( request->type ) ) return outcome;
+    if ( outcome != EXCHANGE_DONE || exchange_is_one_way( request->type ) ) return outcome;
     return receive_message( fd, reply, sizeof( *reply ), received_fd );
 }
 

@@ -7,6 +7,9 @@
  * here whatever this process was doing, and no ticket that has been redeemed is published again. But for the last one, whose
  * server died in between: who redeemed it says so to the next server (SPENT).
  *
+ * Who issues tickets for one target again and again is promised some: those need no answer (ISSUE), as long as the target is
+ * there by the table. And one that the process has issued to itself it opens by itself, with the descriptor that it keeps.
+ *
  * The lists are guarded by connection's mutex.
  */
 #include <assert.h>
@@ -17,12 +20,14 @@
 #include <sys/queue.h>
 #include <unistd.h>
 #include "client/client_private.h"
+#include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
 
 #define SPENT_KEPT 256
 #define NOTICES_MANY 32
 #define LATEST 10000 /* ms that the answer to REDEEM may take */
 #define NO_CELL 0xffffffffu
+#define SWEEP 32u /* more tickets than were open at the last look are looked at again */
 #define BUCKETS 256
 
 struct kept_ticket
@@ -31,6 +36,7 @@ struct kept_ticket
     uint32_t number, slot, generation, target, cell;
     int fd;
     int helpers; /* it keeps those of its socket too */
+    int unknown; /* to the server that there is now, which had no room for it */
 };
 
 struct kept_watch /* of a target that had no connection when its tickets were issued */
@@ -42,6 +48,7 @@ struct kept_watch /* of a target that had no connection when its tickets were is
 };
 
 static LIST_HEAD(, kept_ticket ) kept_tickets[BUCKETS];
+static unsigned int kept_count, sweep_at = SWEEP;
 static LIST_HEAD(, kept_watch ) kept_watches;
 static uint32_t spent[SPENT_KEPT];
 static unsigned int next_spent;
@@ -62,56 +69,13 @@ static struct
     uint32_t cell;
 } reserved = { -1, NO_CELL };
 
-int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
-                      int *unknown_target )
+/* Numbers of tickets that the server has promised, for one target. */
+static struct
 {
-    struct ws2_request request = {
-        .type = WS2_DUPLICATE, .slot = slot, .generation = generation, .handle = handle, .windows_pid = target
-    };
-    struct ws2_reply reply;
-    const int32_t error = connection_request( &request, fd, &reply, NULL );
-
-    *ticket = reply.ticket;
-    *unknown_target = reply.detail == WS2_DETAIL_UNKNOWN_TARGET;
-    return error;
-}
-
-int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
-{
-    struct ws2_request request = { .type = WS2_REDEEM, .ticket = ticket };
-    struct ws2_reply reply;
-    uint64_t begin = 0;
-    uint32_t server = 0;
-    int32_t error;
-
-    if ( !ticket ) return WSAEINVAL;
-    /* no mutex is held while this thread waits: the others have the connection */
-    while ( ( error = connection_request( &request, -1, &reply, fd ) ), reply.detail == WS2_DETAIL_LATER )
-    {
-        const uint32_t asked = atomic_load( &( (struct ws2_table_header *)connection_table() )->server_pid );
-
-        /* the time that a source has to come back in is each server's own */
-        if ( asked != server ) begin = client_now_ms();
-        server = asked;
-        client_sleep_ms( reply.count < LATEST ? reply.count : LATEST );
-        if ( error != WSAEWOULDBLOCK ) break;
-        request.handle = client_now_ms() - begin;
-    }
-    if ( error )
-    {
-        if ( *fd >= 0 ) close( *fd );
-        return error;
-    }
-    *slot = reply.slot;
-    *generation = reply.generation;
-    if ( *fd >= 0 && *slot < WS2_SLOT_COUNT ) return 0;
-    /* the server counted a descriptor that did not arrive: this process has no room for one */
-    if ( *fd >= 0 ) close( *fd );
-    *fd = -1;
-    connection_close( *slot, *generation, 0 );
-    connection_out_of_descriptors();
-    return WSAEMFILE;
-}
+    uint64_t seed;
+    uint32_t target, index; /* of its record in the table */
+    uint32_t next, count;
+} promised;
 
 static struct kept_watch *find_watch( uint32_t target )
 {
@@ -202,6 +166,34 @@ static int has_ended( const struct kept_ticket *ticket )
     return atomic_load( &cells.numbers[ticket->cell] ) == ticket->number;
 }
 
+static void drop_ticket( struct kept_ticket *ticket )
+{
+    struct kept_watch *watch = find_watch( ticket->target );
+
+    if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
+    LIST_REMOVE( ticket, entry );
+    give_cell( ticket->cell );
+    if ( ticket->helpers ) helper_sets_unref( ticket->slot, ticket->generation );
+    if ( ticket->fd >= 0 ) close( ticket->fd );
+    free( ticket );
+    assert( kept_count );
+    kept_count--;
+}
+
+/* All that have ended. */
+static void drop_ended( void )
+{
+    struct kept_ticket *ticket, *next;
+
+    for ( unsigned int i = 0; i < BUCKETS; i++ )
+        for ( ticket = LIST_FIRST( &kept_tickets[i] ); ticket; ticket = next )
+        {
+            next = LIST_NEXT( ticket, entry );
+            if ( has_ended( ticket ) ) drop_ticket( ticket );
+        }
+    sweep_at = 2 * kept_count + SWEEP;
+}
+
 static void drop_reserved( void )
 {
     if ( reserved.fd >= 0 ) close( reserved.fd );
@@ -222,7 +214,9 @@ static int send_cells( void )
 int32_t tickets_prepare( struct ws2_request *request, int fd )
 {
     /* without a server monitor thread nobody would learn when it ends */
-    if ( request->type != WS2_DUPLICATE || connection_notice() < 0 || reserved.fd >= 0 ) return 0;
+    if ( ( request->type != WS2_DUPLICATE && request->type != WS2_ISSUE ) || connection_notice() < 0 ||
+         reserved.fd >= 0 )
+        return 0;
     if ( !cells.numbers )
     {
         if ( make_cells() ) goto no_room;
@@ -232,8 +226,20 @@ int32_t tickets_prepare( struct ws2_request *request, int fd )
             return 0; /* the server is gone, and the request finds out */
         }
     }
-    if ( ( reserved.cell = take_cell() ) == NO_CELL ) return WSAENOBUFS;
-    if ( ( reserved.fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 ) goto no_room;
+    if ( kept_count >= sweep_at ) drop_ended();
+    if ( ( reserved.cell = take_cell() ) == NO_CELL )
+    {
+        drop_ended();
+        reserved.cell = take_cell();
+    }
+    if ( reserved.cell == NO_CELL ) return WSAENOBUFS;
+    reserved.fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
+    if ( reserved.fd < 0 && errno == EMFILE )
+    {
+        drop_ended();
+        reserved.fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 );
+    }
+    if ( reserved.fd < 0 ) goto no_room;
     request->flags = 1 + reserved.cell;
     return 0;
 
@@ -264,48 +270,34 @@ static void keep_ticket( const struct ws2_request *request, uint32_t number )
     reserved.fd = -1;
     reserved.cell = NO_CELL;
     LIST_INSERT_HEAD( &kept_tickets[number % BUCKETS], ticket, entry );
+    kept_count++;
     if ( watch ) watch->tickets++;
 }
 
-static void drop_ticket( struct kept_ticket *ticket )
+static struct kept_ticket *find_ticket( uint32_t number )
 {
-    struct kept_watch *watch = find_watch( ticket->target );
+    struct kept_ticket *ticket;
 
-    if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
-    LIST_REMOVE( ticket, entry );
-    give_cell( ticket->cell );
-    if ( ticket->helpers ) helper_sets_unref( ticket->slot, ticket->generation );
-    close( ticket->fd );
-    free( ticket );
-}
-
-/* All that have ended. */
-static void drop_ended( void )
-{
-    struct kept_ticket *ticket, *next;
-
-    for ( unsigned int i = 0; i < BUCKETS; i++ )
-        for ( ticket = LIST_FIRST( &kept_tickets[i] ); ticket; ticket = next )
-        {
-            next = LIST_NEXT( ticket, entry );
-            if ( has_ended( ticket ) ) drop_ticket( ticket );
-        }
+    LIST_FOREACH( ticket, &kept_tickets[number % BUCKETS], entry )
+    if ( ticket->number == number ) return ticket;
+    return NULL;
 }
 
 void tickets_ended( const uint32_t *numbers, unsigned int count )
 {
-    struct kept_ticket *ticket;
+    /* there may have been more than the notices had room for */
+    int look_at_all = count >= NOTICES_MANY;
     sigset_t before;
 
     connection_lock( &before );
     for ( unsigned int i = 0; i < count; i++ )
     {
-        LIST_FOREACH( ticket, &kept_tickets[numbers[i] % BUCKETS], entry )
-        if ( ticket->number == numbers[i] ) break;
+        struct kept_ticket *ticket = find_ticket( numbers[i] );
+
         if ( ticket ) drop_ticket( ticket );
+        if ( !numbers[i] ) look_at_all = 1;
     }
-    /* there may have been more than the notices had room for */
-    if ( count >= NOTICES_MANY ) drop_ended();
+    if ( look_at_all ) drop_ended();
     connection_unlock( &before );
 }
 
@@ -319,6 +311,12 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
     case WS2_DUPLICATE:
         if ( !reply->error ) keep_ticket( request, reply->ticket );
         drop_reserved();
+        if ( reply->error || !reply->count ) break;
+        promised.seed = reply->instance;
+        promised.target = request->windows_pid;
+        promised.index = reply->index;
+        promised.next = 0;
+        promised.count = reply->index < WS2_CLIENT_COUNT ? reply->count : 0;
         break;
     case WS2_REDEEM:
         if ( reply->error ) break;
@@ -334,6 +332,8 @@ void tickets_publish( void )
     struct kept_watch *watch;
     struct ws2_reply reply;
 
+    /* by another server, or on another connection */
+    promised.count = promised.next = 0;
     send_cells();
     drop_ended();
     LIST_FOREACH( watch, &kept_watches, entry )
@@ -352,6 +352,7 @@ void tickets_publish( void )
                                            .flags = 1 + ticket->cell };
             next = LIST_NEXT( ticket, entry );
             if ( connection_publish_request( &request, ticket->fd, &reply ) ) return;
+            ticket->unknown = reply.error != 0;
             if ( reply.error == WSAEINVAL ) drop_ticket( ticket ); /* redeemed, or its target is gone */
         }
     for ( unsigned int i = 0; i < SPENT_KEPT; i++ )
@@ -359,4 +360,119 @@ void tickets_publish( void )
         struct ws2_request request = { .type = WS2_SPENT, .ticket = spent[i] };
         if ( spent[i] && connection_publish_request( &request, -1, &reply ) ) return;
     }
+}
+
+/* One of those that are promised. Of a socket that is not shared yet the server is to be asked: the process could close it
+ * first. */
+static int issue_promised( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target,
+                           uint32_t *number )
+{
+    struct ws2_request request = {
+        .type = WS2_ISSUE, .slot = slot, .generation = generation, .handle = handle, .windows_pid = target
+    };
+    uint64_t word;
+
+    if ( promised.next >= promised.count || promised.target != target ) return 0;
+    if ( atomic_load( &ws2_table_clients( connection_table() )[promised.index].windows_pid ) != target ) return 0;
+    word = atomic_load( &table_slot( slot )->word );
+    if ( ws2_word_state( word ) != WS2_SLOT_SHARED || ws2_word_generation( word ) != generation ) return 0;
+    if ( tickets_prepare( &request, fd ) || reserved.fd < 0 ) return 0;
+    request.ticket = ws2_promised_number( promised.seed, promised.next );
+    if ( !connection_tell( &request, fd ) )
+    {
+        drop_reserved();
+        return 0;
+    }
+    promised.next++;
+    keep_ticket( &request, request.ticket );
+    drop_reserved();
+    *number = request.ticket;
+    return 1;
+}
+
+int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
+                      int *unknown_target )
+{
+    struct ws2_request request = {
+        .type = WS2_DUPLICATE, .slot = slot, .generation = generation, .handle = handle, .windows_pid = target
+    };
+    struct ws2_reply reply;
+    sigset_t before;
+    int32_t error;
+    int issued;
+
+    *unknown_target = 0;
+    connection_lock( &before );
+    issued = issue_promised( slot, generation, handle, fd, target, ticket );
+    connection_unlock( &before );
+    if ( issued ) return 0;
+    error = connection_request( &request, fd, &reply, NULL );
+    *ticket = reply.ticket;
+    *unknown_target = reply.detail == WS2_DETAIL_UNKNOWN_TARGET;
+    return error;
+}
+
+/* One that this process has issued to itself, with the descriptor that is kept for a server that takes over: the server, which
+ * has been told of the ticket on this connection, hears of it there. */
+static int take_own( uint32_t number, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    struct ws2_request request = { .type = WS2_TAKEN, .ticket = number, .handle = handle };
+    struct kept_ticket *ticket = find_ticket( number );
+    const struct ws2_client_record *own;
+
+    if ( !ticket || ticket->target != connection_windows_pid() || ticket->unknown || has_ended( ticket ) ) return 0;
+    /* near the limit of descriptors the server is to say whether there is room */
+    own = ws2_table_clients( connection_table() ) + connection_client_index();
+    if ( atomic_load( &own->sharing ) >= WS2_HOLDERS_MOST / 2 ) return 0;
+    request.slot = *slot = ticket->slot;
+    request.generation = *generation = ticket->generation;
+    if ( !connection_tell( &request, -1 ) ) return 0;
+    *fd = ticket->fd;
+    ticket->fd = -1;
+    drop_ticket( ticket );
+    in_flight_add( *slot, *generation, handle );
+    return 1;
+}
+
+int32_t ticket_redeem( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    struct ws2_request request = { .type = WS2_REDEEM, .ticket = ticket, .flags = handle };
+    struct ws2_reply reply;
+    uint64_t begin = 0;
+    uint32_t server = 0;
+    sigset_t before;
+    int32_t error;
+    int taken;
+
+    if ( !ticket ) return WSAEINVAL;
+    connection_lock( &before );
+    taken = take_own( ticket, handle, slot, generation, fd );
+    connection_unlock( &before );
+    if ( taken ) return 0;
+    /* no mutex is held while this thread waits: the others have the connection */
+    while ( ( error = connection_request( &request, -1, &reply, fd ) ), reply.detail == WS2_DETAIL_LATER )
+    {
+        const uint32_t asked = atomic_load( &( (struct ws2_table_header *)connection_table() )->server_pid );
+
+        /* the time that a source has to come back in is each server's own */
+        if ( asked != server ) begin = client_now_ms();
+        server = asked;
+        client_sleep_ms( reply.count < LATEST ? reply.count : LATEST );
+        if ( error != WSAEWOULDBLOCK ) break;
+        request.handle = client_now_ms() - begin;
+    }
+    if ( error )
+    {
+        if ( *fd >= 0 ) close( *fd );
+        return error;
+    }
+    *slot = reply.slot;
+    *generation = reply.generation;
+    if ( *fd >= 0 && *slot < WS2_SLOT_COUNT ) return 0;
+    /* the server counted a descriptor that did not arrive: this process has no room for one */
+    if ( *fd >= 0 ) close( *fd );
+    *fd = -1;
+    connection_close( *slot, *generation, handle );
+    connection_out_of_descriptors();
+    return WSAEMFILE;
 }

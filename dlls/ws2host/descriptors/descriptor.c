@@ -241,13 +241,17 @@ int descriptor_is_known( uint64_t handle )
 
 int32_t descriptor_install( struct descriptor *d, uint64_t handle )
 {
+    const int named = d->handle == handle; /* a duplicate's is told when it is opened */
     entry *entry = make_entry( handle );
     struct descriptor *old;
 
     if ( !entry ) return WSAENOBUFS;
     d->handle = handle;
     /* a shared slot has a handle for each descriptor: the server keeps them */
-    if ( descriptor_is_shared( d ) ) connection_name( d->slot_index, d->generation, handle );
+    if ( descriptor_is_shared( d ) )
+    {
+        if ( !named ) connection_name( d->slot_index, d->generation, handle );
+    }
     else atomic_store( &d->slot->handle, handle );
     old = atomic_exchange( entry, d );
     show( handle );

@@ -13,6 +13,7 @@
 #include "ws2host/table.h"
 #include "base/owner_lock.h"
 #include "base/unix_private.h"
+#include "client/connection.h"
 
 enum operation_queue
 {
@@ -215,7 +216,9 @@ static inline int descriptor_is_shared( const struct descriptor *d )
 }
 static inline int descriptor_has_others( const struct descriptor *d )
 {
-    return descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1;
+    if ( !descriptor_is_shared( d ) ) return 0;
+    if ( atomic_load( &d->slot->descriptors ) < 2 ) connection_settle_counts();
+    return atomic_load( &d->slot->descriptors ) > 1;
 }
 
 #endif

@@ -99,6 +99,7 @@ void operation_outliving_turn( struct io_turn *turn )
     int ends;
 
     (void)turn;
+    if ( atomic_load( &count ) ) connection_settle_counts();
     while ( atomic_load( &count ) && ( outliving = take_one( &ends ) ) )
     {
         if ( ends && outliving->end( outliving->descriptor ) ) io_loop_wake();

@@ -276,13 +276,14 @@ NTSTATUS unix_redeem( void *args )
     struct descriptor *d;
     int fd = -1;
 
-    if ( ( params->error = ticket_redeem( params->ticket, &slot_index, &generation, &fd ) ) ) return 0;
+    if ( ( params->error = ticket_redeem( params->ticket, params->handle, &slot_index, &generation, &fd ) ) ) return 0;
     if ( !( d = descriptor_create_consume( fd, slot_index, generation ) ) )
     {
-        connection_close( slot_index, generation, 0 );
+        connection_close( slot_index, generation, params->handle );
         params->error = WSAENOBUFS;
         return 0;
     }
+    d->handle = params->handle;
     params->family = d->slot->family;
     params->type = d->slot->type;
     params->protocol = d->slot->protocol;

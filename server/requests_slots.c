@@ -1,0 +1,93 @@
+/* Messages about slots, whoever shares them: Windows' bind rules, and the list for ws2ctl. */
+#include "exchange.h"
+#include "ws2host/winsock_codes.h"
+
+#define LIST_STEP 0x800u  /* slots that one LIST looks at */
+#define LIST_MOST 0x2000u /* rows of one slot that are listed */
+
+static int knows_slot( struct exchange *e )
+{
+    const struct ws2_slot *slot = ws2_table_slot( table_mapping(), e->request->slot );
+    struct share *share = share_at( e->request->slot, e->request->generation );
+
+    if ( share ) return holder_of( share, e->client ) != NULL;
+    return slot && block_owner( e->request->slot ) == e->client->index &&
+           atomic_load( &slot->word ) == ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE );
+}
+
+int32_t request_bind( struct exchange *e )
+{
+    return knows_slot( e ) ? endpoint_check( e->request->slot, &e->reply.count ) : WSAENOTSOCK;
+}
+
+int32_t request_bound( struct exchange *e )
+{
+    if ( knows_slot( e ) ) endpoint_note( e->request->slot );
+    return 0;
+}
+
+static int add_row( struct exchange *e, uint32_t *skip, uint32_t slot, uint32_t generation, struct client *client,
+                    uint32_t handle, uint32_t target )
+{
+    struct ws2_row *row = &e->rows[e->reply.count];
+
+    if ( *skip )
+    {
+        --*skip;
+        return 1;
+    }
+    if ( e->reply.count == WS2_LIST_ROWS ) return 0;
+    row->slot = slot;
+    row->generation = generation;
+    row->windows_pid = client ? client->windows_pid : 0;
+    row->unix_pid = client ? client->process->unix_pid : 0;
+    row->handle = handle;
+    row->ticket_target = target;
+    e->reply.count++;
+    return 1;
+}
+
+/* The rows of one slot; 0 when there was no room for all of them. */
+static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
+{
+    struct ws2_slot *record = ws2_table_slot( table_mapping(), slot );
+    const uint64_t word = atomic_load( &record->word );
+    struct share *share = share_of_slot( slot );
+    struct client *client;
+
+    if ( atomic_load( &record->flags ) & WS2_FLAG_HELPER ) return 1;
+    if ( share )
+    {
+        struct member *member;
+        struct holder *holder;
+        struct ticket *ticket;
+
+        if ( skip >= LIST_MOST ) return 1;
+        LIST_FOREACH( member, &share->members, in_share )
+        LIST_FOREACH( holder, &member->holders, in_member )
+        if ( !add_row( e, &skip, slot, share->generation, member->client, holder->handle, 0 ) ) return 0;
+        LIST_FOREACH( ticket, &share->tickets, in_share )
+        if ( !add_row( e, &skip, slot, share->generation, ticket->issuer, 0, ticket->target ) ) return 0;
+    }
+    else if ( ws2_word_state( word ) == WS2_SLOT_PRIVATE && ( client = client_at( block_owner( slot ) ) ) )
+        return add_row( e, &skip, slot, ws2_word_generation( word ), client, atomic_load( &record->handle ), 0 );
+    return 1;
+}
+
+int32_t request_list( struct exchange *e )
+{
+    uint32_t slot = e->request->slot, skip = e->request->handle;
+    const uint32_t end = blocks_end(), pause = slot < end && end - slot > LIST_STEP ? slot + LIST_STEP : end;
+
+    for ( ; slot < pause; slot++, skip = 0 )
+    {
+        const uint32_t before = e->reply.count;
+
+        if ( list_slot( e, slot, skip ) ) continue;
+        e->reply.slot = slot;
+        e->reply.handle = skip + e->reply.count - before;
+        return 0;
+    }
+    e->reply.slot = pause < end ? pause : WS2_NO_INDEX;
+    return 0;
+}
