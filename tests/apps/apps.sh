@@ -73,9 +73,23 @@ free_port()
     echo $port
 }
 
+# certificate [KEY CERTIFICATE]: of localhost, and the key, into $work/key.pem and $work/cert.pem
+certificate()
+{
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "${1-$work/key.pem}" -out "${2-$work/cert.pem}" -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+}
+
 windows() # PROGRAM...
 {
     "$build/tools/ws2run" $builtin "$@"
+}
+
+# own_network ARGUMENT...: the run again, with its arguments, in a network of its own, where that can be had. Called when all is fetched.
+own_network()
+{
+    [ -z "${WS2HOST_TEST_NETWORK-}${asked_for_network-}" ] || return 0
+    asked_for_network=1 exec "$source/tests/own-network" "$0" "$@"
 }
 
 # enter: makes the room, or ends the run
@@ -133,6 +147,13 @@ count_lines()
     fi
 }
 
+# family PID: all that it started
+family()
+{
+    local one
+    for one in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do echo "$one"; family "$one"; done
+}
+
 # killed PID URL: a server is killed under a load; what its clients have ends, and nothing is left of it
 killed()
 {
@@ -175,7 +196,7 @@ wait_for_port() # FILE PID: what a server says, "port N"
 {
     local turn
     for turn in $(seq 150); do
-        sed -n 's/^port \([0-9]*\).*/\1/p' "$1" | grep . && return 0
+        sed -n 's/^port \([0-9]*\).*/\1/p' "$1" 2>/dev/null | grep . && return 0
         kill -0 "$2" 2>/dev/null || break
         sleep 0.2
     done
