@@ -275,6 +275,34 @@ static void test_waiters( void )
     end( NULL );
 }
 
+/* Threads wait for it while its handle is copied: by whichever handle it is set, and by its socket. */
+static void test_copied_meanwhile( void )
+{
+    for ( unsigned int turn = 0; turn < 3; turn++ )
+    {
+        HANDLE event = begin( TRUE, FALSE ), copy = NULL;
+        struct helper helpers[2];
+
+        for ( unsigned int i = 0; i < 2; i++ ) helper_start( &helpers[i], event, FALSE );
+        check_result(
+            DuplicateHandle( GetCurrentProcess(), event, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS ),
+            TRUE );
+        if ( turn ) SetEvent( turn == 1 ? event : copy );
+        else deliver();
+        for ( unsigned int i = 0; i < 2; i++ ) check_result( helper_end( &helpers[i] ), 0 );
+        check_result( WaitForSingleObject( copy, 0 ), 0 );
+        enumerate( event, turn ? 0 : FD_READ );
+        if ( !turn ) take();
+        check_result( WaitForSingleObject( copy, 0 ), WAIT_TIMEOUT );
+        deliver();
+        check_result( WaitForSingleObject( copy, 20000 ), 0 );
+        enumerate( event, FD_READ );
+        take();
+        CloseHandle( copy );
+        end( event );
+    }
+}
+
 static void test_several( void )
 {
     HANDLE events[3];
@@ -403,6 +431,7 @@ START_TEST( event_waits )
     test_manual();
     test_automatic();
     test_waiters();
+    test_copied_meanwhile();
     test_several();
     test_many();
     test_processes( FALSE );

@@ -22,7 +22,8 @@ struct waiter
     _Atomic uint32_t blocking;  /* it is in a wait, or looks for APCs between two parts of one */
     _Atomic uint32_t cancelled; /* that wait is to end */
     _Atomic uint64_t served;    /* events of the process that it waits for, by their numbers */
-    _Atomic uint64_t handling;  /* of which it handles what was shown */
+    _Atomic uint64_t handling;  /* of which it handles what was shown, */
+    _Atomic uint64_t awaiting;  /* or has it shown at any moment */
     int wake_fd;                /* -1 before the first wait */
     int epoll;                  /* for waiting exclusively, made on first need */
     uint64_t looked;            /* when the PE side was last sent to look for APCs */
@@ -52,7 +53,7 @@ void wait_show( _Atomic uint32_t *at )
     atomic_store( &shown, at );
 }
 
-void ( *wait_served_ends )( uint64_t handling );
+void ( *wait_served_ends )( uint64_t served, uint64_t handling, uint64_t awaiting );
 
 static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
 
@@ -60,9 +61,10 @@ static void thread_ends( void *arg )
 {
     struct waiter *waiter = arg;
     const uint64_t handling = atomic_exchange( &waiter->handling, 0 );
+    const uint64_t awaiting = atomic_exchange( &waiter->awaiting, 0 );
+    const uint64_t served = atomic_exchange( &waiter->served, 0 );
 
-    atomic_store( &waiter->served, 0 );
-    if ( handling ) wait_served_ends( handling );
+    if ( served | handling | awaiting ) wait_served_ends( served, handling, awaiting & ~handling );
     free( waiter->scratch );
     waiter->scratch = NULL;
     waiter->scratch_size = 0;
@@ -390,6 +392,13 @@ void wait_set_handling( uint64_t mask )
     if ( waiter ) atomic_store( &waiter->handling, mask );
 }
 
+void wait_set_awaiting( uint64_t mask )
+{
+    struct waiter *waiter = get_waiter();
+
+    if ( waiter ) atomic_store( &waiter->awaiting, mask );
+}
+
 void wait_wake_served( uint64_t mask )
 {
     const uint64_t one = 1;
@@ -424,38 +433,80 @@ void wait_served_end( void )
     if ( waiter ) atomic_store( &waiter->served, 0 );
 }
 
-enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( const void *context ),
-                              const void *context, uint64_t timeout_us, struct ws2_wait *wait )
+/* Waits in parts until `look`, given how long it may take, finds something or fails: > 0, < 0. */
+static enum wait_result wait_in_parts( int ( *look )( void *sight, const struct timespec *left ), void *sight,
+                                       int ( *due )( const void *context ), const void *context, uint64_t timeout_us,
+                                       struct ws2_wait *wait )
 {
-    struct waiter *waiter = get_waiter();
-    enum wait_result result = WAIT_READY;
-    uint64_t now, until;
+    uint64_t now = now_ns(), until;
 
-    if ( !waiter ) return WAIT_FAILED;
-    now = now_ns();
     begin_wait( wait, now, timeout_us );
     until = end_of_part( wait, now );
-    fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     while ( !due( context ) )
     {
         const struct timespec left = time_until( now, until );
-        const int ready = ppoll( fds, count + 1, &left, NULL );
+        const int found = look( sight, &left );
 
-        if ( ready > 0 )
-        {
-            if ( fds[count].revents ) drain_wake_fd( waiter );
-            if ( ready > !!fds[count].revents ) break;
-        }
-        else if ( ready < 0 && errno != EINTR )
-        {
-            result = WAIT_FAILED;
-            break;
-        }
+        if ( found > 0 ) break;
+        if ( found < 0 && errno != EINTR ) return WAIT_FAILED;
         if ( ( now = now_ns() ) < until ) continue;
-        result = until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
         next_slice( wait );
-        break;
+        return until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
     }
+    return WAIT_READY;
+}
+
+struct poll_sight
+{
+    const struct waiter *waiter;
+    struct pollfd *fds; /* the last is the waiter's */
+    uint32_t count;
+};
+
+static int look_by_poll( void *argument, const struct timespec *left )
+{
+    const struct poll_sight *sight = argument;
+    const int ready = ppoll( sight->fds, sight->count + 1, left, NULL );
+    const int woken = ready > 0 && sight->fds[sight->count].revents;
+
+    if ( woken ) drain_wake_fd( sight->waiter );
+    return woken ? ready - 1 : ready;
+}
+
+enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( const void *context ),
+                              const void *context, uint64_t timeout_us, struct ws2_wait *wait )
+{
+    struct poll_sight sight = { get_waiter(), fds, count };
+
+    if ( !sight.waiter ) return WAIT_FAILED;
+    fds[count] = ( struct pollfd ){ .fd = sight.waiter->wake_fd, .events = POLLIN };
+    return wait_in_parts( look_by_poll, &sight, due, context, timeout_us, wait );
+}
+
+struct epoll_sight
+{
+    int epoll, room, count;
+    struct epoll_event *events;
+};
+
+static int look_by_epoll( void *argument, const struct timespec *left )
+{
+    struct epoll_sight *sight = argument;
+    const int milliseconds = (int)( left->tv_sec * 1000 + ( left->tv_nsec + 999999 ) / 1000000 );
+    const int count = epoll_wait( sight->epoll, sight->events, sight->room, milliseconds );
+
+    if ( count > 0 ) sight->count = count;
+    return count;
+}
+
+enum wait_result wait_served_by( int epoll, struct epoll_event *events, int room, int *count,
+                                 int ( *due )( const void *context ), const void *context, uint64_t timeout_us,
+                                 struct ws2_wait *wait )
+{
+    struct epoll_sight sight = { .epoll = epoll, .room = room, .events = events };
+    const enum wait_result result = wait_in_parts( look_by_epoll, &sight, due, context, timeout_us, wait );
+
+    *count = sight.count;
     return result;
 }
 

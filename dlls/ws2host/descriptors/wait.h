@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include "descriptors/descriptor.h"
 
 enum wait_result
@@ -41,13 +42,18 @@ int wait_served_begin( uint64_t mask );
 enum wait_result wait_served( struct pollfd *fds, uint32_t count, int ( *due )( const void *context ),
                               const void *context, uint64_t timeout_us, struct ws2_wait *wait );
 void wait_served_end( void );
+/* The same by the epoll alone, which shows what wakes the thread too: *count of `events` have been taken out of it. */
+enum wait_result wait_served_by( int epoll, struct epoll_event *events, int room, int *count,
+                                 int ( *due )( const void *context ), const void *context, uint64_t timeout_us,
+                                 struct ws2_wait *wait );
 /* How many threads wait for one of them; those look again. */
 unsigned int wait_serving( uint64_t mask );
 void wait_wake_served( uint64_t mask );
-/* The calling thread handles what was shown of these, 0 when it is done: should it be ended before, wait_served_ends is
- * called. */
+/* The calling thread handles what was shown of these, 0 when it is done, or is about to have it shown: should it be ended before,
+ * wait_served_ends is called. */
 void wait_set_handling( uint64_t mask );
-extern void ( *wait_served_ends )( uint64_t handling );
+void wait_set_awaiting( uint64_t mask );
+extern void ( *wait_served_ends )( uint64_t served, uint64_t handling, uint64_t awaiting );
 
 /* Working memory of the calling thread, uninitialised, good until its next call; NULL when there is none to be had. */
 void *wait_scratch( size_t size );

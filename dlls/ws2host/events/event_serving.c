@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 #include "base/io_loop.h"
 #include "base/owner_lock.h"
 #include "descriptors/wait.h"
@@ -19,7 +21,9 @@ static struct served
     uint32_t ours;           /* threads look after it, and the I/O thread does not */
     uint32_t exact;
     uint32_t sets_before;
-    int epoll; /* 0 before the first use, then kept */
+    int epoll;               /* 0 before the first use, then kept */
+    int wake;                /* an eventfd in it, which wakes the one thread that waits there; the same */
+    _Atomic uint32_t single; /* that thread; 0: none */
     struct ws2_served_event *_Atomic state;
 } served[WS2_SERVED_EVENTS];
 static _Atomic uint32_t turning; /* the I/O thread has turns */
@@ -62,10 +66,19 @@ int32_t serving_begin( const struct ws2_event_serve_params *params )
     s->exact = params->exact;
     if ( !s->epoll )
     {
-        const int epoll = epoll_create1( EPOLL_CLOEXEC );
+        struct epoll_event woken = { .events = EPOLLIN, .data.u64 = params->index };
+        const int epoll = epoll_create1( EPOLL_CLOEXEC ), wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK );
 
-        if ( epoll < 0 ) return winsock_error( errno );
+        if ( epoll < 0 || wake < 0 || epoll_ctl( epoll, EPOLL_CTL_ADD, wake, &woken ) )
+        {
+            const int error = errno;
+
+            if ( epoll >= 0 ) close( epoll );
+            if ( wake >= 0 ) close( wake );
+            return winsock_error( error );
+        }
         s->epoll = epoll;
+        s->wake = wake;
         if ( show( params->index, 1, EPOLL_CTL_ADD ) ) return winsock_error( errno );
     }
     atomic_store( &s->target, params->target );
@@ -113,6 +126,44 @@ void serving_leave( uint64_t mask, int now )
         if ( ( now || s->exact ) && !wait_serving( 1ull << index ) ) hand_over( index );
         owner_lock_give( &s->lock );
     }
+}
+
+int serving_single_begins( uint32_t index )
+{
+    uint32_t nobody = 0;
+
+    return atomic_compare_exchange_strong( &served[index].single, &nobody, owner_lock_self() );
+}
+
+void serving_single_ends( uint32_t index )
+{
+    uint32_t self = owner_lock_self();
+
+    atomic_compare_exchange_strong( &served[index].single, &self, 0 );
+}
+
+void serving_wake( uint64_t mask )
+{
+    const uint64_t one = 1;
+
+    wait_wake_served( mask );
+    while ( mask )
+    {
+        const struct served *s = &served[serving_next( &mask )];
+
+        if ( atomic_load( &s->single ) )
+            while ( write( s->wake, &one, sizeof( one ) ) < 0 && errno == EINTR ) continue;
+    }
+}
+
+/* A thread in a wait of another kind leaves it to the one that is meant, if there is one. */
+void serving_woken( uint64_t index )
+{
+    const uint32_t single = atomic_load( &served[index].single );
+    uint64_t drained;
+
+    if ( !single || single == owner_lock_self() )
+        while ( read( served[index].wake, &drained, sizeof( drained ) ) < 0 && errno == EINTR ) continue;
 }
 
 void serving_defer( uint32_t index )

@@ -33,6 +33,13 @@ void serving_end( uint32_t index );
  * after the last has left, `now` at once. */
 void serving_enter( uint64_t mask );
 void serving_leave( uint64_t mask, int now );
+/* Whether the calling thread, and no other, waits in the event's epoll itself, until it says that this has ended. */
+int serving_single_begins( uint32_t index );
+void serving_single_ends( uint32_t index );
+/* Whoever waits for one of them looks again. */
+void serving_wake( uint64_t mask );
+/* The epoll of the event of that number has shown that. */
+void serving_woken( uint64_t index );
 /* The event has been set, and wineserver is to be told later. */
 void serving_defer( uint32_t index );
 

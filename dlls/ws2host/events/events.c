@@ -224,14 +224,23 @@ static int events_next_action( const struct epoll_event *event, struct ws2_io_ac
     return due;
 }
 
+uint32_t events_act( const struct epoll_event *events, int count, struct ws2_io_action *actions )
+{
+    uint32_t due = 0;
+
+    for ( int i = 0; i < count; i++ )
+    {
+        if ( events[i].data.u64 >> 32 ) due += events_next_action( &events[i], &actions[due] );
+        else serving_woken( events[i].data.u64 );
+    }
+    return due;
+}
+
 uint32_t events_take( int epoll, struct ws2_io_action *actions, uint32_t room )
 {
     struct epoll_event events[WS2_IO_ACTIONS];
-    const int count = epoll_wait( epoll, events, room, 0 );
-    uint32_t due = 0;
 
-    for ( int i = 0; i < count; i++ ) due += events_next_action( &events[i], &actions[due] );
-    return due;
+    return events_act( events, epoll_wait( epoll, events, room, 0 ), actions );
 }
 
 static uint64_t ready_served; /* by the events' numbers; the I/O thread's */

@@ -57,6 +57,9 @@ void events_connect_begins( struct descriptor *descriptor );
 
 /* What an epoll of network events shows: actions for it, at most `room`. */
 uint32_t events_take( int epoll, struct ws2_io_action *actions, uint32_t room );
+/* The same of what has been taken out already. */
+struct epoll_event;
+uint32_t events_act( const struct epoll_event *events, int count, struct ws2_io_action *actions );
 
 /* The epoll of the network events, made on first need; *made as in io_loop_open. Winsock codes. */
 int32_t events_open( uint32_t *made );
