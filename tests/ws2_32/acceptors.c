@@ -207,6 +207,146 @@ static void test_duplicate_handle( SOCKET listener, const union address *address
     closesocket( client );
 }
 
+/* --- several handles of one acceptor --------------------------------------------------------------------------------------*/
+
+enum order
+{
+    NONE_CLOSES,
+    ACCEPTOR_CLOSES,
+    COPY_CLOSES,
+    ACCEPTOR_CLOSES_CONNECTED, /* the connection is there, and its data is not */
+    BOTH_CLOSE,
+    BOTH_CLOSE_CONNECTED,
+    ORDERS
+};
+
+static SOCKET copy_of( SOCKET s, BOOL by_info )
+{
+    WSAPROTOCOL_INFOA info;
+    HANDLE copy;
+
+    if ( by_info )
+    {
+        check_ok( WSADuplicateSocketA( s, GetCurrentProcessId(), &info ) );
+        return WSASocketA( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0, WSA_FLAG_OVERLAPPED );
+    }
+    ok( DuplicateHandle( GetCurrentProcess(), (HANDLE)s, GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS ),
+        "DuplicateHandle failed, error %lu\n", GetLastError() );
+    return (SOCKET)copy;
+}
+
+static SOCKET connect_to( const union address *address )
+{
+    SOCKET s = fresh( WSA_FLAG_OVERLAPPED );
+
+    set_receive_timeout( s, 10000 );
+    check_ok( connect( s, &address->any, sizeof( address->v4 ) ) );
+    return s;
+}
+
+/* The connection is every handle's, and the request ends with the last of them. */
+static void test_several( SOCKET listener, const union address *address, BOOL by_info, DWORD size, enum order order )
+{
+    const BOOL connected = order == ACCEPTOR_CLOSES_CONNECTED || order == BOTH_CLOSE_CONNECTED;
+    const BOOL ends = order == BOTH_CLOSE || order == BOTH_CLOSE_CONNECTED;
+    SOCKET acceptor = fresh( WSA_FLAG_OVERLAPPED ), copy = copy_of( acceptor, by_info ), client = INVALID_SOCKET;
+    OVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) }, other = { 0 };
+    char buffer[16 + 2 * SLOT], more[16 + 2 * SLOT];
+    union address name;
+    DWORD got, flags;
+    int length;
+
+    if ( connected && !size ) return;
+    winetest_push_context( "info %d, size %lu, order %d", by_info, size, order );
+    check_error( accept_ex( listener, acceptor, buffer, size, SLOT, SLOT, NULL, &ov ), FALSE, ERROR_IO_PENDING );
+    check_error( accept_ex( listener, copy, more, size, SLOT, SLOT, NULL, &other ), FALSE, WSAEINVAL );
+    if ( connected )
+    {
+        client = connect_to( address );
+        while ( wait_readable( listener, 0 ) ) Sleep( 1 );
+    }
+    if ( order != NONE_CLOSES ) check_ok( closesocket( order == COPY_CLOSES ? copy : acceptor ) );
+    ok( WaitForSingleObject( ov.hEvent, 50 ) == WAIT_TIMEOUT && ov.Internal == STATUS_PENDING, "status %#lx\n",
+        (DWORD)ov.Internal );
+    if ( ends ) check_ok( closesocket( copy ) );
+    else
+    {
+        if ( client == INVALID_SOCKET ) client = connect_to( address );
+        if ( size ) check_result( send( client, "hello", 5, 0 ), 5 );
+    }
+    ok( !WaitForSingleObject( ov.hEvent, 10000 ), "it does not end\n" );
+    if ( ends )
+    {
+        check_error( WSAGetOverlappedResult( listener, &ov, &got, FALSE, &flags ), FALSE, WSA_OPERATION_ABORTED );
+        if ( client != INVALID_SOCKET )
+        {
+            /* the connection has ended with it */
+            char byte;
+
+            ok( recv( client, &byte, 1, 0 ) <= 0, "there is data\n" );
+        }
+        else
+        {
+            /* the next connection is the next one's */
+            SOCKET accepted;
+
+            client = connect_to( address );
+            accepted = accept_one( listener );
+            check_flow( client, accepted );
+            closesocket( accepted );
+        }
+    }
+    else
+    {
+        ok( WSAGetOverlappedResult( listener, &ov, &got, FALSE, &flags ) && got == ( size ? 5u : 0u ),
+            "%lu bytes, error %d\n", got, WSAGetLastError() );
+        if ( size ) ok( !memcmp( buffer, "hello", 5 ), "got %.5s\n", buffer );
+        for ( int i = 0; i < 2; i++ )
+        {
+            SOCKET s = i ? copy : acceptor;
+
+            if ( order == ( i ? COPY_CLOSES : ACCEPTOR_CLOSES ) || ( !i && order == ACCEPTOR_CLOSES_CONNECTED ) )
+                continue;
+            check_ok( setsockopt( s, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener, sizeof( listener ) ) );
+            length = sizeof( name );
+            check_ok( getpeername( s, &name.any, &length ) );
+            ok( address_port( &name ) == socket_port( client ), "the peer is at port %d\n", address_port( &name ) );
+            check_flow( client, s );
+            check_flow( s, client );
+            ok( wait_readable( client, 0 ) == FALSE, "more has come\n" );
+        }
+        if ( order != ACCEPTOR_CLOSES && order != ACCEPTOR_CLOSES_CONNECTED ) check_ok( closesocket( acceptor ) );
+        if ( order == NONE_CLOSES ) check_open( client );
+        if ( order != COPY_CLOSES ) check_ok( closesocket( copy ) );
+        check_eof( client );
+    }
+    closesocket( client );
+    CloseHandle( ov.hEvent );
+    winetest_pop_context();
+}
+
+/* A socket that is used again is so through each of its handles. */
+static void test_several_used_again( SOCKET listener, const union address *address, BOOL by_info )
+{
+    SOCKET acceptor = fresh( WSA_FLAG_OVERLAPPED ), copy, first, second;
+
+    first = accept_into( listener, acceptor, address );
+    copy = copy_of( acceptor, by_info );
+    check_result( disconnect_ex( acceptor, NULL, TF_REUSE_SOCKET, 0 ), TRUE );
+    check_eof( first );
+    check_fails( send( copy, "x", 1, 0 ), WSAENOTCONN );
+    second = accept_into( listener, copy, address );
+    check_flow( second, acceptor );
+    check_flow( acceptor, second );
+    check_flow( copy, second );
+    closesocket( acceptor );
+    check_open( second );
+    closesocket( copy );
+    check_eof( second );
+    closesocket( first );
+    closesocket( second );
+}
+
 /* A socket that has had a connection, and has another. */
 static void test_used_again( SOCKET listener, const union address *address )
 {
@@ -254,6 +394,15 @@ START_TEST( acceptors )
         test_inherited( listener, &address );
         test_duplicate_handle( listener, &address );
         test_used_again( listener, &address );
+        for ( BOOL by_info = FALSE; by_info <= TRUE; by_info++ )
+        {
+            for ( enum order order = 0; order < ORDERS; order++ )
+            {
+                test_several( listener, &address, by_info, 0, order );
+                test_several( listener, &address, by_info, 16, order );
+            }
+            test_several_used_again( listener, &address, by_info );
+        }
     }
     closesocket( listener );
     support_end();

@@ -18,6 +18,9 @@ struct ws2_upcalls
     /* Operations have ended in the host half: the program is to be told (overlapped/completion.c). The caller lets the host
      * half give them back, by ws2_results_write or a wait at a port. */
     void ( *operations_ended )( void );
+    /* The socket is about to get another host socket: copies of its handle are made descriptors, that they get it too
+     * (sockets/handle_copies.c). */
+    void ( *adopt_copies )( UINT_PTR s );
 };
 extern struct ws2_upcalls ws2_upcalls;
 

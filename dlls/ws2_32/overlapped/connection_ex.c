@@ -2,6 +2,7 @@
 #include "overlapped/completion.h"
 #include "base/status.h"
 #include "overlapped/connection_ex.h"
+#include "base/upcalls.h"
 #include "base/local_addresses.h"
 
 /* Starts what is told of through an OVERLAPPED. */
@@ -30,6 +31,7 @@ static int accept_ex( SOCKET listener, SOCKET acceptor, void *buffer, DWORD rece
 
     if ( !overlapped ) return ERROR_INVALID_PARAMETER;
     ws2_call( socket_info, &info ); /* makes a socket of a handle that was inherited; the call itself looks at it */
+    ws2_upcalls.adopt_copies( acceptor );
     return connection_start( ws2_call_operation_accept, &params.operation, overlapped );
 }
 
@@ -107,6 +109,7 @@ static int disconnect_ex( SOCKET s, OVERLAPPED *overlapped, DWORD flags )
     const struct overlapped_request request = { .iosb = &iosb };
 
     if ( flags & ~(DWORD)TF_REUSE_SOCKET ) return WSAEINVAL;
+    if ( flags ) ws2_upcalls.adopt_copies( s );
     if ( overlapped ) return connection_start( ws2_call_operation_disconnect, &params.operation, overlapped );
     return status_to_error(
         completion_start( ws2_call_operation_disconnect, &params.operation, &request, OVERLAPPED_WAIT, 0 ) );

@@ -3,6 +3,7 @@
  * file's bytes; it gets a host descriptor of each file, which is its own from then on.
  */
 #include "overlapped/completion.h"
+#include "base/upcalls.h"
 #include "base/status.h"
 #include "overlapped/connection_ex.h"
 #include "ws2host/table.h"
@@ -44,6 +45,7 @@ static int transmit_start( SOCKET s, struct ws2_segment *segments, DWORD count, 
     int error;
 
     request.iosb = &iosb;
+    if ( flags & TF_REUSE_SOCKET ) ws2_upcalls.adopt_copies( s );
     if ( overlapped && ( error = completion_request( &request, overlapped, NULL ) ) ) return error;
     status = completion_start( ws2_call_operation_transmit, &params.operation, &request,
                                overlapped ? completion_how( s ) : OVERLAPPED_WAIT, 0 );

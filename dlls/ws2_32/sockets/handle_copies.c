@@ -30,6 +30,15 @@ static BOOL survives( HANDLE copy, HANDLE socket )
     return hooks_is_socket( copy ) || ws2_adopt( (UINT_PTR)copy );
 }
 
+void handle_copies_adopt( UINT_PTR s )
+{
+    struct ws2_handle_params params = { .handle = s };
+
+    if ( !copied || ws2host_call( ws2_call_operation_pending, &params ) || ( params.pooled && !params.real ) ) return;
+    for ( unsigned int i = 0; i < REMEMBERED; i++ )
+        survives( __atomic_load_n( &copies[i], __ATOMIC_RELAXED ), (HANDLE)s );
+}
+
 void handle_copies( struct ws2_handle_params *params )
 {
     HANDLE socket = (HANDLE)(UINT_PTR)params->handle, object = socket;

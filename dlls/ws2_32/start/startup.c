@@ -4,6 +4,7 @@
 #include "base/blocking.h"
 #include "base/thread_data.h"
 #include "base/upcalls.h"
+#include "sockets/handle_copies.h"
 #include "overlapped/completion.h"
 #include "ports/port_queue.h"
 #include "sockets/socket.h"
@@ -123,7 +124,8 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
         DisableThreadLibraryCalls( instance );
         ws2_upcalls = ( struct ws2_upcalls ){ .io_thread = io_thread,
                                               .thread_ends = thread_ends,
-                                              .operations_ended = completion_deliver_at_port };
+                                              .operations_ended = completion_deliver_at_port,
+                                              .adopt_copies = handle_copies_adopt };
         if ( !( elsewhere = fallback_begin( instance ) ) ) hooks_install_early( hook_table, &patched_function );
         break;
     case DLL_PROCESS_DETACH:

@@ -163,12 +163,29 @@ static enum operation_result take_connection( struct operation *operation )
     return OPERATION_MOVE;
 }
 
+/* AcceptEx waits with it, whichever of the process's descriptors it was given. */
+static int is_accepting( const struct descriptor *acceptor )
+{
+    struct descriptor *d;
+    uint64_t handle = 0;
+    int found = atomic_load( &acceptor->queues.accepting ) != NULL;
+
+    if ( found || !descriptor_is_shared( acceptor ) ) return found;
+    while ( !found && ( d = descriptor_next( &handle ) ) )
+    {
+        found = d->slot_index == acceptor->slot_index && d->generation == acceptor->generation &&
+                atomic_load( &d->queues.accepting );
+        descriptor_release( d );
+    }
+    return found;
+}
+
 static int32_t check_acceptor( struct descriptor *acceptor )
 {
     const uint32_t used = WS2_FLAG_BOUND | WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_LISTENING;
 
     if ( acceptor->slot->type != SOCK_STREAM || ( descriptor_flags( acceptor ) & used ) ) return WSAEINVAL;
-    return atomic_load( &acceptor->queues.accepting ) ? WSAEINVAL : 0;
+    return is_accepting( acceptor ) ? WSAEINVAL : 0;
 }
 
 static int32_t start_accept( struct ws2_operation_accept_params *params, struct descriptor *listener )

@@ -41,10 +41,11 @@ static int32_t error_of_cancelled( const struct match *match, const struct descr
                : WSA_OPERATION_ABORTED;
 }
 
-/* Something waits that the closing of the descriptor must deal with: an operation or a poll. */
+/* Something waits that the closing of the descriptor must deal with: an operation, a poll, or AcceptEx with it as acceptor. */
 static int operation_pending( const struct descriptor *d )
 {
-    return descriptor_has_requests( d ) || descriptor_queued( d, QUEUE_CHANGE ) || atomic_load( &d->polls );
+    return descriptor_has_requests( d ) || descriptor_queued( d, QUEUE_CHANGE ) || atomic_load( &d->polls ) ||
+           atomic_load( &d->queues.accepting );
 }
 
 /* Ends what matches in the queues of one descriptor. */
@@ -144,9 +145,10 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
 
     if ( io_loop_epoll() < 0 ) return 0;
     if ( !survivor && descriptor_is_shared( d ) &&
-         ( operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
+         ( listener || operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
         survivor = other = survivor_find( d );
     if ( survivor ) survivor_take_over( d, survivor );
+    if ( survivor && listener && survivor_accepts( listener, d, survivor ) ) listener = NULL;
     if ( !survivor && outlives( d, listener != NULL ) ) only_ports = operation_outlives( d, cancel_last );
     count = cancel_all( d, only_ports );
     if ( listener ) count += operation_cancel_accept( listener, d );

@@ -2,6 +2,8 @@
  * Another host socket under the same descriptor: AcceptEx sets a connection in an acceptor's place, DisconnectEx a fresh
  * socket in a used one's.
  *
+ * All of the process's descriptors of the socket change with it. Another process's keep the host socket that they have.
+ *
  * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so
  * (LOCAL_REPLACED), so that whoever makes copies of its handle can make them of the socket that came.
  *
@@ -11,6 +13,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "descriptors/upcalls.h"
@@ -60,19 +63,58 @@ static void set_made( struct descriptor *d, struct socket_set *set )
 
 void replacement_init( void ) { upcalls.set_made = set_made; }
 
+static void replace( struct descriptor *d, int fd )
+{
+    dup3( fd, d->fd, O_CLOEXEC );
+    descriptor_changed();
+    urgent_renewed( d );
+    atomic_fetch_or( &d->local, LOCAL_REPLACED );
+    if ( atomic_load( &d->real ) ) atomic_fetch_or( &d->real, REAL_STALE );
+}
+
+/* Two threads may be here, each with the lock of a descriptor that the other comes to: neither waits for long. */
+#define PATIENCE 1000
+
+static int take_soon( owner_lock *lock )
+{
+    int taken = 0;
+
+    for ( unsigned int turn = 0; !taken && turn < PATIENCE; turn++ )
+        if ( !( taken = owner_lock_try( lock ) ) ) sched_yield();
+    return taken;
+}
+
+/* The process's other descriptors of the socket. */
+static void replace_others( struct descriptor *d )
+{
+    struct descriptor *other;
+    uint64_t handle = 0;
+
+    for ( ; ( other = descriptor_next( &handle ) ); descriptor_release( other ) )
+    {
+        if ( other == d || other->slot_index != d->slot_index || other->generation != d->generation ) continue;
+        if ( take_soon( &other->queues.lock ) )
+        {
+            const struct unwatched before = unwatch( other );
+
+            replace( other, d->fd );
+            watch_again( other, before );
+            owner_lock_give( &other->queues.lock );
+        }
+        else replace( other, d->fd );
+    }
+}
+
 void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener )
 {
     const struct unwatched before = unwatch( d );
 
     option_carry( d, d->fd, fd, listener );
-    dup3( fd, d->fd, O_CLOEXEC );
-    descriptor_changed();
+    replace( d, fd );
     close( fd );
-    urgent_renewed( d );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
-    atomic_fetch_or( &d->local, LOCAL_REPLACED );
-    if ( atomic_load( &d->real ) ) atomic_fetch_or( &d->real, REAL_STALE );
     watch_again( d, before );
+    if ( descriptor_is_shared( d ) ) replace_others( d );
 }
 
 static struct descriptor *find_next( struct ws2_socket_replaced_params *params )

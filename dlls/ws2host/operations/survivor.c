@@ -76,6 +76,67 @@ static uint32_t take_over_acceptors( struct descriptor *d, struct descriptor *su
     return released;
 }
 
+/* The AcceptEx that waits for a connection with this acceptor. */
+static int accepts_next( struct descriptor *listener, const struct descriptor *d, struct descriptor *survivor )
+{
+    struct operation *operation;
+
+    if ( !descriptor_hold( listener ) ) return 0;
+    owner_lock_take( &listener->queues.lock );
+    operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] );
+    while ( operation && operation->next_descriptor != d ) operation = operation->next;
+    if ( operation )
+    {
+        descriptor_hold( survivor );
+        operation->next_descriptor = survivor;
+        atomic_store( &survivor->queues.accepting, listener );
+    }
+    owner_lock_give( &listener->queues.lock );
+    descriptor_release( listener );
+    return operation != NULL;
+}
+
+/* The one that has its connection and waits for data in the acceptor's queue. */
+static int accepts_data( struct descriptor *listener, struct descriptor *d, struct descriptor *survivor )
+{
+    struct operation *operation, *before = NULL;
+
+    owner_lock_take( &d->queues.lock );
+    operation = atomic_load( &d->queues.first[QUEUE_RECEIVE] );
+    while ( operation && ( operation->owner != listener || operation->held ) )
+    {
+        before = operation;
+        operation = operation->next;
+    }
+    if ( operation )
+    {
+        operation_take_out( d, before, operation );
+        atomic_fetch_sub( &d->queues.undelivered[QUEUE_RECEIVE], 1 );
+        descriptor_hold( survivor );
+        operation->descriptor = survivor;
+        atomic_store( &survivor->queues.accepting, listener );
+    }
+    owner_lock_give( &d->queues.lock );
+    if ( !operation ) return 0;
+    if ( operation_queue( survivor, operation ) )
+    {
+        operation->error = WSA_OPERATION_ABORTED;
+        operation_complete( operation );
+    }
+    return 1;
+}
+
+int survivor_accepts( struct descriptor *listener, struct descriptor *d, struct descriptor *survivor )
+{
+    if ( !accepts_next( listener, d, survivor ) )
+    {
+        operation_await_moves();
+        if ( !accepts_data( listener, d, survivor ) ) return 0;
+    }
+    descriptor_release( d );
+    return 1;
+}
+
 void survivor_take_over( struct descriptor *d, struct descriptor *survivor )
 {
     struct operation *operation = take_all_out( d ), *next;
