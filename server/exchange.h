@@ -50,6 +50,7 @@ int32_t request_adopt( struct exchange *e );
 int32_t request_close( struct exchange *e );
 int32_t request_share( struct exchange *e );
 int32_t request_helper( struct exchange *e );
+int32_t request_replace( struct exchange *e );
 int32_t request_fetch( struct exchange *e );
 /* Instead of the reply alone, of a ticket that has been found: the socket goes out with it, or the ticket stays as it was. */
 void reply_redeemed( struct exchange *e );

@@ -1,7 +1,8 @@
 /*
  * Helpers: what a shared datagram socket has beside its own host socket, kept for whoever opens or adopts it. First comes
  * the epoll that all of them are in, and then the helpers; the clients know them by their place, which never changes, and by
- * how many there are, which stands in the slot.
+ * how many there are, which stands in the slot. Of a stream socket it is the host socket that has taken the place of the one
+ * that the holders have, alone, which they know by the cookie in the slot.
  *
  * They are charged to the process that brought the first, and go with the share.
  */
@@ -51,31 +52,52 @@ static uint32_t helpers_counted( const struct share *share )
     return share->claimants && count <= WS2_HELPERS_MOST ? count : 0;
 }
 
-int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result )
+/* The place is free. */
+static int32_t keep_consume( struct share *share, struct process *process, uint32_t place, int fd )
 {
-    const uint32_t counted = helpers_counted( share );
     struct helpers *helpers = share->helpers;
-    uint32_t count = helpers ? helpers->count : 0;
-    int32_t error = WSAEALREADY;
 
-    if ( place == WS2_NO_INDEX ) place = count > counted ? count : counted;
-    *result = place;
-    if ( place < count && helpers->fds[place] >= 0 ) goto close_fd;
-    error = WSAENOBUFS;
     if ( !may_keep( helpers ? helpers->process : process, place ) ||
          ( !helpers && !( helpers = share->helpers = helpers_create( process ) ) ) )
-        goto close_fd;
+    {
+        close_later_consume( fd, process->closing );
+        return WSAENOBUFS;
+    }
     while ( helpers->count <= place ) helpers->fds[helpers->count++] = -1;
     helpers->fds[place] = fd;
     process_charge( helpers->process, &helpers->process->held.helpers, 1 );
     kept++;
-    if ( helpers->count > counted )
-        ws2_slot_set_helpers( ws2_table_slot( table_mapping(), share->slot ), helpers->count );
     return 0;
+}
 
-close_fd:
-    close_later_consume( fd, process->closing );
-    return error;
+int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result )
+{
+    const uint32_t counted = helpers_counted( share );
+    const struct helpers *helpers = share->helpers;
+    const uint32_t count = helpers ? helpers->count : 0;
+    int32_t error;
+
+    if ( place == WS2_NO_INDEX ) place = count > counted ? count : counted;
+    *result = place;
+    if ( place < count && helpers->fds[place] >= 0 )
+    {
+        close_later_consume( fd, process->closing );
+        return WSAEALREADY;
+    }
+    if ( ( error = keep_consume( share, process, place, fd ) ) ) return error;
+    if ( share->helpers->count > counted )
+        ws2_slot_set_helpers( ws2_table_slot( table_mapping(), share->slot ), share->helpers->count );
+    return 0;
+}
+
+int32_t helpers_replace_consume( struct share *share, struct process *process, int fd )
+{
+    struct helpers *helpers = share->helpers;
+
+    if ( !helpers || !helpers->count || helpers->fds[0] < 0 ) return keep_consume( share, process, 0, fd );
+    close_later_consume( helpers->fds[0], process->closing );
+    helpers->fds[0] = fd;
+    return 0;
 }
 
 int32_t helpers_find( const struct share *share, uint32_t place, int *fd )

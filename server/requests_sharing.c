@@ -274,6 +274,18 @@ int32_t request_helper( struct exchange *e )
                                 &e->reply.index );
 }
 
+int32_t request_replace( struct exchange *e )
+{
+    struct share *share = share_at( e->request->slot, e->request->generation );
+    const int fd = e->fd;
+
+    if ( !share || ws2_table_slot( table_mapping(), e->request->slot )->type != SOCK_STREAM ||
+         !holder_of( share, e->client ) )
+        return WSAENOTSOCK;
+    e->fd = -1;
+    return helpers_replace_consume( share, e->client->process, fd );
+}
+
 int32_t request_fetch( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );

@@ -386,6 +386,8 @@ int shares_settle_some( struct client *client, unsigned int most );
 /* --- helpers.c: what shared datagram sockets have beside their host sockets */
 /* place: WS2_NO_INDEX for the next. WSAEALREADY, WSAENOBUFS. */
 int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result );
+/* At place 0, instead of what stands there. WSAENOBUFS. */
+int32_t helpers_replace_consume( struct share *share, struct process *process, int fd );
 /* The descriptor, which stays the share's; as FETCH answers. */
 int32_t helpers_find( const struct share *share, uint32_t place, int *fd );
 void helpers_free( struct share *share );

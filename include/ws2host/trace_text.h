@@ -60,7 +60,7 @@ static inline const char *ws2_request_text( char *text, const struct ws2_request
         [WS2_BIND] = "BIND",       [WS2_BOUND] = "BOUND",         [WS2_LEAVE] = "LEAVE",
         [WS2_LIST] = "LIST",       [WS2_SHARE] = "SHARE",         [WS2_HELPER] = "HELPER",
         [WS2_FETCH] = "FETCH",     [WS2_CELLS_REQUEST] = "CELLS", [WS2_ISSUE] = "ISSUE",
-        [WS2_TAKEN] = "TAKEN",
+        [WS2_TAKEN] = "TAKEN",     [WS2_REPLACE] = "REPLACE",
     };
     const uint32_t type = request->type;
     int length = snprintf( text, WS2_REQUEST_TEXT_SIZE, "%s",
@@ -68,7 +68,7 @@ static inline const char *ws2_request_text( char *text, const struct ws2_request
 
     if ( type == WS2_DUPLICATE || type == WS2_NAME || type == WS2_CLOSE || type == WS2_PUBLISH || type == WS2_BIND ||
          type == WS2_BOUND || type == WS2_SHARE || type == WS2_HELPER || type == WS2_FETCH || type == WS2_ISSUE ||
-         type == WS2_TAKEN )
+         type == WS2_TAKEN || type == WS2_REPLACE )
         length += snprintf( text + length, WS2_REQUEST_TEXT_SIZE - length, " slot %u.%u", request->slot,
                             request->generation );
     if ( request->handle && type != WS2_REDEEM && type != WS2_LIST )

@@ -1,7 +1,7 @@
 /*
  * What a datagram socket has beside its own host socket goes wherever the socket goes: to who adopts it, to who redeems a
  * ticket of it when its source has closed it or is gone, and over to the next server. One socket keeps its places, whoever
- * adds to it.
+ * adds to it. And what has come in place of a stream socket's host socket.
  */
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -236,6 +236,42 @@ static int refused( void *unused )
 START_TEST( misuse ) { run_alone( refused ); }
 END_TEST
 
+/* A stream socket's host socket gives way to another, and that to the next: the latest is what is told, and the one before it is
+ * closed. */
+static int replaced( void *unused )
+{
+    const int streams[] = { socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ),
+                            socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ) };
+    uint32_t slot, generation;
+    int fd, got, before, datagram;
+
+    (void)unused;
+    if ( connection_attach( SOURCE ) ) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 2; /* not shared */
+    if ( helper_set_share( slot, generation, HANDLE, fd ) || connection_replaced( slot, generation ) >= 0 ) return 3;
+    before = server_fds();
+    for ( int i = 0; i < 40; i++ )
+    {
+        if ( connection_replace( slot, generation, streams[i % 2] ) ) return 4;
+        if ( ( got = connection_replaced( slot, generation ) ) < 0 ) return 5;
+        if ( cookie_of( got ) != cookie_of( streams[i % 2] ) ) return 6;
+        close( got );
+    }
+    for ( int i = 0; i < 1000 && server_fds() > before + 1; i++ ) usleep( 10000 );
+    if ( server_fds() > before + 1 ) return 7;
+    if ( connection_replace( slot, generation + 1, streams[0] ) != WSAENOTSOCK ) return 8;
+    socket_drop( fd, slot, generation, HANDLE );
+    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 9; /* nobody has it */
+    datagram = datagram_make( &slot, &generation );
+    if ( helper_set_share( slot, generation, HANDLE, datagram ) ) return 10;
+    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 11;
+    return 0;
+}
+
+START_TEST( stream ) { run_alone( replaced ); }
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "helpers" );
@@ -245,6 +281,7 @@ int main( void )
     tcase_add_loop_test( tcase, goes_with_the_socket, 0, 4 );
     tcase_add_test( tcase, limits );
     tcase_add_test( tcase, misuse );
+    tcase_add_test( tcase, stream );
     suite_add_tcase( suite, tcase );
     return harness_main( suite );
 }

@@ -325,6 +325,105 @@ static void test_acceptor_closes( enum request request )
     winetest_pop_context();
 }
 
+/* --- an acceptor that another process has -------------------------------------------------------------------------------*/
+
+enum acceptor_end
+{
+    STAYS,       /* its handle here, too: the connection is everybody's */
+    CLOSES,      /* here; the request goes on */
+    CLOSES_DATA, /* when the connection is there, and its data is not */
+    CLOSES_EVERYWHERE,
+    CLOSES_EVERYWHERE_DATA,
+    CLOSES_AND_DIES,
+    IS_CANCELLED,
+    ACCEPTOR_ENDS
+};
+
+static void check_there( struct puppet *puppet, SOCKET there, SOCKET client )
+{
+    char data[8] = "";
+
+    check_ok( puppet_do_on( puppet, PUPPET_GETPEERNAME, there ) );
+    ok( address_port( &puppet->message->address ) == socket_port( client ), "the peer is at port %d\n",
+        address_port( &puppet->message->address ) );
+    check_result( puppet_send( puppet, there, "there" ), 5 );
+    check_result( recv( client, data, 5, MSG_WAITALL ), 5 );
+    ok( !memcmp( data, "there", 5 ), "got %.5s\n", data );
+    check_result( send( client, "back", 4, 0 ), 4 );
+    check_result( puppet_do_on( puppet, PUPPET_RECV, there ), 4 );
+}
+
+static void test_acceptor_elsewhere( enum request request, enum acceptor_end end, int family, BOOL by_port )
+{
+    const BOOL connected = end == CLOSES_DATA || end == CLOSES_EVERYWHERE_DATA;
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), port = NULL;
+    struct outlived o = { .request = request, .family = family };
+    struct puppet puppet;
+    SOCKET there;
+
+    if ( connected && request != ACCEPT_DATA ) return;
+    winetest_push_context( "%s, end %d, family %d, port %d", request_names[request], end, family, by_port );
+    ok( prepare( &o ), "error %d\n", WSAGetLastError() );
+    there = give_away( o.acceptor, &puppet );
+    if ( by_port ) port = CreateIoCompletionPort( (HANDLE)o.s, NULL, KEY, 0 );
+    begin( &o, by_port ? NULL : event );
+    ok( o.pends, "does not pend\n" );
+    if ( connected ) await_connection( &o );
+    if ( end != STAYS ) check_ok( closesocket( o.acceptor ) );
+    if ( by_port ) check_no_packet( port, 50 );
+    else ok( WaitForSingleObject( event, 50 ) == WAIT_TIMEOUT, "the event is set\n" );
+    ok( o.ov.Internal == STATUS_PENDING, "status %#lx\n", (DWORD)o.ov.Internal );
+    switch ( end )
+    {
+    case STAYS:
+    case CLOSES:
+    case CLOSES_DATA:
+        if ( o.peer == INVALID_SOCKET ) o.peer = client_of( &o );
+        if ( request == ACCEPT_DATA ) check_result( send( o.peer, "hello", 5, 0 ), 5 );
+        break;
+    case CLOSES_EVERYWHERE:
+    case CLOSES_EVERYWHERE_DATA: check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) ); break;
+    case CLOSES_AND_DIES: puppet_kill( &puppet ); break;
+    case IS_CANCELLED: ok( CancelIoEx( (HANDLE)o.s, &o.ov ), "error %lu\n", GetLastError() ); break;
+    case ACCEPTOR_ENDS: break;
+    }
+    if ( by_port )
+        check_packet_within( port, 10000, KEY, &o.ov, end <= CLOSES_DATA,
+                             end <= CLOSES_DATA ? 0 : ERROR_OPERATION_ABORTED,
+                             end <= CLOSES_DATA && request == ACCEPT_DATA ? 5 : 0 );
+    else ok( !WaitForSingleObject( event, 10000 ), "the event is not set\n" );
+    if ( end <= CLOSES_DATA )
+    {
+        if ( end != STAYS ) o.acceptor = INVALID_SOCKET;
+        else check_ok( setsockopt( o.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&o.s, sizeof( o.s ) ) );
+        check_happened( &o );
+        if ( end == STAYS ) check_there( &puppet, there, o.peer );
+        else
+        {
+            char data[8] = "";
+
+            /* it has no context, and therefore no names */
+            check_result( puppet_send( &puppet, there, "there" ), 5 );
+            check_result( recv( o.peer, data, 5, MSG_WAITALL ), 5 );
+            ok( !memcmp( data, "there", 5 ), "got %.5s\n", data );
+            check_result( send( o.peer, "back", 4, 0 ), 4 );
+            check_result( puppet_do_on( &puppet, PUPPET_RECV, there ), 4 );
+        }
+        check_open( o.peer );
+        if ( end == STAYS ) check_ok( closesocket( o.acceptor ) );
+        check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) );
+        check_eof( o.peer );
+    }
+    else ok( o.ov.Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)o.ov.Internal );
+    o.acceptor = INVALID_SOCKET;
+    if ( end != CLOSES_AND_DIES ) puppet_destroy( &puppet );
+    closesocket( o.s );
+    clean_up( &o );
+    if ( port ) CloseHandle( port );
+    CloseHandle( event );
+    winetest_pop_context();
+}
+
 START_TEST( outliving )
 {
     int families;
@@ -339,5 +438,12 @@ START_TEST( outliving )
         for ( int with_event = 0; with_event < 2; with_event++ ) test_port( request, with_event );
     test_acceptor_closes( ACCEPT );
     test_acceptor_closes( ACCEPT_DATA );
+    for ( enum acceptor_end end = 0; end < ACCEPTOR_ENDS; end++ )
+        for ( int i = 0; i < families; i++ )
+            for ( BOOL by_port = FALSE; by_port <= TRUE; by_port++ )
+            {
+                test_acceptor_elsewhere( ACCEPT, end, i ? AF_INET6 : AF_INET, by_port );
+                test_acceptor_elsewhere( ACCEPT_DATA, end, i ? AF_INET6 : AF_INET, by_port );
+            }
     support_end();
 }

@@ -210,6 +210,7 @@ static enum transfer_result receive_refused( struct descriptor *d, struct transf
         t->error = WSAEFAULT;
         return TRANSFER_FAULT;
     }
+    if ( reason == ENOTCONN && upcalls.renew( d ) ) return TRANSFER_DONE;
     if ( !( t->error = datagram_error_received( d, reason ) ) ) return TRANSFER_DONE;
     t->icmp = t->error > 0;
     if ( !t->icmp ) t->error = transfer_error( d, reason );
@@ -312,6 +313,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
         if ( ( reason = errno ) == EINTR ) continue;
         if ( reason == EAGAIN ) return TRANSFER_BLOCKED;
         if ( datagram_error_sent( d, reason, &refused ) ) continue;
+        if ( ( reason == EPIPE || reason == ENOTCONN ) && !t->orphan && upcalls.renew( d ) ) continue;
         /* its descriptor is gone, and with it the slot */
         t->error = t->orphan ? WSAECONNRESET : transfer_error( d, reason );
         return TRANSFER_FAILED;

@@ -6,6 +6,7 @@
 #include "sockets/helpers.h"
 #include "attempts/attempt.h"
 #include "descriptors/deferred.h"
+#include "descriptors/upcalls.h"
 #include "sockets/connect.h"
 #include "sockets/datagram_send.h"
 #include "events/events.h"
@@ -342,6 +343,7 @@ NTSTATUS unix_getsockname( void *args )
     int32_t error = 0;
 
     if ( !d ) return status;
+    if ( descriptor_is_shared( d ) ) upcalls.renew( d );
     if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || is_unknown( params, d ) ) error = WSAEINVAL;
     else if ( getsockname( d->fd, &address.any, &size ) ) error = winsock_error( errno );
     descriptor_release( d );

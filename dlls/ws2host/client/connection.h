@@ -93,6 +93,13 @@ int32_t helper_set_add_consume( uint32_t slot, uint32_t generation, uint32_t pla
  * it may not have told the server yet; WSAEINVAL: nobody has put anything there. */
 int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int *fd );
 
+/* --- another host socket in a shared stream socket's place (helper_sets.c, WS2_REPLACE) */
+
+/* Tells the server; fd is borrowed. */
+int32_t connection_replace( uint32_t slot, uint32_t generation, int fd );
+/* The latest that it was told of, which is the caller's, or -1. */
+int connection_replaced( uint32_t slot, uint32_t generation );
+
 /* --- sharing */
 int32_t connection_adopt( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t handle, uint32_t *slot,
                           uint32_t *generation, int *new_slot );

@@ -1,7 +1,7 @@
 /*
  * What shared datagram sockets of this process have beside their own host sockets (WS2_HELPER): the epoll of each set and
  * its helpers, one record for each socket, however many descriptors and open tickets of it the process has. All of it is
- * published to a server that takes over.
+ * published to a server that takes over. What has taken a stream socket's place (WS2_REPLACE) is the server's alone.
  *
  * Guarded by connection's mutex.
  */
@@ -164,4 +164,23 @@ int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int 
     }
     connection_unlock( &before );
     return *fd < 0 ? WSAENOTSOCK : 0;
+}
+
+int32_t connection_replace( uint32_t slot, uint32_t generation, int fd )
+{
+    struct ws2_request request = { .type = WS2_REPLACE, .slot = slot, .generation = generation };
+    struct ws2_reply reply;
+
+    return connection_request( &request, fd, &reply, NULL );
+}
+
+int connection_replaced( uint32_t slot, uint32_t generation )
+{
+    struct ws2_request request = { .type = WS2_FETCH, .slot = slot, .generation = generation };
+    struct ws2_reply reply;
+    int fd = -1;
+
+    if ( !connection_request( &request, -1, &reply, &fd ) || fd < 0 ) return fd;
+    close( fd );
+    return -1;
 }

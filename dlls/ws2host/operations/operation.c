@@ -183,7 +183,9 @@ static int32_t operation_enqueue( struct descriptor *d, struct operation *operat
     int32_t error = 0;
 
     owner_lock_take( &d->queues.lock );
-    if ( atomic_load( &d->closing ) && !operation->internal ) error = WSAENOTSOCK;
+    /* an acceptor whose request has outlived its handle gets that all the same */
+    if ( atomic_load( &d->closing ) && !operation->internal && !atomic_load( &d->queues.accepting ) )
+        error = WSAENOTSOCK;
     else if ( !( error = operation_watch( d, operation->queue ) ) )
     {
         operation_append( d, operation );

@@ -115,6 +115,15 @@ static uint32_t cancel_all( struct descriptor *d, int only_ports )
 
 static uint32_t cancel_last( struct descriptor *d ) { return cancel_all( d, 0 ); }
 
+/* Of an acceptor, whose request the listener's port is told of, and which ends with the acceptor's last handle. */
+static uint32_t cancel_last_acceptor( struct descriptor *d )
+{
+    struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL );
+    const uint32_t count = cancel_all( d, 0 );
+
+    return listener ? count + operation_cancel_accept( listener, d ) : count;
+}
+
 /* An AcceptEx of the listener waits for data, in its acceptor's queue. */
 static int has_accepted( const struct descriptor *listener )
 {
@@ -132,26 +141,31 @@ static int has_accepted( const struct descriptor *listener )
 }
 
 /* What has no port waits on, as the socket lives in another process. */
-static int outlives( const struct descriptor *d, int accepting )
+static int outlives( const struct descriptor *d )
 {
-    return !accepting && descriptor_has_others( d ) && ( descriptor_has_requests( d ) || has_accepted( d ) );
+    return descriptor_has_others( d ) && ( descriptor_has_requests( d ) || has_accepted( d ) );
 }
 
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
 {
-    struct descriptor *listener = atomic_exchange( &d->queues.accepting, NULL ), *other = NULL;
-    uint32_t count;
-    int only_ports = 0;
+    struct descriptor *listener = atomic_load( &d->queues.accepting ), *other = NULL;
+    uint32_t count = 0;
+    int only_ports = 0, accepts_on;
 
     if ( io_loop_epoll() < 0 ) return 0;
     if ( !survivor && descriptor_is_shared( d ) &&
          ( listener || operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
         survivor = other = survivor_find( d );
     if ( survivor ) survivor_take_over( d, survivor );
+    accepts_on = listener && !survivor && descriptor_has_others( d ) && operation_outlives( d, cancel_last_acceptor );
+    if ( !accepts_on ) listener = atomic_exchange( &d->queues.accepting, NULL );
     if ( survivor && listener && survivor_accepts( listener, d, survivor ) ) listener = NULL;
-    if ( !survivor && outlives( d, listener != NULL ) ) only_ports = operation_outlives( d, cancel_last );
-    count = cancel_all( d, only_ports );
-    if ( listener ) count += operation_cancel_accept( listener, d );
+    if ( !listener )
+    {
+        if ( !survivor && outlives( d ) ) only_ports = operation_outlives( d, cancel_last );
+        count = cancel_all( d, only_ports );
+    }
+    else if ( !accepts_on ) count = cancel_all( d, 0 ) + operation_cancel_accept( listener, d );
     if ( atomic_load( &d->polls ) && descriptor_has_others( d ) ) connection_settle();
     count += afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );
     if ( other ) descriptor_release( other );

@@ -57,10 +57,11 @@ uint32_t operation_outliving_each( uint32_t ( *function )( struct descriptor *d,
     return sum;
 }
 
-/* Requests wait, in its queues or, of a listener, in those of acceptors that have their connection: of these each counts it. */
+/* Requests wait, in its queues or, of a listener, in those of acceptors that have their connection: of these each counts it; of
+ * an acceptor, in the listener's. */
 static int has_requests( const struct descriptor *d )
 {
-    return descriptor_has_requests( d ) ||
+    return descriptor_has_requests( d ) || atomic_load( &d->queues.accepting ) ||
            ( ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && atomic_load( &d->users ) > 1 );
 }
 

@@ -2,7 +2,8 @@
  * Another host socket under the same descriptor: AcceptEx sets a connection in an acceptor's place, DisconnectEx a fresh
  * socket in a used one's.
  *
- * All of the process's descriptors of the socket change with it. Another process's keep the host socket that they have.
+ * All of the process's descriptors of the socket change with it. Those of other processes do when they find that theirs has
+ * no connection though the socket has one (upcalls.renew): the server keeps the one that came for them.
  *
  * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so
  * (LOCAL_REPLACED), so that whoever makes copies of its handle can make them of the socket that came.
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
+#include "client/connection.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/upcalls.h"
 #include "operations/afd_poll.h"
@@ -60,8 +62,6 @@ static void set_made( struct descriptor *d, struct socket_set *set )
     descriptor_changed();
     watch_again( d, before );
 }
-
-void replacement_init( void ) { upcalls.set_made = set_made; }
 
 static void replace( struct descriptor *d, int fd )
 {
@@ -114,7 +114,43 @@ void operation_replace_socket_consume( struct descriptor *d, int fd, const struc
     close( fd );
     atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     watch_again( d, before );
-    if ( descriptor_is_shared( d ) ) replace_others( d );
+    if ( !descriptor_is_shared( d ) ) return;
+    replace_others( d );
+    connection_replace( d->slot_index, d->generation, d->fd );
+}
+
+static int is_stale( const struct descriptor *d )
+{
+    const uint64_t cookie = atomic_load( &d->slot->cookie );
+
+    return cookie && descriptor_cookie( d->fd ) != cookie;
+}
+
+static int renew( struct descriptor *d )
+{
+    struct unwatched before;
+    int fd;
+
+    if ( !descriptor_is_shared( d ) || d->slot->type != SOCK_STREAM || !is_stale( d ) ) return 0;
+    if ( ( fd = connection_replaced( d->slot_index, d->generation ) ) < 0 ) return 0;
+    if ( descriptor_cookie( fd ) != atomic_load( &d->slot->cookie ) )
+    {
+        close( fd );
+        return 0;
+    }
+    fcntl( fd, F_SETFL, fcntl( fd, F_GETFL ) | O_NONBLOCK );
+    before = unwatch( d );
+    replace( d, fd );
+    watch_again( d, before );
+    close( fd );
+    replace_others( d );
+    return 1;
+}
+
+void replacement_init( void )
+{
+    upcalls.set_made = set_made;
+    upcalls.renew = renew;
 }
 
 static struct descriptor *find_next( struct ws2_socket_replaced_params *params )

@@ -93,6 +93,13 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     }
     if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
 
+    /* a host socket that has no connection is hung up: the socket may have another by now */
+    if ( ( revents & POLLHUP ) && upcalls.renew( d ) )
+    {
+        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+        revents = poll( &fd, 1, 0 ) < 0 ? 0 : fd.revents;
+    }
     conditions = POLL_CONNECT;
     revents = of_this_connection( d, revents );
     /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */
