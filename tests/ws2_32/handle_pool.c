@@ -4,6 +4,7 @@
  * hundreds and also when the parent is killed.
  *
  *     handle_pool hold COUNT        makes so many sockets and connections, prints "held", waits for its input's end
+ *     handle_pool many              a number a line: makes so many sockets, or, below 0, closes so many; prints how many there are
  *     handle_pool owner             a socket whose handle others may take: prints "PID HANDLE", then what its peer receives
  *     handle_pool program PATH      starts that program, which copies five bytes, with a socket as input and output
  */
@@ -445,6 +446,42 @@ static void hold( unsigned int count )
     wait_for_input();
 }
 
+/* The next line of the input as a number; 0 at its end. */
+static int read_number( void )
+{
+    char line[32];
+    DWORD count, size = 0;
+
+    while ( size < sizeof( line ) - 1 && ReadFile( GetStdHandle( STD_INPUT_HANDLE ), line + size, 1, &count, NULL ) &&
+            count && line[size] != '\n' )
+        size++;
+    line[size] = 0;
+    return atoi( line );
+}
+
+static void many( void )
+{
+    SOCKET *sockets = NULL;
+    unsigned int count = 0, room = 0;
+    int change;
+
+    while ( ( change = read_number() ) )
+    {
+        for ( ; change > 0; change-- )
+        {
+            if ( count == room && !( sockets = realloc( sockets, ( room = 2 * room + 1024 ) * sizeof( *sockets ) ) ) )
+                return;
+            if ( ( sockets[count] = socket( AF_INET, SOCK_STREAM, 0 ) ) == INVALID_SOCKET ) break;
+            count++;
+        }
+        for ( ; change < 0 && count; change++ )
+            if ( closesocket( sockets[--count] ) ) break;
+        printf( "%u\n", change ? 0 : count );
+        fflush( stdout );
+    }
+    free( sockets );
+}
+
 static void own( void )
 {
     SOCKET client, server;
@@ -495,6 +532,7 @@ START_TEST( handle_pool )
     if ( argc > 3 && !strcmp( argv[2], "parent" ) ) heir_parent( argv[3] );
     support_begin();
     if ( argc > 3 && !strcmp( argv[2], "hold" ) ) hold( atoi( argv[3] ) );
+    else if ( argc > 2 && !strcmp( argv[2], "many" ) ) many();
     else if ( argc > 2 && !strcmp( argv[2], "owner" ) ) own();
     else if ( argc > 3 && !strcmp( argv[2], "program" ) ) start_program( argv[3] );
     else

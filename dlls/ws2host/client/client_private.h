@@ -8,17 +8,10 @@
 #define WS2HOST_CLIENT_PRIVATE_H
 
 #include <time.h>
+#include "base/host_clock.h"
 #include "client/connection.h"
 
 #define SERVER_DEADLINE 10000 /* ms to find or start a server */
-
-static inline uint64_t client_now_ms( void )
-{
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static inline void client_sleep_ms( unsigned int ms )
 {

@@ -238,7 +238,7 @@ static void hang_up( void )
 /* Mutex held. */
 static int32_t connection_establish( void )
 {
-    const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
+    const uint64_t deadline = host_now_ms() + SERVER_DEADLINE;
     const int again = connection.table != NULL;
     char path[4096] = "the server directory";
     unsigned int again_in = 1;
@@ -255,7 +255,7 @@ static int32_t connection_establish( void )
                            complaint_advice( errno ) );
         return WSAENETDOWN;
     }
-    while ( client_now_ms() < deadline )
+    while ( host_now_ms() < deadline )
     {
         enum greeting greeting;
         const int fd = exchange_connect( directory );
@@ -275,7 +275,7 @@ static int32_t connection_establish( void )
         }
         connection.fd = fd;
         connection.serial++;
-        greeting = connection_greet( fd, path, client_now_ms() + LAST_TRY >= deadline );
+        greeting = connection_greet( fd, path, host_now_ms() + LAST_TRY >= deadline );
         if ( greeting == GREETED && ( !again || !publish_all() ) )
         {
             error = 0;
@@ -382,13 +382,13 @@ static void complain_of_limit( uint32_t type, uint32_t error )
  * for what the first one did is only what we publish. */
 static int32_t request_locked( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
-    const uint64_t deadline = client_now_ms() + SERVER_DEADLINE;
+    const uint64_t deadline = host_now_ms() + SERVER_DEADLINE;
     enum exchange outcome;
     int32_t error;
     int received;
 
     /* servers that die one after the other are no reason to fail; one that hangs up each time is */
-    for ( int tries = 0; tries < 5 || client_now_ms() < deadline; tries++ )
+    for ( int tries = 0; tries < 5 || host_now_ms() < deadline; tries++ )
     {
         if ( tries >= 5 ) client_sleep_ms( 5 );
         if ( connection_establish() ) break;

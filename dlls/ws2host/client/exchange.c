@@ -54,11 +54,11 @@ static void tell_slow( int fd )
 static void wait_for_room( int fd )
 {
     struct pollfd state = { .fd = fd, .events = POLLOUT };
-    const uint64_t begin = client_now_ms();
+    const uint64_t begin = host_now_ms();
     int ready;
 
     while ( ( ready = poll( &state, 1, SLOW_SERVER ) ) <= 0 )
-        if ( !ready || client_now_ms() - begin > SLOW_SERVER ) tell_slow( fd );
+        if ( !ready || host_now_ms() - begin > SLOW_SERVER ) tell_slow( fd );
 }
 
 static enum exchange send_message( int fd, const void *message, size_t size, int send_fd )

@@ -71,7 +71,7 @@ int server_start( const char *directory )
         return -1;
     }
     pidfd = syscall( SYS_pidfd_open, pid, 0 );
-    for ( uint64_t deadline = client_now_ms() + SERVER_DEADLINE;; )
+    for ( uint64_t deadline = host_now_ms() + SERVER_DEADLINE;; )
     {
         const pid_t done = waitpid( pid, &status, WNOHANG );
 
@@ -82,7 +82,7 @@ int server_start( const char *directory )
             if ( pidfd >= 0 ) close( pidfd );
             return 0;
         }
-        if ( client_now_ms() > deadline )
+        if ( host_now_ms() > deadline )
         {
             complaint_say( "%s does not start up in %s; end it and try again", path, directory );
             if ( pidfd >= 0 ) close( pidfd );

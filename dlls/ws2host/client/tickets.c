@@ -455,11 +455,11 @@ int32_t ticket_redeem( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_
         const uint32_t asked = atomic_load( &( (struct ws2_table_header *)connection_table() )->server_pid );
 
         /* the time that a source has to come back in is each server's own */
-        if ( asked != server ) begin = client_now_ms();
+        if ( asked != server ) begin = host_now_ms();
         server = asked;
         client_sleep_ms( reply.count < LATEST ? reply.count : LATEST );
         if ( error != WSAEWOULDBLOCK ) break;
-        request.handle = client_now_ms() - begin;
+        request.handle = host_now_ms() - begin;
     }
     if ( error )
     {

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/host_clock.h"
 #include "base/host_counts.h"
 #include "base/owner_lock.h"
 #include "base/thread_stat.h"
@@ -31,14 +32,6 @@
 static _Atomic uint32_t changed; /* a port is polled_by_waiters that was not, or no longer quiet */
 static int tick_interval = -1;   /* the I/O thread's, as the next */
 static uint64_t last_tick;
-
-static uint64_t now_ms( void )
-{
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC_COARSE, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void port_raise_wake( struct port *port )
 {
@@ -251,9 +244,9 @@ static void port_turn( struct io_turn *turn )
     if ( atomic_exchange( &changed, 0 ) && ( tick_interval < 0 || tick_interval > TICK ) )
     {
         tick_interval = TICK;
-        last_tick = now_ms();
+        last_tick = host_now_coarse_ms();
     }
-    if ( tick_interval < 0 || ( now = now_ms() ) - last_tick < (uint64_t)tick_interval ) return;
+    if ( tick_interval < 0 || ( now = host_now_coarse_ms() ) - last_tick < (uint64_t)tick_interval ) return;
     last_tick = now;
     tick_interval = -1;
     for ( struct port *port = port_next( NULL ); port; port = port_next( port ) ) tick_port( port );
