@@ -11,6 +11,7 @@
 #include "events/events.h"
 #include "sockets/connect.h"
 #include "sockets/endpoint.h"
+#include "sockets/echo.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/datagram_send.h"
 #include "sockets/option_bits.h"
@@ -190,6 +191,8 @@ static ssize_t receive_once( struct descriptor *d, struct transfer *t, struct ms
 
     /* less the urgent bytes of a stream that is watched */
     if ( stream && ( n = receive_watched( d, t ) ) != -2 ) return n;
+    if ( echo_stands_in( d ) )
+        return echo_receive( d, t->vectors, t->count, header, receive_flags( t->flags ), &t->truncated );
     if ( !stream && atomic_load_explicit( &writes_watched, memory_order_relaxed ) && !can_write( d, t ) ) return -1;
     if ( header || t->count != 1 ) return receive_vectors( d, t, header );
     flags = stream ? receive_flags( t->flags ) : receive_flags( t->flags ) | MSG_TRUNC;
@@ -295,6 +298,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
     int refused = 0, reason;
     ssize_t n;
 
+    if ( !t->orphan && echo_stands_in( d ) ) echo_sends( d, byte_at( t, 4 ), byte_at( t, 5 ) );
     for ( t->error = 0;; )
     {
         if ( ( n = send_once( d, t, header ) ) >= 0 )

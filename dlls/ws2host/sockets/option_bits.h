@@ -45,6 +45,7 @@ enum option_bit
     /* of streams: an option of the host socket may differ from what a fresh one has (option_carry.c) */
     BIT_KERNEL_SET = BIT_REDIRECT_RECORDS,
     BIT_MULTICAST_DEAF = BIT_KEEP_INTERVAL, /* of the others: IP_MULTICAST_LOOP is off */
+    BIT_ECHO = BIT_FASTOPEN,                /* of raw ones: the host's is a ping socket (echo.c) */
     BIT_USELOOPBACK = 32,
     BIT_PAUSE_ACCEPT,
     BIT_REUSE_UNICASTPORT,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "descriptors/socket_set.h"
+#include "sockets/echo.h"
 #include "sockets/control.h"
 #include "sockets/datagram_errors.h"
 #include "sockets/local.h"
@@ -78,6 +79,8 @@ int socket_host( uint32_t family, uint32_t type, uint32_t protocol )
                      : only_sends         ? IPPROTO_RAW
                                           : (int)protocol );
 
+    if ( fd < 0 && host_type == SOCK_RAW && ( errno == EPERM || errno == EACCES ) )
+        fd = echo_socket( family, protocol );
     if ( fd >= 0 && only_sends && family == WS_AF_INET ) setsockopt( fd, IPPROTO_IP, IP_HDRINCL, &off, sizeof( off ) );
 
     /* Windows' default */
@@ -106,6 +109,7 @@ NTSTATUS unix_socket_create( void *args )
         return 0;
     }
     params->error = socket_wrap_consume( fd, params->family, params->type, params->protocol, params->flags, &d );
+    if ( !params->error && params->type == SOCK_RAW ) echo_mark( d );
     /* datagrams tell whom they were sent to */
     if ( !params->error && ( params->flags & WS2_FLAG_REGISTERED_IO ) && params->type != SOCK_STREAM )
         control_enable( d );
