@@ -70,23 +70,24 @@ static void check_loader( void )
     else tell( GOOD, "loader: %s, version %s", wine, version );
     if ( !loader_folder( wine, folder ) )
     {
-        tell( NOTE, "loader: its library folder is not found: ws2run serves it by WINEDLLPATH; \"ws2ctl install-loader "
-                    "FOLDER\" for plain wine" );
+        tell( NOTE,
+              "loader: its library folder is not found: ws2run serves it by WINEDLLPATH; \"%s install-loader FOLDER\" "
+              "for plain wine",
+              self );
         return;
     }
     switch ( loader_state( folder ) )
     {
     case LOADER_ALL: tell( GOOD, "loader: the bridge is in %s", folder ); break;
     case LOADER_NONE:
-        tell( NOTE,
-              "loader: no bridge in %s: programs of ws2run only are served; \"ws2ctl install-loader\" for plain wine",
-              folder );
+        tell( NOTE, "loader: no bridge in %s: programs of ws2run only are served; \"%s install-loader\" for plain wine",
+              folder, self );
         break;
     case LOADER_OLD:
         tell( BAD,
-              "loader: another build's bridge, or a part of one, is in %s and comes before this one: run \"ws2ctl "
+              "loader: another build's bridge, or a part of one, is in %s and comes before this one: run \"%s "
               "install-loader\"",
-              folder );
+              folder, self );
         break;
     }
 }
@@ -124,22 +125,28 @@ static void check_prefix( void )
     {
     case PREFIX_NONE:
         if ( !strcmp( order, REGISTRY_ORDER ) )
-            tell( BAD, "prefix: the order of loading is ws2host's, but its DLLs are not there: run \"ws2ctl enable\" "
-                       "or \"ws2ctl "
-                       "disable\"" );
+            tell( BAD,
+                  "prefix: the order of loading is ws2host's, but its DLLs are not there: run \"%s enable\" or \"%s "
+                  "disable\"",
+                  self, self );
         else tell( GOOD, "prefix: without ws2host; ws2run puts its DLLs there" );
         break;
     case PREFIX_SOME:
-        tell( BAD, "prefix: a part of ws2host's DLLs is there: run \"ws2ctl enable\" or \"ws2ctl disable\"" );
+        tell( BAD, "prefix: a part of ws2host's DLLs is there: run \"%s enable\" or \"%s disable\"", self, self );
         break;
     case PREFIX_OLD:
-        tell( NOTE, "prefix: another build's DLLs; programs are handed to this one's. \"ws2ctl enable\" renews them" );
+        tell( NOTE, "prefix: another build's DLLs; programs are handed to this one's. \"%s enable\" renews them",
+              self );
         break;
     case PREFIX_ALL: tell( GOOD, "prefix: ws2host's DLLs are there, of this build" ); break;
     }
-    tell( GOOD, "prefix: %s",
-          strcmp( order, REGISTRY_ORDER ) ? "not enabled: plain wine uses its own ws2_32"
-                                          : "enabled: plain wine uses ws2host" );
+    if ( strcmp( order, REGISTRY_ORDER ) ) tell( GOOD, "prefix: not enabled: plain wine uses its own ws2_32" );
+    else if ( loader_finds_bridge() ) tell( GOOD, "prefix: enabled: plain wine uses ws2host" );
+    else
+        tell( NOTE,
+              "prefix: enabled, but plain wine goes on with its own ws2_32 as its loader has no bridge: run \"%s "
+              "install-loader\", or set WINEDLLPATH=%s",
+              self, library_directory() );
     if ( *order && strcmp( order, REGISTRY_ORDER ) )
         tell( NOTE, "prefix: its own order of loading for ws2_32 is \"%s\"", order );
     if ( overrides && strstr( overrides, "ws2_32" ) )

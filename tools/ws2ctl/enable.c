@@ -64,10 +64,9 @@ static int check_loader( void )
     char folder[PATH_MAX];
 
     if ( !loader_folder( loader_default(), folder ) || loader_state( folder ) != LOADER_OLD ) return 0;
-    return fail(
-        "Another build's bridge is in %s, which the loader asks before %s: run \"ws2ctl install-loader\" or \"ws2ctl "
-        "remove-loader\".",
-        folder, library_directory() );
+    return fail( "Another build's bridge is in %s, which the loader asks before %s: run \"%s install-loader\" or \"%s "
+                 "remove-loader\".",
+                 folder, library_directory(), self, self );
 }
 
 int command_place( const struct options *options )

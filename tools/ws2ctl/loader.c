@@ -136,14 +136,24 @@ enum loader_state loader_state( const char *folder )
     return !found ? LOADER_NONE : found < wanted || current < wanted ? LOADER_OLD : LOADER_ALL;
 }
 
-void loader_advise( void )
+int loader_finds_bridge( void )
 {
+    const char *library = library_directory(), *folders = getenv( "WINEDLLPATH" );
+    const size_t length = strlen( library );
     char folder[PATH_MAX];
 
-    if ( loader_folder( loader_default(), folder ) && loader_state( folder ) == LOADER_ALL )
-        puts( "Plain `wine` uses it." );
+    if ( loader_folder( loader_default(), folder ) && loader_state( folder ) == LOADER_ALL ) return 1;
+    for ( ; folders && *folders; folders += strcspn( folders, ":" ), folders += *folders == ':' )
+        if ( strcspn( folders, ":" ) == length && !strncmp( folders, library, length ) ) return 1;
+    return 0;
+}
+
+void loader_advise( void )
+{
+    if ( loader_finds_bridge() ) puts( "Plain `wine` uses it." );
     else
-        printf( "Plain `wine` uses it after \"ws2ctl install-loader\", or with WINEDLLPATH=%s\n", library_directory() );
+        printf( "Plain `wine` uses it after \"%s install-loader\", or with WINEDLLPATH=%s\n", self,
+                library_directory() );
 }
 
 int command_install_loader( const struct options *options )

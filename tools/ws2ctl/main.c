@@ -9,6 +9,8 @@
 #include <string.h>
 #include "ws2ctl.h"
 
+const char *self = "ws2ctl";
+
 int fail( const char *format, ... )
 {
     va_list args;
@@ -70,6 +72,7 @@ int main( int argc, char **argv )
     struct options options = { 0 };
     int option;
 
+    if ( argc && *argv[0] ) self = argv[0];
     while ( ( option = getopt_long( argc, argv, "jh", long_options, NULL ) ) != -1 ) switch ( option )
         {
         case 'j': options.as_json = 1; break;

@@ -62,13 +62,13 @@ const char *server_find( void )
     if ( server.table ) return NULL;
     if ( directory < 0 && errno == EPERM )
         return problem( "%s is not this user's alone: chmod 700 it.", server.directory );
-    if ( directory < 0 ) return problem( "No server runs for this prefix." );
+    if ( directory < 0 ) return problem( "No server runs for this prefix: none of its programs uses ws2host now." );
     server.fd = socket( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0 );
     snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     if ( server.fd < 0 || connect( server.fd, (struct sockaddr *)&address, sizeof( address ) ) < 0 )
     {
         close( directory );
-        return problem( "No server runs in %s.", server.directory );
+        return problem( "No server runs in %s: no program of this prefix uses ws2host now.", server.directory );
     }
     close( directory );
     setsockopt( server.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );

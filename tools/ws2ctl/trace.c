@@ -74,7 +74,7 @@ int command_trace( const struct options *options )
     if ( length > 500 ) return fail( "So many words are not taken." ) + 1;
     if ( server_connect() ) return 1;
     if ( ( index = find_client( pid ) ) == WS2_NO_INDEX )
-        return fail( "No process %u of this prefix uses ws2host; \"ws2ctl list\" shows those with sockets.", pid );
+        return fail( "No process %u of this prefix uses ws2host now; \"%s stats\" shows those that do.", pid, self );
     if ( write_words( index, arguments + 1 ) ) return 1;
     table = mmap( NULL, WS2_TABLE_SLOTS, PROT_READ | PROT_WRITE, MAP_SHARED, server.memfd, 0 );
     if ( table == MAP_FAILED ) return fail( "The table cannot be written: %s.", strerror( errno ) );

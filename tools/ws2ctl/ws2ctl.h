@@ -27,6 +27,8 @@
 #define WS2_VERSION "unknown"
 #endif
 
+/* ws2ctl as it was called, for what a person is told to type: the shell may not find it by its name alone. */
+extern const char *self;
 /* Writes "ws2ctl: " and a sentence to stderr; 1. */
 int fail( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
 
@@ -141,6 +143,8 @@ enum loader_state
 enum loader_state loader_state( const char *folder );
 /* Says what plain `wine` needs to use an enabled prefix. */
 void loader_advise( void );
+/* Whether plain `wine` finds the bridge: in the loader's own folder, or by WINEDLLPATH. */
+int loader_finds_bridge( void );
 
 /* --- status.c */
 struct status

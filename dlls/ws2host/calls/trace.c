@@ -56,14 +56,15 @@ static void write_all( int fd, const char *text, size_t size )
     if ( write( fd, text, size ) < 0 ) return;
 }
 
+static char log_file[4096];
+
 /* The log is to be had no more, or never was: said once, on stderr. */
-static void log_fails( const char *what )
+static void log_fails( const char *what, const char *remedy )
 {
     static _Atomic int said;
-    char line[256];
-    int length =
-        snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE: %s; make room or name another file\n", what,
-                  strerror( errno ) );
+    char line[sizeof( log_file ) + 256];
+    int length = snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE %s: %s; %s\n", what, log_file,
+                           strerror( errno ), remedy );
 
     if ( atomic_exchange( &said, 1 ) ) return;
     write_all( 2, line, length < (int)sizeof( line ) ? length : (int)sizeof( line ) - 1 );
@@ -79,7 +80,7 @@ NTSTATUS unix_log( void *args )
     {
         ssize_t n = write( log_fd, text + done, params->size - done );
         if ( n < 0 && errno == EINTR ) continue;
-        if ( n < 0 && log_fd != 2 ) log_fails( "write to" );
+        if ( n < 0 && log_fd != 2 ) log_fails( "write to", "make room for it" );
         if ( n <= 0 ) break;
         done += n;
     }
@@ -90,14 +91,14 @@ NTSTATUS unix_log( void *args )
 static void open_log( uint32_t windows_pid )
 {
     const char *file = getenv( "WS2DEBUG_FILE" );
-    char path[4096], who[16];
+    char who[16];
     int fd;
 
     if ( !file || !*file ) return;
     snprintf( who, sizeof( who ), "%u", windows_pid );
-    if ( !ws2_trace_path( path, sizeof( path ), file, who ) ) return;
-    if ( ( fd = open( path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) ) >= 0 ) log_fd = fd;
-    else log_fails( "open" );
+    if ( !ws2_trace_path( log_file, sizeof( log_file ), file, who ) ) return;
+    if ( ( fd = open( log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) ) >= 0 ) log_fd = fd;
+    else log_fails( "open", "its lines are written here; make its folder, or name another file" );
 }
 
 /* trace[:FUNCTION,...][:SOCKET], its colon behind `word`. 0 when that is no such thing. */
