@@ -8,6 +8,9 @@
  *
  * Client memory dies with its process and server memory with the server; the table stays. Times do not occur: a REDEEM that is
  * to come again ("parked") does so until the take-over ends.
+ *
+ * ISSUE: with each answer to DUPLICATE the server promises one number more, under which SOURCE issues the next ticket of the
+ * socket without an answer, as long as the connection lasts.
  */
 #ifndef SERVER_KILLS
 #define SERVER_KILLS 1
@@ -21,7 +24,12 @@
 #ifndef DUPLICATES
 #define DUPLICATES 1 /* of each socket */
 #endif
-#define TICKETS ( SOCKETS * ( DUPLICATES + SERVER_KILLS ) + 1 ) /* numbers from 1; a DUPLICATE whose answer is lost costs one */
+#ifdef ISSUES
+#define NUMBERS 2 /* a DUPLICATE costs one that is promised, too */
+#else
+#define NUMBERS 1
+#endif
+#define TICKETS ( SOCKETS * NUMBERS * ( DUPLICATES + SERVER_KILLS ) + 1 ) /* numbers from 1; a DUPLICATE whose answer is lost costs one */
 #define SOURCE 0
 #define TARGET 1
 #define NONE 255
@@ -30,7 +38,7 @@
 
 mtype = { FREE, PRIVATE, SHARED };
 mtype = { UNLEASED, LEASED, PINNED };
-mtype = { DUPLICATE, REDEEM, CLOSE, NOTICE, PUBLISH, PUBLISH_TICKET, SPENT, RESUMED };
+mtype = { DUPLICATE, REDEEM, CLOSE, NOTICE, PUBLISH, PUBLISH_TICKET, SPENT, RESUMED, ISSUE };
 mtype = { OK, REFUSED };
 
 /* --- the table: shared memory */
@@ -53,6 +61,7 @@ bit alive[2] = 1;
 byte descriptor[2] = NONE; /* generation of the socket whose descriptor stands in the descriptor table */
 byte connected[2];      /* serial of the server that it is connected to */
 bit mutex[2];           /* connection's mutex */
+byte promised;          /* SOURCE: the number that came with the last answer on its connection, 0 for none */
 byte kept;              /* SOURCE: kept_ticket, a bit per number */
 byte spent_kept;        /* TARGET: spent, the last one: of the others SOURCE knows by its cells */
 byte ticket_socket[TICKETS] = NONE; /* which socket a number was for */
@@ -259,11 +268,27 @@ inline duplicate()
             tickets_open = tickets_open + 1;
             set_sharing( SOURCE );
             reply( SOURCE, OK, n );
+#ifdef ISSUES
+            promised = next_ticket; /* used by nobody before the answer is there */
+            next_ticket = next_ticket + 1;
+#endif
             n = 0
         :: else -> reply( SOURCE, REFUSED, 0 )
         fi;
         argument = 0
     }
+}
+
+/* ticket_keep_promise_consume; SOURCE is told of one that cannot be kept, and keeps it no longer */
+inline issue()
+{
+    if
+    :: share && share_generation == ticket_socket[argument] && holder[SOURCE] && known[TARGET] ->
+        open = open | BIT( argument );
+        tickets_open = tickets_open + 1;
+        set_sharing( SOURCE )
+    :: else -> cells = cells | BIT( argument )
+    fi
 }
 
 /* CLAIMED_AGAIN */
@@ -369,7 +394,13 @@ inline serve()
     :: d_step { requests[SOURCE]?PUBLISH(argument); publish( SOURCE ); argument = 0 }
     :: d_step { requests[SOURCE]?PUBLISH_TICKET(argument); publish_ticket(); argument = 0 } retry_parked()
     :: d_step { requests[SOURCE]?RESUMED(argument); done( SOURCE ) } after_takeover()
+    :: d_step { requests[SOURCE]?ISSUE(argument); issue(); argument = 0 }
+#ifdef BREAK_HEARING
     :: d_step { !parked && requests[TARGET]?[REDEEM, _] -> requests[TARGET]?REDEEM(argument) }
+#else
+    /* the issuer is listened to first */
+    :: d_step { !parked && requests[TARGET]?[REDEEM, _] && !requests[SOURCE]??[ISSUE, _] -> requests[TARGET]?REDEEM(argument) }
+#endif
        redeem( argument ); argument = 0
     :: d_step { requests[TARGET]?CLOSE(argument); close_descriptor( TARGET ); argument = 0 }
     :: d_step { requests[TARGET]?PUBLISH(argument); publish( TARGET ); argument = 0 }
@@ -429,6 +460,7 @@ inline connect( c )
     connected[c] != serial && serving && !mutex[c] && empty( replies[c] ) ->
     mutex[c] = 1;
     connected[c] = serial;
+    if :: c == SOURCE -> promised = 0 :: else fi;
     if :: known[c] -> resuming[c] = 1 :: else fi
 }
 
@@ -536,6 +568,34 @@ active proctype source()
                 i = i + 1;
                 duplicates = 0;
 again:          skip;
+#ifdef ISSUES
+                if
+                :: promised ->
+                    d_step
+                    {
+                        !mutex[SOURCE] && ( connected[SOURCE] != serial || nfull( requests[SOURCE] ) ) ->
+                        if
+                        :: promised && connected[SOURCE] == serial && descriptor[SOURCE] != NONE && state == SHARED &&
+                           generation == descriptor[SOURCE] ->
+                            number = promised;
+                            promised = 0;
+                            ticket_socket[number] = descriptor[SOURCE];
+                            kept = kept | BIT( number );
+                            requests[SOURCE]!ISSUE(number)
+                        :: else -> promised = 0 /* it asks */
+                        fi
+                    }
+                    if
+                    :: number ->
+                        infos!number;
+                        number = 0;
+                        duplicates = duplicates + 1;
+                        if :: duplicates < DUPLICATES -> goto again :: else -> goto issued fi
+                    :: else
+                    fi
+                :: else
+                fi;
+#endif
                 d_step
                 {
                     connected[SOURCE] == serial && serving && !mutex[SOURCE] && nfull( requests[SOURCE] ) ->
@@ -560,6 +620,7 @@ again:          skip;
                     fi
                 :: else
                 fi;
+issued:         skip;
                 number = 0;
                 !closing
             :: state != FREE -> i = i + 1 /* its slots come from elsewhere */
