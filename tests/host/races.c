@@ -1,6 +1,6 @@
 /*
  * Descriptors that are closed while other threads use them: a closer ends sockets under threads that receive, send, select,
- * poll, register events, begin and cancel overlapped operations, ask \Device\Afd, register notifications, duplicate and
+ * poll, register events and wait for one, begin and cancel overlapped operations, ask \Device\Afd, register notifications, duplicate and
  * redeem, in all combinations; their handle values are used again at once. Nobody hangs, no call returns what it cannot,
  * and nothing is left: no host descriptor and no slot.
  *
@@ -15,6 +15,8 @@
 #define HANDLES ( 2 * PAIRS )
 #define WORKERS 5
 #define AGAIN 4u
+#define KEPT \
+    ( 26 + WORKERS ) /* descriptors that stay: connections, epolls, the served event's, a wake-up for each thread */
 
 static _Atomic int stop;
 static _Atomic uint64_t calls, closes, completions, wrong;
@@ -253,6 +255,30 @@ static char answered[256];
 const char *__tsan_default_suppressions( void );
 const char *__tsan_default_suppressions( void ) { return "race:received\nrace:answered\n"; }
 
+/* An event that is served: threads wait for it, alone or several at once, and look what has set it. */
+static struct ws2_served_event served_event;
+
+static void serve_event( void )
+{
+    struct ws2_event_serve_params serve = { .target = 0x1000, .state = user( &served_event ), .serve = 1 };
+
+    check_call( event_serve, serve, serve.error );
+}
+
+static void do_wait( struct worker *w, uint64_t handle )
+{
+    struct ws2_event_wait_params wait = { .mask = 1, .timeout = rand_r( &w->seed ) % 3 ? 2000 : 0 };
+    struct ws2_event_wake_params wake = { .mask = 1 };
+    struct ws2_event_select_params select = { .handle = handle, .mask = 0x3f, .target = 0x1000 };
+
+    wait.release = !wait.timeout && rand_r( &w->seed ) % 2;
+    wait.seen[0] = atomic_load( (_Atomic uint32_t *)&served_event.sets );
+    check_call( event_select, select, select.error );
+    check_call( event_wait, wait, wait.error );
+    atomic_store( (_Atomic uint32_t *)&served_event.deferred, 0 );
+    if ( rand_r( &w->seed ) % 4 == 0 ) check_call( event_wake, wake, wake.error );
+}
+
 static void do_overlapped( struct worker *w, uint64_t handle )
 {
     struct windows_buffer buffer = { .size = 1 + rand_r( &w->seed ) % 255, .pointer = user( received ) };
@@ -356,6 +382,7 @@ static const struct
               { "select", do_select },
               { "poll", do_poll },
               { "events", do_events },
+              { "wait", do_wait },
               { "overlapped", do_overlapped },
               { "afd", do_afd },
               { "notify", do_notify },
@@ -403,6 +430,7 @@ static int run_mix( void *context )
 
     if ( !winsock_attach( PID ) || !winsock_listen( listener_handle, &listener_address ) ) return 1;
     for ( unsigned int i = 0; i < PAIRS; i++ ) pthread_mutex_init( &owners[i], NULL ), make_pair( i );
+    serve_event();
     pthread_create( &io, NULL, io_thread, NULL );
     for ( uint32_t i = 0; i < WORKERS; i++ )
     {
@@ -434,10 +462,10 @@ static int run_mix( void *context )
         fflush( NULL );
         return 3;
     }
-    for ( deadline = harness_now() + 10000; descriptors_of( getpid() ) > 24 && harness_now() < deadline; )
+    for ( deadline = harness_now() + 10000; descriptors_of( getpid() ) > KEPT && harness_now() < deadline; )
         usleep( 10000 );
     fflush( NULL );
-    if ( descriptors_of( getpid() ) > 24 ) return 4;
+    if ( descriptors_of( getpid() ) > KEPT ) return 4;
     if ( closes < 10 ) return 5;
     return 0;
 }

@@ -50,7 +50,7 @@ static int is_due( const void *context )
         const uint32_t index = serving_next( &mask );
 
         if ( !serving_target_of( index ) ||
-             *(volatile uint32_t *)&serving_state_of( index )->sets != params->seen[index] )
+             atomic_load( (_Atomic uint32_t *)&serving_state_of( index )->sets ) != params->seen[index] )
             return 1;
     }
     return 0;
