@@ -237,18 +237,27 @@ static void test_too_long( void )
     CloseHandle( port );
 }
 
-/* connect to nobody dissolves a peer; nobody can be sent to, and nobody has port 0. */
+/* connect to nobody dissolves a peer, and the port stays; nobody can be sent to, and nobody has port 0. */
 static void test_nobody( int family )
 {
-    union address address, nobody;
-    SOCKET to = udp_bound( family, &address ), s = socket( family, SOCK_DGRAM, 0 );
-    int length = family == AF_INET6 ? sizeof( nobody.v6 ) : sizeof( nobody.v4 );
+    union address address, nobody, own;
+    SOCKET to = udp_bound( family, &address ), s = socket( family, SOCK_DGRAM, 0 ), bound = udp_bound( family, &own );
+    int length = family == AF_INET6 ? sizeof( nobody.v6 ) : sizeof( nobody.v4 ), port;
+    char byte;
 
     winetest_push_context( family == AF_INET6 ? "IPv6" : "IPv4" );
+    address_any( &nobody, family, 0 );
+    check_ok( connect( bound, &address.any, length ) );
+    check_ok( connect( bound, &nobody.any, length ) );
+    check_result( sendto( s, "y", 1, 0, &own.any, length ), 1 );
+    ok( wait_readable( bound, 5000 ), "nothing arrives any more\n" );
+    check_result( recv( bound, &byte, 1, 0 ), 1 );
+    closesocket( bound );
     check_ok( connect( s, &address.any, length ) );
     check_result( send( s, "x", 1, 0 ), 1 );
-    address_any( &nobody, family, 0 );
+    port = socket_port( s );
     check_ok( connect( s, &nobody.any, length ) );
+    ok( socket_port( s ) == port, "port %d, and now %d\n", port, socket_port( s ) );
     check_fails( send( s, "x", 1, 0 ), WSAENOTCONN );
     address_any( &nobody, family, socket_port( to ) );
     check_fails( sendto( s, "x", 1, 0, &nobody.any, length ), WSAEADDRNOTAVAIL );

@@ -52,6 +52,18 @@ NTSTATUS unix_listen( void *args )
     return 0;
 }
 
+/* With its peer the host gives up a port that it chose itself; Windows does not. */
+static void keep_port( struct descriptor *d )
+{
+    const uint16_t port = htons( atomic_load( &d->slot->local_port ) );
+    union host_address own;
+    socklen_t size = sizeof( own );
+
+    if ( !port || getsockname( d->fd, &own.any, &size ) || own.in.sin_port ) return;
+    own.in.sin_port = port; /* the same place in both families */
+    if ( !bind( d->fd, &own.any, size ) ) endpoint_remember( d );
+}
+
 static int32_t datagram_connect( struct descriptor *d, union host_address *address, socklen_t size, int disconnect )
 {
     if ( datagram_connect_host( d->fd, address, size ) < 0 ) return winsock_error( errno );
@@ -60,6 +72,7 @@ static int32_t datagram_connect( struct descriptor *d, union host_address *addre
     if ( disconnect )
     {
         descriptor_clear_flags( d, WS2_FLAG_CONNECTED );
+        keep_port( d );
         return 0;
     }
     endpoint_remember( d );
