@@ -32,7 +32,19 @@ enum way
     STARTED_ONLY,     /* WSAStartup alone */
     AGAIN,            /* WSACleanup and WSAStartup ten times with something pending each time */
     FIRST_REQUEST,    /* main returns when it has one receive that pends, and has made no thread */
+    NEW_THREAD, /* the same, and ExitProcess is called by whatever thread comes to be then, before it does anything else */
 };
+
+static volatile LONG new_threads_exit;
+
+static void NTAPI thread_comes( void *module, DWORD reason, void *reserved )
+{
+    (void)module;
+    (void)reserved;
+    if ( reason == DLL_THREAD_ATTACH && new_threads_exit ) ExitProcess( 40 + NEW_THREAD );
+}
+
+__attribute__( ( section( ".CRT$XLF" ), used ) ) static const PIMAGE_TLS_CALLBACK callback = thread_comes;
 
 static volatile LONG rounds, begun;
 static SOCKET pairs[4][2];
@@ -161,14 +173,17 @@ int main( int argc, char **argv )
         check( !WaitForSingleObject( pending.overlapped.hEvent, 20000 ) );
         check( !WSAStartup( MAKEWORD( 2, 2 ), &data ) );
     }
-    if ( way == FIRST_REQUEST )
+    if ( way == FIRST_REQUEST || way == NEW_THREAD )
     {
         static struct request first;
 
         pair( pairs[0] );
         first.s = pairs[0][1];
         first.overlapped.hEvent = CreateEventW( NULL, TRUE, FALSE, NULL );
+        new_threads_exit = way == NEW_THREAD;
         begin( &first, NULL );
+        if ( way == NEW_THREAD )
+            Sleep( 100 ), CreateThread( NULL, 0, exits, (void *)( 40 + NEW_THREAD ), 0, NULL ), Sleep( INFINITE );
         return 40 + way;
     }
     begin_all();

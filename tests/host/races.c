@@ -220,6 +220,30 @@ static void do_poll( struct worker *w, uint64_t handle )
     note( "poll", status, params.error );
 }
 
+/* As often and as many as the thread's memory of what it polls takes to make an epoll of it. */
+static void do_poll_often( struct worker *w, uint64_t handle )
+{
+    struct
+    {
+        uint64_t fd;
+        int16_t events, revents;
+        uint32_t padding;
+    } fds[20];
+    struct ws2_poll_params params = { .fds = user( fds ), .count = 20 };
+
+    for ( unsigned int i = 0; i < params.count; i++ )
+    {
+        fds[i].fd = i ? handle_at( rand_r( &w->seed ) % HANDLES ) : handle;
+        fds[i].events = rand_r( &w->seed ) % 2 ? 0x100 : 0x310;
+    }
+    for ( unsigned int i = 0; i < 80 && !atomic_load( &stop ); i++ )
+    {
+        NTSTATUS status = unix_poll( &params );
+
+        note( "poll", status, params.error );
+    }
+}
+
 static void do_events( struct worker *w, uint64_t handle )
 {
     struct ws2_event_select_params select = { .handle = handle,
@@ -381,6 +405,7 @@ static const struct
               { "send", do_send },
               { "select", do_select },
               { "poll", do_poll },
+              { "poll often", do_poll_often },
               { "events", do_events },
               { "wait", do_wait },
               { "overlapped", do_overlapped },

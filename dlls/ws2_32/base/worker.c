@@ -119,9 +119,18 @@ void workers_settle( void )
     {
         CONTEXT context = { .ContextFlags = CONTEXT_CONTROL };
         const DWORD id = wait_for_number( &starting[i] );
-        HANDLE thread = id ? OpenThread( THREAD_SUSPEND_RESUME | THREAD_GET_CONTEXT, FALSE, id ) : NULL;
+        HANDLE thread;
 
-        if ( !thread ) continue;
+        /* a new thread may end the process itself, in what the program does with each that begins */
+        if ( !id || id == GetCurrentThreadId() ) continue;
+        thread = OpenThread( THREAD_SUSPEND_RESUME | THREAD_GET_CONTEXT | THREAD_QUERY_LIMITED_INFORMATION, FALSE, id );
+        if ( !thread || GetProcessIdOfThread( thread ) != GetCurrentProcessId() )
+        {
+            /* it was ended before it began, and its number may be another process's by now */
+            if ( thread ) CloseHandle( thread );
+            InterlockedCompareExchange( &starting[i], 0, (LONG)id );
+            continue;
+        }
         /* the one thing that waits for a thread without its running the program's code, for which it may lack the loader's lock */
         if ( SuspendThread( thread ) != (DWORD)-1 )
         {

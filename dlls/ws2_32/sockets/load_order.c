@@ -12,7 +12,6 @@ NTSTATUS NTAPI NtQueryValueKey( HANDLE key, UNICODE_STRING *name, int class, voi
 NTSTATUS NTAPI RtlOpenCurrentUser( ACCESS_MASK access, HANDLE *key );
 
 #define NAME L"ws2_32"
-#define VARIABLE 2048 /* characters */
 
 /* "native", "n,b", "builtin,native", "", ... */
 static enum load_order parse_order( const WCHAR *order )
@@ -93,7 +92,7 @@ static enum load_order find_in_key( const WCHAR *path )
 
 enum load_order load_order_of( const struct other_process *process )
 {
-    WCHAR text[VARIABLE], image[MAX_PATH], key[MAX_PATH + 64], *name;
+    WCHAR text[OTHER_PROCESS_VALUE], image[MAX_PATH], key[MAX_PATH + 64], *name;
     DWORD size = ARRAYSIZE( image );
     enum load_order order = LOAD_NOT_SAID;
 

@@ -126,7 +126,7 @@ BOOL other_process_variable( const struct other_process *process, const WCHAR *n
     const size_t length = wcslen( name );
     UINT64 address =
         process->block ? other_process_pointer( process, process->block + process->layout->parameters ) : 0;
-    WCHAR line[1024];
+    WCHAR line[64 + OTHER_PROCESS_VALUE]; /* with the longest name that is asked for */
 
     if ( !address || !( address = other_process_pointer( process, address + process->layout->variables ) ) )
         return FALSE;

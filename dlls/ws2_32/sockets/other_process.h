@@ -31,7 +31,10 @@ BOOL other_process_read( const struct other_process *process, UINT64 address, vo
 /* What stands there, 0 where nothing can be read. */
 UINT64 other_process_pointer( const struct other_process *process, UINT64 address );
 
-/* A variable of its environment: FALSE where it has none of that name, or one of more than `size` characters. */
+#define OTHER_PROCESS_VALUE 4096u /* characters of a variable's value, with its zero */
+
+/* A variable of its environment: FALSE where it has none of that name, or one of more than `size` characters, with the zero, or
+ * OTHER_PROCESS_VALUE. */
 BOOL other_process_variable( const struct other_process *process, const WCHAR *name, WCHAR *value, unsigned int size );
 
 #endif

@@ -41,14 +41,26 @@ struct own_memory
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 
+/* A thread may be ended at any instruction, and then thread_ends runs: nothing is given back that stands there still. */
 static void drop_epoll( struct own_memory *own )
 {
-    if ( own->epoll < 0 ) return;
-    close( own->epoll );
+    const int epoll = own->epoll;
+
+    if ( epoll < 0 ) return;
     own->epoll = -1;
+    close( epoll );
     /* has it been worth its entries? */
     if ( own->asked / 4 > own->patience ) own->patience = FIRST_PATIENCE;
     else if ( own->patience < LAST_PATIENCE ) own->patience *= 2;
+}
+
+static void drop_room( struct own_memory *own )
+{
+    void *memory = own->of.fds;
+
+    own->of.fds = NULL;
+    own->size = 0;
+    free( memory );
 }
 
 static void thread_ends( void *argument )
@@ -56,7 +68,7 @@ static void thread_ends( void *argument )
     struct own_memory *own = argument;
 
     drop_epoll( own );
-    free( own->of.fds );
+    drop_room( own );
     free( own );
 }
 
@@ -86,8 +98,7 @@ static struct own_memory *own_with_room( uint32_t count )
     own->of.count = 0;
     drop_epoll( own );
     if ( own->size >= count ) return own;
-    free( own->of.fds );
-    own->size = 0;
+    drop_room( own );
     memory = malloc( (size_t)count * ( sizeof( *own->of.fds ) + sizeof( *own->shared_flags ) + sizeof( *own->plain ) +
                                        sizeof( *own->of.handles ) + sizeof( *own->of.ready ) + sizeof( *own->events ) +
                                        sizeof( *own->same ) + sizeof( *own->of.asked ) + sizeof( *own->of.marks ) ) );

@@ -1,9 +1,10 @@
 /*
  * What a thread polled last. Event loops poll the same sockets again and again, and then nothing of an entry needs to be looked
- * at but whether the program still asks the same: nothing is held between two calls, and that the host descriptors are those
+ * at but whether the program still asks the same: no descriptor is counted between two calls, and that the host descriptors are those
  * of the SOCKETs still, before and after, descriptor_changes tells. A poll of a number that is another's by now does no harm,
  * and its answer is dropped. What has been asked often enough unchanged stands in an epoll, which the host answers without a
- * look at those that are silent: a process of several threads, as all are here, pays for each in a poll.
+ * look at those that are silent: a process of several threads, as all are here, pays for each in a poll. That epoll, a descriptor
+ * and up to 16384 of the entries that the host gives each user, stays until the thread asks otherwise for long, or ends.
  */
 #ifndef WS2HOST_POLL_MEMORY_H
 #define WS2HOST_POLL_MEMORY_H

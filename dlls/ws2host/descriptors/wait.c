@@ -103,15 +103,18 @@ static struct waiter *get_waiter( void )
 void *wait_scratch( size_t size )
 {
     struct waiter *waiter = get_waiter();
-    void *scratch;
+    void *scratch, *old;
 
     if ( !waiter ) return NULL;
     if ( waiter->scratch_size >= size ) return waiter->scratch;
     if ( size < 4096 ) size = 4096;
     if ( !( scratch = malloc( size ) ) ) return NULL;
-    free( waiter->scratch );
+    /* a thread that is ended in between gives back at its end what stands there */
+    old = waiter->scratch;
+    waiter->scratch_size = 0;
     waiter->scratch = scratch;
     waiter->scratch_size = size;
+    free( old );
     return scratch;
 }
 

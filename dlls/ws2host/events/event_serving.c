@@ -51,11 +51,11 @@ struct ws2_served_event *serving_state_of( uint32_t index ) { return atomic_load
 uint64_t serving_bit( uint64_t value ) { return 1ull << ( ( value >> 3 ) - 1 ); }
 
 /* Whether the I/O thread's epoll shows it. */
-static int show( uint32_t index, int on, int how )
+static int show( uint32_t index, int epoll, int on, int how )
 {
     struct epoll_event event = { .events = on ? EPOLLIN : 0, .data.u64 = io_key( IO_EVENTS, ( index + 1 ) << 3 ) };
 
-    return epoll_ctl( io_loop_epoll(), how, served[index].epoll, &event );
+    return epoll_ctl( io_loop_epoll(), how, epoll, &event );
 }
 
 int32_t serving_begin( const struct ws2_event_serve_params *params )
@@ -69,7 +69,8 @@ int32_t serving_begin( const struct ws2_event_serve_params *params )
         struct epoll_event woken = { .events = EPOLLIN, .data.u64 = params->index };
         const int epoll = epoll_create1( EPOLL_CLOEXEC ), wake = eventfd( 0, EFD_CLOEXEC | EFD_NONBLOCK );
 
-        if ( epoll < 0 || wake < 0 || epoll_ctl( epoll, EPOLL_CTL_ADD, wake, &woken ) )
+        if ( epoll < 0 || wake < 0 || epoll_ctl( epoll, EPOLL_CTL_ADD, wake, &woken ) ||
+             show( params->index, epoll, 1, EPOLL_CTL_ADD ) )
         {
             const int error = errno;
 
@@ -77,9 +78,8 @@ int32_t serving_begin( const struct ws2_event_serve_params *params )
             if ( wake >= 0 ) close( wake );
             return winsock_error( error );
         }
-        s->epoll = epoll;
         s->wake = wake;
-        if ( show( params->index, 1, EPOLL_CTL_ADD ) ) return winsock_error( errno );
+        s->epoll = epoll;
     }
     atomic_store( &s->target, params->target );
     return 0;
@@ -103,7 +103,7 @@ void serving_enter( uint64_t mask )
 
         owner_lock_take( &s->lock );
         s->entered++;
-        if ( !s->ours && !show( index, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
+        if ( !s->ours && !show( index, s->epoll, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
         owner_lock_give( &s->lock );
     }
     if ( begun ) begin_turns();
@@ -112,7 +112,7 @@ void serving_enter( uint64_t mask )
 /* The lock is held. */
 static void hand_over( uint32_t index )
 {
-    if ( served[index].ours && !show( index, 1, EPOLL_CTL_MOD ) ) served[index].ours = 0;
+    if ( served[index].ours && !show( index, served[index].epoll, 1, EPOLL_CTL_MOD ) ) served[index].ours = 0;
 }
 
 void serving_leave( uint64_t mask, int now )

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include "base/owner_lock.h"
 #include "sockets/subnets.h"
 #include "sockets/datagram_send.h"
 
@@ -16,14 +17,36 @@ int32_t datagram_check_destination( const union host_address *address )
     return is_any( address ) ? WSAEADDRNOTAVAIL : 0;
 }
 
+static int is_broadcast( const union host_address *address )
+{
+    return address->any.sa_family == AF_INET && address->in.sin_addr.s_addr == INADDR_BROADCAST;
+}
+
 /* Is it reached by every adapter, the loopback one too, whatever the routes say? */
 static int is_on_link( const union host_address *address )
 {
-    return ( address->any.sa_family == AF_INET && address->in.sin_addr.s_addr == INADDR_BROADCAST ) ||
-           adapter_is_group( address );
+    return is_broadcast( address ) || adapter_is_group( address );
 }
 
-static void allow_broadcast( int fd, int on ) { setsockopt( fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof( on ) ); }
+/* While one call has it, what the program has asked for does not stand on the host socket. */
+static owner_lock permission_lock;
+
+static void permit_broadcast( int fd, int *before )
+{
+    const int on = 1;
+    socklen_t size = sizeof( *before );
+
+    owner_lock_take( &permission_lock );
+    *before = 0;
+    getsockopt( fd, SOL_SOCKET, SO_BROADCAST, before, &size );
+    setsockopt( fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof( on ) );
+}
+
+static void permit_as_before( int fd, int before )
+{
+    setsockopt( fd, SOL_SOCKET, SO_BROADCAST, &before, sizeof( before ) );
+    owner_lock_give( &permission_lock );
+}
 
 static ssize_t size_of( const struct msghdr *message )
 {
@@ -65,7 +88,7 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
     const union host_address *to = message->msg_name ? message->msg_name : &peer;
     socklen_t size = sizeof( peer );
     ssize_t n = -1;
-    int permitted, before = 0;
+    int permitted, before;
 
     errno = error;
     if ( error != EACCES && error != EINVAL && error != ENETUNREACH ) return -1;
@@ -74,12 +97,8 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
          !to->in.sin_port )
         return size_of( message ); /* nobody has port 0: it goes, and arrives nowhere */
     /* who is connected to a broadcast address needs no SO_BROADCAST */
-    if ( ( permitted = !message->msg_name && ( error == EACCES || is_on_link( to ) ) ) )
-    {
-        size = sizeof( before );
-        getsockopt( d->fd, SOL_SOCKET, SO_BROADCAST, &before, &size );
-        allow_broadcast( d->fd, 1 );
-    }
+    permitted = !message->msg_name && ( error == EACCES || is_broadcast( to ) );
+    if ( permitted ) permit_broadcast( d->fd, &before );
     if ( permitted && error == EACCES )
     {
         n = vectors_sendmsg( d->fd, message, flags );
@@ -90,7 +109,7 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
         n = send_by_adapter( d->fd, to, message, flags, error );
         error = errno;
     }
-    if ( permitted ) allow_broadcast( d->fd, before );
+    if ( permitted ) permit_as_before( d->fd, before );
     errno = error;
     return n;
 }
@@ -98,13 +117,11 @@ ssize_t datagram_send_anyway( struct descriptor *d, const struct msghdr *message
 int datagram_connect_host( int fd, const union host_address *address, socklen_t size )
 {
     struct adapter adapter;
-    int result = connect( fd, &address->any, size ), error = errno, broadcasts = 0, index = 0;
-    socklen_t length = sizeof( broadcasts );
+    int result = connect( fd, &address->any, size ), error = errno, before, index = 0;
 
     if ( !result || address->any.sa_family != AF_INET || ( error != EACCES && error != ENETUNREACH ) ) return result;
     if ( error == ENETUNREACH && ( !is_on_link( address ) || !adapter_default( &adapter ) ) ) return result;
-    getsockopt( fd, SOL_SOCKET, SO_BROADCAST, &broadcasts, &length );
-    allow_broadcast( fd, 1 );
+    permit_broadcast( fd, &before );
     if ( ( result = connect( fd, &address->any, size ) ) && errno == ENETUNREACH && is_on_link( address ) &&
          adapter_default( &adapter ) )
     {
@@ -117,7 +134,7 @@ int datagram_connect_host( int fd, const union host_address *address, socklen_t 
         errno = error;
     }
     error = errno;
-    allow_broadcast( fd, broadcasts );
+    permit_as_before( fd, before );
     errno = error;
     return result;
 }
