@@ -12,6 +12,10 @@ enum request
     RECEIVE,
     ACCEPT,
     READ_FILE,
+    RECEIVE_FROM, /* of a datagram socket */
+    SEND,         /* to a peer that reads nothing */
+    CONNECT,      /* to a listener whose queue is full */
+    CHANGE,       /* SIO_ADDRESS_LIST_CHANGE */
     REQUESTS
 };
 
@@ -29,9 +33,12 @@ struct issuer
     OVERLAPPED ov;
     struct afd_poll poll;
     char buffer[256];
+    union address address; /* of a sender, or to be connected to */
+    int address_size;
 };
 
 static LPFN_ACCEPTEX accept_ex;
+static LPFN_CONNECTEX connect_ex;
 static unsigned int apcs;
 
 static void NTAPI count_apc( void *context, IO_STATUS_BLOCK *iosb, ULONG reserved )
@@ -70,6 +77,27 @@ static DWORD WINAPI issue( void *arg )
         break;
     case READ_FILE:
         issuer->error = ReadFile( (HANDLE)issuer->s, issuer->buffer, 16, NULL, &issuer->ov ) ? 0 : (int)GetLastError();
+        break;
+    case RECEIVE_FROM:
+        issuer->address_size = sizeof( issuer->address );
+        issuer->error = WSARecvFrom( issuer->s, &buffer, 1, NULL, &flags, &issuer->address.any, &issuer->address_size,
+                                     &issuer->ov, NULL )
+                            ? WSAGetLastError()
+                            : 0;
+        break;
+    case SEND:
+        issuer->error = WSASend( issuer->s, &buffer, 1, NULL, 0, &issuer->ov, NULL ) ? WSAGetLastError() : 0;
+        break;
+    case CONNECT:
+        issuer->error =
+            connect_ex( issuer->s, &issuer->address.any, sizeof( issuer->address.v4 ), NULL, 0, NULL, &issuer->ov )
+                ? 0
+                : WSAGetLastError();
+        break;
+    case CHANGE:
+        issuer->error = WSAIoctl( issuer->s, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &issuer->ov, NULL )
+                            ? WSAGetLastError()
+                            : 0;
         break;
     case REQUESTS: break;
     }
@@ -159,6 +187,47 @@ static void test_polls( BOOL kill, BOOL with_port )
     CloseHandle( issued );
 }
 
+struct others
+{
+    SOCKET client, listener, fillers[6];
+};
+
+/* What the request is made on, and who is at the other end. */
+static void prepare( struct issuer *issuer, struct others *others )
+{
+    static char block[65536];
+    union address address;
+
+    memset( others, 0xff, sizeof( *others ) ); /* INVALID_SOCKET */
+    issuer->acceptor = INVALID_SOCKET;
+    switch ( issuer->request )
+    {
+    case ACCEPT:
+        issuer->s = tcp_listener( AF_INET, &address );
+        issuer->acceptor = socket( AF_INET, SOCK_STREAM, 0 );
+        break;
+    case RECEIVE_FROM: issuer->s = udp_bound( AF_INET, &address ); break;
+    case CHANGE: issuer->s = socket( AF_INET, SOCK_DGRAM, 0 ); break;
+    case CONNECT:
+        others->listener = deaf_listener( &issuer->address, others->fillers, ARRAY_SIZE( others->fillers ) );
+        issuer->s = tcp_bound( AF_INET, &address );
+        break;
+    default: tcp_pair( &others->client, &issuer->s ); break;
+    }
+    if ( issuer->request != SEND ) return;
+    set_nonblocking( issuer->s, TRUE );
+    while ( send( issuer->s, block, sizeof( block ), 0 ) > 0 ) continue;
+}
+
+static void clean_up( struct issuer *issuer, struct others *others )
+{
+    closesocket( issuer->s );
+    closesocket( issuer->acceptor );
+    closesocket( others->client );
+    closesocket( others->listener );
+    for ( unsigned int i = 0; i < ARRAY_SIZE( others->fillers ); i++ ) closesocket( others->fillers[i] );
+}
+
 /* What Winsock's functions, and ReadFile, have pending. */
 static void test_transfers( enum request request, BOOL kill, BOOL with_port )
 {
@@ -171,8 +240,7 @@ static void test_transfers( enum request request, BOOL kill, BOOL with_port )
     };
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), issued = CreateEventW( NULL, FALSE, FALSE, NULL ), port;
     static struct issuer issuers[REQUESTS][2][2][KINDS];
-    SOCKET client = INVALID_SOCKET;
-    union address address;
+    struct others others;
 
     for ( int kind = NO_EVENT; kind < KINDS; kind++ )
     {
@@ -182,12 +250,7 @@ static void test_transfers( enum request request, BOOL kill, BOOL with_port )
         winetest_push_context( "request %d, kill %d, port %d, kind %d", request, kill, with_port, kind );
         *issuer = ( struct issuer ){ .request = request, .issued = issued, .silent = kind == EVENT_ALONE };
         if ( kind != NO_EVENT ) issuer->event = event;
-        if ( request == ACCEPT )
-        {
-            issuer->s = tcp_listener( AF_INET, &address );
-            issuer->acceptor = socket( AF_INET, SOCK_STREAM, 0 );
-        }
-        else tcp_pair( &client, &issuer->s );
+        prepare( issuer, &others );
         port = CreateIoCompletionPort( with_port ? (HANDLE)issuer->s : INVALID_HANDLE_VALUE, NULL, 0, 0 );
         run_thread( issuer, kill );
         ok( issuer->error == WSA_IO_PENDING, "error %d\n", issuer->error );
@@ -201,9 +264,7 @@ static void test_transfers( enum request request, BOOL kill, BOOL with_port )
         if ( kind != NO_EVENT ) ok( !WaitForSingleObject( event, 0 ), "the event is not set\n" );
         if ( with_port && kind != EVENT_ALONE ) check_ended( port, &issuer->ov, NT_CANCELLED );
         check_no_packet( port, 20 );
-        closesocket( issuer->s );
-        if ( request == ACCEPT ) closesocket( issuer->acceptor );
-        else closesocket( client );
+        clean_up( issuer, &others );
         CloseHandle( port );
         winetest_pop_context();
     }
@@ -284,6 +345,7 @@ START_TEST( thread_end )
     if ( support_begin() ) return;
     s = socket( AF_INET, SOCK_STREAM, 0 );
     accept_ex = extension( s, (GUID)WSAID_ACCEPTEX );
+    connect_ex = extension( s, (GUID)WSAID_CONNECTEX );
     closesocket( s );
     for ( BOOL kill = FALSE; kill <= TRUE; kill++ )
         for ( BOOL with_port = FALSE; with_port <= TRUE; with_port++ )
