@@ -347,6 +347,41 @@ static void test_several_used_again( SOCKET listener, const union address *addre
     closesocket( second );
 }
 
+/* The same through a duplicate that another process has had from the start. */
+static void test_used_again_elsewhere( SOCKET listener, const union address *address, BOOL receives_first )
+{
+    SOCKET acceptor = fresh( WSA_FLAG_OVERLAPPED ), first, second, there;
+    WSAPROTOCOL_INFOA info;
+    struct puppet puppet;
+
+    winetest_push_context( "receives first: %d", receives_first );
+    puppet_create( &puppet, 0 );
+    check_ok( WSADuplicateSocketA( acceptor, puppet.pid, &info ) );
+    there = puppet_open_a( &puppet, &info, WSA_FLAG_OVERLAPPED );
+    first = accept_into( listener, acceptor, address );
+    check_puppet( &puppet, there, first );
+    check_result( disconnect_ex( acceptor, NULL, TF_REUSE_SOCKET, 0 ), TRUE );
+    check_eof( first );
+    check_fails( puppet_send( &puppet, there, "x" ), WSAENOTCONN );
+    second = accept_into( listener, acceptor, address );
+    if ( receives_first )
+    {
+        check_result( send( second, "second", 6, 0 ), 6 );
+        check_result( puppet_do_on( &puppet, PUPPET_RECV, there ), 6 );
+    }
+    check_puppet( &puppet, there, second );
+    check_flow( second, acceptor );
+    closesocket( acceptor );
+    check_open( second );
+    check_puppet( &puppet, there, second );
+    check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) );
+    check_eof( second );
+    puppet_destroy( &puppet );
+    closesocket( first );
+    closesocket( second );
+    winetest_pop_context();
+}
+
 /* A socket that has had a connection, and has another. */
 static void test_used_again( SOCKET listener, const union address *address )
 {
@@ -402,6 +437,7 @@ START_TEST( acceptors )
                 test_several( listener, &address, by_info, 16, order );
             }
             test_several_used_again( listener, &address, by_info );
+            test_used_again_elsewhere( listener, &address, by_info );
         }
     }
     closesocket( listener );

@@ -237,6 +237,7 @@ enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t,
         if ( ( n = receive_once( d, t, header ) ) >= 0 )
         {
             if ( t->truncated ) t->error = WSAEMSGSIZE;
+            if ( !n && stream && t->total && upcalls.renew( d ) ) continue; /* that was a connection before this one */
             if ( !n && stream && t->total && !t->done ) t->error = stream_ended( d );
             t->done += n;
             if ( n && !( t->flags & WS_MSG_PEEK ) ) host_count( WS2_COUNT_RECEIVED, n );

@@ -379,6 +379,19 @@ struct descriptor *descriptor_next( uint64_t *handle )
     return NULL;
 }
 
+struct descriptor *descriptor_other( const struct descriptor *d )
+{
+    struct descriptor *other;
+    uint64_t handle = 0;
+
+    while ( ( other = descriptor_next( &handle ) ) )
+    {
+        if ( other != d && other->slot_index == d->slot_index && other->generation == d->generation ) return other;
+        descriptor_release( other );
+    }
+    return NULL;
+}
+
 NTSTATUS unix_socket_next( void *args )
 {
     struct ws2_handle_params *params = args;

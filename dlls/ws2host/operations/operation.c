@@ -88,6 +88,20 @@ static uint32_t operation_serve_queues( struct descriptor *d, struct operation *
     return ended;
 }
 
+/* To where it belongs. An acceptor may have been closed meanwhile, and another handle of it be there. */
+static int32_t operation_arrive( struct operation *operation )
+{
+    struct descriptor *closed, *other;
+    int32_t error = operation_queue( operation->descriptor, operation );
+
+    if ( !error || !( other = descriptor_other( operation->descriptor ) ) ) return error;
+    closed = operation->descriptor;
+    operation->descriptor = other;
+    atomic_store( &other->queues.accepting, operation->owner );
+    descriptor_release( closed );
+    return operation_queue( other, operation );
+}
+
 /* After the lock is given back: moved operations go where they belong, and the network events look again. */
 static void operation_after_serving( struct descriptor *d, uint32_t ended, struct operation *moved )
 {
@@ -99,7 +113,7 @@ static void operation_after_serving( struct descriptor *d, uint32_t ended, struc
         moved = operation->next;
         operation->descriptor = operation->next_descriptor;
         operation->next_descriptor = NULL;
-        if ( operation_queue( operation->descriptor, operation ) )
+        if ( operation_arrive( operation ) )
         {
             operation->error = WSA_OPERATION_ABORTED;
             atomic_fetch_add( &operation->descriptor->queues.undelivered[operation->queue], 1 );

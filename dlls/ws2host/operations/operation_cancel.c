@@ -155,7 +155,7 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
     if ( io_loop_epoll() < 0 ) return 0;
     if ( !survivor && descriptor_is_shared( d ) &&
          ( listener || operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
-        survivor = other = survivor_find( d );
+        survivor = other = descriptor_other( d );
     if ( survivor ) survivor_take_over( d, survivor );
     accepts_on = listener && !survivor && descriptor_has_others( d ) && operation_outlives( d, cancel_last_acceptor );
     if ( !accepts_on ) listener = atomic_exchange( &d->queues.accepting, NULL );

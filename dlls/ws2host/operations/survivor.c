@@ -3,19 +3,6 @@
 #include "operations/operation_private.h"
 #include "operations/survivor.h"
 
-struct descriptor *survivor_find( const struct descriptor *d )
-{
-    struct descriptor *other;
-    uint64_t handle = 0;
-
-    while ( ( other = descriptor_next( &handle ) ) )
-    {
-        if ( other != d && other->slot_index == d->slot_index && other->generation == d->generation ) return other;
-        descriptor_release( other );
-    }
-    return NULL;
-}
-
 /* Counts the survivor as the owner; the old owner's count is the caller's. */
 static void change_owner( struct operation *operation, struct descriptor *from, struct descriptor *survivor )
 {

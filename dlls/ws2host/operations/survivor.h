@@ -8,8 +8,6 @@
 
 #include "operations/operation.h"
 
-/* Another descriptor of the same socket in this process, counted; NULL when there is none. */
-struct descriptor *survivor_find( const struct descriptor *descriptor );
 /* All that waits goes on with the survivor, the descriptor being out of the table already. */
 void survivor_take_over( struct descriptor *descriptor, struct descriptor *survivor );
 /* The same of the AcceptEx of the listener's that waits with the descriptor as its acceptor: 0 when it has ended. */
