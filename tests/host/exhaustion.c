@@ -343,7 +343,7 @@ static int redeemer_without_descriptors( void *tickets )
 
         if ( read( ( (int *)tickets )[1], &ticket, sizeof( ticket ) ) != sizeof( ticket ) ) return 3;
         if ( !i ) limit_soft( 0, RLIMIT_NOFILE, 3 );
-        error = ticket_redeem( ticket, 0, &slot, &generation, &redeemed );
+        error = ticket_redeem( ticket, &slot, &generation, &redeemed );
         limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
         if ( !i && ( error != WSAEMFILE || redeemed != -1 ) ) return 4;
     }
@@ -373,7 +373,7 @@ static void redeem_without_descriptors( void )
     /* what a process has issued to itself it opens without one more */
     ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, 2 * PID, &ticket, &unknown ), 0 );
     limit_soft( 0, RLIMIT_NOFILE, 3 );
-    ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
+    ck_assert_int_eq( ticket_redeem_as( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
     limit_soft( 0, RLIMIT_NOFILE, RLIM_INFINITY );
     socket_drop( opened, opened_slot, opened_generation, HANDLE + 4 );
     socket_drop( fd, slot, generation, HANDLE );

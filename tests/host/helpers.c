@@ -108,7 +108,7 @@ static int target( void *context )
     if ( connection_attach( TARGET ) || write( order->ready, "", 1 ) != 1 ) return 1;
     if ( read( order->told_fd, &told, sizeof( told ) ) != sizeof( told ) ) return 2;
     if ( helper_set_get( told.slot, told.generation, 0, &helper ) != WSAENOTSOCK ) return 3; /* it has no descriptor */
-    if ( ticket_redeem( told.ticket, 0, &slot, &generation, &fd ) || slot != told.slot ) return 4;
+    if ( ticket_redeem( told.ticket, &slot, &generation, &fd ) || slot != told.slot ) return 4;
     connection_name( slot, generation, HANDLE );
     if ( helper_set_open( slot, generation ) || get_told( slot, generation, 0, &helper ) ) return 5;
     for ( uint32_t i = 1; i <= HELPERS; i++ )

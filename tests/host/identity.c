@@ -378,7 +378,7 @@ START_TEST( stopped_client )
         fd = socket_make( HANDLE + 4, &slot, &generation );
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE + 4, fd, 0x5000, &number, &unknown ), WSAEINVAL );
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE + 4, fd, OTHER, &number, &unknown ), 0 );
-        ck_assert_int_eq( ticket_redeem( number, 0, &opened_slot, &opened_generation, &opened ), 0 );
+        ck_assert_int_eq( ticket_redeem( number, &opened_slot, &opened_generation, &opened ), 0 );
         connection_close( opened_slot, opened_generation, 0 );
         close( opened );
         socket_drop( fd, slot, generation, HANDLE + 4 );
@@ -386,10 +386,10 @@ START_TEST( stopped_client )
     eventually( harness_table().shared <= 2 ); /* what was shared before: the stopped one's, and this process's */
     /* an info that has been used is answered at once, though a source has not come back */
     begin = harness_now();
-    ck_assert_int_eq( ticket_redeem( old_ticket, 0, &slot, &generation, &fd ), 0 );
+    ck_assert_int_eq( ticket_redeem( old_ticket, &slot, &generation, &fd ), 0 );
     connection_close( slot, generation, 0 );
     close( fd );
-    ck_assert_int_eq( ticket_redeem( old_ticket, 0, &slot, &generation, &fd ), WSAEINVAL );
+    ck_assert_int_eq( ticket_redeem( old_ticket, &slot, &generation, &fd ), WSAEINVAL );
     ck_assert_uint_lt( harness_now() - begin, 1500 );
     kill( source, SIGCONT );
     ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
@@ -465,7 +465,7 @@ static int ordinary_user( void *context )
     /* a socket that cannot be handed over is not lost: the info stays good */
     if ( child_redeem( &target, ticket ) != WSAENOBUFS ) return 8;
     /* the process's own is not handed over */
-    if ( ticket_redeem( own, 0, &opened_slot, &opened_generation, &opened ) ) return 12;
+    if ( ticket_redeem( own, &opened_slot, &opened_generation, &opened ) ) return 12;
     kill( flooder, SIGKILL );
     process_wait( flooder );
     if ( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &spare, &unknown ) ) return 9;

@@ -38,7 +38,7 @@ static int redeemer( void *context )
     if ( write( order->from_child, &error, sizeof( error ) ) < 0 ) return 1;
     while ( read( order->to_child, &ticket, sizeof( ticket ) ) == sizeof( ticket ) && ticket )
     {
-        error = ticket_redeem( ticket, 0, &slot, &generation, &fd );
+        error = ticket_redeem( ticket, &slot, &generation, &fd );
         if ( !error )
         {
             connection_name( slot, generation, HANDLE + 4 * redeemed_count );

@@ -103,7 +103,7 @@ START_TEST( shared_slots_return )
 
         ck_assert_int_ge( fd, 0 );
         ck_assert_int_eq( ticket_issue( slot, generation, 4, fd, SELF, &ticket, &unknown ), 0 );
-        ck_assert_int_eq( ticket_redeem( ticket, 0, &again, &again_generation, &second ), 0 );
+        ck_assert_int_eq( ticket_redeem( ticket, &again, &again_generation, &second ), 0 );
         ck_assert( again == slot && again_generation == generation );
         connection_name( slot, generation, 8 );
         /* what it opened itself it has told the server of, and no more */

@@ -351,7 +351,7 @@ START_TEST( close_hits_no_other_descriptor )
     ck_assert_int_eq( connection_attach( SOURCE ), 0 );
     fd = socket_make( HANDLE, &slot, &generation );
     ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &ticket, &unknown ), 0 );
-    ck_assert_int_eq( ticket_redeem( ticket, 0, &opened_slot, &opened_generation, &opened ), 0 );
+    ck_assert_int_eq( ticket_redeem( ticket, &opened_slot, &opened_generation, &opened ), 0 );
     server = harness_table().server;
     /* no descriptor table shows either: the first has been taken out, the second is not yet in */
     if ( _i ) kill_server( server );

@@ -182,7 +182,7 @@ START_TEST( own_tickets )
     for ( int i = 0; i < 2; i++ )
     {
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &ticket, &unknown ), 0 );
-        ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened[0] ), 0 );
+        ck_assert_int_eq( ticket_redeem_as( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened[0] ), 0 );
         socket_drop( opened[0], opened_slot, opened_generation, HANDLE + 4 );
     }
     source.slot = slot;
@@ -194,8 +194,8 @@ START_TEST( own_tickets )
     for ( int i = 0; i < AT_ONCE; i++ )
     {
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &tickets[i], &unknown ), 0 );
-        ck_assert_int_eq( ticket_redeem( tickets[i], HANDLE + 4 + 4 * i, &opened_slot, &opened_generation, &opened[i] ),
-                          0 );
+        ck_assert_int_eq(
+            ticket_redeem_as( tickets[i], HANDLE + 4 + 4 * i, &opened_slot, &opened_generation, &opened[i] ), 0 );
         ck_assert_uint_eq( opened_slot, slot );
         ck_assert_uint_eq( opened_generation, generation );
     }
@@ -203,7 +203,7 @@ START_TEST( own_tickets )
     if ( _i ) kill( server, SIGKILL );
     kill( server, SIGCONT );
     for ( int i = 0; i < AT_ONCE; i++ )
-        ck_assert_int_eq( ticket_redeem( tickets[i], 0, &opened_slot, &opened_generation, &none ), WSAEINVAL );
+        ck_assert_int_eq( ticket_redeem( tickets[i], &opened_slot, &opened_generation, &none ), WSAEINVAL );
     ck_assert_uint_eq( harness_table().descriptors, 1 + AT_ONCE );
     ck_assert_uint_eq( harness_table().tickets, 0 );
     for ( int i = 0; i < AT_ONCE; i++ ) socket_drop( opened[i], slot, generation, HANDLE + 4 + 4 * i );
@@ -499,7 +499,7 @@ static void *wait_for_ticket( void *unused )
     while ( waiting.ticket )
     {
         waiting.asked++;
-        waiting.error = ticket_redeem( waiting.ticket, 0, &slot, &generation, &fd );
+        waiting.error = ticket_redeem( waiting.ticket, &slot, &generation, &fd );
         waiting.answered++;
         if ( !waiting.error ) return NULL;
     }

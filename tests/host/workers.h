@@ -91,7 +91,7 @@ static void worker_step( struct job *job, struct held *h, uint32_t *next_handle 
             uint64_t entry = board->tickets[j];
 
             if ( entry >> 32 != self || !atomic_compare_exchange_strong( &board->tickets[j], &entry, 0 ) ) continue;
-            if ( ticket_redeem( entry, 0, &h->slot, &h->generation, &h->fd ) )
+            if ( ticket_redeem( entry, &h->slot, &h->generation, &h->fd ) )
             {
                 board->wrong++;
                 h->fd = -1;

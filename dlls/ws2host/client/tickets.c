@@ -434,7 +434,7 @@ static int take_own( uint32_t number, uint32_t handle, uint32_t *slot, uint32_t 
     return 1;
 }
 
-int32_t ticket_redeem( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd )
+int32_t ticket_redeem_as( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd )
 {
     struct ws2_request request = { .type = WS2_REDEEM, .ticket = ticket, .flags = handle };
     struct ws2_reply reply;
@@ -475,4 +475,9 @@ int32_t ticket_redeem( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_
     connection_close( *slot, *generation, handle );
     connection_out_of_descriptors();
     return WSAEMFILE;
+}
+
+int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    return ticket_redeem_as( ticket, 0, slot, generation, fd );
 }

@@ -280,7 +280,8 @@ NTSTATUS unix_redeem( void *args )
     struct descriptor *d;
     int fd = -1;
 
-    if ( ( params->error = ticket_redeem( params->ticket, params->handle, &slot_index, &generation, &fd ) ) ) return 0;
+    if ( ( params->error = ticket_redeem_as( params->ticket, params->handle, &slot_index, &generation, &fd ) ) )
+        return 0;
     if ( !( d = descriptor_create_consume( fd, slot_index, generation ) ) )
     {
         connection_close( slot_index, generation, params->handle );
