@@ -106,13 +106,16 @@ static int send_unsent( struct connection *connection )
 }
 
 /* What it has said before is heard, though it was made to wait. */
+static void stop_waiting( struct connection *connection )
+{
+    if ( connection->waits != WAITS_UNTIL ) return;
+    TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
+    connection->waits = NOT_WAITING;
+}
+
 static void hung_up( struct connection *connection )
 {
-    if ( connection->waits == WAITS_UNTIL )
-    {
-        TAILQ_REMOVE( connection->is_due ? &due : &held, connection, in_held );
-        connection->waits = NOT_WAITING;
-    }
+    stop_waiting( connection );
     for ( int i = 0; i < 64 && !connection->ended && !connection->waits; i++ )
         if ( !reader.receive( connection ) ) break;
     connection_end( connection );
@@ -222,11 +225,16 @@ void connection_rest( struct connection *connection, unsigned int sent )
     if ( process->burst > BURST ) process->rests_until = process->burst_at + REST * 1000;
 }
 
+int connection_may_be_heard( const struct connection *connection )
+{
+    return !connection->waits && !connection->unsent && loop_now_us() >= connection->process->rests_until;
+}
+
 int connection_hear( struct connection *connection )
 {
     int heard;
 
-    if ( connection->ended || connection->waits || connection->unsent ) return 0;
+    assert( !connection->ended && !connection->waits && !connection->unsent );
     heard = reader.receive( connection );
     free_ended( connection );
     return heard;
@@ -234,7 +242,9 @@ int connection_hear( struct connection *connection )
 
 void connection_drain( struct connection *connection )
 {
-    /* what the socket's buffer holds, and no more: the process that writes to it has gone on to another */
+    /* what the socket's buffer holds, and no more, though another process has the other end too and goes on writing */
+    shutdown( connection->fd, SHUT_RD );
+    stop_waiting( connection );
     for ( int i = 0; i < 64 && !connection->ended; i++ )
         if ( connection->waits || connection->unsent || !reader.receive( connection ) ) break;
     connection_end( connection );

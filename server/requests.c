@@ -114,7 +114,12 @@ static void handle( struct connection *connection, const struct ws2_request *req
     {
         const enum descriptor_rule rule = requests[request->type].fd;
 
-        if ( fd < 0 && truncated ) e.reply.error = WSAENOBUFS;
+        if ( fd < 0 && truncated )
+        {
+            e.reply.error = WSAENOBUFS;
+            /* nothing else tells the client, which says again what it has */
+            if ( requests[request->type].one_way ) connection_end( connection );
+        }
         else if ( ( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 ) ) e.reply.error = WSAEINVAL;
         else e.reply.error = requests[request->type].handle( &e );
         if ( server_tracing ) trace_message( &e );

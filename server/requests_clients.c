@@ -42,7 +42,6 @@ static struct client *returning_client( struct exchange *e )
         return NULL;
     }
     holders_doubt( client );
-    tickets_break_promises( client ); /* on a connection that is lost */
     client->resuming = 1;
     return client;
 }
@@ -164,6 +163,8 @@ int32_t request_spent( struct exchange *e )
 
 int32_t request_resumed( struct exchange *e )
 {
+    /* what it has issued on a connection that was lost it has said again */
+    if ( e->client->resuming ) tickets_break_promises( e->client );
     takeover_client_done( e->client );
     ending_sweep( e->client );
     return 0;

@@ -6,7 +6,7 @@
 #define TAKEOVER_PATIENCE 2000 /* ms that a ticket may take to be published again */
 #define REPLY_PATIENCE 1000    /* ms that a socket may take to be sent */
 #define SLOWEST_AGAIN 100      /* ms until one that waits asks again */
-#define HEARD_TURNS 16         /* of an issuer, before an info of it is opened */
+#define HEARD_TURNS 4          /* of an issuer, before an info of it is opened: who has sent more is heard meanwhile */
 
 /* The share of a socket that the client says it has a descriptor of. */
 static int32_t share_of_client( struct exchange *e, struct share **result )
@@ -47,6 +47,13 @@ int32_t request_duplicate( struct exchange *e )
         if ( !share || !share_set_cookie( share, socket_cookie( e->fd ) ) ) return WSAEINVAL;
         e->reply.ticket = request->ticket;
         if ( ticket_publish_known( e->client, share, request->ticket, request->flags - 1 ) ) return 0;
+        if ( ticket_is_promised( e->client, request->windows_pid, request->ticket ) )
+        {
+            fd = e->fd;
+            e->fd = -1;
+            return ticket_keep_promise_consume( e->client, share, fd, request->windows_pid, request->ticket,
+                                                request->flags - 1 );
+        }
         if ( !takeover_running() ) return WSAEINVAL;
     }
     else if ( ( error = share_of_client( e, &share ) ) ) return error;
@@ -67,11 +74,15 @@ int32_t request_issue( struct exchange *e )
     const struct ws2_request *request = e->request;
     struct share *share = NULL;
     const int fd = e->fd;
+    int32_t error;
 
     share_of_client( e, &share );
     e->fd = -1;
-    return ticket_keep_promise_consume( e->client, share, fd, request->windows_pid, request->ticket,
-                                        request->flags - 1 );
+    error =
+        ticket_keep_promise_consume( e->client, share, fd, request->windows_pid, request->ticket, request->flags - 1 );
+    /* nothing else tells the client, which says again what it has */
+    if ( error == WSAENOBUFS ) connection_end( e->connection );
+    return error;
 }
 
 int32_t request_watch( struct exchange *e )
@@ -99,19 +110,25 @@ static int32_t answer_later( struct exchange *e, int32_t error, uint64_t delay )
     return error;
 }
 
-/* The ticket; of one that is promised, its issuer has sent it before it told anybody of it, and is listened to first. */
-static struct ticket *find_ticket( struct exchange *e )
+/* The ticket; of one that is promised, its issuer has sent it before it told anybody of it, and is listened to first. *unheard:
+ * not to the end, yet. */
+static struct ticket *find_ticket( struct exchange *e, int *unheard )
 {
     static int hearing; /* no deeper than that */
     struct ticket *ticket = ticket_find( e->request->ticket, e->client->windows_pid );
 
-    for ( int turn = 0; turn < HEARD_TURNS && ticket && !ticket->share && !hearing; turn++ )
+    *unheard = 0;
+    for ( int turn = 0; ticket && !ticket->share; turn++ )
     {
-        struct connection *connection = ticket->issuer->connection;
-        int heard = 0;
+        const struct client *issuer = ticket->issuer;
+        int heard;
 
+        /* one that has lost its connection comes back and says it again */
+        *unheard = !issuer->ended && ( !issuer->connection || issuer->resuming );
+        if ( *unheard || !issuer->connection || issuer->connection == e->connection ) break;
+        if ( ( *unheard = hearing || turn == HEARD_TURNS || !connection_may_be_heard( issuer->connection ) ) ) break;
         hearing = 1;
-        if ( connection && connection != e->connection ) heard = connection_hear( connection );
+        heard = connection_hear( issuer->connection );
         hearing = 0;
         ticket = ticket_find( e->request->ticket, e->client->windows_pid );
         if ( !heard ) break;
@@ -123,17 +140,17 @@ int32_t request_redeem( struct exchange *e )
 {
     struct process *process = e->client->process;
     uint64_t not_before = guess_next( process );
+    int unheard;
 
     if ( !not_before ) not_before = target_guess_next( e->client->windows_pid );
     if ( not_before ) return answer_later( e, WSAEWOULDBLOCK, not_before );
-    e->ticket = find_ticket( e );
+    e->ticket = find_ticket( e, &unheard );
     if ( e->ticket && !e->ticket->share )
     {
-        struct connection *issuing = e->ticket->issuer->connection;
         const uint64_t delay = ask_again( e );
 
         e->ticket = NULL;
-        if ( issuing && ( issuing->waits || issuing->unsent ) && e->request->handle < TAKEOVER_PATIENCE )
+        if ( unheard && e->request->handle < TAKEOVER_PATIENCE )
         {
             guess_early( process, delay );
             return answer_later( e, WSAEWOULDBLOCK, delay );

@@ -419,9 +419,11 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
  * same. How many, 0 for none. */
 unsigned int tickets_promise( struct client *issuer, uint32_t target, uint64_t *seed );
 void tickets_break_promises( struct client *issuer );
-/* ISSUE, of a number that has been promised. Whatever it returns, the client takes the ticket for issued. */
+/* ISSUE, of a number that has been promised. Whatever it returns, the client takes the ticket for issued. WSAENOBUFS: the number
+ * is promised still. */
 int32_t ticket_keep_promise_consume( struct client *issuer, struct share *share, int fd, uint32_t target,
                                      uint32_t number, uint32_t cell );
+int ticket_is_promised( const struct client *issuer, uint32_t target, uint32_t number );
 /* Published again to the server that gave it. 0: it has not, or not this client's. */
 int ticket_publish_known( struct client *issuer, struct share *share, uint32_t number, uint32_t cell );
 /* Whether this client has issued one that is open. */
@@ -494,8 +496,10 @@ void connections_listen( int listener );
 void connection_accept( struct source *listener, uint32_t events );
 void connection_end( struct connection *connection );
 void connection_end_client( struct client *client );
-/* What has been sent on it is handled now, as far as a turn goes. 0: there is nothing. */
+/* What has been sent on it is handled now, as far as a turn goes. 0: there is nothing. Only of one that may be heard: it does not
+ * wait or rest. */
 int connection_hear( struct connection *connection );
+int connection_may_be_heard( const struct connection *connection );
 /* It has had its turn, has sent so much, and may have sent more: others have theirs. When that was too much lately, all of its
  * process rests meanwhile. */
 void connection_rest( struct connection *connection, unsigned int sent );

@@ -303,16 +303,21 @@ unsigned int tickets_promise( struct client *issuer, uint32_t target, uint64_t *
     return 0;
 }
 
+int ticket_is_promised( const struct client *issuer, uint32_t target, uint32_t number )
+{
+    const struct ticket *ticket = find_number( number );
+
+    return ticket && !ticket->share && ticket->issuer == issuer && ticket->target == target;
+}
+
 int32_t ticket_keep_promise_consume( struct client *issuer, struct share *share, int fd, uint32_t target,
                                      uint32_t number, uint32_t cell )
 {
-    struct ticket *ticket = find_number( number );
+    const int promised = ticket_is_promised( issuer, target, number );
 
-    if ( ticket && !ticket->share && ticket->issuer == issuer && ticket->target == target && share )
-    {
-        if ( keep_promise( ticket, share, fd, cell ) ) return 0;
-    }
+    if ( promised && share && keep_promise( find_number( number ), share, fd, cell ) ) return 0;
     close_later_consume( fd, issuer->process->closing );
+    if ( promised ) return WSAENOBUFS;
     /* the target has ended, most likely: what is kept for it can go */
     client_tell_ended( issuer, &( struct ended_ticket ){ .number = number, .cell = cell, .unclaimed = 1 } );
     return WSAEINVAL;

@@ -208,6 +208,63 @@ START_TEST( tickets_without_an_answer )
 }
 END_TEST
 
+/* Whoever opens a ticket whose issuer is at opening one itself, in whatever order the messages of all three come in. */
+START_TEST( tickets_in_a_row )
+{
+    const struct ws2_request asks = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
+    int clients[3], hosts[3], pending = 0;
+    struct ws2_request issue[3], redeem[3];
+    struct ws2_reply reply;
+    pid_t server;
+
+    harness_begin();
+    harness_start_server();
+    for ( int i = 0; i < 3; i++ ) clients[i] = raw_attach( ( i + 1 ) * PID, &reply, NULL );
+    /* each of the others issues to the one before it */
+    for ( int i = 1; i < 3; i++ )
+    {
+        hosts[i] = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        issue[i] =
+            ( struct ws2_request ){ .type = WS2_ADOPT, .handle = 0x34, .flags = AF_INET | SOCK_STREAM << 16 | 6 << 24 };
+        ck_assert_int_eq( raw_request( clients[i], &issue[i], hosts[i], &reply, NULL ), 0 );
+        issue[i] = ( struct ws2_request ){ .type = WS2_DUPLICATE,
+                                           .slot = reply.slot,
+                                           .generation = reply.generation,
+                                           .handle = 0x34,
+                                           .windows_pid = i * PID };
+        for ( int j = 0; j < 2; j++ )
+            ck_assert_int_eq( raw_request( clients[i], &issue[i], hosts[i], &reply, NULL ), 0 );
+        ck_assert_uint_eq( reply.count, WS2_PROMISED );
+        issue[i].type = WS2_ISSUE;
+        issue[i].ticket = ws2_promised_number( reply.instance, 0 );
+        redeem[i - 1] = ( struct ws2_request ){ .type = WS2_REDEEM, .ticket = issue[i].ticket };
+    }
+    server = harness_server();
+    kill( server, SIGSTOP );
+    for ( int i = 0; i < 3; i++ )
+    {
+        if ( i ) raw_send( clients[i], &issue[i], sizeof( issue[i] ), &hosts[i], 1 );
+        if ( i < 2 ) raw_send( clients[i], &redeem[i], sizeof( redeem[i] ), NULL, 0 );
+    }
+    kill( server, SIGCONT );
+    for ( int i = 0; i < 2; i++ )
+    {
+        ck_assert_int_eq( raw_receive( clients[i], &reply, sizeof( reply ), NULL ), sizeof( reply ) );
+        while ( reply.error == WSAEWOULDBLOCK && reply.detail == WS2_DETAIL_LATER && pending++ < 1000 )
+        {
+            usleep( reply.count * 1000 );
+            raw_request( clients[i], &redeem[i], -1, &reply, NULL );
+        }
+        ck_assert_int_eq( reply.error, 0 );
+    }
+    ck_assert_int_eq( raw_request( clients[0], &asks, -1, &reply, NULL ), 0 );
+    for ( int i = 0; i < 3; i++ ) raw_leave( clients[i] );
+    for ( int i = 1; i < 3; i++ ) close( hosts[i] );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 START_TEST( descriptors_where_none_belong )
 {
     struct ws2_request request = { 0 };
@@ -861,6 +918,7 @@ int main( void )
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
     tcase_add_test( test, tickets_without_an_answer );
+    tcase_add_test( test, tickets_in_a_row );
     tcase_add_test( test, descriptors_where_none_belong );
     tcase_add_test( test, watches );
     tcase_add_test( test, wrong_indexes );

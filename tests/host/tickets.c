@@ -2,7 +2,9 @@
  * Tickets: good once, in the named process only, whatever becomes of their source; wrong ones are refused and guessing is
  * slowed down; none outlives its target.
  */
+#include <netinet/in.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include "redeemer.h"
 
 #define SOURCE 0x20
@@ -281,6 +283,90 @@ START_TEST( kept_no_longer_than_open )
     socket_drop( fd, slot, generation, HANDLE );
     eventually( descriptors_of( getpid() ) == before - 2 );
     child_end( &target );
+    harness_end();
+}
+END_TEST
+
+/* The descriptor that goes with one does not fit the server: it is told again when it does. */
+START_TEST( issued_without_room )
+{
+    const struct ws2_request asks = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
+    const uint32_t aim = _i ? SOURCE : TARGET;
+    uint32_t slot, generation, ticket, opened_slot, opened_generation;
+    int fd, unknown, opened = -1, observer;
+    struct rlimit limit, none = { 3, 3 };
+    struct ws2_reply reply;
+    struct child target;
+    pid_t server;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    for ( int i = 0; i < 2; i++ )
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, aim, &ticket, &unknown ), 0 );
+    source.slot = slot;
+    source.generation = generation;
+    source.fd = fd;
+    connection_enumerate_shared = publish_source;
+    observer = raw_attach( 0, &reply, NULL );
+    server = harness_server();
+    kill( server, SIGSTOP );
+    ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, aim, &ticket, &unknown ), 0 );
+    if ( _i ) ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
+    ck_assert_int_eq( prlimit( server, RLIMIT_NOFILE, NULL, &limit ), 0 );
+    none.rlim_max = limit.rlim_max;
+    ck_assert_int_eq( prlimit( server, RLIMIT_NOFILE, &none, NULL ), 0 );
+    kill( server, SIGCONT );
+    /* it has come to it when it comes to this */
+    ck_assert_int_eq( raw_request( observer, &asks, -1, &reply, NULL ), 0 );
+    ck_assert_int_eq( prlimit( server, RLIMIT_NOFILE, &limit, NULL ), 0 );
+    if ( !_i ) ck_assert_int_eq( child_redeem( &target, ticket ), 0 );
+    connection_settle();
+    ck_assert_uint_eq( harness_table().descriptors, 2 );
+    ck_assert_uint_eq( harness_table().tickets, 2 );
+    ck_assert_int_eq( harness_server(), server );
+    if ( _i ) socket_drop( opened, slot, generation, HANDLE + 4 );
+    else ck_assert_int_eq( child_redeem( &target, ticket ), WSAEINVAL );
+    close( observer );
+    child_end( &target );
+    socket_drop( fd, slot, generation, HANDLE );
+    harness_end();
+}
+END_TEST
+
+/* Nor does it keep a socket open until the server is heard. */
+START_TEST( closed_without_the_server )
+{
+    uint32_t slot, generation, ticket;
+    int fd, unknown, before = 0, pair[2];
+    struct child targets[2];
+    pid_t server;
+    char byte;
+
+    harness_begin();
+    for ( int i = 0; i < 2; i++ ) targets[i] = child_start( TARGET + 4 * i );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair ) );
+    ck_assert_int_eq( dup3( pair[0], fd, O_CLOEXEC ), fd );
+    close( pair[0] );
+    ws2_table_slot( connection_table(), slot )->cookie = cookie_of( fd );
+    for ( int i = 0; i < 2; i++ )
+    {
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET + 4 * i, &ticket, &unknown ), 0 );
+        ck_assert_int_eq( child_redeem( &targets[i], ticket ), 0 );
+        child_end( &targets[i] );
+        eventually( harness_table().processes == 2u - i && harness_table().descriptors == 1 );
+        if ( !i ) before = server_fds_at_rest();
+    }
+    eventually( server_fds_at_rest() <= before );
+    server = harness_server();
+    kill( server, SIGSTOP );
+    socket_drop( fd, slot, generation, HANDLE );
+    ck_assert_int_eq( recv( pair[1], &byte, 1, MSG_DONTWAIT ), 0 );
+    kill( server, SIGCONT );
+    close( pair[1] );
     harness_end();
 }
 END_TEST
@@ -632,7 +718,9 @@ int main( void )
     tcase_add_test( test, issued_without_an_answer );
     tcase_add_loop_test( test, own_tickets, 0, 2 );
     tcase_add_test( test, issued_at_the_end );
+    tcase_add_loop_test( test, issued_without_room, 0, 2 );
     tcase_add_test( test, kept_no_longer_than_open );
+    tcase_add_test( test, closed_without_the_server );
     tcase_add_test( test, guessing_is_slow );
     tcase_add_test( test, guessing_is_slow_by_any_way );
     tcase_add_loop_test( test, guesses_by_forks, 0, 2 );

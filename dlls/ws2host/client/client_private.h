@@ -64,7 +64,7 @@ struct connection_parts
     int ( *share_begins )( void );
     /* A server has been found, or found again. */
     void ( *established )( void );
-    /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. */
+    /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. CLOSE: it is told of, once. */
     int32_t ( *prepare )( struct ws2_request *request, int fd );
     /* A request has been answered; fd went with it. */
     void ( *follow )( const struct ws2_request *request, const struct ws2_reply *reply, int fd );

@@ -444,6 +444,7 @@ static int32_t close_locked( struct ws2_request *request )
     int received;
 
     in_flight_forget( request->slot, request->generation, request->handle );
+    connection.parts->prepare( request, -1 );
     if ( connection.fd >= 0 )
     {
         if ( host_tracing ) trace_request( request, NULL );
@@ -546,6 +547,8 @@ void connection_settle( void )
 
     connection_request( &request, -1, &reply, NULL );
 }
+
+int connection_counts_are_late( void ) { return atomic_load( &told ); }
 
 void connection_settle_counts( void )
 {

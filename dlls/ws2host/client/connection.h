@@ -113,5 +113,6 @@ void connection_bound( uint32_t slot, uint32_t generation );
 void connection_settle( void );
 /* The same, if the table may show fewer descriptors than this process and those that it has issued tickets to have. */
 void connection_settle_counts( void );
+int connection_counts_are_late( void ); /* it may */
 
 #endif

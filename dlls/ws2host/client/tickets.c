@@ -33,6 +33,7 @@
 struct kept_ticket
 {
     LIST_ENTRY( kept_ticket ) entry;
+    LIST_ENTRY( kept_ticket ) in_slot;
     uint32_t number, slot, generation, target, cell;
     int fd;
     int helpers; /* it keeps those of its socket too */
@@ -47,7 +48,7 @@ struct kept_watch /* of a target that had no connection when its tickets were is
     int fd;
 };
 
-static LIST_HEAD(, kept_ticket ) kept_tickets[BUCKETS];
+static LIST_HEAD(, kept_ticket ) kept_tickets[BUCKETS], kept_of_slots[BUCKETS];
 static unsigned int kept_count, sweep_at = SWEEP;
 static LIST_HEAD(, kept_watch ) kept_watches;
 static uint32_t spent[SPENT_KEPT];
@@ -172,6 +173,7 @@ static void drop_ticket( struct kept_ticket *ticket )
 
     if ( watch && watch->tickets && !--watch->tickets ) drop_watch( watch );
     LIST_REMOVE( ticket, entry );
+    LIST_REMOVE( ticket, in_slot );
     give_cell( ticket->cell );
     if ( ticket->helpers ) helper_sets_unref( ticket->slot, ticket->generation );
     if ( ticket->fd >= 0 ) close( ticket->fd );
@@ -194,6 +196,19 @@ static void drop_ended( void )
     sweep_at = 2 * kept_count + SWEEP;
 }
 
+/* A descriptor of this socket has been closed, the last one perhaps: what is kept of tickets that have ended must not keep it
+ * open until the server is heard. */
+static void drop_ended_of( uint32_t slot, uint32_t generation )
+{
+    struct kept_ticket *ticket, *next;
+
+    for ( ticket = LIST_FIRST( &kept_of_slots[slot % BUCKETS] ); ticket; ticket = next )
+    {
+        next = LIST_NEXT( ticket, in_slot );
+        if ( ticket->slot == slot && ticket->generation == generation && has_ended( ticket ) ) drop_ticket( ticket );
+    }
+}
+
 static void drop_reserved( void )
 {
     if ( reserved.fd >= 0 ) close( reserved.fd );
@@ -213,6 +228,7 @@ static int send_cells( void )
 
 int32_t tickets_prepare( struct ws2_request *request, int fd )
 {
+    if ( request->type == WS2_CLOSE ) drop_ended_of( request->slot, request->generation );
     /* without a server monitor thread nobody would learn when it ends */
     if ( ( request->type != WS2_DUPLICATE && request->type != WS2_ISSUE ) || connection_notice() < 0 ||
          reserved.fd >= 0 )
@@ -270,6 +286,7 @@ static void keep_ticket( const struct ws2_request *request, uint32_t number )
     reserved.fd = -1;
     reserved.cell = NO_CELL;
     LIST_INSERT_HEAD( &kept_tickets[number % BUCKETS], ticket, entry );
+    LIST_INSERT_HEAD( &kept_of_slots[ticket->slot % BUCKETS], ticket, in_slot );
     kept_count++;
     if ( watch ) watch->tickets++;
 }

@@ -211,10 +211,15 @@ static inline int descriptor_has_requests( const struct descriptor *d )
     return descriptor_has_operations( d ) || descriptor_queued( d, QUEUE_URGENT );
 }
 
-/* The server counts its descriptors: other processes may have it, or this one twice. And whether there are others now. */
+/* The server counts its descriptors: other processes may have it, or this one twice. Whether there may be others now, by the table;
+ * and whether there are, for which the server may be asked. */
 static inline int descriptor_is_shared( const struct descriptor *d )
 {
     return ws2_word_state( atomic_load( &d->slot->word ) ) == WS2_SLOT_SHARED;
+}
+static inline int descriptor_may_have_others( const struct descriptor *d )
+{
+    return descriptor_is_shared( d ) && ( atomic_load( &d->slot->descriptors ) > 1 || connection_counts_are_late() );
 }
 static inline int descriptor_has_others( const struct descriptor *d )
 {

@@ -404,7 +404,7 @@ static struct afd_entry *find_main( const struct descriptor *d )
 
     for ( entry = atomic_load( &d->polls ); entry; entry = entry->next )
         if ( entry->main ) return entry;
-    if ( !descriptor_has_others( d ) ) return NULL;
+    if ( !descriptor_may_have_others( d ) ) return NULL;
     for ( struct afd_request *request = pending; request; request = request->next )
         for ( uint32_t i = 0; i < request->count; i++ )
         {

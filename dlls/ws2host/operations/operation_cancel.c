@@ -143,7 +143,8 @@ static int has_accepted( const struct descriptor *listener )
 /* What has no port waits on, as the socket lives in another process. */
 static int outlives( const struct descriptor *d )
 {
-    return descriptor_has_others( d ) && ( descriptor_has_requests( d ) || has_accepted( d ) );
+    return descriptor_may_have_others( d ) && ( descriptor_has_requests( d ) || has_accepted( d ) ) &&
+           descriptor_has_others( d );
 }
 
 uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uint32_t other_handles )
@@ -166,8 +167,14 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
         count = cancel_all( d, only_ports );
     }
     else if ( !accepts_on ) count = cancel_all( d, 0 ) + operation_cancel_accept( listener, d );
-    if ( atomic_load( &d->polls ) && descriptor_has_others( d ) ) connection_settle();
-    count += afd_poll_close( d, survivor, other_handles || descriptor_has_others( d ) );
+    if ( atomic_load( &d->polls ) )
+    {
+        if ( descriptor_has_others( d ) ) connection_settle();
+        other_handles |= descriptor_has_others( d );
+    }
+    /* what nobody polls is closed without asking the server */
+    else other_handles |= descriptor_is_shared( d ) && atomic_load( &d->slot->descriptors ) > 1;
+    count += afd_poll_close( d, survivor, other_handles );
     if ( other ) descriptor_release( other );
     return count;
 }
