@@ -313,7 +313,7 @@ START_TEST( issued_without_room )
     server = harness_server();
     kill( server, SIGSTOP );
     ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, aim, &ticket, &unknown ), 0 );
-    if ( _i ) ck_assert_int_eq( ticket_redeem( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
+    if ( _i ) ck_assert_int_eq( ticket_redeem_as( ticket, HANDLE + 4, &opened_slot, &opened_generation, &opened ), 0 );
     ck_assert_int_eq( prlimit( server, RLIMIT_NOFILE, NULL, &limit ), 0 );
     none.rlim_max = limit.rlim_max;
     ck_assert_int_eq( prlimit( server, RLIMIT_NOFILE, &none, NULL ), 0 );
