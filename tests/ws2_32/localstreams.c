@@ -5,7 +5,6 @@
 #include "afd.h"
 #include "requests.h"
 #include "puppets.h"
-#include <afunix.h>
 
 static const char listener_path[] = "streams.sk", client_path[] = "client.sk";
 
@@ -18,13 +17,6 @@ static int set_path( union address *address, const char *path )
 }
 
 static const char *path_of( const void *address ) { return ( (const struct sockaddr_un *)address )->sun_path; }
-
-static SOCKET local_socket( void )
-{
-    SOCKET s = socket( AF_UNIX, SOCK_STREAM, 0 );
-    ok( s != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
-    return s;
-}
 
 static SOCKET local_bound( const char *path )
 {
@@ -638,19 +630,15 @@ static void test_peer_process( void )
 START_TEST( localstreams )
 {
     char directory[MAX_PATH];
-    SOCKET s;
 
     if ( support_begin() ) return;
-    GetTempPathA( sizeof( directory ), directory );
-    ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
-    s = socket( AF_UNIX, SOCK_STREAM, 0 );
-    if ( s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT )
+    if ( !local_exists() )
     {
-        win_skip( "there is no AF_UNIX\n" );
         support_end();
         return;
     }
-    closesocket( s );
+    GetTempPathA( sizeof( directory ), directory );
+    ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
     test_accept_ex();
     test_connect_ex();
     test_overlapped();

@@ -111,6 +111,35 @@ SOCKET tcp_listener( int family, union address *address )
     return s;
 }
 
+BOOL local_exists( void )
+{
+    SOCKET s = socket( AF_UNIX, SOCK_STREAM, 0 );
+
+    if ( s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT )
+    {
+        win_skip( "there is no AF_UNIX\n" );
+        return FALSE;
+    }
+    closesocket( s );
+    return TRUE;
+}
+
+SOCKET local_socket( void )
+{
+    SOCKET s = socket( AF_UNIX, SOCK_STREAM, 0 );
+
+    ok( s != INVALID_SOCKET, "error %d\n", WSAGetLastError() );
+    return s;
+}
+
+int local_address( struct sockaddr_un *address, const char *path )
+{
+    memset( address, 0, sizeof( *address ) );
+    address->sun_family = AF_UNIX;
+    strcpy( address->sun_path, path );
+    return sizeof( *address );
+}
+
 void set_nonblocking( SOCKET s, BOOL on )
 {
     u_long value = on;

@@ -11,6 +11,7 @@
 #include <ws2tcpip.h>
 #include <mswsock.h>
 #include <windows.h>
+#include <afunix.h>
 #include "wine/test.h"
 
 #define ARRAY_SIZE( array ) ( sizeof( array ) / sizeof( ( array )[0] ) )
@@ -85,6 +86,10 @@ void receive_byte( SOCKET s, OVERLAPPED *ov, HANDLE event, char *byte ); /* over
 #define accept_one( listener ) accept_one_( __FILE__, __LINE__, listener )
 SOCKET accept_one_( const char *file, int line, SOCKET listener );
 BOOL wait_readable( SOCKET s, DWORD milliseconds );
+/* AF_UNIX: FALSE, and said, where there is none; a stream socket; an address, whose size is returned */
+BOOL local_exists( void );
+SOCKET local_socket( void );
+int local_address( struct sockaddr_un *address, const char *path );
 /* A listener of IPv4 whose queue is full with the fillers: on Linux a further connection stays under way, on Windows it may be
  * refused after a while. So nobody outside has to be asked. */
 SOCKET deaf_listener( union address *address, SOCKET *fillers, unsigned int count );
