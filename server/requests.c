@@ -49,7 +49,7 @@ static const struct
     [WS2_SHARE] = { request_share, NEEDS_FD, 0, 0 },
     [WS2_HELPER] = { request_helper, NEEDS_FD, 0, 0 },
     [WS2_FETCH] = { request_fetch, NO_FD, 0, 0 },
-    [WS2_REPLACE] = { request_replace, NEEDS_FD, 0, 0 },
+    [WS2_REPLACE] = { request_replace, NEEDS_FD, 1, 0 },
     [WS2_LIST] = { request_list, NO_FD, 0, 1 },
     [WS2_ISSUE] = { request_issue, NEEDS_FD, 1, 0 },
     [WS2_TAKEN] = { request_taken, NO_FD, 1, 0 },

@@ -26,6 +26,14 @@ static int32_t share_of_client( struct exchange *e, struct share **result )
     return 0;
 }
 
+/* With a ticket of a server that died, of the share by slot and generation: the stream socket that its issuer kept may have been
+ * replaced since, and whoever opens it is given the other one (FETCH). */
+static int may_publish( struct share *share, uint64_t cookie )
+{
+    return share_set_cookie( share, cookie ) ||
+           ( cookie && ws2_table_slot( table_mapping(), share->slot )->type == SOCK_STREAM );
+}
+
 int32_t request_duplicate( struct exchange *e )
 {
     const struct ws2_request *request = e->request;
@@ -44,7 +52,7 @@ int32_t request_duplicate( struct exchange *e )
     {
         /* published again, perhaps by a source that has closed its descriptor since */
         share = e->client->resuming ? share_at( request->slot, request->generation ) : NULL;
-        if ( !share || !share_set_cookie( share, socket_cookie( e->fd ) ) ) return WSAEINVAL;
+        if ( !share || !may_publish( share, socket_cookie( e->fd ) ) ) return WSAEINVAL;
         e->reply.ticket = request->ticket;
         if ( ticket_publish_known( e->client, share, request->ticket, request->flags - 1 ) ) return 0;
         if ( ticket_is_promised( e->client, request->windows_pid, request->ticket ) )
@@ -295,12 +303,17 @@ int32_t request_replace( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );
     const int fd = e->fd;
+    int32_t error;
 
     if ( !share || ws2_table_slot( table_mapping(), e->request->slot )->type != SOCK_STREAM ||
          !holder_of( share, e->client ) )
         return WSAENOTSOCK;
+    /* one that has been replaced itself by now */
+    if ( !share_set_cookie( share, socket_cookie( fd ) ) ) return WSAEINVAL;
     e->fd = -1;
-    return helpers_replace_consume( share, e->client->process, fd );
+    if ( ( error = helpers_replace_consume( share, e->client->process, fd ) ) )
+        server_trace( "no room for another host socket of slot %u.%u", share->slot, share->generation );
+    return error;
 }
 
 int32_t request_fetch( struct exchange *e )

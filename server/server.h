@@ -121,7 +121,8 @@ void endpoint_note( uint32_t slot ); /* it may be bound */
 #define PROCESS_SLOTS_ALWAYS ( 8 * WS2_BLOCK_SLOTS )
 #define PROCESS_HOLDERS WS2_HOLDERS_MOST
 #define PROCESS_CLAIMS_ALWAYS 1024u
-#define PROCESS_HELPERS 4096u /* of datagram sockets, each with a descriptor */
+#define PROCESS_HELPERS \
+    4096u /* of datagram sockets, and what took the place of stream sockets; each with a descriptor */
 #define PROCESS_HELPERS_ALWAYS 64u
 #define CONNECTION_PART 4 /* of the server's descriptors */
 #define TICKET_PART 3

@@ -96,7 +96,7 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
                              int32_t *error )
 {
     struct ws2_slot *record = ws2_table_slot( table_mapping(), slot );
-    uint64_t word = ws2_word( generation, owner->index, WS2_SLOT_PRIVATE );
+    uint64_t word = ws2_word( generation, owner->index, WS2_SLOT_PRIVATE ), unknown = 0;
     struct share *share;
 
     *error = WSAENOBUFS;
@@ -106,7 +106,8 @@ struct share *share_private( struct client *owner, uint32_t slot, uint32_t gener
     if ( !atomic_compare_exchange_strong( &record->word, &word,
                                           ws2_word( generation, owner->index, WS2_SLOT_SHARED ) ) )
         goto remove_holder;
-    atomic_store( &record->cookie, cookie );
+    /* what the owner has replaced meanwhile it knows better */
+    atomic_compare_exchange_strong( &record->cookie, &unknown, cookie );
     atomic_fetch_add( &ws2_table_header( table_mapping() )->sharings, 1 );
     if ( !handle ) holder_set_anonymous( LIST_FIRST( &LIST_FIRST( &share->members )->holders ) );
     return share;
@@ -215,6 +216,13 @@ int share_adopt( struct adoption *adoption, struct client *adopter, struct share
 
         if ( atomic_load_explicit( &slot->cookie, memory_order_relaxed ) != adoption->cookie ) continue;
         word = atomic_load( &slot->word );
+        /* its host socket was replaced, and nobody had to tell */
+        if ( ws2_word_state( word ) == WS2_SLOT_SHARED && ( share = share_at( i, ws2_word_generation( word ) ) ) &&
+             share_set_cookie( share, adoption->cookie ) )
+        {
+            *result = share;
+            return 1;
+        }
         if ( ws2_word_state( word ) == WS2_SLOT_FREE )
         {
             adoption->ghost = i;

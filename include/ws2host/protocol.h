@@ -109,9 +109,10 @@ enum ws2_request_type
     /* TAKEN (one-way)      slot, generation, handle, ticket            a ticket that this client has issued to itself and opened
      *   Counts one descriptor, as REDEEM does. */
     WS2_TAKEN,
-    /* REPLACE              slot, generation
-     *   + the host socket that a shared stream socket has now, in place of the one that its holders have: FETCH of place 0
-     *   gives it to them. WSAENOBUFS. */
+    /* REPLACE (one-way)    slot, generation
+     *   + the host socket that a shared stream socket has now, whose cookie stands in the slot, in place of the one that its
+     *   holders have: FETCH of place 0 gives it to them. Nothing comes of it without room (the limit of helpers), from who is
+     *   no holder, of a socket of another kind, or when another one has taken the place since. */
     WS2_REPLACE,
     WS2_REQUEST_COUNT
 };

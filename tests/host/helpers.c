@@ -238,41 +238,98 @@ END_TEST
 
 #define MANY 40
 
+static struct ws2_slot *record_of( uint32_t slot ) { return ws2_table_slot( connection_table(), slot ); }
+
+/* The process sets another host socket in its stream socket's place, and tells. */
+static void replace( uint32_t slot, uint32_t generation, int fd )
+{
+    record_of( slot )->cookie = cookie_of( fd );
+    connection_replace( slot, generation, fd );
+}
+
+/* What the server has: the cookie, 0 for nothing. */
+static uint64_t told( uint32_t slot, uint32_t generation )
+{
+    const int fd = connection_replaced( slot, generation );
+    const uint64_t cookie = fd < 0 ? 0 : cookie_of( fd );
+
+    if ( fd >= 0 ) close( fd );
+    return cookie;
+}
+
 /* A stream socket's host socket gives way to another, and that to the next: the latest is what is told, and the one before it is
  * closed. */
 static int replaced( void *unused )
 {
     const int streams[] = { socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ),
                             socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ) };
-    uint32_t slot, generation;
-    int fd, got, before, datagram;
+    uint32_t slot, generation, other, other_generation;
+    int fd, before, now, datagram, new_slot;
 
     (void)unused;
     if ( connection_attach( SOURCE ) ) return 1;
     fd = socket_make( HANDLE, &slot, &generation );
-    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 2; /* not shared */
-    if ( helper_set_share( slot, generation, HANDLE, fd ) || connection_replaced( slot, generation ) >= 0 ) return 3;
+    connection_replace( slot, generation, fd ); /* not shared */
+    if ( helper_set_share( slot, generation, HANDLE, fd ) || told( slot, generation ) ) return 2;
     before = server_fds_at_rest();
     for ( int i = 0; i < MANY; i++ )
     {
-        if ( connection_replace( slot, generation, streams[i % 2] ) ) return 4;
-        if ( ( got = connection_replaced( slot, generation ) ) < 0 ) return 5;
-        if ( cookie_of( got ) != cookie_of( streams[i % 2] ) ) return 6;
-        close( got );
+        replace( slot, generation, streams[i % 2] );
+        if ( told( slot, generation ) != cookie_of( streams[i % 2] ) ) return 3;
+        /* late news of one that has given way itself, and of another socket's */
+        connection_replace( slot, generation, streams[( i + 1 ) % 2] );
+        connection_replace( slot, generation + 1, streams[i % 2] );
+        if ( told( slot, generation ) != cookie_of( streams[i % 2] ) ) return 4;
     }
     /* not one for each; the server may have opened others for itself meanwhile */
-    for ( int i = 0; i < 1000 && server_fds() > before + MANY / 2; i++ ) usleep( 10000 );
-    if ( server_fds() > before + MANY / 2 ) return 7;
-    if ( connection_replace( slot, generation + 1, streams[0] ) != WSAENOTSOCK ) return 8;
+    for ( int i = 0; ( now = server_fds() ) > before + MANY / 2 && i < 1000; i++ ) usleep( 10000 );
+    if ( now > before + MANY / 2 ) return 5;
+    /* who finds a handle that was made of it has found this socket; and if nobody has told the server, too */
+    for ( int i = 0; i < 2; i++ )
+    {
+        if ( connection_adopt( streams[i ? 0 : 1], AF_INET, SOCK_STREAM | WS2_ADOPT_KNOWN, 6, HANDLE + 4, &other,
+                               &other_generation, &new_slot ) )
+            return 6;
+        if ( other != slot || other_generation != generation || new_slot ) return 7;
+        connection_close( slot, generation, HANDLE + 4 );
+        record_of( slot )->cookie = cookie_of( streams[0] );
+    }
     socket_drop( fd, slot, generation, HANDLE );
-    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 9; /* nobody has it */
+    connection_replace( slot, generation, streams[0] ); /* nobody has it */
     datagram = datagram_make( &slot, &generation );
-    if ( helper_set_share( slot, generation, HANDLE, datagram ) ) return 10;
-    if ( connection_replace( slot, generation, streams[0] ) != WSAENOTSOCK ) return 11;
-    return 0;
+    if ( helper_set_share( slot, generation, HANDLE, datagram ) ) return 8;
+    record_of( slot )->cookie = cookie_of( streams[0] );
+    connection_replace( slot, generation, streams[0] );
+    return told( slot, generation ) ? 9 : 0;
 }
 
 START_TEST( stream ) { run_alone( replaced ); }
+END_TEST
+
+#define QUEUED 600 /* more than a server's queue takes */
+
+/* With the server stopped nobody waits, and when it goes on it hears of all. */
+static int replaced_meanwhile( void *unused )
+{
+    const int stream = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    uint32_t slot, generation;
+    pid_t server;
+    int fd;
+
+    (void)unused;
+    if ( connection_attach( SOURCE ) ) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    if ( helper_set_share( slot, generation, HANDLE, fd ) ) return 2;
+    server = ( (struct ws2_table_header *)connection_table() )->server_pid;
+    kill( server, SIGSTOP );
+    for ( int i = 0; i < QUEUED; i++ ) connection_replace( slot, generation, fd );
+    replace( slot, generation, stream );
+    kill( server, SIGCONT );
+    for ( int i = 0; i < 1000 && told( slot, generation ) != cookie_of( stream ); i++ ) usleep( 10000 );
+    return told( slot, generation ) != cookie_of( stream );
+}
+
+START_TEST( stopped ) { run_alone( replaced_meanwhile ); }
 END_TEST
 
 int main( void )
@@ -285,6 +342,7 @@ int main( void )
     tcase_add_test( tcase, limits );
     tcase_add_test( tcase, misuse );
     tcase_add_test( tcase, stream );
+    tcase_add_test( tcase, stopped );
     suite_add_tcase( suite, tcase );
     return harness_main( suite );
 }

@@ -283,7 +283,7 @@ START_TEST( descriptors_where_none_belong )
             if ( request.type == WS2_WATCH || request.type == WS2_LEAVE ) continue;
             if ( request.type == WS2_NAME || request.type == WS2_CLOSE || request.type == WS2_SPENT ||
                  request.type == WS2_RESUMED || request.type == WS2_BOUND || request.type == WS2_ISSUE ||
-                 request.type == WS2_TAKEN )
+                 request.type == WS2_TAKEN || request.type == WS2_REPLACE )
             {
                 ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), fds, count ), sizeof( request ) );
                 continue;

@@ -25,6 +25,24 @@ static void redeemer_enumerate( connection_publish_function publish )
         publish( redeemed[i].slot, redeemed[i].generation, HANDLE + 4 * i, redeemed[i].fd );
 }
 
+#define REDEEMED_RENEWED 1 /* it is another host socket than the slot names, and the server has that one */
+
+static int is_replaced( uint32_t slot, uint32_t generation )
+{
+    const uint64_t cookie = ws2_table_slot( connection_table(), slot )->cookie;
+    int found = 0;
+
+    for ( int i = 0; !found && i < 1000; i++ )
+    {
+        const int fd = connection_replaced( slot, generation );
+
+        if ( i ) usleep( 10000 );
+        found = fd >= 0 && cookie_of( fd ) == cookie;
+        if ( fd >= 0 ) close( fd );
+    }
+    return found;
+}
+
 /* A process that redeems what it is sent, answers with the error, and holds what it got until told 0. */
 static int redeemer( void *context )
 {
@@ -45,7 +63,8 @@ static int redeemer( void *context )
             redeemed[redeemed_count].slot = slot;
             redeemed[redeemed_count].generation = generation;
             redeemed[redeemed_count++].fd = fd;
-            if ( cookie_of( fd ) != ws2_table_slot( connection_table(), slot )->cookie ) error = -1;
+            if ( cookie_of( fd ) != ws2_table_slot( connection_table(), slot )->cookie )
+                error = is_replaced( slot, generation ) ? REDEEMED_RENEWED : -1;
         }
         if ( write( order->from_child, &error, sizeof( error ) ) < 0 ) return 1;
     }

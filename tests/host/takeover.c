@@ -194,6 +194,73 @@ START_TEST( redeemed_ticket_is_not_published_again )
 }
 END_TEST
 
+#define REPLACED_TICKETS 3
+
+static void replacer_enumerate( connection_publish_function publish )
+{
+    publish( held[0].slot, held[0].generation, held[0].handle, held[0].fd );
+    if ( held[1].live ) connection_publish_replaced( held[0].slot, held[0].generation, held[0].fd );
+}
+
+/* A source whose socket is replaced after others have tickets for it; it closes what it has when told once more. */
+static int replacer( void *context )
+{
+    const struct source_order *order = context;
+    uint32_t slot, generation, tickets[REPLACED_TICKETS];
+    int fd, unknown;
+    char byte;
+
+    if ( connection_attach( SOURCE ) ) return 1;
+    fd = socket_make( HANDLE, &slot, &generation );
+    for ( int i = 0; i < REPLACED_TICKETS; i++ )
+        if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[i], &unknown ) ) return 2;
+    held[0] = ( struct held ){ 1, fd, slot, generation, HANDLE };
+    connection_enumerate_shared = replacer_enumerate;
+    if ( write( order->tickets, tickets, sizeof( tickets ) ) != sizeof( tickets ) ) return 3;
+    if ( read( order->done, &byte, 1 ) != 1 ) return 4;
+    held[0].fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    ws2_table_slot( connection_table(), slot )->cookie = cookie_of( held[0].fd );
+    held[1].live = 1;
+    connection_replace( slot, generation, held[0].fd );
+    close( fd );
+    if ( write( order->tickets, &slot, sizeof( slot ) ) != sizeof( slot ) ) return 5;
+    return read( order->done, &byte, 1 ) != 1;
+}
+
+/* A socket that has given way to another: neither its descriptors elsewhere nor its tickets are lost, and the next server has
+ * the other one for them, too. */
+START_TEST( replaced_socket_survives )
+{
+    uint32_t numbers[REPLACED_TICKETS], slot;
+    struct source_order order;
+    int tickets[2], done[2];
+    struct child target;
+    pid_t process;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert( !pipe2( tickets, O_CLOEXEC ) && !pipe2( done, O_CLOEXEC ) );
+    order = ( struct source_order ){ .tickets = tickets[1], .done = done[0] };
+    process = process_start( replacer, &order );
+    ck_assert_int_eq( read( tickets[0], numbers, sizeof( numbers ) ), sizeof( numbers ) );
+    ck_assert_int_eq( child_redeem( &target, numbers[0] ), 0 );
+    ck_assert_int_eq( write( done[1], "", 1 ), 1 );
+    ck_assert_int_eq( read( tickets[0], &slot, sizeof( slot ) ), sizeof( slot ) );
+    kill_server( harness_table().server );
+    eventually( harness_table().tickets == 2 && harness_table().descriptors == 2 );
+    ck_assert_int_eq( child_redeem( &target, numbers[1] ), REDEEMED_RENEWED );
+    kill_server( harness_table().server );
+    eventually( harness_table().tickets == 1 && harness_table().descriptors == 3 );
+    ck_assert_int_eq( child_redeem( &target, numbers[2] ), REDEEMED_RENEWED );
+    ck_assert_uint_eq( harness_table().shared, 1 );
+    ck_assert_int_eq( write( done[1], "", 1 ), 1 );
+    ck_assert_int_eq( process_wait( process ), 0 );
+    child_end( &target );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 struct sharer_order
 {
     uint32_t pid, target;
@@ -427,6 +494,7 @@ int main( void )
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, tickets_survive );
     tcase_add_test( test, redeemed_ticket_is_not_published_again );
+    tcase_add_test( test, replaced_socket_survives );
     tcase_add_loop_test( test, stopped_process_keeps_its_own, 0, 2 );
     tcase_add_loop_test( test, adopted_before_its_process_is_back, 0, 2 );
     tcase_add_loop_test( test, close_hits_no_other_descriptor, 0, 2 );

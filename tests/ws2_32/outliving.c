@@ -168,14 +168,10 @@ static void check_happened( struct outlived *o )
     check_flow( o->acceptor, o->peer );
 }
 
-/* AcceptEx that waits for data has its connection: the acceptor's peer is known before the data is. */
 static void await_connection( struct outlived *o )
 {
-    const DWORD start = GetTickCount();
-
     o->peer = client_of( o );
-    /* nobody else is to get it */
-    while ( wait_readable( o->s, 0 ) && GetTickCount() - start < 10000 ) Sleep( 1 );
+    await_accepted( o->acceptor );
 }
 
 static SOCKET give_away( SOCKET s, struct puppet *puppet )
@@ -336,6 +332,7 @@ enum acceptor_end
     CLOSES_EVERYWHERE_DATA,
     CLOSES_AND_DIES,
     IS_CANCELLED,
+    IS_CANCELLED_DATA,
     ACCEPTOR_ENDS
 };
 
@@ -355,7 +352,7 @@ static void check_there( struct puppet *puppet, SOCKET there, SOCKET client )
 
 static void test_acceptor_elsewhere( enum request request, enum acceptor_end end, int family, BOOL by_port )
 {
-    const BOOL connected = end == CLOSES_DATA || end == CLOSES_EVERYWHERE_DATA;
+    const BOOL connected = end == CLOSES_DATA || end == CLOSES_EVERYWHERE_DATA || end == IS_CANCELLED_DATA;
     HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL ), port = NULL;
     struct outlived o = { .request = request, .family = family };
     struct puppet puppet;
@@ -384,7 +381,8 @@ static void test_acceptor_elsewhere( enum request request, enum acceptor_end end
     case CLOSES_EVERYWHERE:
     case CLOSES_EVERYWHERE_DATA: check_ok( puppet_do_on( &puppet, PUPPET_CLOSE, there ) ); break;
     case CLOSES_AND_DIES: puppet_kill( &puppet ); break;
-    case IS_CANCELLED: ok( CancelIoEx( (HANDLE)o.s, &o.ov ), "error %lu\n", GetLastError() ); break;
+    case IS_CANCELLED:
+    case IS_CANCELLED_DATA: ok( CancelIoEx( (HANDLE)o.s, &o.ov ), "error %lu\n", GetLastError() ); break;
     case ACCEPTOR_ENDS: break;
     }
     if ( by_port )
@@ -415,11 +413,96 @@ static void test_acceptor_elsewhere( enum request request, enum acceptor_end end
         check_eof( o.peer );
     }
     else ok( o.ov.Internal == STATUS_CANCELLED_, "status %#lx\n", (DWORD)o.ov.Internal );
+    /* also while the other process has the socket still */
+    if ( end == IS_CANCELLED_DATA || end == CLOSES_EVERYWHERE_DATA ) check_gone( o.peer );
     o.acceptor = INVALID_SOCKET;
     if ( end != CLOSES_AND_DIES ) puppet_destroy( &puppet );
     closesocket( o.s );
     clean_up( &o );
     if ( port ) CloseHandle( port );
+    CloseHandle( event );
+    winetest_pop_context();
+}
+
+/* What the other process does first with the acceptor that it has had since before the connection. */
+enum first_call
+{
+    FIRST_SHUTDOWN,
+    FIRST_READABLE_BYTES,
+    FIRST_OPTION,
+    FIRST_DUPLICATE,
+    FIRST_EVENTS,
+    FIRST_NAME,
+    FIRST_RECEIVE,
+    FIRST_CALLS
+};
+
+static void test_first_call( enum first_call call )
+{
+    HANDLE event = CreateEventW( NULL, TRUE, FALSE, NULL );
+    struct outlived o = { .request = ACCEPT, .family = AF_INET };
+    const DWORD on = 1;
+    struct puppet puppet;
+    SOCKET there, more;
+    DWORD value = 0;
+    int size = sizeof( value );
+
+    winetest_push_context( "first call %d", call );
+    ok( prepare( &o ), "error %d\n", WSAGetLastError() );
+    there = give_away( o.acceptor, &puppet );
+    begin( &o, event );
+    o.peer = client_of( &o );
+    ok( !WaitForSingleObject( event, 10000 ) && !o.ov.Internal, "status %#lx\n", (DWORD)o.ov.Internal );
+    check_ok( setsockopt( o.acceptor, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&o.s, sizeof( o.s ) ) );
+    check_result( send( o.peer, "hello", 5, 0 ), 5 );
+    ok( wait_readable( o.acceptor, 10000 ), "nothing comes\n" );
+    switch ( call )
+    {
+    case FIRST_SHUTDOWN:
+        puppet.message->value = SD_SEND;
+        check_ok( puppet_do_on( &puppet, PUPPET_SHUTDOWN, there ) );
+        check_eof( o.peer );
+        break;
+    case FIRST_READABLE_BYTES:
+        puppet.message->option = FIONREAD;
+        puppet.message->value = 0;
+        check_ok( puppet_do_on( &puppet, PUPPET_IOCTL, there ) );
+        ok( puppet.message->value == 5, "%lu bytes\n", puppet.message->value );
+        break;
+    case FIRST_OPTION:
+        puppet.message->level = SOL_SOCKET;
+        puppet.message->option = SO_KEEPALIVE;
+        puppet.message->length = sizeof( on );
+        memcpy( puppet.message->data, &on, sizeof( on ) );
+        check_ok( puppet_do_on( &puppet, PUPPET_SETSOCKOPT, there ) );
+        check_ok( getsockopt( o.acceptor, SOL_SOCKET, SO_KEEPALIVE, (char *)&value, &size ) );
+        ok( value, "the option is not set\n" );
+        break;
+    case FIRST_DUPLICATE:
+        puppet.message->pid = GetCurrentProcessId();
+        check_ok( puppet_do_on( &puppet, PUPPET_DUPLICATE, there ) );
+        more = WSASocketA( FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &puppet.message->info_a, 0,
+                           WSA_FLAG_OVERLAPPED );
+        check_flow( more, o.peer );
+        check_ok( closesocket( more ) );
+        break;
+    case FIRST_EVENTS:
+        puppet.message->value = FD_READ;
+        check_ok( puppet_do_on( &puppet, PUPPET_EVENT_SELECT, there ) );
+        puppet.message->value = 10000;
+        check_result( puppet_do_on( &puppet, PUPPET_WAIT_EVENT, there ), 1 );
+        break;
+    case FIRST_NAME:
+        check_ok( puppet_do_on( &puppet, PUPPET_GETSOCKNAME, there ) );
+        ok( address_port( &puppet.message->address ) == socket_port( o.acceptor ), "bound to port %d\n",
+            address_port( &puppet.message->address ) );
+        break;
+    case FIRST_RECEIVE: check_result( puppet_do_on( &puppet, PUPPET_RECV, there ), 5 ); break;
+    case FIRST_CALLS: break;
+    }
+    closesocket( o.s );
+    puppet_destroy( &puppet );
+    clean_up( &o );
     CloseHandle( event );
     winetest_pop_context();
 }
@@ -445,5 +528,6 @@ START_TEST( outliving )
                 test_acceptor_elsewhere( ACCEPT, end, i ? AF_INET6 : AF_INET, by_port );
                 test_acceptor_elsewhere( ACCEPT_DATA, end, i ? AF_INET6 : AF_INET, by_port );
             }
+    for ( enum first_call call = 0; call < FIRST_CALLS; call++ ) test_first_call( call );
     support_end();
 }

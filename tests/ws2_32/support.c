@@ -312,6 +312,30 @@ void check_eof_( const char *file, int line, SOCKET s )
     ok_( file, line )( !result, "recv returned %d, error %d instead of the end\n", result, WSAGetLastError() );
 }
 
+void check_gone_( const char *file, int line, SOCKET s )
+{
+    char byte;
+    int result;
+
+    set_receive_timeout( s, 10000 );
+    result = recv( s, &byte, 1, 0 );
+    ok_( file, line )(
+        !result || ( result < 0 && ( WSAGetLastError() == WSAECONNRESET || WSAGetLastError() == WSAECONNABORTED ) ),
+        "recv returned %d, error %d instead of an end\n", result, WSAGetLastError() );
+}
+
+void await_accepted_( const char *file, int line, SOCKET s )
+{
+    const DWORD start = GetTickCount();
+    DWORD seconds = ~0u;
+    int size = sizeof( seconds );
+
+    while ( !getsockopt( s, SOL_SOCKET, SO_CONNECT_TIME, (char *)&seconds, &size ) && seconds == ~0u &&
+            GetTickCount() - start < 10000 )
+        Sleep( 1 );
+    ok_( file, line )( seconds != ~0u, "the acceptor has no connection\n" );
+}
+
 /* --- memory that faults and guards -----------------------------------------------------------------------------------*/
 
 void *memory_unmapped( void )

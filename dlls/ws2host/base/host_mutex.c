@@ -17,6 +17,14 @@ void host_mutex_lock( pthread_mutex_t *mutex, sigset_t *before )
     pthread_mutex_lock( mutex );
 }
 
+int host_mutex_try( pthread_mutex_t *mutex, sigset_t *before )
+{
+    host_signals_block( before );
+    if ( !pthread_mutex_trylock( mutex ) ) return 1;
+    host_signals_restore( before );
+    return 0;
+}
+
 void host_mutex_unlock( pthread_mutex_t *mutex, const sigset_t *before )
 {
     pthread_mutex_unlock( mutex );

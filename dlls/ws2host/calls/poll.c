@@ -135,7 +135,9 @@ static uint32_t mark_ready( struct select_work *work )
     for ( unsigned int set = 0; set < SET_COUNT; set++ )
         for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
-            work->ready[i] = ( poll_conditions( work->descriptors[i], work->fds[i].revents ) & set_shows[set] ) != 0;
+            work->ready[i] =
+                ( poll_conditions( work->descriptors[i], poll_renewed( work->descriptors[i], work->fds[i].revents ) ) &
+                  set_shows[set] ) != 0;
             ready += work->ready[i];
         }
     return ready;
@@ -249,7 +251,7 @@ static enum poll_before select_as_before( struct ws2_select_params *params )
             struct descriptor *d = descriptor_acquire( work.handles[ready->entry], &status );
 
             if ( !d ) return POLL_UNKNOWN;
-            conditions = poll_conditions( d, ready->revents );
+            conditions = poll_conditions( d, poll_renewed( d, ready->revents ) );
             descriptor_release( d );
         }
         members += work.ready[ready->entry] = ( conditions & set_shows[set_of( &work, ready->entry )] ) != 0;
@@ -381,7 +383,7 @@ static int16_t poll_shows( uint32_t conditions, int16_t events )
 
 static int16_t shown_of( struct descriptor *d, uint32_t revents, int16_t events )
 {
-    return poll_shows( poll_data( d, poll_conditions( d, revents ) ), events );
+    return poll_shows( poll_data( d, poll_conditions( d, poll_renewed( d, revents ) ) ), events );
 }
 
 static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )

@@ -57,13 +57,15 @@ enum exchange exchange_again( int fd, const struct ws2_request *request, int sen
 
 /* --- connection.c */
 
-/* What is built on the connection; all called with the mutex held. */
+/* What is built on the connection; all but `late` called with the mutex held. */
 struct connection_parts
 {
     /* The first sharing operation: the socket that servers are to write ended tickets to, or -1. */
     int ( *share_begins )( void );
     /* A server has been found, or found again. */
     void ( *established )( void );
+    /* What could not be told at once waits. */
+    void ( *late )( void );
     /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. CLOSE: it is told of, once. */
     int32_t ( *prepare )( struct ws2_request *request, int fd );
     /* A request has been answered; fd went with it. */
@@ -80,6 +82,10 @@ void connection_unlock( const sigset_t *before );
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
 /* A one-way message on the connection that there is, mutex held; fd is borrowed. 0: it was not sent. */
 int connection_tell( const struct ws2_request *request, int fd );
+/* The same with a descriptor, no mutex held, from where nothing may wait: 0 also when another thread has the connection. */
+int connection_tell_now( const struct ws2_request *request, int fd );
+/* Something waits to be told by the server monitor thread; any mutex. */
+void connection_tell_late( void );
 uint32_t connection_windows_pid( void ); /* mutex held */
 /* The socket that share_begins gave, -1 for none. Mutex held. */
 int connection_notice( void );
@@ -106,10 +112,12 @@ void tickets_ended( const uint32_t *numbers, unsigned int count );
 /* --- helper_sets.c: the same, and what an open ticket keeps. ref: 0 when there is nothing of that socket. */
 void helper_sets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
 void helper_sets_publish( void );
+/* What connection_replace could not tell at once; no mutex held. */
+void helper_sets_tell_late( void );
 int helper_sets_ref( uint32_t slot, uint32_t generation );
 void helper_sets_unref( uint32_t slot, uint32_t generation );
 
-/* --- server_monitor.c: struct connection_parts' share_begins and established */
+/* --- server_monitor.c: struct connection_parts' share_begins, and its established and late */
 int server_monitor_start( void );
 void server_monitor_wake( void );
 

@@ -190,12 +190,33 @@ int connection_publish_request( struct ws2_request *request, int fd, struct ws2_
     return 0;
 }
 
+/* One that has given way to another, which this process has not got yet, says nothing to a server. */
+static int is_current( uint32_t slot, int fd )
+{
+    const struct ws2_slot *record = table_slot( slot );
+    const uint64_t expected = atomic_load( &record->cookie );
+    uint64_t cookie = 0;
+    socklen_t size = sizeof( cookie );
+
+    return record->type != SOCK_STREAM || !expected || getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size ) ||
+           cookie == expected;
+}
+
 static void publish_descriptor( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
 {
     struct ws2_request request = { .type = WS2_PUBLISH, .slot = slot, .generation = generation, .handle = handle };
     struct ws2_reply reply;
 
     in_flight_published( slot, generation, handle );
+    if ( fd >= 0 && !is_current( slot, fd ) ) fd = -1;
+    connection_publish_request( &request, fd, &reply );
+}
+
+void connection_publish_replaced( uint32_t slot, uint32_t generation, int fd )
+{
+    struct ws2_request request = { .type = WS2_REPLACE, .slot = slot, .generation = generation };
+    struct ws2_reply reply;
+
     connection_publish_request( &request, fd, &reply );
 }
 
@@ -471,6 +492,22 @@ int connection_tell( const struct ws2_request *request, int send_fd )
     return 1;
 }
 
+void connection_tell_late( void ) { connection.parts->late(); }
+
+int connection_tell_now( const struct ws2_request *request, int send_fd )
+{
+    sigset_t before;
+    int sent;
+
+    if ( !host_mutex_try( &connection.mutex, &before ) ) return 0;
+    sent = connection.fd >= 0 &&
+           message_send( connection.fd, request, sizeof( *request ), &send_fd, 1, MSG_DONTWAIT ) == sizeof( *request );
+    if ( sent ) host_count( WS2_COUNT_REQUESTS, 1 );
+    if ( sent && host_tracing ) trace_request( request, NULL );
+    connection_unlock( &before );
+    return sent;
+}
+
 int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2_reply *reply, int *received_fd )
 {
     sigset_t before;
@@ -552,5 +589,5 @@ int connection_counts_are_late( void ) { return atomic_load( &told ); }
 
 void connection_settle_counts( void )
 {
-    if ( atomic_load( &told ) ) connection_settle();
+    if ( connection_counts_are_late() ) connection_settle();
 }

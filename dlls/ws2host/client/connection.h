@@ -62,6 +62,8 @@ int32_t connection_request( struct ws2_request *request, int send_fd, struct ws2
 typedef void ( *connection_publish_function )( uint32_t slot, uint32_t generation, uint32_t handle, int fd );
 /* The descriptor table's part in a take-over: calls publish for each live descriptor whose slot is SHARED. */
 extern void ( *connection_enumerate_shared )( connection_publish_function publish );
+/* Besides, of one just published whose host socket has taken another's place while it was shared. */
+void connection_publish_replaced( uint32_t slot, uint32_t generation, int fd );
 
 /* --- slots of the process's own leases (leases.c); no round trip but for the first of each block */
 
@@ -96,9 +98,10 @@ int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int 
 
 /* --- another host socket in a shared stream socket's place (helper_sets.c, WS2_REPLACE) */
 
-/* Tells the server; fd is borrowed. */
-int32_t connection_replace( uint32_t slot, uint32_t generation, int fd );
-/* The latest that it was told of, which is the caller's, or -1. */
+/* Tells the server, one way: never waits, and may be called with locks held. What cannot be told now (another thread has the
+ * connection, the server does not read or is gone) the server monitor thread tells. fd is borrowed. */
+void connection_replace( uint32_t slot, uint32_t generation, int fd );
+/* Asks for the latest that the server was told of, which is the caller's, or -1. No lock held. */
 int connection_replaced( uint32_t slot, uint32_t generation );
 
 /* --- sharing */

@@ -101,7 +101,7 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
 int exchange_is_one_way( uint32_t type )
 {
     return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
-           type == WS2_LEAVE || type == WS2_ISSUE || type == WS2_TAKEN;
+           type == WS2_LEAVE || type == WS2_ISSUE || type == WS2_TAKEN || type == WS2_REPLACE;
 }
 
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,

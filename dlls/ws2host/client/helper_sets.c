@@ -1,13 +1,17 @@
 /*
  * What shared datagram sockets of this process have beside their own host sockets (WS2_HELPER): the epoll of each set and
  * its helpers, one record for each socket, however many descriptors and open tickets of it the process has. All of it is
- * published to a server that takes over. What has taken a stream socket's place (WS2_REPLACE) is the server's alone.
+ * published to a server that takes over. What has taken a stream socket's place (WS2_REPLACE) the server is only told of; to the
+ * next one it is published with the descriptors.
  *
- * Guarded by connection's mutex.
+ * The sets are guarded by connection's mutex.
  */
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <unistd.h>
+#include "base/host_trace.h"
 #include "client/client_private.h"
 #include "ws2host/winsock_codes.h"
 
@@ -166,12 +170,58 @@ int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int 
     return *fd < 0 ? WSAENOTSOCK : 0;
 }
 
-int32_t connection_replace( uint32_t slot, uint32_t generation, int fd )
-{
-    struct ws2_request request = { .type = WS2_REPLACE, .slot = slot, .generation = generation };
-    struct ws2_reply reply;
+/* --- another host socket in a stream socket's place ------------------------------------------------------------------------*/
 
-    return connection_request( &request, fd, &reply, NULL );
+/* What could not be told at once. */
+struct replaced
+{
+    struct replaced *next;
+    uint32_t slot, generation;
+    int fd;
+};
+
+static _Atomic( struct replaced * ) untold;
+
+static void tell_later_dup( uint32_t slot, uint32_t generation, int fd )
+{
+    struct replaced *replaced = malloc( sizeof( *replaced ) );
+
+    if ( !replaced || ( fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 )
+    {
+        host_trace( "no room to tell of slot %u's other host socket", slot );
+        free( replaced );
+        return;
+    }
+    *replaced = ( struct replaced ){ .slot = slot, .generation = generation, .fd = fd };
+    replaced->next = atomic_load( &untold );
+    while ( !atomic_compare_exchange_weak( &untold, &replaced->next, replaced ) ) continue;
+    connection_tell_late();
+}
+
+void helper_sets_tell_late( void )
+{
+    struct replaced *replaced = atomic_exchange( &untold, NULL ), *next;
+
+    /* in whatever order: of several the server takes the one that the slot names */
+    for ( ; replaced; replaced = next )
+    {
+        struct ws2_request request = { .type = WS2_REPLACE,
+                                       .slot = replaced->slot,
+                                       .generation = replaced->generation };
+        struct ws2_reply reply;
+
+        next = replaced->next;
+        connection_request( &request, replaced->fd, &reply, NULL );
+        close( replaced->fd );
+        free( replaced );
+    }
+}
+
+void connection_replace( uint32_t slot, uint32_t generation, int fd )
+{
+    const struct ws2_request request = { .type = WS2_REPLACE, .slot = slot, .generation = generation };
+
+    if ( !connection_tell_now( &request, fd ) ) tell_later_dup( slot, generation, fd );
 }
 
 int connection_replaced( uint32_t slot, uint32_t generation )

@@ -3,7 +3,7 @@
  *
  * When the server dies it has the connection made again at once, so that an idle process publishes what it holds without
  * waiting for its next Winsock call; and it takes note of tickets that ended, whose sockets the process keeps open for a
- * server that might take over (tickets.c). It starts with the first sharing operation and lasts as long as the process. The
+ * server that might take over (tickets.c); and it tells the server what others may not wait for (helper_sets.c). It starts with the first sharing operation and lasts as long as the process. The
  * loader does not know this thread: it runs with all signals blocked, and never calls into Windows code.
  */
 #include <errno.h>
@@ -53,6 +53,7 @@ static void *attend( void *unused )
         else pause = -1;
         if ( poll( fds, 3, pause ) < 0 && errno != EINTR ) return NULL;
         if ( fds[0].revents ) eventfd_read( wake, &count );
+        helper_sets_tell_late();
         if ( fds[1].revents ) read_notices();
         if ( fds[2].fd < 0 || fds[2].revents )
         {

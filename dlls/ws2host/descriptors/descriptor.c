@@ -291,6 +291,14 @@ uint64_t descriptor_cookie( int fd )
     return cookie;
 }
 
+int descriptor_is_stale( const struct descriptor *d )
+{
+    uint64_t cookie;
+
+    if ( !descriptor_is_shared( d ) || d->slot->type != SOCK_STREAM ) return 0;
+    return ( cookie = atomic_load( &d->slot->cookie ) ) && descriptor_cookie( d->fd ) != cookie;
+}
+
 int32_t descriptor_confirm( uint64_t handle, int fd )
 {
     entry *entry = find_entry( handle );
@@ -410,7 +418,12 @@ static void enumerate_shared( connection_publish_function publish )
     publishing = 1;
     while ( ( d = descriptor_next( &handle ) ) )
     {
-        if ( descriptor_is_shared( d ) ) publish( d->slot_index, d->generation, d->handle, d->fd );
+        if ( descriptor_is_shared( d ) )
+        {
+            publish( d->slot_index, d->generation, d->handle, d->fd );
+            if ( atomic_load( &d->local ) & LOCAL_SUCCESSOR )
+                connection_publish_replaced( d->slot_index, d->generation, d->fd );
+        }
         descriptor_release( d );
     }
     publishing = 0;

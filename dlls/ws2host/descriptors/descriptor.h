@@ -35,7 +35,8 @@ enum descriptor_local
     /* the handle is one of the pool's, a stand-in (operations/replacement.c) */
     LOCAL_POOLED = 0x20,
     LOCAL_INHERITED = 0x40, /* of LOCAL_POOLED: as the program sees it, children inherit it */
-    LOCAL_MARKED = 0x80     /* and the loader knows of a flag of the handle, so that the pool does not take it back */
+    LOCAL_MARKED = 0x80,    /* and the loader knows of a flag of the handle, so that the pool does not take it back */
+    LOCAL_SUCCESSOR = 0x100 /* its host socket came while the socket was shared: a server that takes over is given it */
 };
 
 #define REAL_STALE 1u
@@ -148,6 +149,9 @@ struct descriptor *descriptor_next( uint64_t *handle );
 struct descriptor *descriptor_other( const struct descriptor *descriptor );
 /* The kernel's number of the socket behind a host descriptor, equal through every descriptor of it. */
 uint64_t descriptor_cookie( int fd );
+/* Of a shared stream socket: another process, or another descriptor in this one, has set another host socket in the place of
+ * the one that this descriptor has. */
+int descriptor_is_stale( const struct descriptor *descriptor );
 /* From now on a server that takes over is told of what stands in the table. At start. */
 void descriptor_init( void );
 /* The end of a descriptor that was never installed. */
@@ -176,7 +180,7 @@ static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags 
     if ( flags & READINESS_FLAGS ) descriptor_changed();
 }
 
-/* Which handles may be such ones, by some of their bits: all others need not be looked for. Nothing leaves it. */
+/* Which handles may be such as are kept in `real`, by some of their bits: all others need not be looked for. Nothing leaves it. */
 #define DESCRIPTOR_REAL_WORDS 64u
 extern _Atomic uint64_t descriptor_reals[DESCRIPTOR_REAL_WORDS];
 static inline _Atomic uint64_t *descriptor_real_word( uint64_t handle )

@@ -20,7 +20,8 @@ extern struct upcalls
     void ( *lost_consume )( struct descriptor *descriptor );
     /* replacement.c: the descriptor has this set from now on, which whoever watches it has to watch too. */
     void ( *set_made )( struct descriptor *descriptor, struct socket_set *set );
-    /* replacement.c: another process may have given the stream socket another host socket: 1, and this one has it too. */
+    /* replacement.c: another descriptor's call may have given the shared stream socket another host socket: 1, and this one has
+     * it too, from here or from the server. For calls, before they use the host socket; no lock is held. */
     int ( *renew )( struct descriptor *descriptor );
     /* helpers.c: fetches helpers that other processes have made. */
     void ( *fetch_helpers )( struct descriptor *descriptor );

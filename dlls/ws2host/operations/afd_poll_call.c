@@ -70,8 +70,8 @@ static uint32_t find_ready( struct poll_work *work )
     for ( uint32_t i = 0; i < work->header.count; i++ )
     {
         struct descriptor *d = work->descriptors[i];
-        uint32_t flags =
-            afd_poll_conditions( d, work->fds[i].fd < 0 ? 0 : work->fds[i].revents ) & work->entries[i].flags;
+        uint32_t flags = afd_poll_conditions( d, work->fds[i].fd < 0 ? 0 : poll_renewed( d, work->fds[i].revents ) ) &
+                         work->entries[i].flags;
 
         if ( flags )
             work->entries[ready++] =

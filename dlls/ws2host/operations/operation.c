@@ -99,12 +99,14 @@ static int32_t operation_arrive( struct operation *operation )
     operation->descriptor = other;
     atomic_store( &other->queues.accepting, operation->owner );
     descriptor_release( closed );
-    return operation_queue( other, operation );
+    /* closed, too, by a thread that may have looked before: of the two one sees the other (survivor.c) */
+    return atomic_load( &other->closing ) ? WSAENOTSOCK : operation_queue( other, operation );
 }
 
 /* After the lock is given back: moved operations go where they belong, and the network events look again. */
 static void operation_after_serving( struct descriptor *d, uint32_t ended, struct operation *moved )
 {
+    replacement_settle();
     while ( moved )
     {
         struct operation *operation = moved;
@@ -122,6 +124,7 @@ static void operation_after_serving( struct descriptor *d, uint32_t ended, struc
         atomic_fetch_sub( &operations_moving, 1 );
         descriptor_release( from );
     }
+    replacement_settle();
     if ( ended ) afd_poll_look( d ); /* what is left is for those that only ask */
     if ( ended & 1u << QUEUE_RECEIVE )
         events_reenable( d, descriptor_flags( d ) & WS2_FLAG_LISTENING ? WS2_FD_ACCEPT : WS2_FD_READ );
@@ -279,6 +282,7 @@ int operation_try( struct descriptor *d, struct operation *operation, const stru
         attempt->tried = 1;
         if ( operation->perform( operation ) == OPERATION_DONE )
         {
+            replacement_settle();
             host_count( WS2_COUNT_OPERATIONS, 1 );
             return 1;
         }
@@ -386,6 +390,7 @@ static void operation_turn( struct io_turn *turn )
 
     /* also when entries come all the time */
     if ( !turn->count || !++turns ) operation_tick();
+    replacement_settle();
     turn->params->completions = operation_ended();
 }
 

@@ -142,9 +142,17 @@ void operation_threads_init( uint32_t ( *cancel_of_thread )( uint32_t thread_id 
 struct ws2_port port_of( const struct descriptor *d );
 struct ws2_port operation_port( const struct operation *operation );
 
-/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd in its place.
+/* replacement.c: takes the descriptor's host socket out of the epolls and puts fd in its place. Asks nobody; what becomes of
+ * the socket's other descriptors here is left for replacement_settle. Winsock codes.
  * listener: the one that fd was accepted from, NULL for a fresh host socket. */
-void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener );
+int32_t operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener );
+/* The other descriptors of sockets that have been replaced: no lock is held. Who comes too early for it renews its own. */
+void replacement_settle_others( void );
+extern _Atomic( struct replacement_due * ) replacements_due;
+static inline void replacement_settle( void )
+{
+    if ( atomic_load_explicit( &replacements_due, memory_order_relaxed ) ) replacement_settle_others();
+}
 void replacement_init( void );
 
 #endif

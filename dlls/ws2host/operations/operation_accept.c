@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "base/host_counts.h"
 #include "descriptors/deferred.h"
+#include "descriptors/upcalls.h"
 #include "sockets/connect.h"
 #include "sockets/endpoint.h"
 #include "events/events.h"
@@ -42,8 +43,9 @@ static void detach_accept( struct operation *operation )
     struct descriptor *acceptor = operation->next_descriptor ? operation->next_descriptor : operation->descriptor;
     int fd;
 
-    /* cancelled while it waited for data: the connection ends, and the acceptor is as it was */
-    if ( operation->error && accept->has_connection && !atomic_load( &acceptor->closing ) &&
+    /* cancelled while it waited for data: the connection ends, and the acceptor is as it was, here and in other processes */
+    if ( operation->error && accept->has_connection &&
+         ( !atomic_load( &acceptor->closing ) || descriptor_is_shared( acceptor ) ) &&
          ( fd = socket_host( acceptor->slot->family, SOCK_STREAM, acceptor->slot->protocol ) ) >= 0 )
     {
         operation_replace_socket_consume( acceptor, fd, NULL );
@@ -94,7 +96,8 @@ static enum operation_result first_data( struct operation *operation )
         if ( errno == EINTR ) continue;
         if ( errno != EFAULT || accept->data || !( accept->data = malloc( accept->receive_size ) ) ) break;
     }
-    if ( n < 0 && errno == EAGAIN ) return OPERATION_BLOCKED;
+    /* a handle that is left of several is just getting the connection from the one that had it */
+    if ( n < 0 && ( errno == EAGAIN || descriptor_is_stale( acceptor ) ) ) return OPERATION_BLOCKED;
     if ( n > 0 ) host_count( WS2_COUNT_RECEIVED, n );
     if ( n > 0 && accept->data ) operation_write( operation, accept->buffer, accept->data, n );
     if ( n < 0 ) operation->error = winsock_error( errno );
@@ -155,7 +158,7 @@ static enum operation_result take_connection( struct operation *operation )
     store_address( &accept->remote, &address, size );
     size = sizeof( address );
     if ( !getsockname( fd, &address.any, &size ) ) store_address( &accept->local, &address, size );
-    operation_replace_socket_consume( acceptor, fd, listener );
+    if ( ( operation->error = operation_replace_socket_consume( acceptor, fd, listener ) ) ) return OPERATION_DONE;
     connect_time_now( acceptor );
     accept->has_connection = 1;
     if ( !accept->receive_size ) return finish_accept( accept, acceptor );
@@ -197,6 +200,7 @@ static int32_t start_accept( struct ws2_operation_accept_params *params, struct 
 
     if ( !( descriptor_flags( listener ) & WS2_FLAG_LISTENING ) ) return WSAEINVAL;
     if ( !( acceptor = descriptor_acquire( params->acceptor, &status ) ) ) return WSAENOTSOCK;
+    upcalls.renew( acceptor );
     if ( !( error = check_acceptor( acceptor ) ) && ( !params->buffer || !params->remote_size ) ) error = WSAEFAULT;
     if ( !error && !( accept = calloc( 1, sizeof( *accept ) ) ) ) error = WSAENOBUFS;
     if ( !error && !atomic_compare_exchange_strong( &acceptor->queues.accepting, &nobody, listener ) )

@@ -99,7 +99,9 @@ static uint32_t cancel_everywhere( const struct match *match )
         if ( descriptor_has_requests( d ) || descriptor_queued( d, QUEUE_CHANGE ) ) count += cancel_in( d, match );
         descriptor_release( d );
     }
-    return count + operation_outliving_each( cancel_outliving, match );
+    count += operation_outliving_each( cancel_outliving, match );
+    replacement_settle();
+    return count;
 }
 
 /* The requests of a descriptor that has been closed; only_ports: of which a port alone is told. */
@@ -110,6 +112,7 @@ static uint32_t cancel_all( struct descriptor *d, int only_ports )
     uint32_t count = cancel_in( d, &own );
 
     if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
+    replacement_settle();
     return count;
 }
 
@@ -217,6 +220,7 @@ NTSTATUS unix_operation_cancel( void *args )
     {
         if ( !( match.owner = descriptor_acquire( params->handle, &status ) ) ) return status;
         params->count = cancel_in( match.owner, &match );
+        replacement_settle();
         if ( descriptor_flags( match.owner ) & WS2_FLAG_LISTENING ) params->count += cancel_everywhere( &match );
         params->count += afd_poll_cancel( match.owner, match.iosb, match.thread_id, match.keep_ports );
         descriptor_release( match.owner );

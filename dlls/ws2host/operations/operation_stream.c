@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/host_counts.h"
+#include "descriptors/upcalls.h"
 #include "attempts/attempt.h"
 #include "operations/afd_poll.h"
 #include "sockets/connect.h"
@@ -120,6 +121,7 @@ NTSTATUS unix_operation_connect( void *args )
         free( c );
         return status;
     }
+    upcalls.renew( d );
     operation_start( d, &c->operation, &params->operation );
     descriptor_release( d );
     return 0;
@@ -141,6 +143,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
     socklen_t size = sizeof( address );
     uint32_t flags = descriptor_flags( d );
     int fd, on = 1, rebind;
+    int32_t error;
 
     if ( !reuse )
     {
@@ -162,7 +165,7 @@ static int32_t disconnect( struct descriptor *d, int reuse )
             rebind = !bind( fd, &address.any, size );
         }
     }
-    operation_replace_socket_consume( d, fd, NULL );
+    if ( ( error = operation_replace_socket_consume( d, fd, NULL ) ) ) return error;
     if ( rebind ) endpoint_remember( d );
     descriptor_clear_flags(
         d, WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING | WS2_FLAG_CONNECT_FAILED | WS2_FLAG_SHUT_RECEIVE |
@@ -187,6 +190,7 @@ NTSTATUS unix_operation_disconnect( void *args )
     struct disconnecting *operation;
 
     if ( !d ) return status;
+    upcalls.renew( d );
     if ( d->slot->type != SOCK_STREAM || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
         params->operation.error = WSAENOTCONN;
     else if ( !( operation = calloc( 1, sizeof( *operation ) ) ) ) params->operation.error = WSAENOBUFS;
@@ -321,6 +325,7 @@ NTSTATUS unix_operation_transmit( void *args )
         free( t );
         return status;
     }
+    upcalls.renew( d );
     if ( ( params->operation.error = d->slot->type == SOCK_STREAM ? transfer_check_send( d, 0, 0 ) : WSAENOTCONN ) )
     {
         dispose_transmission( &t->operation );

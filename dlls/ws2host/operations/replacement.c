@@ -2,8 +2,9 @@
  * Another host socket under the same descriptor: AcceptEx sets a connection in an acceptor's place, DisconnectEx a fresh
  * socket in a used one's.
  *
- * All of the process's descriptors of the socket change with it. Those of other processes do when they find that theirs has
- * no connection though the socket has one (upcalls.renew): the server keeps the one that came for them.
+ * All of the process's descriptors of the socket change with it, as soon as no lock is held any more (replacement_settle). Those
+ * of other processes do when they are used next (upcalls.renew): the server, which is told without a wait, keeps the one that
+ * came for them.
  *
  * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so
  * (LOCAL_REPLACED), so that whoever makes copies of its handle can make them of the socket that came.
@@ -14,7 +15,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include "client/connection.h"
 #include "descriptors/socket_set.h"
@@ -63,88 +64,154 @@ static void set_made( struct descriptor *d, struct socket_set *set )
     watch_again( d, before );
 }
 
-static void replace( struct descriptor *d, int fd )
+/* Its queues' lock is held, and nothing watches it. errno. */
+static int replace( struct descriptor *d, int fd )
 {
-    dup3( fd, d->fd, O_CLOEXEC );
+    if ( dup3( fd, d->fd, O_CLOEXEC ) < 0 ) return -1;
     descriptor_changed();
     urgent_renewed( d );
-    atomic_fetch_or( &d->local, LOCAL_REPLACED );
+    atomic_fetch_or( &d->local, LOCAL_REPLACED | ( descriptor_is_shared( d ) ? LOCAL_SUCCESSOR : 0 ) );
     if ( atomic_load( &d->real ) ) atomic_fetch_or( &d->real, REAL_STALE );
+    return 0;
 }
 
-/* Two threads may be here, each with the lock of a descriptor that the other comes to: neither waits for long. */
-#define PATIENCE 1000
-
-static int take_soon( owner_lock *lock )
+static int is_same( const struct descriptor *d, const struct descriptor *other )
 {
-    int taken = 0;
-
-    for ( unsigned int turn = 0; !taken && turn < PATIENCE; turn++ )
-        if ( !( taken = owner_lock_try( lock ) ) ) sched_yield();
-    return taken;
+    return other->slot_index == d->slot_index && other->generation == d->generation;
 }
 
-/* The process's other descriptors of the socket. */
-static void replace_others( struct descriptor *d )
+/* No lock is held. */
+static void renew_from( struct descriptor *d, int fd )
+{
+    owner_lock_take( &d->queues.lock );
+    if ( descriptor_is_stale( d ) )
+    {
+        const struct unwatched before = unwatch( d );
+
+        replace( d, fd );
+        watch_again( d, before );
+    }
+    owner_lock_give( &d->queues.lock );
+}
+
+/* --- the socket's other descriptors: told, and those of the process locked, when no lock is held --------------------------*/
+
+struct replacement_due
+{
+    struct replacement_due *next;
+    struct descriptor *descriptor; /* counted */
+};
+
+_Atomic( struct replacement_due * ) replacements_due;
+
+static void settle_later( struct descriptor *d )
+{
+    struct replacement_due *due = malloc( sizeof( *due ) );
+
+    if ( !due )
+    {
+        /* each here is renewed when it is used */
+        connection_replace( d->slot_index, d->generation, d->fd );
+        return;
+    }
+    descriptor_ref( d, 1 );
+    due->descriptor = d;
+    due->next = atomic_load( &replacements_due );
+    while ( !atomic_compare_exchange_weak( &replacements_due, &due->next, due ) ) continue;
+}
+
+/* Somebody may have one that is not in this process's table: by the counts, which are never less than there are. */
+static int is_elsewhere( const struct descriptor *d )
+{
+    struct descriptor *other;
+    uint64_t handle = 0;
+    uint32_t own = 0;
+
+    if ( connection_counts_are_late() ) return 1;
+    for ( ; ( other = descriptor_next( &handle ) ); descriptor_release( other ) ) own += is_same( d, other );
+    return atomic_load( &d->slot->descriptors ) > own;
+}
+
+static void settle( struct descriptor *d )
 {
     struct descriptor *other;
     uint64_t handle = 0;
 
     for ( ; ( other = descriptor_next( &handle ) ); descriptor_release( other ) )
-    {
-        if ( other == d || other->slot_index != d->slot_index || other->generation != d->generation ) continue;
-        if ( take_soon( &other->queues.lock ) )
-        {
-            const struct unwatched before = unwatch( other );
+        if ( other != d && is_same( d, other ) && !descriptor_is_stale( d ) ) renew_from( other, d->fd );
+    if ( is_elsewhere( d ) && !descriptor_is_stale( d ) ) connection_replace( d->slot_index, d->generation, d->fd );
+}
 
-            replace( other, d->fd );
-            watch_again( other, before );
-            owner_lock_give( &other->queues.lock );
-        }
-        else replace( other, d->fd );
+void replacement_settle_others( void )
+{
+    struct replacement_due *due = atomic_exchange( &replacements_due, NULL ), *next;
+
+    for ( ; due; due = next )
+    {
+        next = due->next;
+        settle( due->descriptor );
+        descriptor_release( due->descriptor );
+        free( due );
     }
 }
 
-void operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener )
+int32_t operation_replace_socket_consume( struct descriptor *d, int fd, const struct descriptor *listener )
 {
     const struct unwatched before = unwatch( d );
+    int32_t error = 0;
 
     option_carry( d, d->fd, fd, listener );
-    replace( d, fd );
+    if ( replace( d, fd ) ) error = winsock_error( errno );
+    else atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     close( fd );
-    atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
     watch_again( d, before );
-    if ( !descriptor_is_shared( d ) ) return;
-    replace_others( d );
-    connection_replace( d->slot_index, d->generation, d->fd );
+    if ( !error && descriptor_is_shared( d ) ) settle_later( d );
+    return error;
 }
 
-static int is_stale( const struct descriptor *d )
+/* --- one whose host socket another has taken the place of -------------------------------------------------------------------*/
+
+/* A descriptor of the host socket that the slot names, from this process's other descriptors; -1. */
+static int find_here_dup( const struct descriptor *d )
 {
-    const uint64_t cookie = atomic_load( &d->slot->cookie );
+    struct descriptor *other;
+    uint64_t handle = 0;
+    int fd = -1;
 
-    return cookie && descriptor_cookie( d->fd ) != cookie;
+    for ( ; fd < 0 && ( other = descriptor_next( &handle ) ); descriptor_release( other ) )
+        if ( other != d && is_same( d, other ) && !descriptor_is_stale( other ) )
+            fd = fcntl( other->fd, F_DUPFD_CLOEXEC, 0 );
+    return fd;
 }
+
+/* The same from the server, whose client may just be telling it. */
+static int find_there( const struct descriptor *d )
+{
+    int fd = connection_replaced( d->slot_index, d->generation );
+
+    if ( fd < 0 || descriptor_cookie( fd ) == atomic_load( &d->slot->cookie ) ) return fd;
+    close( fd );
+    return -1;
+}
+
+#define PATIENCE_TURNS 20
+#define PATIENCE_MS 5
 
 static int renew( struct descriptor *d )
 {
-    struct unwatched before;
     int fd;
 
-    if ( !descriptor_is_shared( d ) || d->slot->type != SOCK_STREAM || !is_stale( d ) ) return 0;
-    if ( ( fd = connection_replaced( d->slot_index, d->generation ) ) < 0 ) return 0;
-    if ( descriptor_cookie( fd ) != atomic_load( &d->slot->cookie ) )
+    /* from perform: what goes on with an operation that was begun waits for nobody */
+    if ( !descriptor_is_stale( d ) || owner_lock_held( &d->queues.lock ) ) return 0;
+    for ( unsigned int turn = 0; turn < PATIENCE_TURNS && descriptor_is_stale( d ); turn++ )
     {
+        if ( turn ) usleep( PATIENCE_MS * 1000 );
+        if ( ( fd = find_here_dup( d ) ) < 0 && ( fd = find_there( d ) ) < 0 ) continue;
+        fcntl( fd, F_SETFL, fcntl( fd, F_GETFL ) | O_NONBLOCK );
+        renew_from( d, fd );
         close( fd );
-        return 0;
     }
-    fcntl( fd, F_SETFL, fcntl( fd, F_GETFL ) | O_NONBLOCK );
-    before = unwatch( d );
-    replace( d, fd );
-    watch_again( d, before );
-    close( fd );
-    replace_others( d );
-    return 1;
+    return !descriptor_is_stale( d );
 }
 
 void replacement_init( void )

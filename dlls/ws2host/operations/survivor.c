@@ -1,4 +1,5 @@
 /* What becomes of requests when one of several handles of a socket is closed: see survivor.h. */
+#include "base/io_loop.h"
 #include "base/owner_lock.h"
 #include "operations/operation_private.h"
 #include "operations/survivor.h"
@@ -63,20 +64,37 @@ static uint32_t take_over_acceptors( struct descriptor *d, struct descriptor *su
     return released;
 }
 
+/* Its request waits with the survivor from now on; 0: that is being closed, by a thread that may have looked before. Of the two
+ * one sees the other. */
+static int set_accepting( struct descriptor *survivor, struct descriptor *listener )
+{
+    atomic_store( &survivor->queues.accepting, listener );
+    return !atomic_load( &survivor->closing );
+}
+
 /* The AcceptEx that waits for a connection with this acceptor. */
 static int accepts_next( struct descriptor *listener, const struct descriptor *d, struct descriptor *survivor )
 {
-    struct operation *operation;
+    struct operation *operation, *before = NULL;
 
     if ( !descriptor_hold( listener ) ) return 0;
     owner_lock_take( &listener->queues.lock );
     operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] );
-    while ( operation && operation->next_descriptor != d ) operation = operation->next;
+    while ( operation && operation->next_descriptor != d )
+    {
+        before = operation;
+        operation = operation->next;
+    }
     if ( operation )
     {
         descriptor_hold( survivor );
         operation->next_descriptor = survivor;
-        atomic_store( &survivor->queues.accepting, listener );
+        if ( !set_accepting( survivor, listener ) && atomic_exchange( &survivor->queues.accepting, NULL ) )
+        {
+            operation_take_out( listener, before, operation );
+            operation->error = WSA_OPERATION_ABORTED;
+            operation_end( operation );
+        }
     }
     owner_lock_give( &listener->queues.lock );
     descriptor_release( listener );
@@ -87,6 +105,7 @@ static int accepts_next( struct descriptor *listener, const struct descriptor *d
 static int accepts_data( struct descriptor *listener, struct descriptor *d, struct descriptor *survivor )
 {
     struct operation *operation, *before = NULL;
+    int ends = 0;
 
     owner_lock_take( &d->queues.lock );
     operation = atomic_load( &d->queues.first[QUEUE_RECEIVE] );
@@ -101,14 +120,15 @@ static int accepts_data( struct descriptor *listener, struct descriptor *d, stru
         atomic_fetch_sub( &d->queues.undelivered[QUEUE_RECEIVE], 1 );
         descriptor_hold( survivor );
         operation->descriptor = survivor;
-        atomic_store( &survivor->queues.accepting, listener );
+        ends = !set_accepting( survivor, listener );
     }
     owner_lock_give( &d->queues.lock );
     if ( !operation ) return 0;
-    if ( operation_queue( survivor, operation ) )
+    if ( ends || operation_queue( survivor, operation ) )
     {
         operation->error = WSA_OPERATION_ABORTED;
         operation_complete( operation );
+        replacement_settle();
     }
     return 1;
 }
@@ -120,6 +140,7 @@ int survivor_accepts( struct descriptor *listener, struct descriptor *d, struct 
         operation_await_moves();
         if ( !accepts_data( listener, d, survivor ) ) return 0;
     }
+    if ( operation_ended() ) io_loop_wake();
     descriptor_release( d );
     return 1;
 }

@@ -63,6 +63,16 @@ static uint32_t of_this_connection( const struct descriptor *d, uint32_t revents
     return !( revents & ( POLLHUP | POLLERR ) ) || poll( &fd, 1, 0 ) < 0 ? revents : revents & (uint16_t)fd.revents;
 }
 
+uint32_t poll_renewed( struct descriptor *d, uint32_t revents )
+{
+    struct pollfd fd = { .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+    if ( !( revents & POLLHUP ) || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) || !upcalls.renew( d ) )
+        return revents;
+    fd.fd = d->fd;
+    return poll( &fd, 1, 0 ) < 0 ? 0 : fd.revents;
+}
+
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
 {
     uint32_t flags, conditions = 0;
@@ -93,13 +103,6 @@ uint32_t poll_conditions( struct descriptor *d, uint32_t revents )
     }
     if ( !( flags & WS2_FLAG_CONNECTED ) ) return flags & WS2_FLAG_CONNECT_FAILED ? POLL_CONNECT_ERROR : 0;
 
-    /* a host socket that has no connection is hung up: the socket may have another by now */
-    if ( ( revents & POLLHUP ) && upcalls.renew( d ) )
-    {
-        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
-
-        revents = poll( &fd, 1, 0 ) < 0 ? 0 : fd.revents;
-    }
     conditions = POLL_CONNECT;
     revents = of_this_connection( d, revents );
     /* the peer reset the connection: the host shows it as an error once, and then as an end of stream */

@@ -22,6 +22,9 @@ enum poll_condition
 short poll_host_events( struct descriptor *descriptor, uint32_t wanted );
 /* The conditions that hold, given the host's revents. Takes down the outcome of a connect. */
 uint32_t poll_conditions( struct descriptor *descriptor, uint32_t revents );
+/* What a poll shows, once more if that was of a host socket that another has the place of: one without a connection is hung up.
+ * For calls; no lock is held. */
+uint32_t poll_renewed( struct descriptor *descriptor, uint32_t revents );
 /* The same without POLL_READ for an end of stream alone, which is no data to those that are told of both. */
 uint32_t poll_data( struct descriptor *descriptor, uint32_t conditions );
 /* Whether poll_conditions finds nothing that a poll shows, and looks at nothing, while the host's revents are 0. It stays so

@@ -8,11 +8,9 @@
 
 void connect_time_now( struct descriptor *d ) { atomic_store( &d->slot->connect_time, connect_clock() ); }
 
-int connect_peer( struct descriptor *d, union host_address *address, socklen_t *size )
+int connect_peer( const struct descriptor *d, union host_address *address, socklen_t *size )
 {
     int result = getpeername( d->fd, &address->any, size );
-
-    if ( result < 0 && errno == ENOTCONN && upcalls.renew( d ) ) result = getpeername( d->fd, &address->any, size );
 
     /* getpeername forgets it when both ends have closed, and does not know it before there is a connection; this does */
     if ( result < 0 && errno == ENOTCONN && d->slot->family != WS_AF_UNIX )

@@ -43,7 +43,7 @@ void connect_failed( struct descriptor *descriptor, int32_t error, int told );
 /* On Windows a socket whose connect failed is as it was before: bound where it was, free to listen or to connect elsewhere. */
 void connect_reset( struct descriptor *descriptor );
 /* The other end's name, from the beginning of the connection until the socket is closed. errno, as getpeername. */
-int connect_peer( struct descriptor *descriptor, union host_address *address, socklen_t *size );
+int connect_peer( const struct descriptor *descriptor, union host_address *address, socklen_t *size );
 /* Under way by connect(), and not by ConnectEx, which waits in the queue of sends. */
 static inline int connect_by_call( const struct descriptor *descriptor )
 {

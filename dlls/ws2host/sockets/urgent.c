@@ -32,7 +32,7 @@ static int set_host( struct descriptor *d, int on )
 }
 
 /* Ports of both ends; 0: not known. */
-static int ports( struct descriptor *d, uint16_t *local, uint16_t *peer )
+static int ports( const struct descriptor *d, uint16_t *local, uint16_t *peer )
 {
     union host_address address;
     socklen_t size = sizeof( address );
