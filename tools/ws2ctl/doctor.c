@@ -96,6 +96,7 @@ static void check_prefix( void )
 {
     char prefix[PATH_MAX], order[64];
     const char *overrides = getenv( "WINEDLLOVERRIDES" );
+    struct statvfs space;
     struct stat st;
 
     if ( prefix_find( prefix, sizeof( prefix ) ) )
@@ -120,6 +121,13 @@ static void check_prefix( void )
         return;
     }
     tell( GOOD, "prefix: %s, of %d bits", prefix, prefix_is_32_bit( prefix ) ? 32 : 64 );
+    if ( access( prefix, W_OK ) < 0 )
+        tell( NOTE,
+              "prefix: %s: %s: Wine keeps no changes, and ws2host is neither put there nor taken out; see to it that "
+              "you may write there, or name another in WINEPREFIX",
+              prefix, strerror( errno ) );
+    if ( !statvfs( prefix, &space ) && space.f_bavail == 0 && space.f_blocks )
+        tell( BAD, "prefix: no room in the file system of %s: make room there", prefix );
     registry_read( prefix, order, sizeof( order ) );
     switch ( prefix_state( prefix ) )
     {
@@ -167,7 +175,8 @@ static void check_directory( void )
         tell( BAD, "server: %s: %s; name another folder in WS2HOST_DIR", *path ? path : "its directory",
               strerror( errno ) );
     if ( fd >= 0 && !fstatvfs( fd, &space ) && space.f_bavail == 0 && space.f_blocks )
-        tell( BAD, "server: no room in the file system of %s", path );
+        tell( BAD, "server: no room in the file system of %s: make room there, or name another folder in WS2HOST_DIR",
+              path );
     if ( fd >= 0 ) close( fd );
 }
 

@@ -24,17 +24,30 @@ static int load_state( const char *prefix, char *value, size_t size )
     return 1;
 }
 
+/* Whole or not at all: an empty one would stand for a prefix without an order of its own. */
 static int save_state( const char *prefix, const char *value )
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], temporary[PATH_MAX + 20];
+    int failed, error;
     FILE *file;
-    int failed;
 
     snprintf( path, sizeof( path ), "%s/" STATE, prefix );
-    if ( !( file = fopen( path, "we" ) ) ) return fail( "%s: %s.", path, strerror( errno ) );
+    snprintf( temporary, sizeof( temporary ), "%s.new-%d", path, getpid() );
+    if ( !( file = fopen( temporary, "we" ) ) ) return fail_to_write( path );
     failed = fprintf( file, "%s\n", value ) < 0;
-    if ( fclose( file ) || failed ) return fail( "%s: %s.", path, strerror( errno ) );
-    return 0;
+    if ( !fclose( file ) && !failed && !rename( temporary, path ) ) return 0;
+    error = errno;
+    unlink( temporary );
+    errno = error;
+    return fail_to_write( path );
+}
+
+static void remove_state( const char *prefix )
+{
+    char path[PATH_MAX];
+
+    snprintf( path, sizeof( path ), "%s/" STATE, prefix );
+    unlink( path );
 }
 
 static int find( char *prefix, size_t size ) { return prefix_find( prefix, size ) || prefix_check( prefix ); }
@@ -54,8 +67,8 @@ static int check_directory( void )
         return fail( "%s is not this user's alone: remove it, chmod 700 it if it is yours, or name another folder in "
                      "WS2HOST_DIR.",
                      *path ? path : "The server's directory" );
-    return fail( "%s: %s; make room for it, or name another folder in WS2HOST_DIR.",
-                 *path ? path : "The server's directory", strerror( errno ) );
+    return fail( "%s: %s; %sname another folder in WS2HOST_DIR.", *path ? path : "The server's directory",
+                 strerror( errno ), errno == ENOSPC || errno == EDQUOT ? "make room there, or " : "" );
 }
 
 /* The loader asks its own folder before all others. */
@@ -74,20 +87,33 @@ int command_place( const struct options *options )
     char prefix[PATH_MAX];
 
     (void)options;
-    return check_loader() || find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory();
+    return check_loader() || find( prefix, sizeof( prefix ) ) || check_directory() || prefix_place( prefix );
 }
 
 int command_enable( const struct options *options )
 {
     char prefix[PATH_MAX], now[64], before[64];
+    int was_known, error = 0;
+    enum prefix_files was;
 
-    if ( find( prefix, sizeof( prefix ) ) || prefix_place( prefix ) || check_directory() ) return 1;
+    if ( find( prefix, sizeof( prefix ) ) || check_directory() ) return 1;
+    was = prefix_state( prefix );
+    if ( prefix_place( prefix ) ) error = 1;
     registry_read( prefix, now, sizeof( now ) );
-    if ( !load_state( prefix, before, sizeof( before ) ) &&
-         save_state( prefix, strcmp( now, REGISTRY_ORDER ) ? now : "" ) )
+    was_known = load_state( prefix, before, sizeof( before ) );
+    if ( !error && !was_known ) error = save_state( prefix, strcmp( now, REGISTRY_ORDER ) ? now : "" );
+    if ( !error && ( strcmp( now, REGISTRY_ORDER ) || registry_in_use( prefix ) ) )
+        error = registry_write( prefix, REGISTRY_ORDER );
+    if ( error )
+    {
+        /* a prefix that is not enabled is as it was */
+        if ( was == PREFIX_NONE && !was_known )
+        {
+            prefix_restore( prefix );
+            remove_state( prefix );
+        }
         return 1;
-    if ( ( strcmp( now, REGISTRY_ORDER ) || registry_in_use( prefix ) ) && registry_write( prefix, REGISTRY_ORDER ) )
-        return 1;
+    }
     if ( !options->quiet )
     {
         printf( "ws2host is enabled in %s.\n", prefix );
@@ -98,7 +124,7 @@ int command_enable( const struct options *options )
 
 int command_disable( const struct options *options )
 {
-    char prefix[PATH_MAX], path[PATH_MAX], now[64], before[64];
+    char prefix[PATH_MAX], now[64], before[64];
     int known, error = 0;
 
     if ( find( prefix, sizeof( prefix ) ) ) return 1;
@@ -108,12 +134,9 @@ int command_disable( const struct options *options )
     if ( known && strcmp( now, before ) ) error = registry_write( prefix, before );
     else if ( !known && !strcmp( now, REGISTRY_ORDER ) && prefix_state( prefix ) != PREFIX_NONE )
         error = registry_write( prefix, "" ); /* enabled by a version that kept nothing */
-    if ( prefix_restore( prefix ) ) error = 1;
-    if ( !error )
-    {
-        snprintf( path, sizeof( path ), "%s/" STATE, prefix );
-        unlink( path );
-        if ( !options->quiet ) printf( "ws2host is disabled in %s.\n", prefix );
-    }
-    return error;
+    /* what is still enabled stays whole */
+    if ( error || prefix_restore( prefix ) ) return 1;
+    remove_state( prefix );
+    if ( !options->quiet ) printf( "ws2host is disabled in %s.\n", prefix );
+    return 0;
 }

@@ -44,14 +44,24 @@ const char *library_directory( void )
     return found;
 }
 
-int library_copy( const char *from, const char *to )
+/* A write of less than all is no error yet: the next one tells why. */
+static int copy_content( int in, int out )
 {
-    char temporary[PATH_MAX], buffer[0x10000];
+    char buffer[0x10000];
+    ssize_t size, written;
+
+    while ( ( size = read( in, buffer, sizeof( buffer ) ) ) > 0 )
+        for ( ssize_t done = 0; done < size; done += written )
+            if ( ( written = write( out, buffer + done, size - done ) ) < 0 ) return -1;
+    return size ? -1 : 0;
+}
+
+int library_stage( const char *from, const char *to, char *temporary, size_t size )
+{
     int in, out, error, result = -1;
     struct stat st;
-    ssize_t size;
 
-    if ( snprintf( temporary, sizeof( temporary ), "%s.new-%d", to, getpid() ) >= (int)sizeof( temporary ) )
+    if ( snprintf( temporary, size, "%s.new-%d", to, getpid() ) >= (int)size )
     {
         errno = ENAMETOOLONG;
         return -1;
@@ -61,11 +71,13 @@ int library_copy( const char *from, const char *to )
     if ( !fstat( in, &st ) &&
          ( out = open( temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777 ) ) >= 0 )
     {
-        while ( ( size = read( in, buffer, sizeof( buffer ) ) ) > 0 && write( out, buffer, size ) == size ) continue;
-        result = size ? -1 : 0;
-        if ( close( out ) < 0 ) result = -1;
-        if ( !result ) result = rename( temporary, to );
+        result = copy_content( in, out );
         error = errno;
+        if ( close( out ) < 0 && !result )
+        {
+            result = -1;
+            error = errno;
+        }
         if ( result ) unlink( temporary );
         errno = error;
     }
@@ -73,6 +85,19 @@ int library_copy( const char *from, const char *to )
     close( in );
     errno = error;
     return result;
+}
+
+int library_copy( const char *from, const char *to )
+{
+    char temporary[PATH_MAX];
+    int error;
+
+    if ( library_stage( from, to, temporary, sizeof( temporary ) ) ) return -1;
+    if ( !rename( temporary, to ) ) return 0;
+    error = errno;
+    unlink( temporary );
+    errno = error;
+    return -1;
 }
 
 int library_same( const char *a, const char *b )

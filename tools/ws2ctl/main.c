@@ -3,6 +3,7 @@
  *
  * A table of commands; each stands in the file of its concept.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,18 @@ int fail( const char *format, ... )
     va_end( args );
     fputc( '\n', stderr );
     return 1;
+}
+
+int fail_to_write( const char *path )
+{
+    const int error = errno;
+
+    if ( error == ENOSPC || error == EDQUOT )
+        return fail( "%s: %s; make room there, and do this again.", path, strerror( error ) );
+    if ( error == EROFS || error == EACCES || error == EPERM )
+        return fail( "%s: %s; see to it that you may write there, or name another prefix in WINEPREFIX.", path,
+                     strerror( error ) );
+    return fail( "%s: %s.", path, strerror( error ) );
 }
 
 static const struct command

@@ -107,23 +107,26 @@ static int contains( const char *path, const char *text )
 /* Of whichever build: ws2_32.dll imports the bridge. */
 static int is_ours( const char *path, const char *dll ) { return !strcmp( dll, BRIDGE ) || contains( path, BRIDGE ); }
 
-static int place_file( const char *from, const char *to, const char *dll )
+/* A DLL that is to be placed, already in its folder under another name: what lacks room lacks it before a file is changed. */
+struct staged
 {
-    char saved[PATH_MAX];
-    struct stat st;
-    int there;
+    char to[PATH_MAX], temporary[PATH_MAX];
+    const char *dll;
+};
 
-    there = !lstat( to, &st );
-    if ( there && S_ISREG( st.st_mode ) && library_same( from, to ) ) return 0;
-    snprintf( saved, sizeof( saved ), "%s" SAVED, to );
-    if ( there && !is_ours( to, dll ) )
+static int place_file( const struct staged *file )
+{
+    char saved[PATH_MAX + 40];
+    struct stat st;
+
+    snprintf( saved, sizeof( saved ), "%s" SAVED, file->to );
+    if ( !lstat( file->to, &st ) && !is_ours( file->to, file->dll ) )
     {
         /* newer than what may have been kept before */
         unlink( saved );
-        if ( link( to, saved ) < 0 ) return fail( "%s: %s.", saved, strerror( errno ) );
+        if ( link( file->to, saved ) < 0 ) return fail_to_write( saved );
     }
-    if ( library_copy( from, to ) < 0 ) return fail( "%s -> %s: %s.", from, to, strerror( errno ) );
-    return 0;
+    return rename( file->temporary, file->to ) < 0 ? fail_to_write( file->to ) : 0;
 }
 
 /* Whether a build has something to stand in for there: a prefix made without the other width's Wine has that folder, with
@@ -143,8 +146,10 @@ static int is_served( const char *prefix, const struct place *place )
 int prefix_place( const char *prefix )
 {
     const char *library = library_directory();
+    struct staged staged[2 * sizeof( dlls ) / sizeof( dlls[0] )];
+    unsigned int count = 0, done = 0;
     char from[PATH_MAX], to[PATH_MAX];
-    int placed = 0;
+    int served = 0, error = 0;
     struct stat st;
 
     /* what a loader leaves that cannot serve the prefix it was to make: nothing could be put back there */
@@ -154,19 +159,27 @@ int prefix_place( const char *prefix )
             "%s is not whole: no ntdll.dll in its system folder. Remove it and make it anew, with a loader for "
             "programs of %d bits.",
             prefix, prefix_is_32_bit( prefix ) ? 32 : 64 );
-    for ( const struct place *place = places( prefix ); place->folder; place++ )
+    for ( const struct place *place = places( prefix ); place->folder && !error; place++ )
     {
         snprintf( from, sizeof( from ), "%s/%s/ws2_32.dll", library, place->build );
         if ( stat( from, &st ) < 0 || !is_served( prefix, place ) ) continue;
-        for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ); i++ )
+        for ( unsigned int i = 0; i < sizeof( dlls ) / sizeof( dlls[0] ) && !error; i++ )
         {
+            struct staged *file = &staged[count];
+
+            served = 1;
             snprintf( from, sizeof( from ), "%s/%s/%s", library, place->build, dlls[i] );
-            snprintf( to, sizeof( to ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
-            if ( place_file( from, to, dlls[i] ) ) return 1;
-            placed = 1;
+            snprintf( file->to, sizeof( file->to ), "%s/drive_c/windows/%s/%s", prefix, place->folder, dlls[i] );
+            file->dll = dlls[i];
+            if ( !lstat( file->to, &st ) && S_ISREG( st.st_mode ) && library_same( from, file->to ) ) continue;
+            if ( !library_stage( from, file->to, file->temporary, sizeof( file->temporary ) ) ) count++;
+            else error = fail_to_write( file->to );
         }
     }
-    if ( !placed )
+    while ( !error && done < count && !( error = place_file( &staged[done] ) ) ) done++;
+    while ( done < count ) unlink( staged[done++].temporary );
+    if ( error ) return 1;
+    if ( !served )
         return fail( "%s holds no DLL for %s, which is of %d bits: install ws2host for that width.", library, prefix,
                      prefix_is_32_bit( prefix ) ? 32 : 64 );
     return 0;
@@ -177,8 +190,7 @@ static int restore_lost( const char *path, const char *dll, const char *build )
 {
     char folder[PATH_MAX], from[2 * PATH_MAX];
 
-    if ( !strcmp( dll, BRIDGE ) )
-        return unlink( path ) < 0 && errno != ENOENT ? fail( "%s: %s.", path, strerror( errno ) ) : 0;
+    if ( !strcmp( dll, BRIDGE ) ) return unlink( path ) < 0 && errno != ENOENT ? fail_to_write( path ) : 0;
     if ( loader_folder( loader_default(), folder ) )
     {
         snprintf( from, sizeof( from ), "%s/%s/%s", folder, build, dll );
@@ -203,7 +215,7 @@ int prefix_restore( const char *prefix )
                 unlink( saved ); /* somebody put a newer one there */
             else if ( !lstat( saved, &st ) && !is_ours( saved, dlls[i] ) )
             {
-                if ( rename( saved, path ) < 0 ) result = fail( "%s -> %s: %s.", saved, path, strerror( errno ) );
+                if ( rename( saved, path ) < 0 ) result = fail_to_write( path );
             }
             else
             {

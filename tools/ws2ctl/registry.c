@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,8 +125,10 @@ static int edit( const char *prefix, const char *value )
     snprintf( temporary, sizeof( temporary ), "%s.new-%d", path, getpid() );
     if ( !( out = fopen( temporary, "we" ) ) )
     {
+        failed = errno;
         fclose( in );
-        return fail( "%s: %s.", temporary, strerror( errno ) );
+        errno = failed;
+        return fail_to_write( path );
     }
     while ( getline( &line, &capacity, in ) > 0 )
     {
@@ -152,7 +155,7 @@ static int edit( const char *prefix, const char *value )
     fclose( in );
     if ( fclose( out ) || failed || rename( temporary, path ) < 0 )
     {
-        fail( "%s: %s.", temporary, strerror( errno ) );
+        fail_to_write( path );
         unlink( temporary );
         return 1;
     }
@@ -185,12 +188,25 @@ static int run_reg( const char *prefix, const char *value )
     return status ? fail( "\"wine reg\" could not change the order of loading ws2_32." ) : 0;
 }
 
+/* A server of the loader's that cannot write its file would be waited for in vain; errno. */
+static int can_write( const char *prefix )
+{
+    struct statvfs space;
+
+    if ( access( prefix, W_OK ) < 0 ) return 0;
+    if ( statvfs( prefix, &space ) < 0 || !space.f_blocks || space.f_bavail ) return 1;
+    errno = ENOSPC;
+    return 0;
+}
+
 int registry_write( const char *prefix, const char *value )
 {
     const struct timespec pause = { 0, 100000000 };
-    char now[64];
+    char now[64], path[PATH_MAX];
     int error, lock;
 
+    snprintf( path, sizeof( path ), "%s/user.reg", prefix );
+    if ( !can_write( prefix ) ) return fail_to_write( path );
     if ( !registry_in_use( prefix ) )
     {
         lock = lock_server( prefix );

@@ -31,6 +31,8 @@
 extern const char *self;
 /* Writes "ws2ctl: " and a sentence to stderr; 1. */
 int fail( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
+/* The same of a file that cannot be written, by errno, with what to do; returns 1. */
+int fail_to_write( const char *path );
 
 /* --- main.c: the command line */
 struct options
@@ -87,6 +89,8 @@ int server_load_rows( void );
 const char *library_directory( void );
 /* A copy of a file, or a link to it, whole or not at all; -1 and errno. */
 int library_copy( const char *from, const char *to );
+/* The first half of library_copy: a rename of what lies in temporary, of size bytes, to the other name is left to do. */
+int library_stage( const char *from, const char *to, char *temporary, size_t size );
 int library_link( const char *target, const char *path );
 int library_same( const char *a, const char *b );
 
