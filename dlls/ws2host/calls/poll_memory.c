@@ -85,7 +85,6 @@ static struct own_memory **own_place( void )
 static struct own_memory *own_with_room( uint32_t count )
 {
     struct own_memory **place = own_place(), *own = *place;
-    char *memory;
 
     if ( !own )
     {
@@ -99,10 +98,11 @@ static struct own_memory *own_with_room( uint32_t count )
     drop_epoll( own );
     if ( own->size >= count ) return own;
     drop_room( own );
-    memory = malloc( (size_t)count * ( sizeof( *own->of.fds ) + sizeof( *own->shared_flags ) + sizeof( *own->plain ) +
-                                       sizeof( *own->of.handles ) + sizeof( *own->of.ready ) + sizeof( *own->events ) +
-                                       sizeof( *own->same ) + sizeof( *own->of.asked ) + sizeof( *own->of.marks ) ) );
-    if ( !( own->of.fds = (struct pollfd *)memory ) ) return NULL;
+    own->of.fds =
+        malloc( (size_t)count * ( sizeof( *own->of.fds ) + sizeof( *own->shared_flags ) + sizeof( *own->plain ) +
+                                  sizeof( *own->of.handles ) + sizeof( *own->of.ready ) + sizeof( *own->events ) +
+                                  sizeof( *own->same ) + sizeof( *own->of.asked ) + sizeof( *own->of.marks ) ) );
+    if ( !own->of.fds ) return NULL;
     own->size = count;
     own->shared_flags = (struct shared_flags *)( own->of.fds + count );
     own->plain = (struct descriptor **)( own->shared_flags + count );
