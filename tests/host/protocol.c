@@ -574,6 +574,7 @@ START_TEST( floods )
     for ( int i = 0; i < 64; i++ ) fds[i] = raw_connect();
     eventually( server_fds() < before + 16 );
     for ( int i = 0; i < 64; i++ ) close( fds[i] );
+    eventually( server_fds() <= before ); /* it has heard that they are gone */
     check_unharmed( before );
     close( keeper );
     harness_end();
