@@ -52,6 +52,13 @@ SOCKET handle_pool_install( int fd, UINT64 descriptor, DWORD flags, int *error )
     (void)fd, (void)descriptor, (void)flags, (void)error;
     return 0x40;
 }
+HANDLE handle_pool_take( DWORD flags ) { return (void)flags, (HANDLE)0x40; }
+void handle_pool_give_back( HANDLE handle ) { (void)handle; }
+SOCKET handle_pool_install_under( HANDLE handle, int fd, UINT64 descriptor, DWORD flags, int *error )
+{
+    (void)fd, (void)descriptor, (void)flags, (void)error;
+    return (SOCKET)handle;
+}
 void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real ) { (void)handle, (void)pooled, (void)real; }
 NTSTATUS NtClose( HANDLE handle ) { return (void)handle, 0; }
 int32_t ws2host_fd_to_handle( int fd, unsigned int attributes, void **handle )
