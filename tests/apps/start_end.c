@@ -12,13 +12,20 @@
 
 #define check( condition ) \
     do \
-        if ( !( condition ) ) \
-        { \
-            printf( "line %d: %s, error %lu\n", __LINE__, #condition, GetLastError() ); \
-            fflush( stdout ); \
-            TerminateProcess( GetCurrentProcess(), 1 ); \
-        } \
+        if ( !( condition ) ) wrong( __LINE__, #condition ); \
     while ( 0 )
+
+/* Not by stdio, which is closed before the last threads are ended. */
+static void wrong( int line, const char *condition )
+{
+    const DWORD error = GetLastError();
+    char text[256];
+    DWORD written;
+
+    snprintf( text, sizeof( text ), "line %d: %s, error %lu\n", line, condition, error );
+    WriteFile( GetStdHandle( STD_OUTPUT_HANDLE ), text, strlen( text ), &written, NULL );
+    TerminateProcess( GetCurrentProcess(), 1 );
+}
 
 enum way
 {
