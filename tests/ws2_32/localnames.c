@@ -200,12 +200,7 @@ START_TEST( localnames )
 {
     char directory[MAX_PATH], old[MAX_PATH], given[MAX_PATH + 8];
 
-    if ( support_begin() ) return;
-    if ( !local_exists() )
-    {
-        support_end();
-        return;
-    }
+    if ( local_begin() ) return;
     GetTempPathA( sizeof( directory ), directory );
     snprintf( given, sizeof( given ), "%s%s", directory, "given.sk" );
     GetCurrentDirectoryA( sizeof( old ), old );

@@ -631,12 +631,7 @@ START_TEST( localstreams )
 {
     char directory[MAX_PATH];
 
-    if ( support_begin() ) return;
-    if ( !local_exists() )
-    {
-        support_end();
-        return;
-    }
+    if ( local_begin() ) return;
     GetTempPathA( sizeof( directory ), directory );
     ok( SetCurrentDirectoryA( directory ), "error %lu\n", GetLastError() );
     test_accept_ex();

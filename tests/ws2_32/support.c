@@ -111,17 +111,20 @@ SOCKET tcp_listener( int family, union address *address )
     return s;
 }
 
-BOOL local_exists( void )
+int local_begin( void )
 {
-    SOCKET s = socket( AF_UNIX, SOCK_STREAM, 0 );
+    SOCKET s;
 
-    if ( s == INVALID_SOCKET && WSAGetLastError() == WSAEAFNOSUPPORT )
+    if ( support_begin() ) return 1;
+    s = socket( AF_UNIX, SOCK_STREAM, 0 );
+    if ( s != INVALID_SOCKET || WSAGetLastError() != WSAEAFNOSUPPORT )
     {
-        win_skip( "there is no AF_UNIX\n" );
-        return FALSE;
+        closesocket( s );
+        return 0;
     }
-    closesocket( s );
-    return TRUE;
+    win_skip( "there is no AF_UNIX\n" );
+    support_end();
+    return 1;
 }
 
 SOCKET local_socket( void )

@@ -86,8 +86,8 @@ void receive_byte( SOCKET s, OVERLAPPED *ov, HANDLE event, char *byte ); /* over
 #define accept_one( listener ) accept_one_( __FILE__, __LINE__, listener )
 SOCKET accept_one_( const char *file, int line, SOCKET listener );
 BOOL wait_readable( SOCKET s, DWORD milliseconds );
-/* AF_UNIX: FALSE, and said, where there is none; a stream socket; an address, whose size is returned */
-BOOL local_exists( void );
+/* AF_UNIX: support_begin, and 1 where there is none, which is said; a stream socket; an address, whose size is returned */
+int local_begin( void );
 SOCKET local_socket( void );
 int local_address( struct sockaddr_un *address, const char *path );
 /* A listener of IPv4 whose queue is full with the fillers: on Linux a further connection stays under way, on Windows it may be
