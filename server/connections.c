@@ -105,7 +105,6 @@ static int send_unsent( struct connection *connection )
     return 1;
 }
 
-/* What it has said before is heard, though it was made to wait. */
 static void stop_waiting( struct connection *connection )
 {
     if ( connection->waits != WAITS_UNTIL ) return;
@@ -113,6 +112,7 @@ static void stop_waiting( struct connection *connection )
     connection->waits = NOT_WAITING;
 }
 
+/* What it has said before is heard, though it was made to wait. */
 static void hung_up( struct connection *connection )
 {
     stop_waiting( connection );

@@ -27,32 +27,31 @@ static const struct
 {
     int32_t ( *handle )( struct exchange *e );
     enum descriptor_rule fd;
-    unsigned char one_way;
     unsigned char observer; /* an observer may send it */
 } requests[WS2_REQUEST_COUNT] = {
-    [WS2_LEAVE] = { request_leave, NO_FD, 1, 0 },
-    [WS2_BOUND] = { request_bound, NO_FD, 1, 0 },
-    [WS2_CELLS_REQUEST] = { request_cells, NEEDS_FD, 0, 0 },
-    [WS2_HELLO] = { request_hello, MAY_HAVE_FD, 0, 1 },
-    [WS2_LEASE] = { request_lease, NO_FD, 0, 0 },
-    [WS2_DUPLICATE] = { request_duplicate, NEEDS_FD, 0, 0 },
-    [WS2_WATCH] = { request_watch, NEEDS_FD, 0, 0 },
-    [WS2_REDEEM] = { request_redeem, NO_FD, 0, 0 },
-    [WS2_NAME] = { request_name, NO_FD, 1, 0 },
-    [WS2_ADOPT] = { request_adopt, NEEDS_FD, 0, 0 },
-    [WS2_CLOSE] = { request_close, NO_FD, 1, 0 },
-    [WS2_NOTICE] = { request_notice, NEEDS_FD, 0, 0 },
-    [WS2_PUBLISH] = { request_publish, MAY_HAVE_FD, 0, 0 },
-    [WS2_SPENT] = { request_spent, NO_FD, 1, 0 },
-    [WS2_RESUMED] = { request_resumed, NO_FD, 1, 0 },
-    [WS2_BIND] = { request_bind, NO_FD, 0, 0 },
-    [WS2_SHARE] = { request_share, NEEDS_FD, 0, 0 },
-    [WS2_HELPER] = { request_helper, NEEDS_FD, 0, 0 },
-    [WS2_FETCH] = { request_fetch, NO_FD, 0, 0 },
-    [WS2_REPLACE] = { request_replace, NEEDS_FD, 1, 0 },
-    [WS2_LIST] = { request_list, NO_FD, 0, 1 },
-    [WS2_ISSUE] = { request_issue, NEEDS_FD, 1, 0 },
-    [WS2_TAKEN] = { request_taken, NO_FD, 1, 0 },
+    [WS2_LEAVE] = { request_leave, NO_FD, 0 },
+    [WS2_BOUND] = { request_bound, NO_FD, 0 },
+    [WS2_CELLS_REQUEST] = { request_cells, NEEDS_FD, 0 },
+    [WS2_HELLO] = { request_hello, MAY_HAVE_FD, 1 },
+    [WS2_LEASE] = { request_lease, NO_FD, 0 },
+    [WS2_DUPLICATE] = { request_duplicate, NEEDS_FD, 0 },
+    [WS2_WATCH] = { request_watch, NEEDS_FD, 0 },
+    [WS2_REDEEM] = { request_redeem, NO_FD, 0 },
+    [WS2_NAME] = { request_name, NO_FD, 0 },
+    [WS2_ADOPT] = { request_adopt, NEEDS_FD, 0 },
+    [WS2_CLOSE] = { request_close, NO_FD, 0 },
+    [WS2_NOTICE] = { request_notice, NEEDS_FD, 0 },
+    [WS2_PUBLISH] = { request_publish, MAY_HAVE_FD, 0 },
+    [WS2_SPENT] = { request_spent, NO_FD, 0 },
+    [WS2_RESUMED] = { request_resumed, NO_FD, 0 },
+    [WS2_BIND] = { request_bind, NO_FD, 0 },
+    [WS2_SHARE] = { request_share, NEEDS_FD, 0 },
+    [WS2_HELPER] = { request_helper, NEEDS_FD, 0 },
+    [WS2_FETCH] = { request_fetch, NO_FD, 0 },
+    [WS2_REPLACE] = { request_replace, NEEDS_FD, 0 },
+    [WS2_LIST] = { request_list, NO_FD, 1 },
+    [WS2_ISSUE] = { request_issue, NEEDS_FD, 0 },
+    [WS2_TAKEN] = { request_taken, NO_FD, 0 },
 };
 
 /* The first descriptor of a message, -1 for none; any others are closed. */
@@ -91,13 +90,12 @@ static void trace_message( const struct exchange *e )
     char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
     const uint32_t from = e->client ? e->client->windows_pid : e->request->windows_pid;
 
-    if ( requests[e->request->type].one_way ) server_trace_line( "%u: %s", from, ws2_request_text( text, e->request ) );
+    if ( ws2_request_is_one_way( e->request->type ) )
+        server_trace_line( "%u: %s", from, ws2_request_text( text, e->request ) );
     else
         server_trace_line( "%u: %s = %s", from, ws2_request_text( text, e->request ),
                            ws2_reply_text( answer, e->request, &e->reply ) );
 }
-
-static int is_one_way( uint32_t type ) { return type < WS2_REQUEST_COUNT && requests[type].one_way; }
 
 /* A client that breaks the protocol loses its connection, and nothing else. */
 static void handle( struct connection *connection, const struct ws2_request *request, int fd, int truncated )
@@ -107,7 +105,7 @@ static void handle( struct connection *connection, const struct ws2_request *req
     };
 
     /* a process that has ended knows of nothing but what it has done itself */
-    if ( connection->last_words && !is_one_way( request->type ) ) connection_end( connection );
+    if ( connection->last_words && !ws2_request_is_one_way( request->type ) ) connection_end( connection );
     else if ( request->type < WS2_REQUEST_COUNT && requests[request->type].handle &&
               ( request->type == WS2_HELLO ) == !connection->greeted &&
               ( requests[request->type].observer || connection->client ) )
@@ -118,13 +116,13 @@ static void handle( struct connection *connection, const struct ws2_request *req
         {
             e.reply.error = WSAENOBUFS;
             /* nothing else tells the client, which says again what it has */
-            if ( requests[request->type].one_way ) connection_end( connection );
+            if ( ws2_request_is_one_way( request->type ) ) connection_end( connection );
         }
         else if ( ( rule == NO_FD && fd >= 0 ) || ( rule == NEEDS_FD && fd < 0 ) ) e.reply.error = WSAEINVAL;
         else e.reply.error = requests[request->type].handle( &e );
         if ( server_tracing ) trace_message( &e );
         if ( e.ticket ) reply_redeemed( &e );
-        else if ( !e.replied && !connection->waits && !requests[request->type].one_way ) reply( &e );
+        else if ( !e.replied && !connection->waits && !ws2_request_is_one_way( request->type ) ) reply( &e );
     }
     else
     {
@@ -170,7 +168,7 @@ int request_receive( struct connection *connection )
             if ( fd >= 0 ) close_later_consume( fd, connection->process->closing );
             goto broken;
         }
-        one_way = is_one_way( request->type );
+        one_way = ws2_request_is_one_way( request->type );
         sent += one_way ? 1 : COST_OF_ANSWER;
         handle( connection, request, fd, header.msg_flags & MSG_CTRUNC );
         if ( connection->ended || connection->waits || connection->unsent ) return received;

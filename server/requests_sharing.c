@@ -118,7 +118,7 @@ static int32_t answer_later( struct exchange *e, int32_t error, uint64_t delay )
     return error;
 }
 
-/* The ticket; of one that is promised, its issuer has sent it before it told anybody of it, and is listened to first. *unheard:
+/* The ticket that is issued; of one that is promised, its issuer has sent it before it told anybody of it, and is listened to first. *unheard:
  * not to the end, yet. */
 static struct ticket *find_ticket( struct exchange *e, int *unheard )
 {
@@ -141,7 +141,7 @@ static struct ticket *find_ticket( struct exchange *e, int *unheard )
         ticket = ticket_find( e->request->ticket, e->client->windows_pid );
         if ( !heard ) break;
     }
-    return ticket;
+    return ticket && ticket->share ? ticket : NULL;
 }
 
 int32_t request_redeem( struct exchange *e )
@@ -153,17 +153,6 @@ int32_t request_redeem( struct exchange *e )
     if ( !not_before ) not_before = target_guess_next( e->client->windows_pid );
     if ( not_before ) return answer_later( e, WSAEWOULDBLOCK, not_before );
     e->ticket = find_ticket( e, &unheard );
-    if ( e->ticket && !e->ticket->share )
-    {
-        const uint64_t delay = ask_again( e );
-
-        e->ticket = NULL;
-        if ( unheard && e->request->handle < TAKEOVER_PATIENCE )
-        {
-            guess_early( process, delay );
-            return answer_later( e, WSAEWOULDBLOCK, delay );
-        }
-    }
     if ( e->ticket )
     {
         if ( !( e->holder = share_hold( e->ticket->share, e->client, e->request->flags ) ) )
@@ -176,9 +165,11 @@ int32_t request_redeem( struct exchange *e )
         e->send_fd = e->ticket->fd;
         return 0;
     }
-    if ( ticket_has_ended( e->request->ticket, e->client->windows_pid ) ) return WSAEINVAL;
+    unheard = unheard && e->request->handle < TAKEOVER_PATIENCE;
+    if ( !unheard && ticket_has_ended( e->request->ticket, e->client->windows_pid ) ) return WSAEINVAL;
     /* its source may not have come back yet */
-    if ( takeover_running() && clients_missing_for( e->client->windows_pid ) && e->request->handle < TAKEOVER_PATIENCE )
+    if ( unheard || ( takeover_running() && clients_missing_for( e->client->windows_pid ) &&
+                      e->request->handle < TAKEOVER_PATIENCE ) )
     {
         const uint64_t delay = ask_again( e );
 

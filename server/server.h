@@ -384,7 +384,7 @@ void share_check( struct share *share );
  * more. */
 int shares_settle_some( struct client *client, unsigned int most );
 
-/* --- helpers.c: what shared datagram sockets have beside their host sockets */
+/* --- helpers.c: what shared datagram sockets have beside their host sockets, and what has taken a shared stream socket's place */
 /* place: WS2_NO_INDEX for the next. WSAEALREADY, WSAENOBUFS. */
 int32_t helpers_add_consume( struct share *share, struct process *process, uint32_t place, int fd, uint32_t *result );
 /* At place 0, instead of what stands there. WSAENOBUFS. */

@@ -158,12 +158,12 @@ static unsigned int room_for_tickets( void )
     return all > open_tickets ? all - open_tickets : 0;
 }
 
-/* A ticket that was not issued. */
-static void break_promise( struct ticket *ticket )
+/* What make has done. */
+static void unmake( struct ticket *ticket )
 {
-    assert( !ticket->share && open_tickets );
+    assert( open_tickets );
     LIST_REMOVE( ticket, in_numbers );
-    LIST_REMOVE( ticket, in_issuer );
+    if ( ticket->issuer ) LIST_REMOVE( ticket, in_issuer );
     if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
     if ( ticket->watch ) LIST_REMOVE( ticket, in_watch );
     target_put( ticket->for_target );
@@ -241,7 +241,7 @@ int32_t ticket_create_consume( struct client *issuer, struct share *share, int f
     if ( !( ticket = make( issuer, target, number ? number : new_number(), aim, watch ) ) ) goto close_fd;
     if ( !keep_promise( ticket, share, fd, cell ) )
     {
-        break_promise( ticket );
+        unmake( ticket );
         goto close_fd;
     }
     *result = ticket;
@@ -254,18 +254,17 @@ close_fd:
 
 void tickets_break_promises( struct client *issuer )
 {
-    while ( !LIST_EMPTY( &issuer->promised ) ) break_promise( LIST_FIRST( &issuer->promised ) );
+    while ( !LIST_EMPTY( &issuer->promised ) ) unmake( LIST_FIRST( &issuer->promised ) );
 }
 
-/* Those for this target, or for any other. */
-static void break_promises_for( struct client *issuer, uint32_t target, int others )
+static void break_promises_for_others( struct client *issuer, uint32_t target )
 {
     struct ticket *ticket, *next;
 
     for ( ticket = LIST_FIRST( &issuer->promised ); ticket; ticket = next )
     {
         next = LIST_NEXT( ticket, in_issuer );
-        if ( ( ticket->target != target ) == others ) break_promise( ticket );
+        if ( ticket->target != target ) unmake( ticket );
     }
 }
 
@@ -293,31 +292,36 @@ unsigned int tickets_promise( struct client *issuer, uint32_t target, uint64_t *
         if ( made == WS2_PROMISED )
         {
             /* the client has those that it was told of last */
-            break_promises_for( issuer, target, 1 );
+            break_promises_for_others( issuer, target );
             issuer->targets_promised = 1ull << ws2_target_bit( target );
             client_set_sharing( issuer );
             return made;
         }
-        break_promises_for( issuer, target, 0 );
+        while ( made-- ) unmake( LIST_FIRST( &issuer->promised ) ); /* the last that came */
     }
     return 0;
 }
 
+static struct ticket *find_promised( const struct client *issuer, uint32_t target, uint32_t number )
+{
+    struct ticket *ticket = find_number( number );
+
+    return ticket && !ticket->share && ticket->issuer == issuer && ticket->target == target ? ticket : NULL;
+}
+
 int ticket_is_promised( const struct client *issuer, uint32_t target, uint32_t number )
 {
-    const struct ticket *ticket = find_number( number );
-
-    return ticket && !ticket->share && ticket->issuer == issuer && ticket->target == target;
+    return find_promised( issuer, target, number ) != NULL;
 }
 
 int32_t ticket_keep_promise_consume( struct client *issuer, struct share *share, int fd, uint32_t target,
                                      uint32_t number, uint32_t cell )
 {
-    const int promised = ticket_is_promised( issuer, target, number );
+    struct ticket *ticket = find_promised( issuer, target, number );
 
-    if ( promised && share && keep_promise( find_number( number ), share, fd, cell ) ) return 0;
+    if ( ticket && share && keep_promise( ticket, share, fd, cell ) ) return 0;
     close_later_consume( fd, issuer->process->closing );
-    if ( promised ) return WSAENOBUFS;
+    if ( ticket ) return WSAENOBUFS;
     /* the target has ended, most likely: what is kept for it can go */
     client_tell_ended( issuer, &( struct ended_ticket ){ .number = number, .cell = cell, .unclaimed = 1 } );
     return WSAEINVAL;
@@ -371,39 +375,30 @@ static void watch_free( struct watch *watch )
 /* Everything of a ticket but the question whether anything else still holds its socket or its watch. */
 static void ticket_unlink( struct ticket *ticket )
 {
-    if ( !ticket->share )
+    struct share *share = ticket->share;
+
+    if ( share )
     {
-        break_promise( ticket );
-        return;
+        LIST_REMOVE( ticket, in_share );
+        if ( ticket->issuer )
+        {
+            client_tell_ended( ticket->issuer,
+                               &( struct ended_ticket ){ .number = ticket->number,
+                                                         .cell = ticket->cell,
+                                                         .slot = share->slot,
+                                                         .generation = share->generation,
+                                                         .quiet = holder_of( share, ticket->issuer ) != NULL } );
+            client_count_ticket( ticket->issuer, ticket->target, -1 );
+        }
+        ended[next_ended].number = ticket->number;
+        ended[next_ended].target = ticket->target;
+        next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
+        if ( ticket->counted ) share_count_ticket( share, -1 );
+        if ( share->count ) close_soon_consume( ticket->fd, ticket->process->closing );
+        else close_later_consume( ticket->fd, ticket->process->closing );
     }
-    LIST_REMOVE( ticket, in_numbers );
-    if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
-    LIST_REMOVE( ticket, in_share );
-    if ( ticket->watch ) LIST_REMOVE( ticket, in_watch );
-    if ( ticket->issuer )
-    {
-        LIST_REMOVE( ticket, in_issuer );
-        client_tell_ended( ticket->issuer,
-                           &( struct ended_ticket ){ .number = ticket->number,
-                                                     .cell = ticket->cell,
-                                                     .slot = ticket->share->slot,
-                                                     .generation = ticket->share->generation,
-                                                     .quiet = holder_of( ticket->share, ticket->issuer ) != NULL } );
-        client_count_ticket( ticket->issuer, ticket->target, -1 );
-    }
-    ended[next_ended].number = ticket->number;
-    ended[next_ended].target = ticket->target;
-    next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
-    target_put( ticket->for_target );
-    if ( ticket->counted ) share_count_ticket( ticket->share, -1 );
-    if ( ticket->share->count ) close_soon_consume( ticket->fd, ticket->process->closing );
-    else close_later_consume( ticket->fd, ticket->process->closing );
-    process_charge( ticket->process, &ticket->process->held.tickets, -1 );
-    process_put( ticket->process );
-    assert( open_tickets );
-    open_tickets--;
-    share_check( ticket->share );
-    free( ticket );
+    unmake( ticket );
+    if ( share ) share_check( share );
 }
 
 void ticket_end( struct ticket *ticket )

@@ -117,6 +117,13 @@ enum ws2_request_type
     WS2_REQUEST_COUNT
 };
 
+/* There is no reply. */
+static inline int ws2_request_is_one_way( uint32_t type )
+{
+    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
+           type == WS2_LEAVE || type == WS2_ISSUE || type == WS2_TAKEN || type == WS2_REPLACE;
+}
+
 #define WS2_HOLDERS_MOST 0x40000u /* descriptors of shared sockets of one process */
 #define WS2_PROMISED 15u          /* tickets at once */
 

@@ -349,6 +349,12 @@ static inline void socket_drop( int fd, uint32_t slot, uint32_t generation, uint
     close( fd );
 }
 
+/* Redeemed under no handle yet. */
+static inline int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    return ticket_redeem_as( ticket, 0, slot, generation, fd );
+}
+
 static inline uint64_t cookie_of( int fd )
 {
     uint64_t cookie = 0;

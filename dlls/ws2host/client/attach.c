@@ -17,8 +17,7 @@ int32_t connection_attach( uint32_t windows_pid )
 {
     static const struct connection_parts parts = {
         .share_begins = server_monitor_start,
-        .established = server_monitor_wake,
-        .late = server_monitor_wake,
+        .wake = server_monitor_wake,
         .prepare = tickets_prepare,
         .follow = parts_follow,
         .publish = parts_publish,

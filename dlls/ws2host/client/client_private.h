@@ -44,7 +44,6 @@ enum exchange
     EXCHANGE_NOT_SENT /* nothing was sent, and the connection is as it was: errno */
 };
 
-int exchange_is_one_way( uint32_t type );
 /* A connection to the server that listens in the directory, or -1 and errno. */
 int exchange_connect( int directory );
 /* One request and, unless it is one way, its reply. send_fd is borrowed, -1: none; the descriptor that comes with the reply,
@@ -57,15 +56,13 @@ enum exchange exchange_again( int fd, const struct ws2_request *request, int sen
 
 /* --- connection.c */
 
-/* What is built on the connection; all but `late` called with the mutex held. */
+/* What is built on the connection; all but `wake` called with the mutex held. */
 struct connection_parts
 {
     /* The first sharing operation: the socket that servers are to write ended tickets to, or -1. */
     int ( *share_begins )( void );
-    /* A server has been found, or found again. */
-    void ( *established )( void );
-    /* What could not be told at once waits. */
-    void ( *late )( void );
+    /* A server has been found, or found again, or what could not be told at once waits. */
+    void ( *wake )( void );
     /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. CLOSE: it is told of, once. */
     int32_t ( *prepare )( struct ws2_request *request, int fd );
     /* A request has been answered; fd went with it. */
@@ -117,7 +114,7 @@ void helper_sets_tell_late( void );
 int helper_sets_ref( uint32_t slot, uint32_t generation );
 void helper_sets_unref( uint32_t slot, uint32_t generation );
 
-/* --- server_monitor.c: struct connection_parts' share_begins, and its established and late */
+/* --- server_monitor.c: struct connection_parts' share_begins and wake */
 int server_monitor_start( void );
 void server_monitor_wake( void );
 

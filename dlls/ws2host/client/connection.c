@@ -313,7 +313,7 @@ static int32_t connection_establish( void )
         host_trace( "%s the server in %s, client %u", again ? "has published all that is shared to" : "has found", path,
                     connection.index );
         complaint_forget();
-        connection.parts->established();
+        connection.parts->wake();
     }
     close( directory );
     return error;
@@ -429,7 +429,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         }
         if ( outcome == EXCHANGE_DONE )
         {
-            if ( !exchange_is_one_way( request->type ) ) atomic_store( &told, 0 );
+            if ( !ws2_request_is_one_way( request->type ) ) atomic_store( &told, 0 );
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
             if ( host_tracing ) trace_request( request, reply );
@@ -475,6 +475,12 @@ static int32_t close_locked( struct ws2_request *request )
     return connection_establish();
 }
 
+static void note_told( const struct ws2_request *request )
+{
+    host_count( WS2_COUNT_REQUESTS, 1 );
+    if ( host_tracing ) trace_request( request, NULL );
+}
+
 int connection_tell( const struct ws2_request *request, int send_fd )
 {
     struct ws2_reply reply;
@@ -487,12 +493,11 @@ int connection_tell( const struct ws2_request *request, int send_fd )
     if ( outcome == EXCHANGE_GONE ) hang_up();
     if ( outcome != EXCHANGE_DONE ) return 0;
     atomic_store( &told, 1 );
-    host_count( WS2_COUNT_REQUESTS, 1 );
-    if ( host_tracing ) trace_request( request, NULL );
+    note_told( request );
     return 1;
 }
 
-void connection_tell_late( void ) { connection.parts->late(); }
+void connection_tell_late( void ) { connection.parts->wake(); }
 
 int connection_tell_now( const struct ws2_request *request, int send_fd )
 {
@@ -502,8 +507,7 @@ int connection_tell_now( const struct ws2_request *request, int send_fd )
     if ( !host_mutex_try( &connection.mutex, &before ) ) return 0;
     sent = connection.fd >= 0 &&
            message_send( connection.fd, request, sizeof( *request ), &send_fd, 1, MSG_DONTWAIT ) == sizeof( *request );
-    if ( sent ) host_count( WS2_COUNT_REQUESTS, 1 );
-    if ( sent && host_tracing ) trace_request( request, NULL );
+    if ( sent ) note_told( request );
     connection_unlock( &before );
     return sent;
 }

@@ -98,12 +98,6 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
     return EXCHANGE_GONE;
 }
 
-int exchange_is_one_way( uint32_t type )
-{
-    return type == WS2_NAME || type == WS2_CLOSE || type == WS2_SPENT || type == WS2_RESUMED || type == WS2_BOUND ||
-           type == WS2_LEAVE || type == WS2_ISSUE || type == WS2_TAKEN || type == WS2_REPLACE;
-}
-
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
                              int *received_fd )
 {
@@ -112,7 +106,7 @@ enum exchange exchange_once( int fd, const struct ws2_request *request, int send
     *received_fd = -1;
     memset( reply, 0, sizeof( *reply ) );
     outcome = send_message( fd, request, sizeof( *request ), send_fd );
-    if ( outcome != EXCHANGE_DONE || exchange_is_one_way( request->type ) ) return outcome;
+    if ( outcome != EXCHANGE_DONE || ws2_request_is_one_way( request->type ) ) return outcome;
     return receive_message( fd, reply, sizeof( *reply ), received_fd );
 }
 

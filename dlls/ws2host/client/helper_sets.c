@@ -176,23 +176,23 @@ int32_t helper_set_get( uint32_t slot, uint32_t generation, uint32_t place, int 
 struct replaced
 {
     struct replaced *next;
-    uint32_t slot, generation;
+    struct ws2_request request;
     int fd;
 };
 
 static _Atomic( struct replaced * ) untold;
 
-static void tell_later_dup( uint32_t slot, uint32_t generation, int fd )
+static void tell_later_dup( const struct ws2_request *request, int fd )
 {
     struct replaced *replaced = malloc( sizeof( *replaced ) );
 
     if ( !replaced || ( fd = fcntl( fd, F_DUPFD_CLOEXEC, 0 ) ) < 0 )
     {
-        host_trace( "no room to tell of slot %u's other host socket", slot );
+        host_trace( "no room to tell of slot %u's other host socket", request->slot );
         free( replaced );
         return;
     }
-    *replaced = ( struct replaced ){ .slot = slot, .generation = generation, .fd = fd };
+    *replaced = ( struct replaced ){ .request = *request, .fd = fd };
     replaced->next = atomic_load( &untold );
     while ( !atomic_compare_exchange_weak( &untold, &replaced->next, replaced ) ) continue;
     connection_tell_late();
@@ -205,13 +205,10 @@ void helper_sets_tell_late( void )
     /* in whatever order: of several the server takes the one that the slot names */
     for ( ; replaced; replaced = next )
     {
-        struct ws2_request request = { .type = WS2_REPLACE,
-                                       .slot = replaced->slot,
-                                       .generation = replaced->generation };
         struct ws2_reply reply;
 
         next = replaced->next;
-        connection_request( &request, replaced->fd, &reply, NULL );
+        connection_request( &replaced->request, replaced->fd, &reply, NULL );
         close( replaced->fd );
         free( replaced );
     }
@@ -221,7 +218,7 @@ void connection_replace( uint32_t slot, uint32_t generation, int fd )
 {
     const struct ws2_request request = { .type = WS2_REPLACE, .slot = slot, .generation = generation };
 
-    if ( !connection_tell_now( &request, fd ) ) tell_later_dup( slot, generation, fd );
+    if ( !connection_tell_now( &request, fd ) ) tell_later_dup( &request, fd );
 }
 
 int connection_replaced( uint32_t slot, uint32_t generation )

@@ -7,7 +7,6 @@
  * loader does not know this thread: it runs with all signals blocked, and never calls into Windows code.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
