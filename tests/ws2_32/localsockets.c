@@ -1,6 +1,5 @@
 /* Names of AF_UNIX sockets, which Windows has since version 1803 of Windows 10: files, and what is none. */
-#include "puppets.h"
-#include "requests.h"
+#include "support.h"
 #include <winioctl.h>
 
 #define GETPEERPID 0x58000100 /* SIO_AF_UNIX_GETPEERPID */

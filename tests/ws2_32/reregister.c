@@ -3,7 +3,6 @@
  * succeeds, no arrival goes untold, and FD_WRITE is told again after a send that succeeded, as curl relies on.
  */
 #include "requests.h"
-#include <afunix.h>
 
 #define ROUNDS 20000
 

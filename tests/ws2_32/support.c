@@ -1,6 +1,5 @@
 /* What several test files share; see support.h. */
 #include "puppets.h"
-#include <afunix.h>
 
 /* --- addresses -------------------------------------------------------------------------------------------------------*/
 

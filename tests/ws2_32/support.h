@@ -103,13 +103,13 @@ void check_open_( const char *file, int line, SOCKET s );
 /* nobody listens there any more, now or soon: a process that died may take a moment to let go */
 #define check_refused( address ) check_refused_( __FILE__, __LINE__, address )
 void check_refused_( const char *file, int line, const union address *address );
-/* the peer sees the graceful end of the stream */
 /* The connection has ended, in whichever way. */
 #define check_gone( s ) check_gone_( __FILE__, __LINE__, s )
 void check_gone_( const char *file, int line, SOCKET s );
 /* Until an acceptor whose AcceptEx waits for data has its connection. */
 #define await_accepted( s ) await_accepted_( __FILE__, __LINE__, s )
 void await_accepted_( const char *file, int line, SOCKET s );
+/* the peer sees the graceful end of the stream */
 #define check_eof( s ) check_eof_( __FILE__, __LINE__, s )
 void check_eof_( const char *file, int line, SOCKET s );
 

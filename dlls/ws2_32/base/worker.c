@@ -53,22 +53,29 @@ static DWORD WINAPI thread_main( void *parameter )
     return 0;
 }
 
-static BOOL thread_start( const struct start *what, SIZE_T stack )
+static BOOL thread_start( void ( *run )( void * ), void *argument, SIZE_T stack )
 {
     struct start *start = malloc( sizeof( *start ) );
     LONG *place, number;
-    HANDLE thread;
+    HANDLE thread = NULL;
+    HMODULE module;
     DWORD id;
 
     if ( !start ) return FALSE;
-    *start = *what;
+    *start = ( struct start ){ .run = run, .argument = argument };
+    if ( !GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)thread_main, &module ) )
+    {
+        free_start( start );
+        return FALSE;
+    }
+    start->module = module;
     start->place = place = take_place( &number );
-    thread = InterlockedOr( &ending, 0 )
-                 ? NULL
-                 : CreateThread( NULL, stack, thread_main, start, stack ? STACK_SIZE_PARAM_IS_A_RESERVATION : 0, &id );
+    if ( !InterlockedOr( &ending, 0 ) )
+        thread = CreateThread( NULL, stack, thread_main, start, stack ? STACK_SIZE_PARAM_IS_A_RESERVATION : 0, &id );
     if ( !thread )
     {
         free_start( start );
+        FreeLibrary( module );
         return FALSE;
     }
     /* unless it has begun by now */
@@ -77,18 +84,7 @@ static BOOL thread_start( const struct start *what, SIZE_T stack )
     return TRUE;
 }
 
-static BOOL start_in_module( void ( *run )( void * ), void *argument, SIZE_T stack )
-{
-    struct start start = { .run = run, .argument = argument };
-
-    if ( !GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)thread_main, &start.module ) )
-        return FALSE;
-    if ( thread_start( &start, stack ) ) return TRUE;
-    FreeLibrary( start.module );
-    return FALSE;
-}
-
-BOOL worker_start( void ( *run )( void * ), void *argument ) { return start_in_module( run, argument, 0 ); }
+BOOL worker_start( void ( *run )( void * ), void *argument ) { return thread_start( run, argument, 0 ); }
 
 BOOL ws2_start_io_thread( void )
 {
@@ -97,7 +93,7 @@ BOOL ws2_start_io_thread( void )
     /* it runs in this DLL until the process ends */
     GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
                         (const WCHAR *)thread_main, &self );
-    return start_in_module( ws2_upcalls.io_thread, NULL, IO_THREAD_STACK );
+    return thread_start( ws2_upcalls.io_thread, NULL, IO_THREAD_STACK );
 }
 
 /* The number of the thread of a place, once that is known; 0 when it has begun, or is none of the loader's. */

@@ -141,20 +141,6 @@ NTSTATUS NTAPI hook_NtCancelIoFileEx( HANDLE handle, IO_STATUS_BLOCK *which, IO_
 
 /* --- what the object manager tells ------------------------------------------------------------------------------------*/
 
-struct object_basic_information
-{
-    ULONG attributes;
-    ACCESS_MASK access;
-    ULONG handles, pointers, reserved[10];
-};
-
-/* Whether a handle is a stand-in, and what is kept of it. */
-static BOOL is_pooled( HANDLE handle, struct ws2_socket_pooled_params *pooled )
-{
-    *pooled = ( struct ws2_socket_pooled_params ){ .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
-    return hooks_is_socket( handle ) && !ws2host_call( ws2_call_socket_pooled, pooled ) && pooled->pooled;
-}
-
 /* Its flags, of which the loader knows some where it has been told. */
 static void pooled_flags( HANDLE handle, const struct ws2_socket_pooled_params *pooled,
                           struct object_handle_flags *flags )
@@ -165,14 +151,14 @@ static void pooled_flags( HANDLE handle, const struct ws2_socket_pooled_params *
 }
 
 /* What is told of one handle, is told of the one for which a stand-in stands, of which the first copy is the SOCKET itself. */
-static void pooled_counts( const struct ws2_socket_pooled_params *pooled, struct object_basic_information *basic )
+static void pooled_counts( const struct ws2_socket_pooled_params *pooled, PUBLIC_OBJECT_BASIC_INFORMATION *basic )
 {
-    struct object_basic_information real = { .handles = 1, .pointers = 1 };
+    PUBLIC_OBJECT_BASIC_INFORMATION real = { .HandleCount = 1, .PointerCount = 1 };
 
     if ( pooled->real )
         nt_NtQueryObject( (HANDLE)(UINT_PTR)pooled->real, OBJECT_BASIC_INFORMATION, &real, sizeof( real ), NULL );
-    basic->handles = real.handles;
-    basic->pointers = real.pointers;
+    basic->HandleCount = real.HandleCount;
+    basic->PointerCount = real.PointerCount;
 }
 
 /* Every socket has the name of its device: programs tell sockets from pipes by it. */
@@ -201,7 +187,7 @@ static BOOL is_nameless_socket( HANDLE handle, NTSTATUS status, const UNICODE_ST
  * gives a socket's. */
 NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information, ULONG size, ULONG *needed )
 {
-    struct object_basic_information *basic = information;
+    PUBLIC_OBJECT_BASIC_INFORMATION *basic = information;
     struct ws2_socket_pooled_params pooled;
     struct object_handle_flags flags;
     ULONG length = sizeof( flags );
@@ -210,7 +196,7 @@ NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information
     if ( hooks_is_free( handle ) ) return STATUS_INVALID_HANDLE;
     if ( class == OBJECT_NAME_INFORMATION && hooks_is_socket( handle ) )
         return name_socket( information, size, needed );
-    if ( class == OBJECT_DATA_INFORMATION && size >= length && is_pooled( handle, &pooled ) )
+    if ( class == OBJECT_DATA_INFORMATION && size >= length && handle_pool_look( handle, &pooled ) )
     {
         pooled_flags( handle, &pooled, &flags );
         return ws2_write( information, &flags, length ) || ( needed && ws2_write( needed, &length, sizeof( length ) ) )
@@ -222,14 +208,14 @@ NTSTATUS NTAPI hook_NtQueryObject( HANDLE handle, ULONG class, void *information
         return name_socket( information, size, needed );
     if ( status || class != OBJECT_BASIC_INFORMATION || size < sizeof( *basic ) || !hooks_is_socket( handle ) )
         return status;
-    basic->access = SOCKET_HANDLE_ACCESS;
-    if ( is_pooled( handle, &pooled ) )
+    basic->GrantedAccess = SOCKET_HANDLE_ACCESS;
+    if ( handle_pool_look( handle, &pooled ) )
     {
-        basic->attributes = pooled.inherited ? OBJ_INHERIT : 0;
+        basic->Attributes = pooled.inherited ? OBJ_INHERIT : 0;
         pooled_counts( &pooled, basic );
     }
     else if ( !nt_NtQueryObject( handle, OBJECT_DATA_INFORMATION, &flags, sizeof( flags ), NULL ) )
-        basic->attributes = flags.inherited ? OBJ_INHERIT : 0;
+        basic->Attributes = flags.inherited ? OBJ_INHERIT : 0;
     return 0;
 }
 

@@ -108,11 +108,10 @@ NTSTATUS NTAPI hook_NtCompareObjects( HANDLE first, HANDLE second )
     if ( (UINT_PTR)first >> 2 == (UINT_PTR)second >> 2 ) return nt_NtCompareObjects( first, second );
     for ( unsigned int i = 0; i < 2; i++ )
     {
-        struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handles[i] & ~(UINT_PTR)3 };
+        struct ws2_socket_pooled_params pooled;
 
-        if ( !hooks_is_socket( handles[i] ) || ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled )
-            continue;
-        if ( params.real ) handles[i] = (HANDLE)(UINT_PTR)params.real;
+        if ( !handle_pool_look( handles[i], &pooled ) ) continue;
+        if ( pooled.real ) handles[i] = (HANDLE)(UINT_PTR)pooled.real;
         else copied = FALSE;
     }
     status = nt_NtCompareObjects( handles[0], handles[1] );
@@ -219,7 +218,7 @@ NTSTATUS NTAPI hook_NtTerminateThread( HANDLE thread, LONG exit_status )
 /* The process's own end, or with no handle that of all other threads: those of ours that are on their way arrive first. */
 NTSTATUS NTAPI hook_NtTerminateProcess( HANDLE process, LONG exit_status )
 {
-    const BOOL own = !process || process == GetCurrentProcess() || GetProcessId( process ) == GetCurrentProcessId();
+    const BOOL own = !process || pull_is_this_process( process );
     NTSTATUS status;
 
     if ( own ) workers_settle();

@@ -91,6 +91,15 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
 
 #else
 
+/* The trampoline's jump goes to the hook, however far. */
+static void point( struct trampoline *trampoline, const struct hook *hook )
+{
+    static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
+
+    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
+    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
+}
+
 static struct trampoline *allocate_trampolines( UINT_PTR address, unsigned int count )
 {
     return VirtualAlloc( (void *)address, count * sizeof( struct trampoline ), MEM_RESERVE | MEM_COMMIT,
@@ -148,7 +157,6 @@ static void end_installing( void )
 /* The thunk is writable. */
 static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsigned int index )
 {
-    static const unsigned char jump_far[6] = { 0xff, 0x25, 0, 0, 0, 0 };
     struct trampoline *trampoline = alone ? &together[index] : allocate_trampoline_exact( thunk );
     union
     {
@@ -158,8 +166,7 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
     DWORD ignored;
 
     if ( !trampoline && !( trampoline = allocate_trampolines_near( thunk, 1 ) ) ) return FALSE;
-    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
-    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
+    point( trampoline, hook );
     memcpy( trampoline->copy, thunk, THUNK_SIZE );
     if ( !alone ) VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
     *hook->original = trampoline->copy;
@@ -236,7 +243,6 @@ void function_patch( const struct hook *hook )
 void function_patch( const struct hook *hook )
 {
     static const unsigned char nothing[8] = { 0x48, 0x8d, 0xa4, 0x24 }; /* lea 0(%rsp),%rsp */
-    static const unsigned char jump_far[6] = { 0xff, 0x25 };
     HMODULE module = GetModuleHandleW( L"kernelbase.dll" );
     unsigned char *function = module ? (unsigned char *)(UINT_PTR)GetProcAddress( module, hook->name ) : NULL;
     struct trampoline *trampoline;
@@ -251,8 +257,7 @@ void function_patch( const struct hook *hook )
          !( trampoline = allocate_trampolines_near( function, 1 ) ) ||
          !VirtualProtect( function, sizeof( start ), PAGE_EXECUTE_READWRITE, &before ) )
         return;
-    memcpy( trampoline->jump, jump_far, sizeof( jump_far ) );
-    memcpy( trampoline->jump + sizeof( jump_far ), &hook->function, sizeof( hook->function ) );
+    point( trampoline, hook );
     VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
     *hook->original = function + sizeof( start );
     write_jump( start.bytes, function, trampoline->jump );

@@ -30,31 +30,36 @@ static BOOL survives( HANDLE copy, HANDLE socket )
     return hooks_is_socket( copy ) || ws2_adopt( (UINT_PTR)copy );
 }
 
+/* Whether the object that copies are of has other handles. Of a stand-in they are made of another handle, if any were. */
+static BOOL has_others( const struct ws2_handle_params *params )
+{
+    const HANDLE object = (HANDLE)(UINT_PTR)( params->pooled ? params->real : params->handle );
+    PUBLIC_OBJECT_BASIC_INFORMATION basic;
+
+    return object && !nt_NtQueryObject( object, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) &&
+           basic.HandleCount > 1;
+}
+
 void handle_copies_adopt( UINT_PTR s )
 {
     struct ws2_handle_params params = { .handle = s };
 
     if ( !copied || ws2host_call( ws2_call_operation_pending, &params ) || ( params.pooled && !params.real ) ) return;
     for ( unsigned int i = 0; i < REMEMBERED; i++ )
-        survives( __atomic_load_n( &copies[i], __ATOMIC_RELAXED ), (HANDLE)s );
+    {
+        const HANDLE copy = __atomic_load_n( &copies[i], __ATOMIC_RELAXED );
+
+        if ( !hooks_is_socket( copy ) ) survives( copy, (HANDLE)s );
+    }
 }
 
 void handle_copies( struct ws2_handle_params *params )
 {
-    HANDLE socket = (HANDLE)(UINT_PTR)params->handle, object = socket;
-    struct
-    {
-        ULONG attributes;
-        ACCESS_MASK access;
-        ULONG handles, pointers, reserved[10];
-    } basic;
+    HANDLE socket = (HANDLE)(UINT_PTR)params->handle;
 
     if ( ws2host_call( ws2_call_operation_pending, params ) || params->error ) return;
     if ( !params->polled && !copied ) return;
-    /* copies of a stand-in are made of another handle, if any were */
-    if ( params->pooled && !( object = (HANDLE)(UINT_PTR)params->real ) ) return;
-    if ( nt_NtQueryObject( object, OBJECT_BASIC_INFORMATION, &basic, sizeof( basic ), NULL ) || basic.handles <= 1 )
-        return;
+    if ( !has_others( params ) ) return;
     params->other_handles = 1;
     for ( unsigned int i = 0; i < REMEMBERED && !params->survivor; i++ )
     {

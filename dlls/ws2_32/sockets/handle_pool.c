@@ -52,12 +52,11 @@ static BOOL make_stand_in( void )
     return stand_in != NULL;
 }
 
-/* NULL: there is no pool, or not for that. */
-static HANDLE take( BOOL inherited )
+HANDLE handle_pool_take( DWORD flags )
 {
     HANDLE handle = NULL;
 
-    if ( !hooks_complete || ( inherited && parent ) ) return NULL;
+    if ( !hooks_complete || ( !( flags & WSA_FLAG_NO_HANDLE_INHERIT ) && parent ) ) return NULL;
     lock_exclusive( &pool_lock );
     if ( free_count ) handle = free_handles[--free_count];
     ReleaseSRWLockExclusive( &pool_lock );
@@ -150,8 +149,6 @@ void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real )
     end_closing( handle );
 }
 
-HANDLE handle_pool_take( DWORD flags ) { return take( !( flags & WSA_FLAG_NO_HANDLE_INHERIT ) ); }
-
 void handle_pool_give_back( HANDLE handle )
 {
     /* one that was new has not been free to anybody */
@@ -187,12 +184,18 @@ SOCKET handle_pool_install_under( HANDLE handle, int fd, UINT64 descriptor, DWOR
 
 void handle_pool_inherited( void ) { InterlockedExchange( &parent, 1 ); }
 
+BOOL handle_pool_look( HANDLE handle, struct ws2_socket_pooled_params *pooled )
+{
+    *pooled = ( struct ws2_socket_pooled_params ){ .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+    return hooks_is_socket( handle ) && !ws2host_call( ws2_call_socket_pooled, pooled ) && pooled->pooled;
+}
+
 BOOL handle_pool_has( HANDLE handle, BOOL *inherited )
 {
-    struct ws2_socket_pooled_params params = { .handle = (UINT_PTR)handle & ~(UINT_PTR)3 };
+    struct ws2_socket_pooled_params pooled;
 
-    if ( !hooks_is_socket( handle ) || ws2host_call( ws2_call_socket_pooled, &params ) || !params.pooled ) return FALSE;
-    if ( inherited ) *inherited = params.inherited;
+    if ( !handle_pool_look( handle, &pooled ) ) return FALSE;
+    if ( inherited ) *inherited = pooled.inherited;
     return TRUE;
 }
 

@@ -18,7 +18,8 @@ void handle_pool_end( UINT64 handle, UINT32 pooled, UINT32 real );
 /* A child is about to inherit whatever is inherited. */
 void handle_pool_inherited( void );
 
-/* Whether a SOCKET's handle is a stand-in; *inherited, if given, as the program has it. */
+/* Whether a SOCKET's handle is a stand-in, and what is kept of it; *inherited, if given, as the program has it. */
+BOOL handle_pool_look( HANDLE handle, struct ws2_socket_pooled_params *pooled );
 BOOL handle_pool_has( HANDLE handle, BOOL *inherited );
 /* The handle of the host socket itself that a SOCKET with a stand-in has, made if there was none; it stays the SOCKET's.
  * NULL when it cannot be made. Any other handle comes back as it is. */

@@ -6,7 +6,6 @@
 #include <winternl.h>
 #include "sockets/load_order.h"
 
-NTSTATUS NTAPI NtClose( HANDLE handle );
 NTSTATUS NTAPI NtOpenKey( HANDLE *key, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes );
 NTSTATUS NTAPI NtQueryValueKey( HANDLE key, UNICODE_STRING *name, int class, void *value, ULONG size, ULONG *needed );
 NTSTATUS NTAPI RtlOpenCurrentUser( ACCESS_MASK access, HANDLE *key );

@@ -60,7 +60,7 @@ static int look_at_modules( const struct other_process *process )
     return found;
 }
 
-/* What a process of the other width will load unless something else is said for it alone. */
+/* What a process of the other width finds in its system folder is the loader's own. */
 static BOOL has_width_no_other( void )
 {
     WCHAR path[MAX_PATH];

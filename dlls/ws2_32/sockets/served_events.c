@@ -441,12 +441,12 @@ static void leave( struct record *r ) { __atomic_sub_fetch( &r->waiters, 1, __AT
 BOOL served_event_wait( ULONG count, const HANDLE *handles, const LARGE_INTEGER *timeout, NTSTATUS *status )
 {
     struct deadline deadline = { .timeout = timeout };
-    const BOOL waits = deadline_left( &deadline ) != 0;
     struct record *held[WAIT_MOST];
-    BOOL done;
+    BOOL done, waits;
     ULONG got;
 
     if ( !count || count > WAIT_MOST ) return FALSE;
+    waits = deadline_left( &deadline ) != 0;
     for ( got = 0; got < count; got++ )
         if ( !( held[got] = waits ? make( handles[got], TRUE ) : hold( handles[got] ) ) ) break;
     if ( ( done = got == count && all_served( count, held ) ) )
