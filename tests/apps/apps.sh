@@ -1,5 +1,5 @@
 # What the runs of Windows programs share: a room with a prefix set to Windows 10, checks and figures. Sourced, after
-# `name` and `features` are set, with the arguments BUILD [--builtin].
+# `name` is set, with the arguments BUILD [--builtin].
 # The last line is "NAME: N passed, N failed"; lines "NAME: figure VALUE TEXT" are for the table of tests/apps/run.
 
 build=$(cd "${1:?usage: run-$name BUILD [--builtin]}" && pwd) || exit 2

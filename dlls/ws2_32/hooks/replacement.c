@@ -4,7 +4,8 @@
  *
  * The loader's server keeps the host socket that a handle was made of, and nothing puts another in its place. Inside the
  * process the descriptor table knows better. Whoever gets a copy of the handle, by DuplicateHandle or by inheriting it, gets
- * one that is made anew. A copy in another process that is older than the connection keeps the host socket of its time.
+ * one that is made anew. A copy in another process that is older than the connection keeps the host socket of its time, as the
+ * loader sees it; a descriptor there is given the other one when it is used next (operations/replacement.c of ws2host).
  *
  * A child's copies are put right while it stands before its first instruction: its table of handles is quiet then, the server
  * gives the lowest free value, and so a handle that was closed can be made under the same value again. For that the child

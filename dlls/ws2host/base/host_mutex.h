@@ -13,7 +13,8 @@
  *   3. leases.c's lock, or the mutex of connection.c, which is held while the server is asked: never both. Where one of the
  *      others is held, connection.c's is only tried (connection_replace)
  *   4. the locks of lists: what has ended, exclusive listeners, ports, the pool of descriptors, the windows of
- *      the table, the page of counts, the nodes kept by sockets/local_keep.c; nothing is taken under them
+ *      the table, the page of counts, the nodes kept by sockets/local_keep.c, the threads of operations/operation_threads.c; and
+ *      those of one call in sockets/echo.c and sockets/datagram_send.c. Nothing is taken under them
  *
  * The making of an epoll or a socket has an owner lock of its own, under which io_loop_open's is taken. Nobody touches the
  * program's memory with a lock held: a fault there does not come back.
