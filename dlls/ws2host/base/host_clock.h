@@ -1,20 +1,21 @@
-/* The time in ms, which nobody sets: for waits, limits and pauses. */
+/* The time, by clocks that nobody sets unless another is named: for waits, limits and pauses. */
 #ifndef WS2HOST_HOST_CLOCK_H
 #define WS2HOST_HOST_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-static inline uint64_t host_clock_ms( clockid_t clock )
+static inline uint64_t host_clock_ns( clockid_t clock )
 {
     struct timespec now;
 
     clock_gettime( clock, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-static inline uint64_t host_now_ms( void ) { return host_clock_ms( CLOCK_MONOTONIC ); }
+static inline uint64_t host_now_ns( void ) { return host_clock_ns( CLOCK_MONOTONIC ); }
+static inline uint64_t host_now_ms( void ) { return host_now_ns() / 1000000; }
 /* As of the last tick of the host's: some ms behind, and cheaper. */
-static inline uint64_t host_now_coarse_ms( void ) { return host_clock_ms( CLOCK_MONOTONIC_COARSE ); }
+static inline uint64_t host_now_coarse_ms( void ) { return host_clock_ns( CLOCK_MONOTONIC_COARSE ) / 1000000; }
 
 #endif

@@ -7,7 +7,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
+#include "base/host_clock.h"
 #include "calls/linger.h"
 
 #define LONGEST_NAP 20000000 /* ns */
@@ -17,14 +17,6 @@ static int data_left( struct descriptor *d )
     int bytes = 0;
 
     return descriptor_queued( d, QUEUE_SEND ) || ( !ioctl( d->fd, SIOCOUTQ, &bytes ) && bytes > 0 );
-}
-
-static uint64_t now( void )
-{
-    struct timespec time;
-
-    clock_gettime( CLOCK_MONOTONIC, &time );
-    return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
 /* The peer is told at once, whoever has the host socket a moment longer: the I/O thread may be sending still. */
@@ -47,9 +39,9 @@ void linger_close( struct descriptor *d )
     if ( !atomic_load( &d->slot->linger_onoff ) || !time || d->slot->type != SOCK_STREAM ||
          !( flags & WS2_FLAG_CONNECTED ) || ( flags & WS2_FLAG_NONBLOCKING ) || descriptor_has_others( d ) )
         return;
-    for ( end = now() + time; data_left( d ); )
+    for ( end = host_now_ns() + time; data_left( d ); )
     {
-        const uint64_t at = now();
+        const uint64_t at = host_now_ns();
 
         if ( at >= end )
         {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/host_clock.h"
 #include "base/host_counts.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
@@ -198,14 +198,6 @@ NTSTATUS unix_wait_cancel_self( void *args )
     return 0;
 }
 
-static uint64_t now_ns( void )
-{
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC, &now );
-    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* The slices grow from 10 to 80 ms: an APC from outside the process is seen soon when waits are short, and a thread that
  * waits for long costs a dozen looks a second. */
 #define FIRST_SLICE 10
@@ -286,7 +278,7 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
     int ready;
 
     if ( !waiter || !has_wake_fd( waiter ) ) return WAIT_FAILED;
-    now = now_ns();
+    now = host_now_ns();
     /* a cancel that came when the wait before had just ended */
     if ( begin_wait( wait, now, timeout_us ) ) atomic_store( &waiter->cancelled, 0 );
     until = end_of_part( wait, now );
@@ -354,14 +346,14 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
             result = WAIT_FAILED;
             break;
         }
-        now = now_ns();
+        now = host_now_ns();
     }
     if ( exclusively ) epoll_ctl( waiter->epoll, EPOLL_CTL_DEL, fds[0].fd, NULL );
     atomic_store( &waiter->set, 0 );
     if ( result != WAIT_ALERT ) atomic_store( &waiter->blocking, 0 );
     if ( result == WAIT_ALERT )
     {
-        waiter->looked = now_ns();
+        waiter->looked = host_now_ns();
         next_slice( wait );
     }
     return result;
@@ -441,7 +433,7 @@ static enum wait_result wait_in_parts( int ( *look )( void *sight, const struct 
                                        int ( *due )( const void *context ), const void *context, uint64_t timeout_us,
                                        struct ws2_wait *wait )
 {
-    uint64_t now = now_ns(), until;
+    uint64_t now = host_now_ns(), until;
 
     begin_wait( wait, now, timeout_us );
     until = end_of_part( wait, now );
@@ -452,7 +444,7 @@ static enum wait_result wait_in_parts( int ( *look )( void *sight, const struct 
 
         if ( found > 0 ) break;
         if ( found < 0 && errno != EINTR ) return WAIT_FAILED;
-        if ( ( now = now_ns() ) < until ) continue;
+        if ( ( now = host_now_ns() ) < until ) continue;
         next_slice( wait );
         return until == wait->deadline ? WAIT_TIMED_OUT : WAIT_ALERT;
     }

@@ -3,8 +3,8 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/host_clock.h"
 #include "base/io_loop.h"
 #include "base/owner_lock.h"
 #include "descriptors/wait.h"
@@ -175,14 +175,6 @@ void serving_defer( uint32_t index )
     if ( !atomic_load( &turning ) ) begin_turns();
 }
 
-static uint64_t now_ms( void )
-{
-    struct timespec now;
-
-    clock_gettime( CLOCK_MONOTONIC, &now );
-    return (uint64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int serving_timeout( void ) { return atomic_load( &turning ) ? TURN_MS : -1; }
 
 /* Whether it needs another turn. */
@@ -205,7 +197,7 @@ static int turn_of( uint32_t index, struct ws2_io_wait_params *params )
 
 void serving_turn( struct ws2_io_wait_params *params )
 {
-    const uint64_t now = atomic_load( &turning ) ? now_ms() : 0;
+    const uint64_t now = atomic_load( &turning ) ? host_now_ms() : 0;
     int again = 0;
 
     if ( !now || now - last_turn < TURN_MS ) return;

@@ -15,6 +15,7 @@
 #include "descriptors/socket_set.h"
 #include "operations/afd_poll.h"
 #include "operations/afd_poll_private.h"
+#include "base/host_clock.h"
 #include "base/host_mutex.h"
 #include "base/io_loop.h"
 #include "sockets/conditions.h"
@@ -332,7 +333,7 @@ static void set_timer( uint64_t deadline )
 static void end_late( void )
 {
     struct afd_request *request, *next, *ended = NULL;
-    uint64_t now = clock_ns( CLOCK_MONOTONIC ), earliest = NO_DEADLINE, expirations;
+    uint64_t now = host_now_ns(), earliest = NO_DEADLINE, expirations;
     sigset_t before;
 
     host_mutex_lock( &mutex, &before );

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host_clock.h"
 #include "base/host_counts.h"
 #include "descriptors/socket_set.h"
 #include "descriptors/wait.h"
@@ -86,13 +87,13 @@ static uint32_t find_ready( struct poll_work *work )
 
 static uint64_t deadline_of( int64_t timeout )
 {
-    uint64_t now = clock_ns( CLOCK_MONOTONIC ), system, left;
+    uint64_t now = host_now_ns(), system, left;
 
     if ( timeout == INT64_MAX ) return NO_DEADLINE;
     if ( timeout < 0 ) left = -(uint64_t)timeout;
     else
     {
-        system = clock_ns( CLOCK_REALTIME ) / 100 + WINDOWS_EPOCH;
+        system = host_clock_ns( CLOCK_REALTIME ) / 100 + WINDOWS_EPOCH;
         left = (uint64_t)timeout > system ? timeout - system : 0;
     }
     return left > ( NO_DEADLINE - now ) / 100 - 1 ? NO_DEADLINE - 1 : now + left * 100;

@@ -2,7 +2,6 @@
 #ifndef WS2HOST_AFD_POLL_PRIVATE_H
 #define WS2HOST_AFD_POLL_PRIVATE_H
 
-#include <time.h>
 #include "base/caller.h"
 #include "operations/operation.h"
 
@@ -41,14 +40,6 @@ struct afd_request
     uint32_t reserved;
     struct afd_entry entries[];
 };
-
-static inline uint64_t clock_ns( clockid_t clock )
-{
-    struct timespec now;
-
-    clock_gettime( clock, &now );
-    return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* The conditions (POLL_*) that hold of a socket, given the host's revents; the status that goes with them in an answer. */
 uint32_t afd_poll_conditions( struct descriptor *descriptor, uint32_t revents );

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/host_clock.h"
 #include "base/host_counts.h"
