@@ -213,7 +213,7 @@ static enum transfer_result receive_refused( struct descriptor *d, struct transf
         t->error = WSAEFAULT;
         return TRANSFER_FAULT;
     }
-    if ( reason == ENOTCONN && upcalls.renew( d ) ) return TRANSFER_DONE;
+    if ( reason == ENOTCONN && descriptor_renew( d ) ) return TRANSFER_DONE;
     if ( !( t->error = datagram_error_received( d, reason ) ) ) return TRANSFER_DONE;
     t->icmp = t->error > 0;
     if ( !t->icmp ) t->error = transfer_error( d, reason );
@@ -237,7 +237,8 @@ enum transfer_result transfer_receive( struct descriptor *d, struct transfer *t,
         if ( ( n = receive_once( d, t, header ) ) >= 0 )
         {
             if ( t->truncated ) t->error = WSAEMSGSIZE;
-            if ( !n && stream && t->total && upcalls.renew( d ) ) continue; /* that was a connection before this one */
+            if ( !n && stream && t->total && descriptor_renew( d ) )
+                continue; /* that was a connection before this one */
             if ( !n && stream && t->total && !t->done ) t->error = stream_ended( d );
             t->done += n;
             if ( n && !( t->flags & WS_MSG_PEEK ) ) host_count( WS2_COUNT_RECEIVED, n );
@@ -318,7 +319,7 @@ enum transfer_result transfer_send( struct descriptor *d, struct transfer *t, st
         if ( ( reason = errno ) == EINTR ) continue;
         if ( reason == EAGAIN ) return TRANSFER_BLOCKED;
         if ( datagram_error_sent( d, reason, &refused ) ) continue;
-        if ( ( reason == EPIPE || reason == ENOTCONN ) && !t->orphan && upcalls.renew( d ) ) continue;
+        if ( ( reason == EPIPE || reason == ENOTCONN ) && !t->orphan && descriptor_renew( d ) ) continue;
         /* its descriptor is gone, and with it the slot */
         t->error = t->orphan ? WSAECONNRESET : transfer_error( d, reason );
         return TRANSFER_FAILED;

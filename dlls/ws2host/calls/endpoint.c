@@ -32,7 +32,7 @@ NTSTATUS unix_listen( void *args )
     int backlog = params->backlog;
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     flags = descriptor_flags( d );
     if ( d->slot->type != SOCK_STREAM ) params->error = WSAEOPNOTSUPP;
     else if ( flags & ( WS2_FLAG_CONNECTED | WS2_FLAG_CONNECTING ) ) params->error = WSAEISCONN;
@@ -130,7 +130,7 @@ NTSTATUS unix_connect( void *args )
         size = sizeof( address.in );
     }
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
 
     params->error = type == SOCK_STREAM ? connect_begin( d, &address, size, &given )
                                         : datagram_connect( d, &address, size, disconnect );
@@ -307,7 +307,7 @@ NTSTATUS unix_shutdown( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     params->error = 0;
     if ( params->how > 2 ) params->error = WSAEINVAL;
     else if ( d->slot->type == SOCK_STREAM &&
@@ -359,7 +359,7 @@ NTSTATUS unix_getsockname( void *args )
     int32_t error = 0;
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     if ( !( descriptor_flags( d ) & WS2_FLAG_BOUND ) || is_unknown( params, d ) ) error = WSAEINVAL;
     else if ( getsockname( d->fd, &address.any, &size ) ) error = winsock_error( errno );
     descriptor_release( d );
@@ -379,7 +379,7 @@ NTSTATUS unix_getpeername( void *args )
     int32_t error = 0;
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     connect_check( d ); /* it may be connected by now, or have failed */
     flags = descriptor_flags( d );
     if ( ( !( flags & WS2_FLAG_CONNECTED ) && !connect_by_call( d ) ) ||

@@ -22,11 +22,13 @@ extern struct upcalls
     void ( *set_made )( struct descriptor *descriptor, struct socket_set *set );
     /* replacement.c: another descriptor's call may have given the shared stream socket another host socket: 1, and this one has
      * it too, from here or from the server. For calls, before they use the host socket; no lock is held. */
-    int ( *renew )( struct descriptor *descriptor );
+    int ( *renew )( struct descriptor *descriptor ); /* called as descriptor_renew */
     /* helpers.c: fetches helpers that other processes have made. */
     void ( *fetch_helpers )( struct descriptor *descriptor );
     /* multicast.c: what IP_MULTICAST_LOOP says, for a helper. */
     void ( *be_deaf )( struct descriptor *descriptor, int fd );
 } upcalls;
+
+static inline int descriptor_renew( struct descriptor *d ) { return descriptor_is_shared( d ) && upcalls.renew( d ); }
 
 #endif

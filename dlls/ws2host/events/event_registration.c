@@ -58,7 +58,7 @@ NTSTATUS unix_event_select( void *args )
     {
         events_receive_kicks();
         socket_set_renew( d );
-        upcalls.renew( d );
+        descriptor_renew( d );
         params->error =
             register_events( d, params->target, params->message, params->mask, &params->due, params->codes );
     }
@@ -120,7 +120,7 @@ NTSTATUS unix_event_enum( void *args )
     params->events = 0;
     if ( atomic_load( &d->slot->events ) )
     {
-        upcalls.renew( d );
+        descriptor_renew( d );
         event_evaluate_now( d ); /* the I/O thread may not have come to it yet */
         word = atomic_load( &d->slot->events );
         do {

@@ -248,7 +248,7 @@ NTSTATUS unix_notify_register( void *args )
     if ( !d ) return status;
     params->need_io_thread = 0;
     socket_set_renew( d );
-    upcalls.renew( d );
+    descriptor_renew( d );
     host_mutex_lock( &mutex, &before );
     /* closing forgets what it finds, which is nothing that comes later */
     if ( atomic_load( &d->closing ) ) params->error = WSAENOTSOCK;

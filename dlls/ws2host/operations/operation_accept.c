@@ -200,7 +200,7 @@ static int32_t start_accept( struct ws2_operation_accept_params *params, struct 
 
     if ( !( descriptor_flags( listener ) & WS2_FLAG_LISTENING ) ) return WSAEINVAL;
     if ( !( acceptor = descriptor_acquire( params->acceptor, &status ) ) ) return WSAENOTSOCK;
-    upcalls.renew( acceptor );
+    descriptor_renew( acceptor );
     if ( !( error = check_acceptor( acceptor ) ) && ( !params->buffer || !params->remote_size ) ) error = WSAEFAULT;
     if ( !error && !( accept = calloc( 1, sizeof( *accept ) ) ) ) error = WSAENOBUFS;
     if ( !error && !atomic_compare_exchange_strong( &acceptor->queues.accepting, &nobody, listener ) )

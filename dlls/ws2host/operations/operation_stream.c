@@ -121,7 +121,7 @@ NTSTATUS unix_operation_connect( void *args )
         free( c );
         return status;
     }
-    upcalls.renew( d );
+    descriptor_renew( d );
     operation_start( d, &c->operation, &params->operation );
     descriptor_release( d );
     return 0;
@@ -190,7 +190,7 @@ NTSTATUS unix_operation_disconnect( void *args )
     struct disconnecting *operation;
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     if ( d->slot->type != SOCK_STREAM || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) )
         params->operation.error = WSAENOTCONN;
     else if ( !( operation = calloc( 1, sizeof( *operation ) ) ) ) params->operation.error = WSAENOBUFS;
@@ -325,7 +325,7 @@ NTSTATUS unix_operation_transmit( void *args )
         free( t );
         return status;
     }
-    upcalls.renew( d );
+    descriptor_renew( d );
     if ( ( params->operation.error = d->slot->type == SOCK_STREAM ? transfer_check_send( d, 0, 0 ) : WSAENOTCONN ) )
     {
         dispose_transmission( &t->operation );

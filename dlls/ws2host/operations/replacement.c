@@ -3,7 +3,7 @@
  * socket in a used one's.
  *
  * All of the process's descriptors of the socket change with it, as soon as no lock is held any more (replacement_settle). Those
- * of other processes do when they are used next (upcalls.renew): the server, which is told without a wait, keeps the one that
+ * of other processes do when they are used next (descriptor_renew): the server, which is told without a wait, keeps the one that
  * came for them.
  *
  * The loader's handle was made of the host socket that goes and keeps it. A descriptor that has been through this says so

@@ -299,7 +299,7 @@ static NTSTATUS carry_out( struct ws2_ioctl_params *params )
     request.count = request.store_count = 0;
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     params->error = ioctl_run( d, params->code, &request, &row );
     if ( params->error == WSAEWOULDBLOCK )
     {

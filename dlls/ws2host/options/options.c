@@ -149,7 +149,7 @@ NTSTATUS unix_getsockopt( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     if ( !params->value || !params->length ) params->error = WSAEFAULT;
     else if ( !( params->error = find_option( d, params->level, params->name, ACCESS_GET, &option ) ) )
         params->error = read_value( d, option, &value );
@@ -210,7 +210,7 @@ NTSTATUS unix_setsockopt( void *args )
 
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     socket_set_renew( d );
-    upcalls.renew( d );
+    descriptor_renew( d );
     params->error = write_value( d, option, &value );
     descriptor_release( d );
     return 0;

@@ -155,7 +155,7 @@ NTSTATUS unix_bind( void *args )
     }
     if ( params->error ) return 0;
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
     if ( !params->error && params->by_code ) atomic_fetch_or( &d->local, LOCAL_BOUND_BY_CODE );
     /* a datagram socket may send now: FD_WRITE, of which no poll tells */

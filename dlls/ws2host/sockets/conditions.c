@@ -67,7 +67,7 @@ uint32_t poll_renewed( struct descriptor *d, uint32_t revents )
 {
     struct pollfd fd = { .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
 
-    if ( !( revents & POLLHUP ) || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) || !upcalls.renew( d ) )
+    if ( !( revents & POLLHUP ) || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) || !descriptor_renew( d ) )
         return revents;
     fd.fd = d->fd;
     return poll( &fd, 1, 0 ) < 0 ? 0 : fd.revents;

@@ -240,7 +240,7 @@ NTSTATUS unix_duplicate( void *args )
     struct descriptor *d = descriptor_acquire( params->handle, &status );
 
     if ( !d ) return status;
-    upcalls.renew( d );
+    descriptor_renew( d );
     params->error = ticket_issue( d->slot_index, d->generation, d->handle, d->fd, params->target, &params->ticket,
                                   &unknown_target );
     params->unknown_target = unknown_target;
