@@ -1,5 +1,4 @@
 /* Kicks of other processes, received: see client/event_kick.h. */
-#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include "base/io_loop.h"
@@ -7,6 +6,7 @@
 #include "client/event_kick.h"
 #include "events/changes.h"
 #include "events/events.h"
+#include "sockets/conditions.h"
 
 static _Atomic int socket_fd = -1; /* in the I/O loop */
 static owner_lock open_lock;
@@ -35,13 +35,13 @@ static int kick_serve( const struct event_kick *kick, struct ws2_io_action *acti
 
     while ( !due && ( d = descriptor_next( &handle ) ) )
     {
-        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+        int now;
 
         if ( d->slot_index == kick->slot && d->generation == kick->generation &&
-             ( atomic_load( &d->local ) & LOCAL_WATCHED ) && poll( &fd, 1, 0 ) >= 0 )
+             ( atomic_load( &d->local ) & LOCAL_WATCHED ) && ( now = poll_host_now( d ) ) >= 0 )
         {
             changes_registered( d );
-            due = events_look( d, fd.revents, 0, action );
+            due = events_look( d, now, 0, action );
         }
         descriptor_release( d );
     }

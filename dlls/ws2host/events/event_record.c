@@ -3,7 +3,6 @@
  *
  * Any thread of any process that has the socket; no locks.
  */
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "events/event_record.h"
@@ -102,14 +101,14 @@ static int take_back( struct descriptor *d, uint32_t bits, uint64_t *word )
 /* A receive that comes after the record takes it back by itself. */
 uint32_t event_still_due( struct descriptor *d, uint32_t told )
 {
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
     uint64_t word = atomic_load( &d->slot->events );
     uint32_t gone;
+    int now;
 
     if ( !( told & EVENT_ARRIVALS ) ) return told;
     do {
-        if ( poll( &fd, 1, 0 ) < 0 ) return told;
-        gone = told & EVENT_ARRIVALS & ~event_due( d, poll_conditions( d, fd.revents ) );
+        if ( ( now = poll_host_now( d ) ) < 0 ) return told;
+        gone = told & EVENT_ARRIVALS & ~event_due( d, poll_conditions( d, now ) );
         if ( !gone ) return told;
     } while ( !take_back( d, gone, &word ) );
     return told & ~gone;
@@ -131,10 +130,9 @@ uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arriva
 
 uint32_t event_evaluate_now( struct descriptor *d )
 {
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    const int now = poll_host_now( d );
 
-    if ( poll( &fd, 1, 0 ) < 0 ) return 0;
-    return event_evaluate( d, fd.revents, 0, 0 );
+    return now < 0 ? 0 : event_evaluate( d, now, 0, 0 );
 }
 
 void event_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )

@@ -46,7 +46,6 @@ static void events_unwatch( struct descriptor *d )
 int32_t events_watch( struct descriptor *d, uint32_t generation )
 {
     struct epoll_event event = { .events = WATCHED_EVENTS, .data.u64 = epoll_key( d, generation ) };
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
     int32_t error = 0;
     int epoll;
 
@@ -55,7 +54,7 @@ int32_t events_watch( struct descriptor *d, uint32_t generation )
     epoll = epoll_for( d );
     if ( atomic_load( &d->event_epoll ) != epoll ) events_unwatch( d );
     /* what is ready now comes back from the epoll at once, without having arrived */
-    if ( poll( &fd, 1, 0 ) > 0 ) atomic_fetch_or( &d->local, LOCAL_INITIAL );
+    if ( poll_host_now( d ) > 0 ) atomic_fetch_or( &d->local, LOCAL_INITIAL );
     if ( !socket_set_watch( d, epoll, atomic_load( &d->local ) & LOCAL_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
                             &event ) )
     {
@@ -113,9 +112,9 @@ static void events_rearm( struct descriptor *d, uint32_t events )
     }
     else if ( ws2_events_mask( atomic_load( &d->slot->events ) ) & events )
     {
-        struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP };
+        const int now = poll_host_now( d );
 
-        if ( poll( &fd, 1, 0 ) > 0 && ( event_due( d, poll_conditions( d, fd.revents ) ) & events ) )
+        if ( now > 0 && ( event_due( d, poll_conditions( d, now ) ) & events ) )
             event_kick_send( atomic_load( &d->slot->event_owner ), d->slot_index, d->generation );
     }
 }

@@ -11,6 +11,7 @@
 #include "base/io_loop.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
+#include "sockets/conditions.h"
 #include "sockets/urgent.h"
 #include "operations/operation_private.h"
 #include "base/owner_lock.h"
@@ -177,13 +178,13 @@ void operation_edge( uint64_t value, uint32_t events )
 
 uint32_t operation_filter( struct descriptor *d, uint32_t revents )
 {
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    int now;
 
     if ( !revents ) return 0;
     operation_serve( d );
-    if ( poll( &fd, 1, 0 ) < 0 ) return 0;
-    if ( socket_set_of( d ) ) fd.revents = socket_set_poll( socket_set_of( d ), d->fd );
-    revents &= fd.revents | POLLNVAL;
+    now = socket_set_of( d ) ? (int)socket_set_poll( socket_set_of( d ), d->fd ) : poll_host_now( d );
+    if ( now < 0 ) return 0;
+    revents &= (uint32_t)now | POLLNVAL;
     if ( descriptor_queued( d, QUEUE_RECEIVE ) ) revents &= ~POLLIN;
     if ( descriptor_queued( d, QUEUE_SEND ) ) revents &= ~POLLOUT;
     return revents;

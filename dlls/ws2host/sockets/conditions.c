@@ -26,6 +26,13 @@ short poll_host_events( struct descriptor *d, uint32_t wanted )
     return events;
 }
 
+int poll_host_now( const struct descriptor *d )
+{
+    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+
+    return poll( &fd, 1, 0 ) < 0 ? -1 : fd.revents;
+}
+
 int poll_silence_is_answer( struct descriptor *d )
 {
     const uint32_t flags = descriptor_flags( d );
@@ -58,19 +65,19 @@ uint32_t poll_plain_conditions( const struct descriptor *d, uint32_t revents )
  * asked for twice. */
 static uint32_t of_this_connection( const struct descriptor *d, uint32_t revents )
 {
-    struct pollfd fd = { .fd = d->fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    const int now = revents & ( POLLHUP | POLLERR ) ? poll_host_now( d ) : -1;
 
-    return !( revents & ( POLLHUP | POLLERR ) ) || poll( &fd, 1, 0 ) < 0 ? revents : revents & (uint16_t)fd.revents;
+    return now < 0 ? revents : revents & (uint32_t)now;
 }
 
 uint32_t poll_renewed( struct descriptor *d, uint32_t revents )
 {
-    struct pollfd fd = { .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
+    int now;
 
     if ( !( revents & POLLHUP ) || !( descriptor_flags( d ) & WS2_FLAG_CONNECTED ) || !descriptor_renew( d ) )
         return revents;
-    fd.fd = d->fd;
-    return poll( &fd, 1, 0 ) < 0 ? 0 : fd.revents;
+    now = poll_host_now( d );
+    return now < 0 ? 0 : now;
 }
 
 uint32_t poll_conditions( struct descriptor *d, uint32_t revents )

@@ -20,6 +20,8 @@ enum poll_condition
 
 /* The host events to wait for, of the conditions wanted. */
 short poll_host_events( struct descriptor *descriptor, uint32_t wanted );
+/* What the host shows at this moment of the host socket itself; -1: it cannot be asked. */
+int poll_host_now( const struct descriptor *descriptor );
 /* The conditions that hold, given the host's revents. Takes down the outcome of a connect. */
 uint32_t poll_conditions( struct descriptor *descriptor, uint32_t revents );
 /* What a poll shows, once more if that was of a host socket that another has the place of: one without a connection is hung up.

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
-#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 #include "client/connection.h"
