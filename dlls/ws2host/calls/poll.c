@@ -22,6 +22,12 @@ static void poll_prepare( struct pollfd *fd, struct descriptor *d, uint32_t want
     fd->revents = 0;
 }
 
+/* Of what a poll has shown. */
+static uint32_t conditions_of( struct descriptor *d, uint32_t revents )
+{
+    return poll_conditions( d, poll_renewed( d, revents ) );
+}
+
 enum poll_before
 {
     POLL_UNKNOWN, /* the long way is to be gone */
@@ -61,6 +67,7 @@ enum select_set
     SET_EXCEPT,
     SET_COUNT
 };
+_Static_assert( SET_COUNT == POLL_MEMORY_SETS, "what is remembered of select has each of its sets" );
 
 static const uint32_t set_wants[SET_COUNT] = { POLL_READ | POLL_HANGUP | POLL_ACCEPT, POLL_WRITE, POLL_OOB };
 static const uint32_t set_shows[SET_COUNT] = { POLL_READ | POLL_HANGUP | POLL_ACCEPT | POLL_RESET, POLL_WRITE,
@@ -135,9 +142,7 @@ static uint32_t mark_ready( struct select_work *work )
     for ( unsigned int set = 0; set < SET_COUNT; set++ )
         for ( uint32_t i = work->first[set]; i < work->first[set] + work->count[set]; i++ )
         {
-            work->ready[i] =
-                ( poll_conditions( work->descriptors[i], poll_renewed( work->descriptors[i], work->fds[i].revents ) ) &
-                  set_shows[set] ) != 0;
+            work->ready[i] = ( conditions_of( work->descriptors[i], work->fds[i].revents ) & set_shows[set] ) != 0;
             ready += work->ready[i];
         }
     return ready;
@@ -162,7 +167,7 @@ static int32_t mark_closed( struct select_work *work )
 static int seen_before( uint64_t *seen, uint64_t handle )
 {
     uint64_t *word = &seen[( handle >> 8 ) % SEEN_WORDS];
-    const uint64_t bit = 1ull << ( handle >> 2 & 63 );
+    const uint64_t bit = descriptor_handle_bit( handle );
     const int before = ( *word & bit ) != 0;
 
     *word |= bit;
@@ -251,7 +256,7 @@ static enum poll_before select_as_before( struct ws2_select_params *params )
             struct descriptor *d = descriptor_acquire( work.handles[ready->entry], &status );
 
             if ( !d ) return POLL_UNKNOWN;
-            conditions = poll_conditions( d, poll_renewed( d, ready->revents ) );
+            conditions = conditions_of( d, ready->revents );
             descriptor_release( d );
         }
         members += work.ready[ready->entry] = ( conditions & set_shows[set_of( &work, ready->entry )] ) != 0;
@@ -383,7 +388,7 @@ static int16_t poll_shows( uint32_t conditions, int16_t events )
 
 static int16_t shown_of( struct descriptor *d, uint32_t revents, int16_t events )
 {
-    return poll_shows( poll_data( d, poll_conditions( d, poll_renewed( d, revents ) ) ), events );
+    return poll_shows( poll_data( d, conditions_of( d, revents ) ), events );
 }
 
 static int asks_invalid( const struct windows_pollfd *entries, uint32_t count )

@@ -180,6 +180,9 @@ static inline void descriptor_clear_flags( struct descriptor *d, uint32_t flags 
     if ( flags & READINESS_FLAGS ) descriptor_changed();
 }
 
+/* A handle's of 64 bits, which others share: for sets that are asked which handles they have not. */
+static inline uint64_t descriptor_handle_bit( uint64_t handle ) { return 1ull << ( handle >> 2 & 63 ); }
+
 /* Which handles may be such as are kept in `real`, by some of their bits: all others need not be looked for. Nothing leaves it. */
 #define DESCRIPTOR_REAL_WORDS 64u
 extern _Atomic uint64_t descriptor_reals[DESCRIPTOR_REAL_WORDS];
@@ -187,7 +190,6 @@ static inline _Atomic uint64_t *descriptor_real_word( uint64_t handle )
 {
     return &descriptor_reals[( handle >> 8 ) % DESCRIPTOR_REAL_WORDS];
 }
-static inline uint64_t descriptor_real_bit( uint64_t handle ) { return 1ull << ( handle >> 2 & 63 ); }
 
 /* The handle of the host socket itself, which the caller closes with the SOCKET; 0: there is none. */
 static inline uint32_t descriptor_take_real( struct descriptor *d )

@@ -55,8 +55,6 @@ void wait_show( _Atomic uint32_t *at )
 
 void ( *wait_served_ends )( uint64_t served, uint64_t handling, uint64_t awaiting );
 
-static uint64_t descriptor_bit( const struct descriptor *d ) { return 1ull << ( d->handle >> 2 & 63 ); }
-
 static void thread_ends( void *arg )
 {
     struct waiter *waiter = arg;
@@ -120,7 +118,7 @@ void *wait_scratch( size_t size )
 
 void wait_wake( struct descriptor *d )
 {
-    uint64_t bit = descriptor_bit( d ), one = 1;
+    uint64_t bit = descriptor_handle_bit( d->handle ), one = 1;
 
     for ( struct waiter *waiter = atomic_load( &waiters ); waiter; waiter = waiter->next )
         if ( atomic_load( &waiter->set ) & bit )
@@ -290,7 +288,7 @@ static enum wait_result wait_on( struct descriptor **descriptors, struct pollfd 
         return WAIT_ALERT;
     }
 
-    for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_bit( descriptors[i] );
+    for ( uint32_t i = 0; i < count; i++ ) set |= descriptor_handle_bit( descriptors[i]->handle );
     fds[count] = ( struct pollfd ){ .fd = waiter->wake_fd, .events = POLLIN };
     exclusively = exclusively && begin_exclusive( waiter, fds[0].fd );
     if ( !wait->counted ) host_count( WS2_COUNT_WAITS, 1 );

@@ -264,7 +264,7 @@ static void keep_real( struct descriptor *d, struct ws2_socket_real_params *para
     const uint32_t made = params->real;
     uint32_t old = 0;
 
-    atomic_fetch_or( descriptor_real_word( made ), descriptor_real_bit( made ) );
+    atomic_fetch_or( descriptor_real_word( made ), descriptor_handle_bit( made ) );
     while ( !atomic_compare_exchange_weak( &d->real, &old, made ) )
         if ( old && !( old & REAL_STALE ) )
         {

@@ -82,14 +82,6 @@ static int32_t address_give( const void *windows, int32_t size, uint64_t pointer
     return 0;
 }
 
-int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer )
-{
-    uint8_t windows[sizeof( *address )];
-
-    if ( !pointer || !size_pointer ) return 0;
-    return address_give( windows, address_to_windows( address, host_size, windows ), pointer, size_pointer );
-}
-
 int32_t address_write_peer( const union host_address *address, socklen_t host_size, const struct given_name *given,
                             uint64_t pointer, uint64_t size_pointer )
 {
@@ -100,6 +92,13 @@ int32_t address_write_peer( const union host_address *address, socklen_t host_si
     size = address_to_windows( address, host_size, windows );
     if ( given->path[0] ) memcpy( windows + sizeof( uint16_t ), given->path, sizeof( given->path ) );
     return address_give( windows, size, pointer, size_pointer );
+}
+
+int32_t address_write( const union host_address *address, socklen_t host_size, uint64_t pointer, uint64_t size_pointer )
+{
+    static const struct given_name none;
+
+    return address_write_peer( address, host_size, &none, pointer, size_pointer );
 }
 
 int32_t address_write_own( const union host_address *address, socklen_t host_size, uint64_t pointer,

@@ -162,7 +162,7 @@ static int is_kept( uint64_t handle )
     uint64_t position = 0;
     int found = 0;
 
-    if ( !( atomic_load( descriptor_real_word( handle ) ) & descriptor_real_bit( handle ) ) ) return 0;
+    if ( !( atomic_load( descriptor_real_word( handle ) ) & descriptor_handle_bit( handle ) ) ) return 0;
     while ( !found && ( d = descriptor_next( &position ) ) )
     {
         found = ( atomic_load( &d->real ) & ~REAL_STALE ) == handle;
