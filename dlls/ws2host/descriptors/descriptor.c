@@ -387,17 +387,23 @@ struct descriptor *descriptor_next( uint64_t *handle )
     return NULL;
 }
 
-struct descriptor *descriptor_other( const struct descriptor *d )
+struct descriptor *descriptor_next_other( const struct descriptor *d, uint64_t *handle )
 {
     struct descriptor *other;
-    uint64_t handle = 0;
 
-    while ( ( other = descriptor_next( &handle ) ) )
+    while ( ( other = descriptor_next( handle ) ) )
     {
-        if ( other != d && other->slot_index == d->slot_index && other->generation == d->generation ) return other;
+        if ( other != d && descriptor_is_same( d, other ) ) return other;
         descriptor_release( other );
     }
     return NULL;
+}
+
+struct descriptor *descriptor_other( const struct descriptor *d )
+{
+    uint64_t handle = 0;
+
+    return descriptor_next_other( d, &handle );
 }
 
 NTSTATUS unix_socket_next( void *args )

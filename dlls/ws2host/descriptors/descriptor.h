@@ -145,7 +145,12 @@ int descriptor_is_free( uint64_t handle );
 /* Walks over the table: the next descriptor after *handle (0: the first), with one more user, and its handle there. NULL at
  * the end. Sockets that come and go meanwhile may be missed. */
 struct descriptor *descriptor_next( uint64_t *handle );
-/* Another descriptor of the same socket in this process, counted; NULL when there is none. */
+static inline int descriptor_is_same( const struct descriptor *d, const struct descriptor *other )
+{
+    return other->slot_index == d->slot_index && other->generation == d->generation;
+}
+/* Another descriptor of the same socket in this process, counted, NULL when there is none: as descriptor_next, or any. */
+struct descriptor *descriptor_next_other( const struct descriptor *descriptor, uint64_t *handle );
 struct descriptor *descriptor_other( const struct descriptor *descriptor );
 /* The kernel's number of the socket behind a host descriptor, equal through every descriptor of it. */
 uint64_t descriptor_cookie( int fd );

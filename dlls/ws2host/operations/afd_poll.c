@@ -411,8 +411,7 @@ static struct afd_entry *find_main( const struct descriptor *d )
         {
             const struct descriptor *other = request->entries[i].descriptor;
 
-            if ( other && other != d && request->entries[i].main && other->slot_index == d->slot_index &&
-                 other->generation == d->generation )
+            if ( other && other != d && request->entries[i].main && descriptor_is_same( d, other ) )
                 return &request->entries[i];
         }
     return NULL;

@@ -174,10 +174,9 @@ static int is_accepting( const struct descriptor *acceptor )
     int found = atomic_load( &acceptor->queues.accepting ) != NULL;
 
     if ( found || !descriptor_is_shared( acceptor ) ) return found;
-    while ( !found && ( d = descriptor_next( &handle ) ) )
+    while ( !found && ( d = descriptor_next_other( acceptor, &handle ) ) )
     {
-        found = d->slot_index == acceptor->slot_index && d->generation == acceptor->generation &&
-                atomic_load( &d->queues.accepting );
+        found = atomic_load( &d->queues.accepting ) != NULL;
         descriptor_release( d );
     }
     return found;

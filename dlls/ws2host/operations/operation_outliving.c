@@ -72,7 +72,7 @@ static int is_last( const struct descriptor *d )
     uint32_t own = 0;
 
     LIST_FOREACH( other, &all, entry )
-    own += other->descriptor->slot_index == d->slot_index && other->descriptor->generation == d->generation;
+    own += descriptor_is_same( d, other->descriptor );
     return atomic_load( &d->slot->descriptors ) <= own;
 }
 

@@ -75,11 +75,6 @@ static int replace( struct descriptor *d, int fd )
     return 0;
 }
 
-static int is_same( const struct descriptor *d, const struct descriptor *other )
-{
-    return other->slot_index == d->slot_index && other->generation == d->generation;
-}
-
 /* No lock is held. */
 static void renew_from( struct descriptor *d, int fd )
 {
@@ -120,26 +115,21 @@ static void settle_later( struct descriptor *d )
     while ( !atomic_compare_exchange_weak( &replacements_due, &due->next, due ) ) continue;
 }
 
-/* Somebody may have one that is not in this process's table: by the counts, which are never less than there are. */
-static int is_elsewhere( const struct descriptor *d )
-{
-    struct descriptor *other;
-    uint64_t handle = 0;
-    uint32_t own = 0;
-
-    if ( connection_counts_are_late() ) return 1;
-    for ( ; ( other = descriptor_next( &handle ) ); descriptor_release( other ) ) own += is_same( d, other );
-    return atomic_load( &d->slot->descriptors ) > own;
-}
-
 static void settle( struct descriptor *d )
 {
     struct descriptor *other;
     uint64_t handle = 0;
+    uint32_t here = 0;
 
     for ( ; ( other = descriptor_next( &handle ) ); descriptor_release( other ) )
-        if ( other != d && is_same( d, other ) && !descriptor_is_stale( d ) ) renew_from( other, d->fd );
-    if ( is_elsewhere( d ) && !descriptor_is_stale( d ) ) connection_replace( d->slot_index, d->generation, d->fd );
+    {
+        if ( !descriptor_is_same( d, other ) ) continue;
+        here++;
+        if ( other != d && !descriptor_is_stale( d ) ) renew_from( other, d->fd );
+    }
+    /* somebody may have one that is not in this process's table: by the counts, which are never less than there are */
+    if ( ( connection_counts_are_late() || atomic_load( &d->slot->descriptors ) > here ) && !descriptor_is_stale( d ) )
+        connection_replace( d->slot_index, d->generation, d->fd );
 }
 
 void replacement_settle_others( void )
@@ -178,9 +168,8 @@ static int find_here_dup( const struct descriptor *d )
     uint64_t handle = 0;
     int fd = -1;
 
-    for ( ; fd < 0 && ( other = descriptor_next( &handle ) ); descriptor_release( other ) )
-        if ( other != d && is_same( d, other ) && !descriptor_is_stale( other ) )
-            fd = fcntl( other->fd, F_DUPFD_CLOEXEC, 0 );
+    for ( ; fd < 0 && ( other = descriptor_next_other( d, &handle ) ); descriptor_release( other ) )
+        if ( !descriptor_is_stale( other ) ) fd = fcntl( other->fd, F_DUPFD_CLOEXEC, 0 );
     return fd;
 }
 
