@@ -47,6 +47,23 @@ void operation_take_out( struct descriptor *d, struct operation *before, struct 
     if ( queues->last[queue] == operation ) queues->last[queue] = before;
 }
 
+void operation_abort( struct descriptor *d, struct operation *before, struct operation *operation )
+{
+    operation_take_out( d, before, operation );
+    operation->error = WSA_OPERATION_ABORTED;
+    operation_end( operation );
+}
+
+struct operation *operation_of_acceptor( const struct descriptor *listener, const struct descriptor *acceptor,
+                                         struct operation **before )
+{
+    struct operation *operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] );
+
+    for ( *before = NULL; operation && operation->next_descriptor != acceptor; operation = operation->next )
+        *before = operation;
+    return operation;
+}
+
 /* Goes on with what is queued. Bits of the queues in which something ended. */
 static uint32_t operation_serve_queues( struct descriptor *d, struct operation **moved )
 {
@@ -98,10 +115,9 @@ static int32_t operation_arrive( struct operation *operation )
     if ( !error || !( other = descriptor_other( operation->descriptor ) ) ) return error;
     closed = operation->descriptor;
     operation->descriptor = other;
-    atomic_store( &other->queues.accepting, operation->owner );
+    error = operation_set_accepting( other, operation->owner ) ? 0 : WSAENOTSOCK;
     descriptor_release( closed );
-    /* closed, too, by a thread that may have looked before: of the two one sees the other (survivor.c) */
-    return atomic_load( &other->closing ) ? WSAENOTSOCK : operation_queue( other, operation );
+    return error ? error : operation_queue( other, operation );
 }
 
 /* After the lock is given back: moved operations go where they belong, and the network events look again. */

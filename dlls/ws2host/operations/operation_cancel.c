@@ -104,16 +104,23 @@ static uint32_t cancel_everywhere( const struct match *match )
     return count;
 }
 
+/* In its queues and, of a listener, in those of its acceptors. */
+static uint32_t cancel_own( struct descriptor *d, const struct match *own, const struct match *of_listener )
+{
+    uint32_t count = cancel_in( d, own );
+
+    if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) return count + cancel_everywhere( of_listener );
+    replacement_settle();
+    return count;
+}
+
 /* The requests of a descriptor that has been closed; only_ports: of which a port alone is told. */
 static uint32_t cancel_all( struct descriptor *d, int only_ports )
 {
     const struct match own = { .closing = 1, .only_ports = only_ports },
                        of_listener = { .owner = d, .only_ports = only_ports };
-    uint32_t count = cancel_in( d, &own );
 
-    if ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) count += cancel_everywhere( &of_listener );
-    replacement_settle();
-    return count;
+    return cancel_own( d, &own, &of_listener );
 }
 
 static uint32_t cancel_last( struct descriptor *d ) { return cancel_all( d, 0 ); }
@@ -154,22 +161,21 @@ uint32_t operation_close( struct descriptor *d, struct descriptor *survivor, uin
 {
     struct descriptor *listener = atomic_load( &d->queues.accepting ), *other = NULL;
     uint32_t count = 0;
-    int only_ports = 0, accepts_on;
+    int only_ports;
 
     if ( io_loop_epoll() < 0 ) return 0;
     if ( !survivor && descriptor_is_shared( d ) &&
          ( listener || operation_pending( d ) || ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) ) )
         survivor = other = descriptor_other( d );
     if ( survivor ) survivor_take_over( d, survivor );
-    accepts_on = listener && !survivor && descriptor_has_others( d ) && operation_outlives( d, cancel_last_acceptor );
-    if ( !accepts_on ) listener = atomic_exchange( &d->queues.accepting, NULL );
-    if ( survivor && listener && survivor_accepts( listener, d, survivor ) ) listener = NULL;
-    if ( !listener )
+    if ( !listener || survivor || !descriptor_has_others( d ) || !operation_outlives( d, cancel_last_acceptor ) )
     {
-        if ( !survivor && outlives( d ) ) only_ports = operation_outlives( d, cancel_last );
+        listener = atomic_exchange( &d->queues.accepting, NULL );
+        if ( survivor && listener && survivor_accepts( listener, d, survivor ) ) listener = NULL;
+        only_ports = !listener && !survivor && outlives( d ) && operation_outlives( d, cancel_last );
         count = cancel_all( d, only_ports );
+        if ( listener ) count += operation_cancel_accept( listener, d );
     }
-    else if ( !accepts_on ) count = cancel_all( d, 0 ) + operation_cancel_accept( listener, d );
     if ( atomic_load( &d->polls ) )
     {
         if ( descriptor_has_others( d ) ) connection_settle();
@@ -219,9 +225,7 @@ NTSTATUS unix_operation_cancel( void *args )
     if ( params->handle )
     {
         if ( !( match.owner = descriptor_acquire( params->handle, &status ) ) ) return status;
-        params->count = cancel_in( match.owner, &match );
-        replacement_settle();
-        if ( descriptor_flags( match.owner ) & WS2_FLAG_LISTENING ) params->count += cancel_everywhere( &match );
+        params->count = cancel_own( match.owner, &match, &match );
         params->count += afd_poll_cancel( match.owner, match.iosb, match.thread_id, match.keep_ports );
         descriptor_release( match.owner );
     }
@@ -236,24 +240,13 @@ NTSTATUS unix_operation_cancel( void *args )
 /* The AcceptEx that waits for a connection with this acceptor. */
 uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor *acceptor )
 {
-    struct operation *before = NULL, *operation;
-    uint32_t count = 0;
+    struct operation *before, *operation;
 
     if ( !descriptor_hold( listener ) ) return 0;
     owner_lock_take( &listener->queues.lock );
-    for ( operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] ); operation; operation = operation->next )
-    {
-        if ( operation->next_descriptor == acceptor )
-        {
-            operation_take_out( listener, before, operation );
-            operation->error = WSA_OPERATION_ABORTED;
-            operation_end( operation );
-            count = 1;
-            break;
-        }
-        before = operation;
-    }
+    if ( ( operation = operation_of_acceptor( listener, acceptor, &before ) ) )
+        operation_abort( listener, before, operation );
     owner_lock_give( &listener->queues.lock );
     descriptor_release( listener );
-    return count;
+    return operation != NULL;
 }

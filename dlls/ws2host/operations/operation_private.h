@@ -33,6 +33,19 @@ void operation_watch_init( void );
 void operation_await_moves( void );
 /* What is after `before` (NULL: the first) leaves the queue, whose lock is held. */
 void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation );
+/* The same, and it ends: WSA_OPERATION_ABORTED. */
+void operation_abort( struct descriptor *d, struct operation *before, struct operation *operation );
+/* The AcceptEx in the listener's queue, whose lock is held, that waits for a connection with this acceptor, and the one before
+ * it; NULL. */
+struct operation *operation_of_acceptor( const struct descriptor *listener, const struct descriptor *acceptor,
+                                         struct operation **before );
+/* The listener's AcceptEx waits with this descriptor of its acceptor from now on; 0: that is being closed, by a thread that may
+ * have looked before. Of the two one sees the other. */
+static inline int operation_set_accepting( struct descriptor *acceptor, struct descriptor *listener )
+{
+    atomic_store( &acceptor->queues.accepting, listener );
+    return !atomic_load( &acceptor->closing );
+}
 /* The epoll shows a descriptor, value being its address: serves it. */
 void operation_edge( uint64_t value, uint32_t events );
 

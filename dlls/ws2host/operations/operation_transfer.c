@@ -407,6 +407,7 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     NTSTATUS status = 0;
     struct descriptor *d;
     uint32_t family, type, total = 0;
+    int too_long;
 
     params->operation.ended = 0;
     if ( ( params->operation.how & WS2_OPERATION_BLOCK ) && !status_block_begin( &params->operation ) ) return 0;
@@ -425,23 +426,16 @@ static NTSTATUS start_transfer( struct ws2_operation_transfer_params *params, in
     if ( !( d = descriptor_acquire( params->operation.handle, &status ) ) ) goto done;
 
     t.operation.queue = sending ? QUEUE_SEND : transfer_receive_queue( params->flags );
-    t.operation.perform = sending ? perform_send : perform_receive;
+    /* longer than any datagram: its end has the error, and a packet */
+    too_long = sending && t.address_size && type == SOCK_DGRAM && total > LARGEST_SENT;
+    t.operation.perform = too_long ? perform_too_long : sending ? perform_send : perform_receive;
     if ( operation_keeps_caller( d, &params->operation ) )
     {
         params->operation.synchronous = 1;
         params->operation.error = WSA_IO_PENDING;
     }
-    else if ( sending && t.address_size && type == SOCK_DGRAM && total > LARGEST_SENT )
-    {
-        /* longer than any datagram: its end has the error, and a packet */
-        if ( ( copy = clone_transfer( &t ) ) )
-        {
-            copy->perform = perform_too_long;
-            operation_start( d, copy, &params->operation );
-        }
-        else params->operation.error = WSAENOBUFS;
-    }
-    else if ( sending && total && !( params->operation.how & WS2_OPERATION_NO_WAIT ) && unbuffered_sends( d ) )
+    else if ( too_long ||
+              ( sending && total && !( params->operation.how & WS2_OPERATION_NO_WAIT ) && unbuffered_sends( d ) ) )
     {
         if ( ( copy = clone_transfer( &t ) ) ) operation_start( d, copy, &params->operation );
         else params->operation.error = WSAENOBUFS;

@@ -64,37 +64,19 @@ static uint32_t take_over_acceptors( struct descriptor *d, struct descriptor *su
     return released;
 }
 
-/* Its request waits with the survivor from now on; 0: that is being closed, by a thread that may have looked before. Of the two
- * one sees the other. */
-static int set_accepting( struct descriptor *survivor, struct descriptor *listener )
-{
-    atomic_store( &survivor->queues.accepting, listener );
-    return !atomic_load( &survivor->closing );
-}
-
 /* The AcceptEx that waits for a connection with this acceptor. */
 static int accepts_next( struct descriptor *listener, const struct descriptor *d, struct descriptor *survivor )
 {
-    struct operation *operation, *before = NULL;
+    struct operation *operation, *before;
 
     if ( !descriptor_hold( listener ) ) return 0;
     owner_lock_take( &listener->queues.lock );
-    operation = atomic_load( &listener->queues.first[QUEUE_RECEIVE] );
-    while ( operation && operation->next_descriptor != d )
-    {
-        before = operation;
-        operation = operation->next;
-    }
-    if ( operation )
+    if ( ( operation = operation_of_acceptor( listener, d, &before ) ) )
     {
         descriptor_hold( survivor );
         operation->next_descriptor = survivor;
-        if ( !set_accepting( survivor, listener ) && atomic_exchange( &survivor->queues.accepting, NULL ) )
-        {
-            operation_take_out( listener, before, operation );
-            operation->error = WSA_OPERATION_ABORTED;
-            operation_end( operation );
-        }
+        if ( !operation_set_accepting( survivor, listener ) && atomic_exchange( &survivor->queues.accepting, NULL ) )
+            operation_abort( listener, before, operation );
     }
     owner_lock_give( &listener->queues.lock );
     descriptor_release( listener );
@@ -120,7 +102,7 @@ static int accepts_data( struct descriptor *listener, struct descriptor *d, stru
         atomic_fetch_sub( &d->queues.undelivered[QUEUE_RECEIVE], 1 );
         descriptor_hold( survivor );
         operation->descriptor = survivor;
-        ends = !set_accepting( survivor, listener );
+        ends = !operation_set_accepting( survivor, listener );
     }
     owner_lock_give( &d->queues.lock );
     if ( !operation ) return 0;
