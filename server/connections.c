@@ -63,6 +63,12 @@ static void set_events( struct connection *connection )
                                      : WAIT_EVENTS );
 }
 
+static void drop_unsent( struct connection *connection )
+{
+    free( connection->unsent );
+    connection->unsent = NULL;
+}
+
 /* The record itself is freed by the event that is being handled. */
 void connection_end( struct connection *connection )
 {
@@ -76,7 +82,7 @@ void connection_end( struct connection *connection )
     if ( connection->waits == WAITS_FOR_WORK ) work_cancel( &connection->work );
     if ( connection->request_fd >= 0 ) close_later_consume( connection->request_fd, connection->process->closing );
     if ( connection->client && connection->client->connection == connection ) connection->client->connection = NULL;
-    free( connection->unsent );
+    drop_unsent( connection );
     loop_remove( connection->fd );
     close_later_consume( connection->fd, connection->process->closing );
     process_charge( connection->process, &connection->process->held.connections, -1 );
@@ -100,8 +106,7 @@ static int send_unsent( struct connection *connection )
         connection_end( connection );
         return 1;
     }
-    connection->unsent = NULL;
-    free( unsent );
+    drop_unsent( connection );
     return 1;
 }
 
@@ -112,12 +117,16 @@ static void stop_waiting( struct connection *connection )
     connection->waits = NOT_WAITING;
 }
 
-/* What it has said before is heard, though it was made to wait. */
-static void hung_up( struct connection *connection )
+/* Nothing more comes. What has been said before is heard, though it was made to wait; answers that there is no room for are for
+ * nobody. */
+static void hear_out( struct connection *connection )
 {
     stop_waiting( connection );
     for ( int i = 0; i < 64 && !connection->ended && !connection->waits; i++ )
+    {
+        drop_unsent( connection );
         if ( !reader.receive( connection ) ) break;
+    }
     connection_end( connection );
 }
 
@@ -136,7 +145,7 @@ static void connection_ready( struct source *source, uint32_t events )
             connection_wait( connection, CLOSING_AGAIN );
         else reader.receive( connection );
     }
-    else hung_up( connection );
+    else hear_out( connection );
     free_ended( connection );
 }
 
@@ -244,10 +253,7 @@ void connection_drain( struct connection *connection )
 {
     /* what the socket's buffer holds, and no more, though another process has the other end too and goes on writing */
     shutdown( connection->fd, SHUT_RD );
-    stop_waiting( connection );
-    for ( int i = 0; i < 64 && !connection->ended; i++ )
-        if ( connection->waits || connection->unsent || !reader.receive( connection ) ) break;
-    connection_end( connection );
+    hear_out( connection );
     free_ended( connection );
 }
 
@@ -261,6 +267,7 @@ void connection_reply( struct connection *connection, const void *message, size_
 {
     struct unsent *unsent;
 
+    assert( !connection->unsent );
     if ( message_send( connection->fd, message, size, &lasting_fd, lasting_fd >= 0, MSG_DONTWAIT ) == (ssize_t)size )
         return;
     if ( ( errno != EAGAIN && errno != ETOOMANYREFS && errno != ENOBUFS && errno != ENOMEM ) ||

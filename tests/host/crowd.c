@@ -1,7 +1,7 @@
 /*
  * Many sockets: 100 000 in 50 processes, and 15 000 shared ones in a process that dies. Promised are 128 bytes of shared
- * memory a socket, nothing in the server for a socket that nobody shares, and a table that is empty when they are gone.
- * What they cost is printed; no time is checked.
+ * memory a socket, nothing in the server for a socket that nobody shares, and a table that is empty when they are gone;
+ * and that answers which nobody reads take none for good. What they cost is printed; no time is checked.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -226,6 +226,42 @@ START_TEST( death_with_many_shared )
 }
 END_TEST
 
+#define UNREAD 200
+
+/* What does not fit the way back is kept, one answer a connection, and is gone with it, whatever the server hears before. */
+START_TEST( answers_never_read )
+{
+    struct ws2_request adopt = { .type = WS2_ADOPT, .flags = 2 | 1 << 16 | 6 << 24 }, list = { .type = WS2_LIST };
+    const int host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    char answer[sizeof( struct ws2_reply ) + WS2_LIST_ROWS * sizeof( struct ws2_row )];
+    struct ws2_reply reply;
+    uint64_t before = 0;
+    int keeper, rounds = 60;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0x20, &reply, NULL );
+    for ( adopt.handle = 4; adopt.handle <= 4 * WS2_LIST_ROWS; adopt.handle += 4 )
+        ck_assert_int_eq( raw_request( keeper, &adopt, host, &reply, NULL ), 0 );
+    for ( int round = -rounds / 4; round < rounds; round++ )
+    {
+        const int fd = raw_attach( 0, &reply, NULL );
+
+        if ( !round ) before = server_bytes();
+        for ( int i = 0; i < UNREAD; i++ )
+            ck_assert_int_eq( raw_send( fd, &list, sizeof( list ), NULL, 0 ), sizeof( list ) );
+        shutdown( fd, SHUT_WR );
+        while ( raw_receive( fd, answer, sizeof( answer ), NULL ) > 0 ) continue;
+        close( fd );
+    }
+    /* of the answers to one connection, 64 and more did not fit */
+    ck_assert_uint_lt( server_bytes(), before + rounds * 16 * sizeof( answer ) );
+    raw_leave( keeper );
+    close( host );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "crowd" );
@@ -235,6 +271,7 @@ int main( void )
     tcase_add_test( test, counts_of_processes_that_ended );
     tcase_add_test( test, hundred_thousand_sockets );
     tcase_add_test( test, death_with_many_shared );
+    tcase_add_test( test, answers_never_read );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }
