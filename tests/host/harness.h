@@ -158,6 +158,15 @@ static inline void raw_forget( uint32_t windows_pid )
         ck_assert_msg( met_, "in time: %s", #condition ); \
     } while ( 0 )
 
+/* The server hangs up. */
+static inline int raw_hangs_up( int fd )
+{
+    char byte;
+    struct pollfd state = { .fd = fd, .events = POLLIN };
+
+    return poll( &state, 1, 5000 ) == 1 && recv( fd, &byte, 1, MSG_DONTWAIT ) <= 0;
+}
+
 /* What the table holds, seen by an observer. */
 struct table_state
 {
@@ -277,6 +286,14 @@ static inline int server_fds_at_rest( void )
     }
     return least;
 }
+
+/* Whatever was sent has left the server with the descriptors that it had, answering others; the client of that number ends. */
+#define check_unharmed( windows_pid, before ) \
+    do { \
+        raw_forget( windows_pid ); \
+        eventually( server_fds() == before ); \
+        ck_assert( harness_table_empty() ); \
+    } while ( 0 )
 
 static inline void harness_end( void )
 {

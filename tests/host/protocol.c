@@ -2,30 +2,10 @@
  * Hostile input: whatever a client of the same user sends, the server answers it with an error or hangs up on it, keeps no
  * descriptor and nothing else beyond the client's end, and goes on serving others. Another user gets nothing.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pwd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include "harness.h"
 
 #define PID 0x20
-
-/* Every message must leave the server with the descriptors it had, answering others. */
-#define check_unharmed( before ) \
-    do { \
-        raw_forget( PID ); \
-        eventually( server_fds() == before ); \
-        ck_assert( harness_table_empty() ); \
-    } while ( 0 )
-
-static int hangs_up( int fd )
-{
-    char byte;
-    struct pollfd state = { .fd = fd, .events = POLLIN };
-
-    return poll( &state, 1, 5000 ) == 1 && recv( fd, &byte, 1, MSG_DONTWAIT ) <= 0;
-}
 
 START_TEST( wrong_sizes )
 {
@@ -44,15 +24,15 @@ START_TEST( wrong_sizes )
         int fd = raw_connect();
         if ( size == sizeof( struct ws2_request ) ) size++;
         ck_assert_int_eq( raw_send( fd, message, size, NULL, 0 ), size );
-        ck_assert_msg( hangs_up( fd ), "size %zu", size );
+        ck_assert_msg( raw_hangs_up( fd ), "size %zu", size );
         close( fd );
         /* a descriptor that comes along is not kept, not even that of a message of no bytes */
         fd = raw_attach( PID, &reply, NULL );
         ck_assert_int_eq( raw_send( fd, message, size, &keeper, 1 ), size );
-        ck_assert_msg( hangs_up( fd ), "after HELLO, size %zu", size );
+        ck_assert_msg( raw_hangs_up( fd ), "after HELLO, size %zu", size );
         close( fd );
     }
-    check_unharmed( before );
+    check_unharmed( PID, before );
     close( keeper );
     harness_end();
 }
@@ -74,7 +54,7 @@ START_TEST( order_and_rights )
         if ( request.type == WS2_HELLO ) continue;
         fd = raw_connect();
         ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
-        ck_assert_msg( hangs_up( fd ), "type %u before HELLO", request.type );
+        ck_assert_msg( raw_hangs_up( fd ), "type %u before HELLO", request.type );
         close( fd );
     }
     for ( request.type = 0; request.type < 40; request.type++ )
@@ -82,7 +62,7 @@ START_TEST( order_and_rights )
         if ( request.type > WS2_HELLO && request.type < WS2_REQUEST_COUNT ) continue;
         fd = raw_attach( PID, &reply, NULL );
         ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
-        ck_assert_msg( hangs_up( fd ), "type %u", request.type );
+        ck_assert_msg( raw_hangs_up( fd ), "type %u", request.type );
         close( fd );
     }
     /* an observer can only look */
@@ -93,7 +73,7 @@ START_TEST( order_and_rights )
         else
         {
             ck_assert_int_eq( raw_send( fd, &request, sizeof( request ), NULL, 0 ), sizeof( request ) );
-            ck_assert_msg( hangs_up( fd ), "type %u from an observer", request.type );
+            ck_assert_msg( raw_hangs_up( fd ), "type %u from an observer", request.type );
         }
         close( fd );
     }
@@ -104,7 +84,7 @@ START_TEST( order_and_rights )
     ck_assert_uint_eq( reply.detail, WS2_DETAIL_VERSION );
     ck_assert_uint_eq( reply.instance, WS2_LAYOUT_VERSION );
     close( fd );
-    check_unharmed( before );
+    check_unharmed( PID, before );
     close( keeper );
     harness_end();
 }
@@ -288,7 +268,7 @@ START_TEST( descriptors_where_none_belong )
         }
     for ( int i = 0; i < 16; i++ ) close( fds[i] );
     close( fd );
-    check_unharmed( before );
+    check_unharmed( PID, before );
     close( keeper );
     harness_end();
 }
@@ -330,7 +310,7 @@ START_TEST( watches )
     }
     ck_assert_int_eq( raw_request( fd, &watch, ends[0], &reply, NULL ), 0 );
     close( fd );
-    check_unharmed( before );
+    check_unharmed( PID, before );
     close( keeper );
     harness_end();
 }
@@ -377,7 +357,7 @@ START_TEST( wrong_indexes )
             if ( values[i] ) ck_assert_int_eq( raw_request( fd, &request, socket_fd, &reply, NULL ), WSAEINVAL );
         }
     close( fd );
-    check_unharmed( before );
+    check_unharmed( PID, before );
     close( keeper );
     close( socket_fd );
     harness_end();
@@ -431,143 +411,8 @@ START_TEST( random_bytes )
         while ( fd >= 0 && recv( fd, answer, sizeof( answer ), MSG_DONTWAIT ) > 0 ) continue;
     }
     if ( fd >= 0 ) close( fd );
-    check_unharmed( before );
+    check_unharmed( PID, before );
     for ( int i = 0; i < 4; i++ ) close( fds[i] );
-    close( keeper );
-    harness_end();
-}
-END_TEST
-
-/* Writes over the whole of what the table shows while using it. */
-START_TEST( scribbled_table )
-{
-    unsigned int seed = getpid();
-    struct ws2_request request = { .type = WS2_LEASE };
-    struct ws2_reply reply;
-    uint32_t *words, first;
-    int before, keeper, fd, memfd, socket_fd;
-    pid_t server;
-    void *table;
-
-    harness_begin();
-    harness_start_server();
-    keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds_at_rest();
-    server = harness_server();
-    for ( int round = 0; round < 30; round++ )
-    {
-        fd = raw_attach( PID, &reply, &memfd );
-        ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
-        first = reply.slot;
-        table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
-        ck_assert_ptr_ne( table, MAP_FAILED );
-        ck_assert_int_lt( ftruncate( memfd, 0 ), 0 );
-        words = (uint32_t *)ws2_table_slot( table, first );
-        socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-        for ( int i = 0; i < 200; i++ )
-        {
-            struct ws2_request next = { .slot = first + rand_r( &seed ) % WS2_BLOCK_SLOTS,
-                                        .windows_pid = PID,
-                                        .handle = 4 };
-            struct ws2_slot *slot = ws2_table_slot( table, next.slot );
-
-            for ( int j = 0; j < 200; j++ ) words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 )] = rand_r( &seed );
-            /* the directories too, but for the header that names the table */
-            for ( int j = 0; j < 50; j++ ) ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
-            for ( int j = 0; j < 50; j++ )
-                ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
-            slot->cookie = cookie_of( socket_fd );
-            next.generation = ws2_word_generation( slot->word );
-            next.type = rand_r( &seed ) % 2 ? WS2_ADOPT : WS2_DUPLICATE;
-            ck_assert_int_ge( raw_request( fd, &next, socket_fd, &reply, NULL ), 0 );
-            next.type = rand_r( &seed ) % 2 ? WS2_LIST : WS2_BIND;
-            ck_assert_int_ge( raw_request( fd, &next, -1, &reply, NULL ), 0 );
-        }
-        close( socket_fd );
-        raw_leave( fd );
-        munmap( table, WS2_TABLE_SIZE );
-        close( memfd );
-        eventually( server_fds() == before );
-    }
-    ck_assert_int_eq( harness_server(), server );
-    close( keeper );
-    harness_end();
-}
-END_TEST
-
-/* The directories and the first slots written over, and then the server killed: the next one takes that table over. */
-START_TEST( scribbled_table_taken_over )
-{
-    const struct ws2_request lease = { .type = WS2_LEASE };
-    unsigned int seed = getpid();
-    struct ws2_reply reply;
-    int fd, memfd;
-    void *table;
-
-    harness_begin();
-    harness_start_server();
-    fd = raw_attach( PID, &reply, &memfd );
-    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
-    ck_assert_ptr_ne( table, MAP_FAILED );
-    for ( int round = 0; round < 30; round++ )
-    {
-        uint32_t *words = (uint32_t *)ws2_table_slot( table, 0 ), *clients = (uint32_t *)ws2_table_clients( table );
-        const pid_t server = harness_server();
-
-        for ( int i = 0; i < 1000; i++ )
-        {
-            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 * 16 )] = rand_r( &seed );
-            /* states that are ones, too */
-            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 16 ) * 32] = rand_r( &seed ) % 4;
-            clients[rand_r( &seed ) % ( WS2_CLIENT_COUNT * 8 )] =
-                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : (uint32_t)getpid();
-            ws2_table_blocks( table )[rand_r( &seed ) % WS2_BLOCK_COUNT] =
-                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : rand_r( &seed ) % ( WS2_CLIENT_COUNT + 4 );
-        }
-        kill( server, SIGKILL );
-        eventually( !harness_server_quiet() );
-        harness_start_server();
-        close( fd );
-        fd = raw_attach( PID, &reply, NULL );
-        ck_assert_int_ge( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
-        ck_assert_int_gt( harness_server(), 0 );
-    }
-    munmap( table, WS2_TABLE_SIZE );
-    close( memfd );
-    close( fd );
-    harness_end();
-}
-END_TEST
-
-START_TEST( floods )
-{
-    struct ws2_request request = { .type = WS2_LIST };
-    struct ws2_reply reply;
-    int before, keeper, fds[64], sent = 0;
-
-    harness_begin();
-    harness_start_server();
-    keeper = raw_attach( 0, &reply, NULL );
-    before = server_fds_at_rest();
-    /* requests whose answers are never read: not read any more, others served meanwhile; and answered when they are */
-    fds[0] = raw_attach( PID, &reply, NULL );
-    for ( uint64_t last = harness_now(); harness_now() - last < 500; )
-        if ( message_send( fds[0], &request, sizeof( request ), NULL, 0, MSG_DONTWAIT ) == sizeof( request ) )
-        {
-            sent++;
-            last = harness_now();
-        }
-        else usleep( 1000 );
-    ck_assert_int_lt( sent, 10000 );
-    ck_assert( harness_table_empty() || harness_table().processes == 1 );
-    for ( ; sent; sent-- ) ck_assert_int_ge( raw_receive( fds[0], &reply, sizeof( reply ), NULL ), sizeof( reply ) );
-    close( fds[0] );
-    /* connections of one process are limited */
-    for ( int i = 0; i < 64; i++ ) fds[i] = raw_connect();
-    eventually( server_fds() < before + 16 );
-    for ( int i = 0; i < 64; i++ ) close( fds[i] );
-    eventually( server_fds() <= before ); /* it has heard that they are gone */
-    check_unharmed( before );
     close( keeper );
     harness_end();
 }
@@ -618,7 +463,7 @@ static int other_user( void *context )
     }
     /* even where the directory has been opened to all, the server looks at who it is */
     if ( connect( fd, (struct sockaddr *)&address, sizeof( address ) ) ) return 5;
-    return hangs_up( fd ) ? 0 : 6;
+    return raw_hangs_up( fd ) ? 0 : 6;
 }
 
 /* Holds the table, a shared socket and a ticket, until it is killed. */
@@ -669,244 +514,12 @@ START_TEST( other_users )
 }
 END_TEST
 
-struct latecomer
-{
-    int tell, stay;
-};
-
-/* Says HELLO where there is no room for one more process, hangs up, and lives on. */
-static int late_client( void *context )
-{
-    const struct latecomer *latecomer = context;
-    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = PID };
-    struct ws2_reply reply;
-    const int fd = raw_connect(), error = fd < 0 ? -1 : raw_request( fd, &hello, -1, &reply, NULL );
-    char byte;
-
-    close( fd );
-    if ( write( latecomer->tell, &error, sizeof( error ) ) != sizeof( error ) ) return 1;
-    return read( latecomer->stay, &byte, 1 ) != 0;
-}
-
-/* As many clients as it gets, however few connections it has at a time; tells how many, and stays. */
-static int many_clients( void *context )
-{
-    struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION };
-    int error = 0, count = 0;
-    struct ws2_reply reply;
-
-    prctl( PR_SET_PDEATHSIG, SIGKILL );
-    setsid();
-    while ( error <= 0 )
-    {
-        const int fd = raw_connect();
-
-        /* it may have more connections at a moment than a process may have: they are closed when the server comes to it */
-        hello.windows_pid = ( getpid() << 10 ) + 4 * count;
-        if ( fd < 0 ) continue;
-        if ( !( error = raw_request( fd, &hello, -1, &reply, NULL ) ) ) count++;
-        close( fd );
-    }
-    if ( write( *(int *)context, &count, sizeof( count ) ) != sizeof( count ) ) return 1;
-    for ( ;; ) pause();
-}
-
-/* The table is full of processes: no process has many of them, and one that comes then leaves nothing with the server, while it runs and when it ends. */
-START_TEST( no_room_for_a_process )
-{
-    int tell[2], stay[2], error, keeper, before, count;
-    unsigned int others = 0;
-    struct latecomer latecomer;
-    struct ws2_reply reply;
-    pid_t child, pids[200];
-
-    harness_begin();
-    harness_start_server();
-    keeper = raw_attach( 0, &reply, NULL );
-    ck_assert( !pipe( tell ) );
-    for ( uint32_t clients = 0; clients < WS2_CLIENT_COUNT; clients += count )
-    {
-        ck_assert_uint_lt( others, sizeof( pids ) / sizeof( pids[0] ) );
-        pids[others++] = process_start( many_clients, &tell[1] );
-        ck_assert_int_eq( read( tell[0], &count, sizeof( count ) ), sizeof( count ) );
-        ck_assert_int_ge( count, 1 );
-        ck_assert_int_le( count, 256 );
-    }
-    ck_assert( !pipe( stay ) );
-    before = server_fds_at_rest();
-    latecomer = ( struct latecomer ){ tell[1], stay[0] };
-    if ( !( child = fork() ) )
-    {
-        close( stay[1] );
-        _exit( late_client( &latecomer ) );
-    }
-    ck_assert_int_eq( read( tell[0], &error, sizeof( error ) ), sizeof( error ) );
-    ck_assert_int_eq( error, WSAENOBUFS );
-    eventually( server_fds() == before );
-    close( stay[1] );
-    ck_assert_int_eq( process_wait( child ), 0 );
-    ck_assert_int_eq( harness_table().processes, WS2_CLIENT_COUNT );
-    while ( others )
-    {
-        kill( pids[--others], SIGKILL );
-        process_wait( pids[others] );
-    }
-    close( keeper );
-    harness_end();
-}
-END_TEST
-
-#define CLOSES 500
-#define CLOSE_ROUNDS 10
-
-/* Has that many descriptors of one socket, and closes them at once, as often as it is told. */
-static int closer( void *context )
-{
-    struct ws2_request adopt = { .type = WS2_ADOPT, .flags = 2 | 1 << 16 | 6 << 24 }, close_one = { .type = WS2_CLOSE };
-    const int *ends = context, fd = raw_connect(), host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    const struct ws2_request hello = { .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = PID };
-    struct ws2_reply reply;
-    char byte;
-
-    if ( fd < 0 || raw_request( fd, &hello, -1, &reply, NULL ) ) return 1;
-    for ( int round = 0; round < CLOSE_ROUNDS; round++ )
-    {
-        for ( adopt.handle = 4; adopt.handle <= 4 * CLOSES; adopt.handle += 4 )
-            if ( raw_request( fd, &adopt, host, &reply, NULL ) ) return 2;
-        close_one.slot = reply.slot;
-        close_one.generation = reply.generation;
-        usleep( 100000 ); /* a while in which it sends nothing: then what it sends at once is no flood */
-        for ( close_one.handle = 4; close_one.handle <= 4 * CLOSES; close_one.handle += 4 )
-            if ( raw_send( fd, &close_one, sizeof( close_one ), NULL, 0 ) < 0 ) return 3;
-        if ( write( ends[1], "", 1 ) != 1 || read( ends[1], &byte, 1 ) != 1 ) return 4;
-    }
-    return 0;
-}
-
-/* What others ask after somebody has closed comes to the server after it, however many those were. */
-START_TEST( closed_before_others_ask )
-{
-    struct ws2_request list = { .type = WS2_LIST };
-    struct ws2_reply reply;
-    int ends[2], observer;
-    pid_t process;
-    char byte;
-
-    harness_begin();
-    harness_start_server();
-    ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends ) );
-    observer = raw_attach( 0, &reply, NULL );
-    process = process_start( closer, ends );
-    for ( int round = 0; round < CLOSE_ROUNDS; round++ )
-    {
-        ck_assert_int_eq( read( ends[0], &byte, 1 ), 1 );
-        ck_assert_int_eq( raw_request( observer, &list, -1, &reply, NULL ), 0 );
-        ck_assert_uint_eq( reply.count, 0 );
-        ck_assert_int_eq( write( ends[0], "", 1 ), 1 );
-    }
-    ck_assert_int_eq( process_wait( process ), 0 );
-    close( observer );
-    harness_end();
-}
-END_TEST
-
-/* Makes a connection, gives it away, and ends. */
-static int gives_away( void *context )
-{
-    struct ws2_reply reply;
-    const int fd = raw_attach( 0, &reply, NULL );
-
-    return message_send( *(int *)context, "", 1, &fd, 1, 0 ) != 1;
-}
-
-/* A connection ends with the process that made it: its giver is charged, and would be nobody. */
-START_TEST( connections_given_away )
-{
-    int ends[2], before, given;
-    char byte;
-
-    harness_begin();
-    harness_start_server();
-    before = server_fds_at_rest();
-    ck_assert( !socketpair( AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends ) );
-    for ( int i = 0; i < 2 * 8; i++ )
-    {
-        ck_assert_int_eq( process_wait( process_start( gives_away, &ends[1] ) ), 0 );
-        ck_assert_int_eq( raw_receive( ends[0], &byte, 1, &given ), 1 );
-        ck_assert( given >= 0 && hangs_up( given ) );
-    }
-    eventually( server_fds() == before );
-    harness_end();
-}
-END_TEST
-
-#define CLOSERS 520 /* more than the server has threads to close descriptors */
-
-static int listener_of_linger = -1;
-
-/* Leaves the server a socket whose last close would wait 600 s for a peer that reads nothing. */
-static int lingering( void *unused )
-{
-    const struct ws2_request close_request = { .type = WS2_CLOSE };
-    const struct linger linger = { 1, 600 };
-    static const char data[65536];
-    struct sockaddr_in address;
-    socklen_t size = sizeof( address );
-    int fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 ), connection = raw_connect();
-
-    (void)unused;
-    if ( getsockname( listener_of_linger, (struct sockaddr *)&address, &size ) ||
-         connect( fd, (struct sockaddr *)&address, sizeof( address ) ) )
-        return 1;
-    fcntl( fd, F_SETFL, O_NONBLOCK );
-    while ( send( fd, data, sizeof( data ), MSG_NOSIGNAL ) > 0 ) continue;
-    setsockopt( fd, SOL_SOCKET, SO_LINGER, &linger, sizeof( linger ) );
-    return raw_send( connection, &close_request, sizeof( close_request ), &fd, 1 ) != sizeof( close_request );
-}
-
-/* Each by a process of its own, which has ended. Others' descriptors are closed all the same, and so others are served. */
-START_TEST( closes_that_last )
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl( INADDR_LOOPBACK ) };
-    struct ws2_request adopt = { .type = WS2_ADOPT, .flags = 2 | 1 << 16 | 6 << 24 };
-    struct ws2_reply reply;
-    int fd, host;
-    pid_t server;
-
-    harness_begin();
-    harness_start_server();
-    server = harness_server();
-    fd = raw_attach( PID, &reply, NULL );
-    host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    listener_of_linger = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    ck_assert( !bind( listener_of_linger, (struct sockaddr *)&address, sizeof( address ) ) );
-    ck_assert( !listen( listener_of_linger, CLOSERS ) );
-    for ( int i = 0; i < CLOSERS; i++ )
-    {
-        ck_assert_int_eq( process_wait( process_start( lingering, NULL ) ), 0 );
-        ck_assert_int_ge( accept4( listener_of_linger, NULL, NULL, SOCK_CLOEXEC ), 0 );
-    }
-    for ( int i = 0; i < 300; i++ )
-    {
-        adopt.handle += 4;
-        ck_assert_int_eq( raw_request( fd, &adopt, host, &reply, NULL ), 0 );
-    }
-    raw_leave( fd );
-    eventually( server_fds() < 32 );
-    ck_assert_int_eq( harness_server(), server );
-    harness_end();
-}
-END_TEST
-
 int main( void )
 {
     Suite *suite = suite_create( "protocol" );
     TCase *test = tcase_create( "protocol" );
 
     tcase_set_timeout( test, 120 );
-    tcase_add_test( test, closed_before_others_ask );
-    tcase_add_test( test, connections_given_away );
-    tcase_add_test( test, closes_that_last );
     tcase_add_test( test, wrong_sizes );
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
@@ -916,10 +529,6 @@ int main( void )
     tcase_add_test( test, watches );
     tcase_add_test( test, wrong_indexes );
     tcase_add_test( test, random_bytes );
-    tcase_add_test( test, scribbled_table );
-    tcase_add_test( test, scribbled_table_taken_over );
-    tcase_add_test( test, floods );
-    tcase_add_test( test, no_room_for_a_process );
     tcase_add_test( test, other_users );
     suite_add_tcase( suite, test );
     return harness_main( suite );

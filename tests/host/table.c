@@ -1,6 +1,7 @@
 /*
  * The table's layout and its words, leases, and what becomes of a slot between FREE, PRIVATE and SHARED: by its owner, by the
- * server, and by a process that inherits the socket (adoption, ghosts).
+ * server, and by a process that inherits the socket (adoption, ghosts). What a client writes over it harms nobody else, the
+ * server that takes it over included.
  */
 #include "harness.h"
 
@@ -233,17 +234,120 @@ START_TEST( helpers )
 }
 END_TEST
 
+/* Writes over the whole of what the table shows while using it. */
+START_TEST( scribbled_table )
+{
+    unsigned int seed = getpid();
+    struct ws2_request request = { .type = WS2_LEASE };
+    struct ws2_reply reply;
+    uint32_t *words, first;
+    int before, keeper, fd, memfd, socket_fd;
+    pid_t server;
+    void *table;
+
+    harness_begin();
+    harness_start_server();
+    keeper = raw_attach( 0, &reply, NULL );
+    before = server_fds_at_rest();
+    server = harness_server();
+    for ( int round = 0; round < 30; round++ )
+    {
+        fd = raw_attach( SELF, &reply, &memfd );
+        ck_assert_int_eq( raw_request( fd, &request, -1, &reply, NULL ), 0 );
+        first = reply.slot;
+        table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+        ck_assert_ptr_ne( table, MAP_FAILED );
+        ck_assert_int_lt( ftruncate( memfd, 0 ), 0 );
+        words = (uint32_t *)ws2_table_slot( table, first );
+        socket_fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+        for ( int i = 0; i < 200; i++ )
+        {
+            struct ws2_request next = { .slot = first + rand_r( &seed ) % WS2_BLOCK_SLOTS,
+                                        .windows_pid = SELF,
+                                        .handle = 4 };
+            struct ws2_slot *slot = ws2_table_slot( table, next.slot );
+
+            for ( int j = 0; j < 200; j++ ) words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 )] = rand_r( &seed );
+            /* the directories too, but for the header that names the table */
+            for ( int j = 0; j < 50; j++ ) ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
+            for ( int j = 0; j < 50; j++ )
+                ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
+            slot->cookie = cookie_of( socket_fd );
+            next.generation = ws2_word_generation( slot->word );
+            next.type = rand_r( &seed ) % 2 ? WS2_ADOPT : WS2_DUPLICATE;
+            ck_assert_int_ge( raw_request( fd, &next, socket_fd, &reply, NULL ), 0 );
+            next.type = rand_r( &seed ) % 2 ? WS2_LIST : WS2_BIND;
+            ck_assert_int_ge( raw_request( fd, &next, -1, &reply, NULL ), 0 );
+        }
+        close( socket_fd );
+        raw_leave( fd );
+        munmap( table, WS2_TABLE_SIZE );
+        close( memfd );
+        eventually( server_fds() == before );
+    }
+    ck_assert_int_eq( harness_server(), server );
+    close( keeper );
+    harness_end();
+}
+END_TEST
+
+/* The directories and the first slots written over, and then the server killed: the next one takes that table over. */
+START_TEST( scribbled_table_taken_over )
+{
+    const struct ws2_request lease = { .type = WS2_LEASE };
+    unsigned int seed = getpid();
+    struct ws2_reply reply;
+    int fd, memfd;
+    void *table;
+
+    harness_begin();
+    harness_start_server();
+    fd = raw_attach( SELF, &reply, &memfd );
+    table = mmap( NULL, WS2_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, memfd, 0 );
+    ck_assert_ptr_ne( table, MAP_FAILED );
+    for ( int round = 0; round < 30; round++ )
+    {
+        uint32_t *words = (uint32_t *)ws2_table_slot( table, 0 ), *clients = (uint32_t *)ws2_table_clients( table );
+        const pid_t server = harness_server();
+
+        for ( int i = 0; i < 1000; i++ )
+        {
+            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 32 * 16 )] = rand_r( &seed );
+            /* states that are ones, too */
+            words[rand_r( &seed ) % ( WS2_BLOCK_SLOTS * 16 ) * 32] = rand_r( &seed ) % 4;
+            clients[rand_r( &seed ) % ( WS2_CLIENT_COUNT * 8 )] =
+                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : (uint32_t)getpid();
+            ws2_table_blocks( table )[rand_r( &seed ) % WS2_BLOCK_COUNT] =
+                rand_r( &seed ) % 2 ? (uint32_t)rand_r( &seed ) : rand_r( &seed ) % ( WS2_CLIENT_COUNT + 4 );
+        }
+        kill( server, SIGKILL );
+        eventually( !harness_server_quiet() );
+        harness_start_server();
+        close( fd );
+        fd = raw_attach( SELF, &reply, NULL );
+        ck_assert_int_ge( raw_request( fd, &lease, -1, &reply, NULL ), 0 );
+        ck_assert_int_gt( harness_server(), 0 );
+    }
+    munmap( table, WS2_TABLE_SIZE );
+    close( memfd );
+    close( fd );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "table" );
     TCase *test = tcase_create( "table" );
 
-    tcase_set_timeout( test, 60 );
+    tcase_set_timeout( test, 120 );
     tcase_add_test( test, layout );
     tcase_add_test( test, leases );
     tcase_add_test( test, shared_slots_return );
     tcase_add_loop_test( test, adoption, 0, 3 );
     tcase_add_test( test, helpers );
+    tcase_add_test( test, scribbled_table );
+    tcase_add_test( test, scribbled_table_taken_over );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }
