@@ -2,8 +2,8 @@
 #ifndef EXCHANGE_H
 #define EXCHANGE_H
 
-#include <sys/socket.h>
 #include "server.h"
+#include "ws2host/socket_cookie.h"
 
 /* Handlers fill in the reply, may take *fd (setting it to -1), and leave a descriptor of the server's own to send in *send_fd
  * (borrowed). One that answers later has the connection wait. */
@@ -20,14 +20,6 @@ struct exchange
     int fd;
     int send_fd;
 };
-
-static inline uint64_t socket_cookie( int fd )
-{
-    uint64_t cookie = 0;
-    socklen_t size = sizeof( cookie );
-
-    return getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size ) < 0 ? 0 : cookie;
-}
 
 /* Handlers, one for each message of protocol.h: a Winsock code. */
 /* --- requests_clients.c */

@@ -27,6 +27,7 @@
 #include <unistd.h>
 #include "client/connection.h"
 #include "ws2host/message.h"
+#include "ws2host/socket_cookie.h"
 #include "ws2host/winsock_codes.h"
 
 static char harness_directory[72];
@@ -346,17 +347,14 @@ static inline int socket_make( uint32_t handle, uint32_t *slot, uint32_t *genera
 {
     int fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
     struct ws2_slot *record;
-    uint64_t cookie;
-    socklen_t size = sizeof( cookie );
 
     if ( fd < 0 || lease_take( slot, generation ) ) return -1;
-    getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
     record = ws2_table_slot( connection_table(), *slot );
     record->family = AF_INET;
     record->type = SOCK_STREAM;
     record->protocol = 6;
     record->handle = handle;
-    record->cookie = cookie;
+    record->cookie = socket_cookie( fd );
     return fd;
 }
 
@@ -370,15 +368,6 @@ static inline void socket_drop( int fd, uint32_t slot, uint32_t generation, uint
 static inline int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
 {
     return ticket_redeem_as( ticket, 0, slot, generation, fd );
-}
-
-static inline uint64_t cookie_of( int fd )
-{
-    uint64_t cookie = 0;
-    socklen_t size = sizeof( cookie );
-
-    getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
-    return cookie;
 }
 
 static inline int harness_main( Suite *suite )

@@ -20,7 +20,7 @@ static int datagram_make( uint32_t *slot, uint32_t *generation )
 
     close( stream );
     record->type = SOCK_DGRAM;
-    record->cookie = cookie_of( fd );
+    record->cookie = socket_cookie( fd );
     return fd;
 }
 
@@ -64,7 +64,7 @@ static int source( void *context )
     for ( uint32_t i = 1; i <= HELPERS; i++ )
     {
         fd = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
-        told.cookies[i] = cookie_of( fd );
+        told.cookies[i] = socket_cookie( fd );
         if ( helper_set_add_consume( own_slot, own_generation, WS2_NO_INDEX, fd, &place ) || place != i ) return 4;
     }
     if ( ticket_issue( own_slot, own_generation, HANDLE, own_fd, TARGET, &told.ticket, &unknown ) ) return 5;
@@ -112,7 +112,7 @@ static int target( void *context )
     connection_name( slot, generation, HANDLE );
     if ( helper_set_open( slot, generation ) || get_told( slot, generation, 0, &helper ) ) return 5;
     for ( uint32_t i = 1; i <= HELPERS; i++ )
-        if ( get_told( slot, generation, i, &helper ) || cookie_of( helper ) != told.cookies[i] ) return 6;
+        if ( get_told( slot, generation, i, &helper ) || socket_cookie( helper ) != told.cookies[i] ) return 6;
     if ( get_told( slot, generation, HELPERS + 1, &helper ) != WSAEINVAL ) return 7;
     helper = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
     if ( helper_set_add_consume( slot, generation, WS2_NO_INDEX, helper, &place ) || place != HELPERS + 1 ) return 8;
@@ -243,7 +243,7 @@ static struct ws2_slot *record_of( uint32_t slot ) { return ws2_table_slot( conn
 /* The process sets another host socket in its stream socket's place, and tells. */
 static void replace( uint32_t slot, uint32_t generation, int fd )
 {
-    record_of( slot )->cookie = cookie_of( fd );
+    record_of( slot )->cookie = socket_cookie( fd );
     connection_replace( slot, generation, fd );
 }
 
@@ -251,7 +251,7 @@ static void replace( uint32_t slot, uint32_t generation, int fd )
 static uint64_t told( uint32_t slot, uint32_t generation )
 {
     const int fd = connection_replaced( slot, generation );
-    const uint64_t cookie = fd < 0 ? 0 : cookie_of( fd );
+    const uint64_t cookie = fd < 0 ? 0 : socket_cookie( fd );
 
     if ( fd >= 0 ) close( fd );
     return cookie;
@@ -275,11 +275,11 @@ static int replaced( void *unused )
     for ( int i = 0; i < MANY; i++ )
     {
         replace( slot, generation, streams[i % 2] );
-        if ( told( slot, generation ) != cookie_of( streams[i % 2] ) ) return 3;
+        if ( told( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 3;
         /* late news of one that has given way itself, and of another socket's */
         connection_replace( slot, generation, streams[( i + 1 ) % 2] );
         connection_replace( slot, generation + 1, streams[i % 2] );
-        if ( told( slot, generation ) != cookie_of( streams[i % 2] ) ) return 4;
+        if ( told( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 4;
     }
     /* not one for each; the server may have opened others for itself meanwhile */
     for ( int i = 0; ( now = server_fds() ) > before + MANY / 2 && i < 1000; i++ ) usleep( 10000 );
@@ -292,13 +292,13 @@ static int replaced( void *unused )
             return 6;
         if ( other != slot || other_generation != generation || new_slot ) return 7;
         connection_close( slot, generation, HANDLE + 4 );
-        record_of( slot )->cookie = cookie_of( streams[0] );
+        record_of( slot )->cookie = socket_cookie( streams[0] );
     }
     socket_drop( fd, slot, generation, HANDLE );
     connection_replace( slot, generation, streams[0] ); /* nobody has it */
     datagram = datagram_make( &slot, &generation );
     if ( helper_set_share( slot, generation, HANDLE, datagram ) ) return 8;
-    record_of( slot )->cookie = cookie_of( streams[0] );
+    record_of( slot )->cookie = socket_cookie( streams[0] );
     connection_replace( slot, generation, streams[0] );
     return told( slot, generation ) ? 9 : 0;
 }
@@ -325,8 +325,8 @@ static int replaced_meanwhile( void *unused )
     for ( int i = 0; i < QUEUED; i++ ) connection_replace( slot, generation, fd );
     replace( slot, generation, stream );
     kill( server, SIGCONT );
-    for ( int i = 0; i < 1000 && told( slot, generation ) != cookie_of( stream ); i++ ) usleep( 10000 );
-    return told( slot, generation ) != cookie_of( stream );
+    for ( int i = 0; i < 1000 && told( slot, generation ) != socket_cookie( stream ); i++ ) usleep( 10000 );
+    return told( slot, generation ) != socket_cookie( stream );
 }
 
 START_TEST( stopped ) { run_alone( replaced_meanwhile ); }

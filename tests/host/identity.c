@@ -31,7 +31,7 @@ static int raw_socket( void *table, uint32_t slot, uint32_t index, uint32_t hand
     struct ws2_slot *record = ws2_table_slot( table, slot );
 
     record->handle = handle;
-    record->cookie = cookie_of( fd );
+    record->cookie = socket_cookie( fd );
     record->word = ws2_word( ws2_word_generation( record->word ), index, WS2_SLOT_PRIVATE );
     return fd;
 }

@@ -37,7 +37,7 @@ static int is_replaced( uint32_t slot, uint32_t generation )
         const int fd = connection_replaced( slot, generation );
 
         if ( i ) usleep( 10000 );
-        found = fd >= 0 && cookie_of( fd ) == cookie;
+        found = fd >= 0 && socket_cookie( fd ) == cookie;
         if ( fd >= 0 ) close( fd );
     }
     return found;
@@ -63,7 +63,7 @@ static int redeemer( void *context )
             redeemed[redeemed_count].slot = slot;
             redeemed[redeemed_count].generation = generation;
             redeemed[redeemed_count++].fd = fd;
-            if ( cookie_of( fd ) != ws2_table_slot( connection_table(), slot )->cookie )
+            if ( socket_cookie( fd ) != ws2_table_slot( connection_table(), slot )->cookie )
                 error = is_replaced( slot, generation ) ? REDEEMED_RENEWED : -1;
         }
         if ( write( order->from_child, &error, sizeof( error ) ) < 0 ) return 1;

@@ -32,7 +32,7 @@ static uint64_t make( uint64_t handle, uint32_t pooled )
     if ( unix_socket_create( &create ) || create.error ) return 0;
     install.descriptor = create.descriptor;
     if ( unix_socket_install( &install ) || install.error ) return 0;
-    return descriptor_cookie( create.fd );
+    return socket_cookie( create.fd );
 }
 
 static int own( void )
@@ -52,7 +52,7 @@ static uint64_t ask_with( uint64_t handle, uint32_t end, struct ws2_stand_in_ask
 
     *params = ( struct ws2_stand_in_ask_params ){ .fd = dup( stand_in ), .handle = handle, .end = end };
     if ( unix_stand_in_ask( params ) || params->error ) return params->fd < 0 ? 0 : 1;
-    cookie = descriptor_cookie( params->fd );
+    cookie = socket_cookie( params->fd );
     close( params->fd );
     return cookie;
 }

@@ -148,7 +148,7 @@ static int heir( void *context )
 
         if ( record->receive_timeout != 1234 || !( record->flags & WS2_FLAG_NONBLOCKING ) ) return 5;
         if ( record->event_owner != WS2_NO_INDEX && !order->expect_same ) return 6;
-        if ( record->cookie != cookie_of( order->fd ) ) return 7;
+        if ( record->cookie != socket_cookie( order->fd ) ) return 7;
     }
     if ( ( slot == order->slot && generation == order->generation ) != order->expect_same ) return 8;
     if ( write( order->ready, "", 1 ) != 1 || read( order->go, &byte, 1 ) != 1 ) return 9;
@@ -182,7 +182,7 @@ START_TEST( adoption )
         slot->receive_timeout = 1234;
         slot->flags = WS2_FLAG_NONBLOCKING;
         slot->event_owner = connection_client_index();
-        slot->cookie = cookie_of( fd );
+        slot->cookie = socket_cookie( fd );
     }
     if ( _i == 1 ) ck_assert_int_eq( lease_give_back( order->slot, order->generation ), 1 );
     ck_assert_int_eq( write( go[1], "", 1 ), 1 );
@@ -272,7 +272,7 @@ START_TEST( scribbled_table )
             for ( int j = 0; j < 50; j++ ) ws2_table_blocks( table )[rand_r( &seed ) % 64] = rand_r( &seed );
             for ( int j = 0; j < 50; j++ )
                 ws2_table_clients( table )[rand_r( &seed ) % 64].windows_pid = rand_r( &seed );
-            slot->cookie = cookie_of( socket_fd );
+            slot->cookie = socket_cookie( socket_fd );
             next.generation = ws2_word_generation( slot->word );
             next.type = rand_r( &seed ) % 2 ? WS2_ADOPT : WS2_DUPLICATE;
             ck_assert_int_ge( raw_request( fd, &next, socket_fd, &reply, NULL ), 0 );

@@ -133,7 +133,7 @@ static struct by_hand by_hand_start( uint32_t pid )
     client.host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
     slot = ws2_table_slot( client.table, client.slot );
     slot->handle = HANDLE;
-    slot->cookie = cookie_of( client.host );
+    slot->cookie = socket_cookie( client.host );
     slot->word = ws2_word( 0, client.index, WS2_SLOT_PRIVATE );
     return client;
 }
@@ -219,7 +219,7 @@ static int replacer( void *context )
     if ( write( order->tickets, tickets, sizeof( tickets ) ) != sizeof( tickets ) ) return 3;
     if ( read( order->done, &byte, 1 ) != 1 ) return 4;
     held[0].fd = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
-    ws2_table_slot( connection_table(), slot )->cookie = cookie_of( held[0].fd );
+    ws2_table_slot( connection_table(), slot )->cookie = socket_cookie( held[0].fd );
     held[1].live = 1;
     connection_replace( slot, generation, held[0].fd );
     close( fd );

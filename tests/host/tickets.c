@@ -351,7 +351,7 @@ START_TEST( closed_without_the_server )
     ck_assert( !socketpair( AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair ) );
     ck_assert_int_eq( dup3( pair[0], fd, O_CLOEXEC ), fd );
     close( pair[0] );
-    ws2_table_slot( connection_table(), slot )->cookie = cookie_of( fd );
+    ws2_table_slot( connection_table(), slot )->cookie = socket_cookie( fd );
     for ( int i = 0; i < 2; i++ )
     {
         ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET + 4 * i, &ticket, &unknown ), 0 );

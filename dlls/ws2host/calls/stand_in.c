@@ -285,8 +285,8 @@ NTSTATUS unix_socket_same( void *args )
         NTSTATUS status;
         struct descriptor *d = params->fd[i] < 0 ? descriptor_acquire( params->handle[i], &status ) : NULL;
 
-        if ( d ) cookies[i] = descriptor_cookie( d->fd );
-        else if ( params->fd[i] >= 0 ) cookies[i] = descriptor_cookie( params->fd[i] );
+        if ( d ) cookies[i] = socket_cookie( d->fd );
+        else if ( params->fd[i] >= 0 ) cookies[i] = socket_cookie( params->fd[i] );
         if ( d ) descriptor_release( d );
         if ( params->fd[i] >= 0 ) close( params->fd[i] );
     }

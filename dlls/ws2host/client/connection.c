@@ -22,6 +22,7 @@
 #include "client/directory.h"
 #include "client/table_map.h"
 #include "ws2host/message.h"
+#include "ws2host/socket_cookie.h"
 #include "ws2host/trace_text.h"
 #include "ws2host/winsock_codes.h"
 
@@ -195,11 +196,9 @@ static int is_current( uint32_t slot, int fd )
 {
     const struct ws2_slot *record = table_slot( slot );
     const uint64_t expected = atomic_load( &record->cookie );
-    uint64_t cookie = 0;
-    socklen_t size = sizeof( cookie );
+    const uint64_t cookie = record->type == SOCK_STREAM && expected ? socket_cookie( fd ) : 0;
 
-    return record->type != SOCK_STREAM || !expected || getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size ) ||
-           cookie == expected;
+    return !cookie || cookie == expected;
 }
 
 static void publish_descriptor( uint32_t slot, uint32_t generation, uint32_t handle, int fd )

@@ -282,21 +282,12 @@ int32_t descriptor_install_found_consume( struct descriptor *d, uint64_t handle 
     return is_mark( old ) ? WSAENOTSOCK : 0;
 }
 
-uint64_t descriptor_cookie( int fd )
-{
-    uint64_t cookie = 0;
-    socklen_t size = sizeof( cookie );
-
-    getsockopt( fd, SOL_SOCKET, SO_COOKIE, &cookie, &size );
-    return cookie;
-}
-
 int descriptor_is_stale( const struct descriptor *d )
 {
     uint64_t cookie;
 
     if ( !descriptor_is_shared( d ) || d->slot->type != SOCK_STREAM ) return 0;
-    return ( cookie = atomic_load( &d->slot->cookie ) ) && descriptor_cookie( d->fd ) != cookie;
+    return ( cookie = atomic_load( &d->slot->cookie ) ) && socket_cookie( d->fd ) != cookie;
 }
 
 int32_t descriptor_confirm( uint64_t handle, int fd )
@@ -307,7 +298,7 @@ int32_t descriptor_confirm( uint64_t handle, int fd )
     int32_t error = 0;
 
     if ( !d ) return WSAENOTSOCK;
-    if ( fd < 0 || descriptor_cookie( fd ) != descriptor_cookie( d->fd ) )
+    if ( fd < 0 || socket_cookie( fd ) != socket_cookie( d->fd ) )
     {
         error = WSAENOTSOCK;
         if ( atomic_compare_exchange_strong( entry, &expected, NULL ) )

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include "ws2host/socket_cookie.h"
 #include "ws2host/table.h"
 #include "base/owner_lock.h"
 #include "base/unix_private.h"
@@ -152,8 +153,6 @@ static inline int descriptor_is_same( const struct descriptor *d, const struct d
 /* Another descriptor of the same socket in this process, counted, NULL when there is none: as descriptor_next, or any. */
 struct descriptor *descriptor_next_other( const struct descriptor *descriptor, uint64_t *handle );
 struct descriptor *descriptor_other( const struct descriptor *descriptor );
-/* The kernel's number of the socket behind a host descriptor, equal through every descriptor of it. */
-uint64_t descriptor_cookie( int fd );
 /* Of a shared stream socket: another process, or another descriptor in this one, has set another host socket in the place of
  * the one that this descriptor has. */
 int descriptor_is_stale( const struct descriptor *descriptor );

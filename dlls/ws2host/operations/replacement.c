@@ -152,7 +152,7 @@ int32_t operation_replace_socket_consume( struct descriptor *d, int fd, const st
 
     option_carry( d, d->fd, fd, listener );
     if ( replace( d, fd ) ) error = winsock_error( errno );
-    else atomic_store( &d->slot->cookie, descriptor_cookie( d->fd ) );
+    else atomic_store( &d->slot->cookie, socket_cookie( d->fd ) );
     close( fd );
     watch_again( d, before );
     if ( !error && descriptor_is_shared( d ) ) settle_later( d );
@@ -178,7 +178,7 @@ static int find_there( const struct descriptor *d )
 {
     int fd = connection_replaced( d->slot_index, d->generation );
 
-    if ( fd < 0 || descriptor_cookie( fd ) == atomic_load( &d->slot->cookie ) ) return fd;
+    if ( fd < 0 || socket_cookie( fd ) == atomic_load( &d->slot->cookie ) ) return fd;
     close( fd );
     return -1;
 }

@@ -27,7 +27,7 @@ static void fill_slot( struct ws2_slot *slot, int fd, uint32_t family, uint32_t 
     /* until SIO_UDP_CONNRESET and SIO_UDP_NETRESET turn them off */
     if ( type == SOCK_DGRAM ) flags |= WS2_FLAG_CONNRESET | WS2_FLAG_NETRESET;
     atomic_store( &slot->flags, flags );
-    atomic_store( &slot->cookie, descriptor_cookie( fd ) );
+    atomic_store( &slot->cookie, socket_cookie( fd ) );
 }
 
 int32_t socket_wrap_consume( int fd, uint32_t family, uint32_t type, uint32_t protocol, uint32_t flags,
