@@ -364,6 +364,38 @@ static inline void socket_drop( int fd, uint32_t slot, uint32_t generation, uint
     close( fd );
 }
 
+static struct
+{
+    uint32_t slot, generation, handle;
+    int fd;
+} harness_published;
+
+static inline void harness_publish( connection_publish_function publish )
+{
+    if ( harness_published.fd >= 0 )
+        publish( harness_published.slot, harness_published.generation, harness_published.handle, harness_published.fd );
+}
+
+/* From now on the process's one descriptor that a server which takes over is told of; fd -1: it has none any more. */
+static inline void socket_publish( uint32_t slot, uint32_t generation, uint32_t handle, int fd )
+{
+    harness_published.slot = slot;
+    harness_published.generation = generation;
+    harness_published.handle = handle;
+    harness_published.fd = fd;
+    connection_enumerate_shared = harness_publish;
+}
+
+/* Of the host socket that has taken another's place, as the server has it: its cookie, 0 for none. */
+static inline uint64_t replaced_cookie( uint32_t slot, uint32_t generation )
+{
+    const int fd = connection_replaced( slot, generation );
+    const uint64_t cookie = fd < 0 ? 0 : socket_cookie( fd );
+
+    if ( fd >= 0 ) close( fd );
+    return cookie;
+}
+
 /* Redeemed under no handle yet. */
 static inline int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
 {

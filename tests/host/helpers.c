@@ -36,46 +36,38 @@ struct source_order
     int closes; /* its descriptor, and has only the ticket then */
 };
 
-static uint32_t own_slot, own_generation;
-static int own_fd = -1;
-
-static void enumerate_own( connection_publish_function publish )
-{
-    if ( own_fd >= 0 ) publish( own_slot, own_generation, HANDLE, own_fd );
-}
-
 /* The epoll of the set and its helpers are with the server, a descriptor and a ticket too. */
 static int source( void *context )
 {
     const struct source_order *order = context;
     struct told told = { 0 };
-    uint32_t place;
-    int unknown, fd;
+    uint32_t slot, generation, place;
+    int unknown, fd, own;
     char byte;
 
     if ( connection_attach( SOURCE ) ) return 1;
-    own_fd = datagram_make( &own_slot, &own_generation );
-    connection_enumerate_shared = enumerate_own;
-    if ( helper_set_open( own_slot, own_generation ) || helper_set_share( own_slot, own_generation, HANDLE, own_fd ) ||
-         helper_set_add_consume( own_slot, own_generation, 0, epoll_create1( EPOLL_CLOEXEC ), &place ) || place )
+    own = datagram_make( &slot, &generation );
+    socket_publish( slot, generation, HANDLE, own );
+    if ( helper_set_open( slot, generation ) || helper_set_share( slot, generation, HANDLE, own ) ||
+         helper_set_add_consume( slot, generation, 0, epoll_create1( EPOLL_CLOEXEC ), &place ) || place )
         return 2;
-    if ( helper_set_add_consume( own_slot, own_generation, 0, epoll_create1( EPOLL_CLOEXEC ), &place ) != WSAEALREADY )
+    if ( helper_set_add_consume( slot, generation, 0, epoll_create1( EPOLL_CLOEXEC ), &place ) != WSAEALREADY )
         return 3;
     for ( uint32_t i = 1; i <= HELPERS; i++ )
     {
         fd = socket( AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0 );
         told.cookies[i] = socket_cookie( fd );
-        if ( helper_set_add_consume( own_slot, own_generation, WS2_NO_INDEX, fd, &place ) || place != i ) return 4;
+        if ( helper_set_add_consume( slot, generation, WS2_NO_INDEX, fd, &place ) || place != i ) return 4;
     }
-    if ( ticket_issue( own_slot, own_generation, HANDLE, own_fd, TARGET, &told.ticket, &unknown ) ) return 5;
-    told.slot = own_slot;
-    told.generation = own_generation;
-    told.places = ws2_slot_helpers( ws2_table_slot( connection_table(), own_slot ) );
+    if ( ticket_issue( slot, generation, HANDLE, own, TARGET, &told.ticket, &unknown ) ) return 5;
+    told.slot = slot;
+    told.generation = generation;
+    told.places = ws2_slot_helpers( ws2_table_slot( connection_table(), slot ) );
     if ( order->closes )
     {
-        helper_set_close( own_slot, own_generation );
-        socket_drop( own_fd, own_slot, own_generation, HANDLE );
-        own_fd = -1;
+        helper_set_close( slot, generation );
+        socket_publish( slot, generation, HANDLE, -1 );
+        socket_drop( own, slot, generation, HANDLE );
         connection_settle();
     }
     if ( write( order->told, &told, sizeof( told ) ) != sizeof( told ) ) return 6;
@@ -247,16 +239,6 @@ static void replace( uint32_t slot, uint32_t generation, int fd )
     connection_replace( slot, generation, fd );
 }
 
-/* What the server has: the cookie, 0 for nothing. */
-static uint64_t told( uint32_t slot, uint32_t generation )
-{
-    const int fd = connection_replaced( slot, generation );
-    const uint64_t cookie = fd < 0 ? 0 : socket_cookie( fd );
-
-    if ( fd >= 0 ) close( fd );
-    return cookie;
-}
-
 /* A stream socket's host socket gives way to another, and that to the next: the latest is what is told, and the one before it is
  * closed. */
 static int replaced( void *unused )
@@ -270,16 +252,16 @@ static int replaced( void *unused )
     if ( connection_attach( SOURCE ) ) return 1;
     fd = socket_make( HANDLE, &slot, &generation );
     connection_replace( slot, generation, fd ); /* not shared */
-    if ( helper_set_share( slot, generation, HANDLE, fd ) || told( slot, generation ) ) return 2;
+    if ( helper_set_share( slot, generation, HANDLE, fd ) || replaced_cookie( slot, generation ) ) return 2;
     before = server_fds_at_rest();
     for ( int i = 0; i < MANY; i++ )
     {
         replace( slot, generation, streams[i % 2] );
-        if ( told( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 3;
+        if ( replaced_cookie( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 3;
         /* late news of one that has given way itself, and of another socket's */
         connection_replace( slot, generation, streams[( i + 1 ) % 2] );
         connection_replace( slot, generation + 1, streams[i % 2] );
-        if ( told( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 4;
+        if ( replaced_cookie( slot, generation ) != socket_cookie( streams[i % 2] ) ) return 4;
     }
     /* not one for each; the server may have opened others for itself meanwhile */
     for ( int i = 0; ( now = server_fds() ) > before + MANY / 2 && i < 1000; i++ ) usleep( 10000 );
@@ -300,7 +282,7 @@ static int replaced( void *unused )
     if ( helper_set_share( slot, generation, HANDLE, datagram ) ) return 8;
     record_of( slot )->cookie = socket_cookie( streams[0] );
     connection_replace( slot, generation, streams[0] );
-    return told( slot, generation ) ? 9 : 0;
+    return replaced_cookie( slot, generation ) ? 9 : 0;
 }
 
 START_TEST( stream ) { run_alone( replaced ); }
@@ -325,8 +307,8 @@ static int replaced_meanwhile( void *unused )
     for ( int i = 0; i < QUEUED; i++ ) connection_replace( slot, generation, fd );
     replace( slot, generation, stream );
     kill( server, SIGCONT );
-    for ( int i = 0; i < 1000 && told( slot, generation ) != socket_cookie( stream ); i++ ) usleep( 10000 );
-    return told( slot, generation ) != socket_cookie( stream );
+    for ( int i = 0; i < 1000 && replaced_cookie( slot, generation ) != socket_cookie( stream ); i++ ) usleep( 10000 );
+    return replaced_cookie( slot, generation ) != socket_cookie( stream );
 }
 
 START_TEST( stopped ) { run_alone( replaced_meanwhile ); }

@@ -274,34 +274,22 @@ END_TEST
 struct source_order
 {
     int tickets, count;
-    int share; /* also its own descriptor */
 };
-
-static struct
-{
-    uint32_t slot, generation;
-    int fd;
-} own;
-
-static void source_enumerate( connection_publish_function publish )
-{
-    if ( own.fd >= 0 ) publish( own.slot, own.generation, HANDLE, own.fd );
-}
 
 /* Issues tickets for the target, and goes on asking the server for things: it publishes whenever there is another. */
 static int busy_source( void *context )
 {
     const struct source_order *order = context;
-    uint32_t ticket;
-    int unknown;
+    uint32_t slot, generation, ticket;
+    int unknown, fd;
 
     prctl( PR_SET_PDEATHSIG, SIGKILL );
-    connection_enumerate_shared = source_enumerate;
     if ( connection_attach( SOURCE ) ) return 1;
-    own.fd = socket_make( HANDLE, &own.slot, &own.generation );
+    fd = socket_make( HANDLE, &slot, &generation );
+    socket_publish( slot, generation, HANDLE, fd );
     for ( int i = 0; i < order->count; i++ )
     {
-        if ( ticket_issue( own.slot, own.generation, HANDLE, own.fd, TARGET, &ticket, &unknown ) ) return 2;
+        if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) ) return 2;
         if ( write( order->tickets, &ticket, sizeof( ticket ) ) != sizeof( ticket ) ) return 3;
     }
     for ( ;; ) connection_settle();
@@ -322,7 +310,7 @@ START_TEST( infos_of_a_stopped_source )
     harness_begin();
     target = child_start( TARGET );
     ck_assert( !pipe( tickets ) );
-    source = process_start( busy_source, &( struct source_order ){ tickets[1], infos, 1 } );
+    source = process_start( busy_source, &( struct source_order ){ tickets[1], infos } );
     for ( int i = 0; i < infos; i++ )
         ck_assert_int_eq( read( tickets[0], &numbers[i], sizeof( numbers[i] ) ), sizeof( numbers[i] ) );
     kill( source, SIGSTOP );
@@ -357,16 +345,13 @@ START_TEST( stopped_client )
     harness_begin();
     target = child_start( TARGET );
     ck_assert( !pipe( tickets ) );
-    source = process_start( busy_source, &( struct source_order ){ tickets[1], 1, 1 } );
+    source = process_start( busy_source, &( struct source_order ){ tickets[1], 1 } );
     ck_assert_int_eq( read( tickets[0], &ticket, sizeof( ticket ) ), sizeof( ticket ) );
     ck_assert_int_eq( connection_attach( OTHER ), 0 );
     /* one that this process has shared before */
     old = socket_make( HANDLE, &old_slot, &old_generation );
     ck_assert_int_eq( ticket_issue( old_slot, old_generation, HANDLE, old, OTHER, &old_ticket, &unknown ), 0 );
-    own.slot = old_slot;
-    own.generation = old_generation;
-    own.fd = old;
-    connection_enumerate_shared = source_enumerate;
+    socket_publish( old_slot, old_generation, HANDLE, old );
     kill( source, SIGSTOP );
     server = harness_table().server;
     kill( server, SIGKILL );

@@ -34,11 +34,8 @@ static int is_replaced( uint32_t slot, uint32_t generation )
 
     for ( int i = 0; !found && i < 1000; i++ )
     {
-        const int fd = connection_replaced( slot, generation );
-
         if ( i ) usleep( 10000 );
-        found = fd >= 0 && socket_cookie( fd ) == cookie;
-        if ( fd >= 0 ) close( fd );
+        found = replaced_cookie( slot, generation ) == cookie;
     }
     return found;
 }
