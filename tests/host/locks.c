@@ -1,9 +1,10 @@
 /*
  * Locks whose holder is gone: taken over, also when its thread number has gone to another thread, which must not be taken for
- * the holder; and never from one that lives.
+ * the holder, or stays with the process, as the first one's does; and never from one that lives.
  */
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include "base/owner_lock.h"
 #include "harness.h"
 
@@ -88,6 +89,35 @@ START_TEST( number_is_used_again )
 }
 END_TEST
 
+static void *takes_from_first( void *first )
+{
+    pthread_join( *(pthread_t *)first, NULL );
+    owner_lock_take( &lock );
+    _exit( owner_lock_held( &lock ) ? 0 : 1 );
+}
+
+/* The first thread of a process, whose number stays as long as the process. */
+START_TEST( first_thread_is_dead )
+{
+    const pid_t process = fork();
+    int status;
+
+    if ( !process )
+    {
+        static pthread_t first;
+        pthread_t other;
+
+        first = pthread_self();
+        alarm( 20 );
+        owner_lock_take( &lock );
+        if ( pthread_create( &other, NULL, takes_from_first, &first ) ) _exit( 2 );
+        pthread_exit( NULL );
+    }
+    ck_assert_int_eq( waitpid( process, &status, 0 ), process );
+    ck_assert_int_eq( status, 0 );
+}
+END_TEST
+
 /* However long it has it. */
 START_TEST( holder_lives )
 {
@@ -109,6 +139,7 @@ int main( void )
 
     tcase_set_timeout( test, 30 );
     tcase_add_test( test, holder_is_dead );
+    tcase_add_test( test, first_thread_is_dead );
     tcase_add_test( test, number_is_used_again );
     tcase_add_test( test, holder_lives );
     suite_add_tcase( suite, test );
