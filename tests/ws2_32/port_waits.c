@@ -210,6 +210,45 @@ static void test_terminated( void )
     port_close( port );
 }
 
+/* Ends the first thread of the process in its wait, and begins what nobody is there to wait for at the port. */
+static DWORD WINAPI end_first( void *argument )
+{
+    struct waiter *first = argument;
+    OVERLAPPED ov;
+    char byte;
+
+    wait_until( &first->begun, 1 );
+    Sleep( 60 ); /* it waits */
+    if ( !TerminateThread( first->thread, 0 ) || WaitForSingleObject( first->thread, 5000 ) ) ExitProcess( 1 );
+    receive_byte( server, &ov, NULL, &byte );
+    if ( send( client, "x", 1, 0 ) != 1 ) ExitProcess( 2 );
+    for ( unsigned int i = 0; i < 500 && !HasOverlappedIoCompleted( &ov ); i++ ) Sleep( 10 );
+    ExitProcess( HasOverlappedIoCompleted( &ov ) ? 10 : 3 );
+    return 0;
+}
+
+static void run_first( void )
+{
+    struct waiter first = { .port = port_open( 1, 1 ) };
+
+    DuplicateHandle( GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &first.thread, 0, FALSE,
+                     DUPLICATE_SAME_ACCESS );
+    CloseHandle( CreateThread( NULL, 0, end_first, &first, 0, NULL ) );
+    wait_once( &first );
+}
+
+/* The same of a process's first thread, whose number some hosts keep. */
+static void test_first_terminated( void )
+{
+    HANDLE process = run_child( "first", NULL, NULL, 0, NULL );
+    DWORD code = 0;
+
+    ok( !WaitForSingleObject( process, 30000 ), "the child does not end\n" );
+    GetExitCodeProcess( process, &code );
+    ok( code == 10, "exit status %lu\n", code );
+    CloseHandle( process );
+}
+
 /* --- waiting elsewhere ----------------------------------------------------------------------------------------------------*/
 
 /* An operation goes on whether or not anybody is at the port: events, handles and results tell of its end. */
@@ -444,6 +483,12 @@ START_TEST( port_waits )
         if ( exchange ) run_waiter( exchange );
         return;
     }
+    if ( winetest_get_mainargs( &argv ) == 3 && !strcmp( argv[2], "first" ) )
+    {
+        support_begin();
+        run_first();
+        return;
+    }
     waiter_start( &early, waited );
     for ( unsigned int i = 0; i < ARRAY_SIZE( many ); i++ ) waiter_start( &many[i], closed );
     if ( support_begin() ) return;
@@ -453,6 +498,7 @@ START_TEST( port_waits )
     test_concurrency();
     test_last_first();
     test_terminated();
+    test_first_terminated();
     test_elsewhere();
     test_depth();
     test_processes();

@@ -1,8 +1,6 @@
 /* Locks that know their holder: see owner_lock.h. */
 #include <assert.h>
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -30,20 +28,23 @@ uint32_t owner_lock_self( void ) { return token() >> 32; }
 
 int owner_lock_held( const owner_lock *lock ) { return atomic_load( lock ) == token(); }
 
+/* When the thread began, in ticks; 0 when that is not to be had. */
+static uint32_t beginning_of( uint32_t thread )
+{
+    char text[THREAD_STAT_SIZE], *field = thread_stat( thread, text );
+
+    for ( int i = 3; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
+    return field ? strtoull( field + 1, NULL, 10 ) : 0;
+}
+
 /* Its thread was ended while it held a lock. */
 static int is_dead( uint64_t holder )
 {
     const uint32_t thread = holder >> 32;
-    char text[THREAD_STAT_SIZE], *field;
     uint32_t beginning;
 
-    if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH ) return 1;
-    if ( !( field = thread_stat( thread, text ) ) ) return 0;
-    /* a process's first thread keeps its number when it ends before others */
-    if ( field[1] == 'Z' || field[1] == 'X' ) return 1;
-    /* when it began, in ticks */
-    for ( int i = 3; i < 22 && field; i++ ) field = strchr( field + 1, ' ' );
-    beginning = field ? strtoull( field + 1, NULL, 10 ) : 0;
+    if ( thread_is_gone( thread ) ) return 1;
+    beginning = beginning_of( thread );
     return beginning && (int32_t)( beginning - (uint32_t)holder ) > 0;
 }
 

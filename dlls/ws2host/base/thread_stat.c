@@ -1,7 +1,10 @@
 /* See thread_stat.h. */
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/thread_stat.h"
 
@@ -20,4 +23,14 @@ char *thread_stat( uint32_t thread, char text[THREAD_STAT_SIZE] )
     /* the second field is the name in parentheses, which may hold anything */
     name_end = strrchr( text, ')' );
     return name_end ? name_end + 1 : NULL;
+}
+
+int thread_is_gone( uint32_t thread )
+{
+    char text[THREAD_STAT_SIZE];
+    const char *state;
+
+    if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH ) return 1;
+    return thread == (uint32_t)getpid() && ( state = thread_stat( thread, text ) ) &&
+           ( state[1] == 'Z' || state[1] == 'X' );
 }

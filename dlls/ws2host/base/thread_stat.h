@@ -10,4 +10,7 @@
  * no such thread, or it cannot be had. */
 char *thread_stat( uint32_t thread, char text[THREAD_STAT_SIZE] );
 
+/* There is no such thread any more. The first one of a process keeps its number as long as the process, and is gone all the same. */
+int thread_is_gone( uint32_t thread );
+
 #endif

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "base/host_clock.h"
 #include "base/host_counts.h"
@@ -90,8 +89,7 @@ static int port_has_waiters( struct port *port )
         uint32_t thread = atomic_load( &port->waiters[i] );
 
         if ( !thread ) continue;
-        if ( syscall( SYS_tgkill, getpid(), thread, 0 ) < 0 && errno == ESRCH )
-            atomic_compare_exchange_strong( &port->waiters[i], &thread, 0 );
+        if ( thread_is_gone( thread ) ) atomic_compare_exchange_strong( &port->waiters[i], &thread, 0 );
         else any = 1;
     }
     return any;
