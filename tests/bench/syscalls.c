@@ -30,7 +30,7 @@ static BOOL do_recv( void )
 
 static BOOL do_wsasend( void )
 {
-    char bytes[2] = "xy";
+    char bytes[2] = { 'x', 'y' };
     WSABUF buffers[2] = { { 1, bytes }, { 1, bytes + 1 } };
     DWORD done;
 
