@@ -474,25 +474,6 @@ static void test_receive_all( void )
 
 /* --- IPv6 ----------------------------------------------------------------------------------------------------------------*/
 
-/* A link-local address of an adapter; its index stands in the scope. */
-static BOOL link_local( union address *address )
-{
-    SOCKET s = socket( AF_INET6, SOCK_DGRAM, 0 );
-    char buffer[2048];
-    SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)buffer;
-    DWORD size;
-    BOOL found = FALSE;
-
-    if ( !WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, buffer, sizeof( buffer ), &size, NULL, NULL ) )
-        for ( int i = 0; i < list->iAddressCount && !found; i++ )
-        {
-            address->v6 = *(struct sockaddr_in6 *)list->Address[i].lpSockaddr;
-            found = IN6_IS_ADDR_LINKLOCAL( &address->v6.sin6_addr ) && address->v6.sin6_scope_id;
-        }
-    closesocket( s );
-    return found;
-}
-
 static int join6( SOCKET s, int option, const char *group, ULONG adapter )
 {
     struct ipv6_mreq request = { .ipv6mr_interface = adapter };
@@ -521,7 +502,7 @@ static void test_ipv6( void )
     ULONG adapter;
     int port;
 
-    if ( !have_ipv6() || !link_local( &own ) )
+    if ( !have_ipv6() || !address_link_local( &own ) )
     {
         skip( "no address of IPv6\n" );
         return;

@@ -139,6 +139,103 @@ static void test_receive( void )
     closesocket( sender );
 }
 
+static void receive_kind( SOCKET s, WSAMSG *message, BOOL overlapped, DWORD expected )
+{
+    WSAOVERLAPPED ov = { .hEvent = CreateEventW( NULL, TRUE, FALSE, NULL ) };
+    DWORD count = 0, flags;
+
+    message->dwFlags = 0;
+    if ( !overlapped ) check_ok( receive_message( s, message, &count, NULL, NULL ) );
+    else
+    {
+        ok( !receive_message( s, message, NULL, &ov, NULL ) || WSAGetLastError() == WSA_IO_PENDING, "error %d\n",
+            WSAGetLastError() );
+        ok( WaitForSingleObject( ov.hEvent, 5000 ) == WAIT_OBJECT_0, "no end\n" );
+        ok( WSAGetOverlappedResult( s, &ov, &count, FALSE, &flags ), "error %d\n", WSAGetLastError() );
+    }
+    ok( count == 4 && message->dwFlags == expected, "count %lu, flags %#lx, not %#lx\n", count, message->dwFlags,
+        expected );
+    CloseHandle( ov.hEvent );
+}
+
+/* A group on the adapter of an address, joined and sent to. */
+static void use_group( SOCKET s, SOCKET sender, const union address *adapter, union address *group )
+{
+    const ULONG loopback = htonl( INADDR_LOOPBACK );
+    struct ip_mreq request;
+    struct ipv6_mreq request6;
+
+    *group = *adapter;
+    if ( adapter->any.sa_family == AF_INET )
+    {
+        group->v4.sin_addr.s_addr = request.imr_multiaddr.s_addr = inet_addr( "239.77.12.33" );
+        request.imr_interface = adapter->v4.sin_addr;
+        if ( !request.imr_interface.s_addr ) request.imr_interface.s_addr = loopback;
+        check_ok( setsockopt( s, IPPROTO_IP, IP_ADD_MEMBERSHIP, (char *)&request, sizeof( request ) ) );
+        check_ok( setsockopt( sender, IPPROTO_IP, IP_MULTICAST_IF, (char *)&request.imr_interface, 4 ) );
+        return;
+    }
+    inet_pton( AF_INET6, "ff02::7712", &group->v6.sin6_addr );
+    request6.ipv6mr_multiaddr = group->v6.sin6_addr;
+    request6.ipv6mr_interface = adapter->v6.sin6_scope_id;
+    check_ok( setsockopt( s, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, (char *)&request6, sizeof( request6 ) ) );
+    check_ok( setsockopt( sender, IPPROTO_IPV6, IPV6_MULTICAST_IF, (char *)&request6.ipv6mr_interface, 4 ) );
+}
+
+/* Which datagrams were sent to many, whether or not anything is asked for, to a socket that is bound to any address or to an
+ * adapter's. queued: the first is there before the first call. */
+static void test_kinds( const union address *adapter, BOOL overlapped, BOOL queued )
+{
+    static const char *const broadcasts[] = { "255.255.255.255", "192.0.2.255" };
+    const int family = adapter->any.sa_family,
+              length = family == AF_INET ? sizeof( adapter->v4 ) : sizeof( adapter->v6 );
+    const BOOL is_any = family == AF_INET && !adapter->v4.sin_addr.s_addr;
+    union address own = *adapter, group;
+    SOCKET s = socket( family, SOCK_DGRAM, 0 ), sender = socket( family, SOCK_DGRAM, 0 );
+    char data[8];
+    WSABUF buffer = { sizeof( data ), data };
+    WSAMSG message = { .lpBuffers = &buffer, .dwBufferCount = 1 };
+    DWORD on = 1;
+
+    winetest_push_context( "family %d, %s%s%s", family, is_any ? "any, " : "", overlapped ? "overlapped" : "waiting",
+                           queued ? ", queued" : "" );
+    check_ok( bind( s, &own.any, length ) );
+    set_receive_timeout( s, 5000 );
+    get_functions( s );
+    own.v4.sin_port = htons( socket_port( s ) ); /* IPv6's stands at the same place */
+    use_group( s, sender, &own, &group );
+    if ( is_any ) own.v4.sin_addr.s_addr = htonl( INADDR_LOOPBACK );
+    if ( !queued )
+    {
+        check_result( sendto( sender, "self", 4, 0, &own.any, length ), 4 );
+        receive_kind( s, &message, overlapped, 0 );
+    }
+    check_result( sendto( sender, "many", 4, 0, &group.any, length ), 4 );
+    receive_kind( s, &message, overlapped, MSG_MCAST );
+    check_result( sendto( sender, "self", 4, 0, &own.any, length ), 4 );
+    receive_kind( s, &message, overlapped, 0 );
+    closesocket( sender );
+
+    sender = socket( family, SOCK_DGRAM, 0 );
+    check_ok( setsockopt( sender, SOL_SOCKET, SO_BROADCAST, (char *)&on, sizeof( on ) ) );
+    for ( unsigned int i = 0; family == AF_INET && i < ARRAY_SIZE( broadcasts ) - is_any; i++ )
+    {
+        group.v4.sin_addr.s_addr = inet_addr( broadcasts[i] );
+        if ( sendto( sender, "many", 4, 0, &group.any, length ) == 4 )
+            receive_kind( s, &message, overlapped, MSG_BCAST );
+        else skip( "no network to broadcast to, error %d\n", WSAGetLastError() );
+    }
+    closesocket( sender );
+    closesocket( s );
+    winetest_pop_context();
+}
+
+static void test_kinds_of( union address adapter )
+{
+    if ( adapter.any.sa_family == AF_INET6 ) adapter.v6.sin6_port = 0;
+    for ( unsigned int i = 0; i < 4; i++ ) test_kinds( &adapter, i & 1, i >> 1 );
+}
+
 static void test_send( void )
 {
     union address address, name;
@@ -239,9 +336,21 @@ static void test_hostile( void )
 
 START_TEST( control )
 {
+    union address any = { .v4 = { .sin_family = AF_INET } };
+    char text[8];
+
     if ( support_begin() ) return;
     test_options();
     test_receive();
+    test_kinds_of( any );
+    if ( GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", text, sizeof( text ) ) == 3 )
+    {
+        any.v4.sin_addr.s_addr = inet_addr( "192.0.2.1" );
+        test_kinds_of( any );
+    }
+    else skip( "not in a network of its own\n" );
+    if ( have_ipv6() && address_link_local( &any ) ) test_kinds_of( any );
+    else skip( "no address of IPv6\n" );
     test_send();
     test_hostile();
     support_end();

@@ -100,6 +100,24 @@ SOCKET tcp_client( const union address *address )
     return s;
 }
 
+BOOL address_link_local( union address *address )
+{
+    SOCKET s = socket( AF_INET6, SOCK_DGRAM, 0 );
+    char buffer[2048];
+    SOCKET_ADDRESS_LIST *list = (SOCKET_ADDRESS_LIST *)buffer;
+    DWORD size;
+    BOOL found = FALSE;
+
+    if ( !WSAIoctl( s, SIO_ADDRESS_LIST_QUERY, NULL, 0, buffer, sizeof( buffer ), &size, NULL, NULL ) )
+        for ( int i = 0; i < list->iAddressCount && !found; i++ )
+        {
+            address->v6 = *(struct sockaddr_in6 *)list->Address[i].lpSockaddr;
+            found = IN6_IS_ADDR_LINKLOCAL( &address->v6.sin6_addr ) && address->v6.sin6_scope_id;
+        }
+    closesocket( s );
+    return found;
+}
+
 SOCKET udp_bound( int family, union address *address ) { return bound( family, SOCK_DGRAM, address ); }
 
 SOCKET tcp_listener( int family, union address *address )

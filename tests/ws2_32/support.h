@@ -76,6 +76,8 @@ SOCKET tcp_listener( int family, union address *address );
 SOCKET tcp_bound( int family, union address *address ); /* a port that refuses connections while this is open */
 SOCKET tcp_client( const union address *address );      /* connected to a listener of IPv4 */
 SOCKET udp_bound( int family, union address *address );
+/* A link-local address of an adapter; its index stands in the scope. FALSE: there is none. */
+BOOL address_link_local( union address *address );
 void tcp_pair_family( int family, SOCKET *client, SOCKET *server );
 void tcp_pair_with( DWORD flags, SOCKET *client, SOCKET *server ); /* WSA_FLAG_OVERLAPPED or 0, for use as files */
 void tcp_pair( SOCKET *client, SOCKET *server );                   /* receives give up after 10 s */

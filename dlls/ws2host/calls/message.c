@@ -124,8 +124,9 @@ again:
     {
         header.msg_name = &address;
         header.msg_namelen = sizeof( address );
-        if ( params->width && control_wanted( d ) )
+        if ( params->width )
         {
+            control_want_kind( d );
             header.msg_control = host_control;
             header.msg_controllen = sizeof( host_control );
         }
@@ -147,6 +148,7 @@ done:
     params->error = t.error;
     if ( result != TRANSFER_DONE ) return status;
 
+    if ( datagram ) params->flags_out |= control_kind( &header );
     if ( t.truncated ) params->flags_out |= params->width ? WS_MSG_TRUNC : WS_MSG_PARTIAL;
     if ( datagram && header.msg_namelen )
     {

@@ -125,8 +125,9 @@ static void give_address( struct transfer_operation *t, struct msghdr *header )
         }
     }
     if ( !t->message ) return;
+    if ( !t->message->local_user ) operation->flags_out |= control_kind( header );
     t->message->used =
-        t->message->capacity || ( !t->message->local_user && control_wanted( d ) )
+        t->message->capacity || !t->message->local_user
             ? control_from_host( d, header, caller_width, t->message->control, t->message->capacity, &truncated )
             : 0;
     if ( truncated )
@@ -216,6 +217,7 @@ static enum operation_result perform_receive( struct operation *operation )
         header.msg_namelen = sizeof( t->address );
         if ( t->message )
         {
+            if ( !t->message->local_user ) control_want_kind( d );
             header.msg_control = t->message->host;
             header.msg_controllen = sizeof( t->message->host );
         }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include "sockets/control.h"
 #include "sockets/option_bits.h"
+#include "sockets/subnets.h"
+#include "sockets/windows_message.h"
 
 /* cmsg_type of Windows, at IPPROTO_IP and IPPROTO_IPV6 alike unless said otherwise */
 enum
@@ -22,8 +24,8 @@ enum
     WS_UDP_SEND_MSG_SIZE = 2 /* IPPROTO_UDP */
 };
 
-static const enum option_bit packet_bits[] = { BIT_PKTINFO, BIT_RECVIF, BIT_RECVDSTADDR, BIT_ARRIVAL_IF,
-                                               BIT_PKTINFO_EX };
+static const enum option_bit packet_bits[] = { BIT_PKTINFO,    BIT_RECVIF,     BIT_RECVDSTADDR,
+                                               BIT_ARRIVAL_IF, BIT_PKTINFO_EX, BIT_MESSAGES };
 
 static uint32_t bits_of( const struct ws2_slot *slot ) { return atomic_load( &slot->option_bits ); }
 
@@ -65,6 +67,13 @@ int32_t control_enable( struct descriptor *d )
     if ( ( error = option_kernel_set( d, HOST( IPPROTO_IP, IP_PKTINFO ), packet ) ) ) return error;
     if ( ( error = option_kernel_set( d, HOST( IPPROTO_IP, IP_RECVTTL ), ttl ) ) ) return error;
     return option_kernel_set( d, HOST( IPPROTO_IP, IP_RECVTOS ), tos );
+}
+
+void control_want_kind( struct descriptor *d )
+{
+    if ( d->slot->type != SOCK_STREAM && !option_bit( d->slot, BIT_MESSAGES ) &&
+         !option_set_bit( d->slot, BIT_MESSAGES, 1 ) )
+        control_enable( d );
 }
 
 /* --- sending */
@@ -250,6 +259,35 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
     }
     *truncated = receiver.truncated;
     return receiver.used;
+}
+
+/* The host gives the address of its own that a datagram has come to beside the one that it was sent to: another one when that
+ * was a broadcast. It does not know the first of one that came before it was asked. */
+static int was_broadcast( const struct in_pktinfo *info )
+{
+    union host_address address = { .in = { .sin_family = AF_INET, .sin_addr = info->ipi_addr } };
+
+    if ( info->ipi_spec_dst.s_addr ) return info->ipi_spec_dst.s_addr != info->ipi_addr.s_addr;
+    return adapter_is_broadcast( &address );
+}
+
+uint32_t control_kind( struct msghdr *header )
+{
+    for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( header ); cmsg; cmsg = CMSG_NXTHDR( header, cmsg ) )
+    {
+        struct in_pktinfo info;
+        struct in6_pktinfo info6;
+
+        if ( control_take( cmsg, IPPROTO_IP, IP_PKTINFO, &info, sizeof( info ) ) )
+        {
+            if ( IN_MULTICAST( ntohl( info.ipi_addr.s_addr ) ) ) return WS_MSG_MCAST;
+            return was_broadcast( &info ) ? WS_MSG_BCAST : 0;
+        }
+        if ( control_take( cmsg, IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof( info6 ) ) &&
+             !IN6_IS_ADDR_V4MAPPED( &info6.ipi6_addr ) )
+            return IN6_IS_ADDR_MULTICAST( &info6.ipi6_addr ) ? WS_MSG_MCAST : 0;
+    }
+    return 0;
 }
 
 uint32_t control_destination( const struct descriptor *d, struct msghdr *header, union host_address *address )

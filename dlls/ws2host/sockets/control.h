@@ -30,6 +30,12 @@ int32_t control_to_host( const void *user, uint32_t size, uint32_t width, void *
 uint32_t control_from_host( const struct descriptor *descriptor, struct msghdr *header, uint32_t width, void *user,
                             uint32_t capacity, int *truncated );
 
+/* WSARecvMsg is used on the socket: from now on the host tells of each datagram whether it was sent to many. */
+void control_want_kind( struct descriptor *descriptor );
+
+/* What it has told: MSG_BCAST or MSG_MCAST of Windows', 0 for a datagram that was sent to this socket. */
+uint32_t control_kind( struct msghdr *header );
+
 /* The address that a datagram was sent to, in Windows' form, with the socket's port; its size, 0 if the host has not told. */
 uint32_t control_destination( const struct descriptor *descriptor, struct msghdr *header, union host_address *address );
 

@@ -46,6 +46,7 @@ enum option_bit
     BIT_KERNEL_SET = BIT_REDIRECT_RECORDS,
     BIT_MULTICAST_DEAF = BIT_KEEP_INTERVAL, /* of the others: IP_MULTICAST_LOOP is off */
     BIT_ECHO = BIT_FASTOPEN,                /* of raw ones: the host's is a ping socket (echo.c) */
+    BIT_MESSAGES = BIT_DELAY_FIN_ACK,       /* of the others: WSARecvMsg was used */
     BIT_USELOOPBACK = 32,
     BIT_PAUSE_ACCEPT,
     BIT_REUSE_UNICASTPORT,

@@ -15,6 +15,8 @@ enum windows_message_flag
     WS_MSG_PUSH_IMMEDIATE = 0x20,
     WS_MSG_TRUNC = 0x100,
     WS_MSG_CTRUNC = 0x200,
+    WS_MSG_BCAST = 0x400,
+    WS_MSG_MCAST = 0x800,
     WS_MSG_PARTIAL = 0x8000
 };
 
