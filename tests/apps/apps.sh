@@ -58,6 +58,18 @@ fetch()
     ) || [ -d "$cache/$1" ] || skip "$2 cannot be fetched"
 }
 
+# fetch_jdk: sets jdk to the folder of the JDK for Windows that Bazel's package holds
+fetch_jdk()
+{
+    jdk=$cache/jdk-11.0.2
+    [ ! -d "$jdk" ] || return 0
+    fetch bazel-2.1.0 @bazel/bazel-win32_x64@2.1.0
+    rm -rf "$jdk.new"
+    unzip -q "$cache/bazel-2.1.0/bazel-2.1.0-windows-x86_64.exe" 'embedded_tools/jdk/*' -d "$jdk.new" 2>/dev/null # of an archive behind a program
+    mv "$jdk.new/embedded_tools/jdk" "$jdk" || skip "no JDK in Bazel's program"
+    rm -rf "$jdk.new"
+}
+
 windows_path()
 {
     echo "Z:${1//\//\\}"
