@@ -146,8 +146,8 @@ void client_set_sharing( struct client *client )
 
     if ( client->ended ) return;
     if ( atomic_load( &record->targets ) != targets ) atomic_store( &record->targets, targets );
-    atomic_store( &record->sharing,
-                  client->holder_count + client->ticket_count + client->ended_count + client->missing );
+    atomic_store( &record->sharing, client->holder_count + client->ticket_count + client->ahead_count +
+                                        client->ended_count + client->missing );
 }
 
 void client_count_ticket( struct client *client, uint32_t target, int change )

@@ -164,6 +164,7 @@ void connection_accept( struct source *source, uint32_t events )
 {
     struct ucred peer;
     socklen_t size = sizeof( peer );
+    static uint64_t serial;
     struct connection *connection;
     struct process *process = NULL;
     int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
@@ -190,6 +191,7 @@ void connection_accept( struct source *source, uint32_t events )
     connection->source.ready = connection_ready;
     connection->fd = fd;
     connection->request_fd = -1;
+    connection->serial = ++serial;
     connection->process = process;
     if ( loop_add( &connection->source, fd, WAIT_EVENTS ) < 0 )
     {

@@ -13,7 +13,7 @@ struct exchange
     struct client *client; /* NULL for an observer, and before HELLO */
     const struct ws2_request *request;
     struct ws2_reply reply;
-    struct ws2_row rows[WS2_LIST_ROWS];
+    struct ws2_row *rows;  /* WS2_LIST_ROWS, of LIST */
     struct ticket *ticket; /* redeemed by this reply, if it can be sent */
     struct holder *holder;
     int replied;

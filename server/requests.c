@@ -76,13 +76,18 @@ static int take_fd( struct msghdr *header, struct process *process )
 
 static void reply( struct exchange *e )
 {
-    /* the rows stand right behind the reply */
-    char message[sizeof( e->reply ) + sizeof( e->rows )];
-    const size_t rows = e->request->type == WS2_LIST ? e->reply.count * sizeof( e->rows[0] ) : 0;
+    connection_reply( e->connection, &e->reply, sizeof( e->reply ), e->send_fd );
+}
+
+/* The rows stand right behind the reply. */
+static void reply_list( struct exchange *e )
+{
+    char message[sizeof( e->reply ) + WS2_LIST_ROWS * sizeof( e->rows[0] )];
+    const size_t rows = e->reply.count * sizeof( e->rows[0] );
 
     memcpy( message, &e->reply, sizeof( e->reply ) );
     memcpy( message + sizeof( e->reply ), e->rows, rows );
-    connection_reply( e->connection, message, sizeof( e->reply ) + rows, e->send_fd );
+    connection_reply( e->connection, message, sizeof( e->reply ) + rows, -1 );
 }
 
 static void trace_message( const struct exchange *e )
@@ -100,9 +105,13 @@ static void trace_message( const struct exchange *e )
 /* A client that breaks the protocol loses its connection, and nothing else. */
 static void handle( struct connection *connection, const struct ws2_request *request, int fd, int truncated )
 {
-    struct exchange e = {
-        .connection = connection, .client = connection->client, .request = request, .fd = fd, .send_fd = -1
-    };
+    static struct ws2_row rows[WS2_LIST_ROWS];
+    struct exchange e = { .connection = connection,
+                          .client = connection->client,
+                          .request = request,
+                          .rows = rows,
+                          .fd = fd,
+                          .send_fd = -1 };
 
     /* a process that has ended knows of nothing but what it has done itself */
     if ( connection->last_words && !ws2_request_is_one_way( request->type ) ) connection_end( connection );
@@ -122,7 +131,8 @@ static void handle( struct connection *connection, const struct ws2_request *req
         else e.reply.error = requests[request->type].handle( &e );
         if ( server_tracing ) trace_message( &e );
         if ( e.ticket ) reply_redeemed( &e );
-        else if ( !e.replied && !connection->waits && !ws2_request_is_one_way( request->type ) ) reply( &e );
+        else if ( !e.replied && !connection->waits && !ws2_request_is_one_way( request->type ) )
+            ( request->type == WS2_LIST ? reply_list : reply )( &e );
     }
     else
     {

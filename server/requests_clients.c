@@ -157,7 +157,7 @@ int32_t request_publish( struct exchange *e )
 
 int32_t request_spent( struct exchange *e )
 {
-    if ( e->client->resuming && takeover_running() ) ticket_spent( e->client, e->request->ticket );
+    if ( e->client->resuming ) ticket_spent( e->client, e->request->ticket, takeover_running() );
     return 0;
 }
 

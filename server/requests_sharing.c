@@ -34,6 +34,21 @@ static int may_publish( struct share *share, uint64_t cookie )
            ( cookie && ws2_table_slot( table_mapping(), share->slot )->type == SOCK_STREAM );
 }
 
+/* Who opens what this client issues has the answer before it asks. */
+static void answer_ahead( struct ticket *ticket )
+{
+    const struct ws2_reply answer = { .detail = WS2_DETAIL_AHEAD,
+                                      .slot = ticket->share->slot,
+                                      .generation = ticket->share->generation,
+                                      .ticket = ticket->number };
+
+    if ( !ticket_set_ahead( ticket ) ) return;
+    if ( connection_try_reply( ticket->aim->connection, &answer, sizeof( answer ), ticket->fd ) )
+        server_trace( "to %u, ahead: ticket %x, slot %u.%u", ticket->target, answer.ticket, answer.slot,
+                      answer.generation );
+    else ticket_forget_ahead( ticket );
+}
+
 int32_t request_duplicate( struct exchange *e )
 {
     const struct ws2_request *request = e->request;
@@ -71,6 +86,7 @@ int32_t request_duplicate( struct exchange *e )
                                           request->flags - 1, &ticket ) ) )
         return error;
     e->reply.ticket = ticket->number;
+    answer_ahead( ticket );
     if ( !request->ticket &&
          ( e->reply.count = tickets_promise( e->client, request->windows_pid, &e->reply.instance ) ) )
         e->reply.index = client_of_windows_pid( request->windows_pid )->index;
@@ -80,6 +96,7 @@ int32_t request_duplicate( struct exchange *e )
 int32_t request_issue( struct exchange *e )
 {
     const struct ws2_request *request = e->request;
+    struct ticket *ticket;
     struct share *share = NULL;
     const int fd = e->fd;
     int32_t error;
@@ -90,6 +107,7 @@ int32_t request_issue( struct exchange *e )
         ticket_keep_promise_consume( e->client, share, fd, request->windows_pid, request->ticket, request->flags - 1 );
     /* nothing else tells the client, which says again what it has */
     if ( error == WSAENOBUFS ) connection_end( e->connection );
+    else if ( !error && ( ticket = ticket_find( request->ticket, request->windows_pid ) ) ) answer_ahead( ticket );
     return error;
 }
 
@@ -144,15 +162,34 @@ static struct ticket *find_ticket( struct exchange *e, int *unheard )
     return ticket && ticket->share ? ticket : NULL;
 }
 
+/* One that has been answered is not answered again, whatever comes of it. */
+static int take_answered( struct exchange *e )
+{
+    struct ticket *ticket = e->request->generation ? NULL : ticket_answered( e->request->ticket, e->connection );
+
+    if ( !ticket ) return 0;
+    ticket_take( ticket, e->client, e->request->flags );
+    e->replied = 1;
+    return 1;
+}
+
 int32_t request_redeem( struct exchange *e )
 {
     struct process *process = e->client->process;
     uint64_t not_before = guess_next( process );
     int unheard;
 
+    e->connection->ahead_most = e->request->slot < WS2_AHEAD_MOST ? e->request->slot : WS2_AHEAD_MOST;
+    if ( take_answered( e ) ) return 0;
     if ( !not_before ) not_before = target_guess_next( e->client->windows_pid );
     if ( not_before ) return answer_later( e, WSAEWOULDBLOCK, not_before );
     e->ticket = find_ticket( e, &unheard );
+    /* its issuer may have been heard just now */
+    if ( e->ticket && take_answered( e ) )
+    {
+        e->ticket = NULL;
+        return 0;
+    }
     if ( e->ticket )
     {
         if ( !( e->holder = share_hold( e->ticket->share, e->client, e->request->flags ) ) )
@@ -160,6 +197,7 @@ int32_t request_redeem( struct exchange *e )
             e->ticket = NULL;
             return WSAENOBUFS;
         }
+        if ( e->ticket->issuer ) e->ticket->issuer->opener = e->client->windows_pid;
         e->reply.slot = e->ticket->share->slot;
         e->reply.generation = e->ticket->share->generation;
         e->send_fd = e->ticket->fd;
@@ -210,9 +248,10 @@ int32_t request_taken( struct exchange *e )
     struct ticket *ticket = ticket_find( e->request->ticket, e->client->windows_pid );
     struct share *share = share_at( e->request->slot, e->request->generation );
 
-    if ( !ticket || !share || ticket->share != share || ticket->issuer != e->client ) return WSAEINVAL;
-    if ( !share_hold( share, e->client, e->request->handle ) ) return WSAENOBUFS;
-    ticket_end( ticket );
+    if ( !ticket || !share || ticket->share != share ||
+         ( ticket->issuer != e->client && ticket->ahead != e->connection->serial ) )
+        return WSAEINVAL;
+    ticket_take( ticket, e->client, e->request->handle );
     return 0;
 }
 
@@ -262,10 +301,14 @@ int32_t request_adopt( struct exchange *e )
 int32_t request_close( struct exchange *e )
 {
     struct share *share = share_at( e->request->slot, e->request->generation );
-    struct holder *holder = share ? holder_find( share, e->client, e->request->handle ) : NULL;
+    struct ticket *ticket = e->request->ticket ? ticket_answered( e->request->ticket, e->connection ) : NULL;
+    struct holder *holder;
 
-    if ( !holder ) return WSAENOTSOCK;
-    share_release( holder );
+    if ( ticket && ticket->share != share ) return WSAENOTSOCK;
+    if ( ticket ) ticket_end( ticket );
+    else if ( share && ( holder = holder_find( share, e->client, e->request->handle ) ) ) share_release( holder );
+    else if ( share && ( ticket = ticket_taken( share, e->client ) ) ) ticket_end( ticket );
+    else return WSAENOTSOCK;
     return 0;
 }
 

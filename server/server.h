@@ -258,6 +258,8 @@ struct client
     struct ended_ticket *ended_tickets; /* that it has not been told of */
     unsigned int ended_count, ended_size;
     uint32_t last_target;      /* of its tickets */
+    uint32_t opener;           /* the target that has opened one of them last */
+    unsigned int ahead_count;  /* answers that it was sent ahead, of tickets that are open */
     uint64_t targets_promised; /* bits: for whom it may have issued tickets that the server has not heard of yet */
     unsigned int holder_count, ticket_count, spent_count;
     uint32_t first_awaited;               /* of its claims: 1 + number, 0 for none */
@@ -377,6 +379,9 @@ void share_release( struct holder *holder );
 int shares_release_some( struct holder_list *list, unsigned int most ); /* 0 when none is left */
 /* A ticket of the issuer's. 0: no room. */
 int share_add_ticket( struct share *share, struct client *issuer );
+/* The client is to be waited for, if another server takes over, with a descriptor that is not counted yet. 0: no room. */
+int share_claim( struct share *share, struct client *client );
+void share_unclaim( struct share *share, struct client *client ); /* nothing else of the share is told so */
 void share_count_ticket( struct share *share, int change );
 /* Frees the slot when nothing refers to it. */
 void share_check( struct share *share );
@@ -411,7 +416,9 @@ struct ticket
     uint32_t target;
     uint32_t cell;
     int fd;
-    int counted; /* by its share */
+    uint64_t ahead;        /* serial of the target's connection on which the answer was sent ahead, 0 for none */
+    unsigned char counted; /* by its share */
+    unsigned char taken;   /* opened, and stands for a descriptor that there is no room for */
 };
 
 int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
@@ -432,6 +439,16 @@ int ticket_issued( const struct client *issuer, const struct share *share );
 /* The ticket, when target may redeem it, or will when its issuer has been listened to (share NULL). */
 struct ticket *ticket_find( uint32_t number, uint32_t target );
 int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is no guess */
+/* It has been issued, and its answer is sent ahead. 0: it is not to be, for its target has not opened any of the issuer's, or has
+ * no room. */
+int ticket_set_ahead( struct ticket *ticket );
+void ticket_forget_ahead( struct ticket *ticket ); /* it was not sent */
+/* The ticket, when its answer was sent ahead on this connection; NULL. */
+struct ticket *ticket_answered( uint32_t number, const struct connection *connection );
+/* Its target has opened it, and has this handle: it counts as a descriptor from now on. */
+void ticket_take( struct ticket *ticket, struct client *target, uint32_t handle );
+/* One that stands for a descriptor of the client's, NULL for none. */
+struct ticket *ticket_taken( const struct share *share, const struct client *client );
 /* ms until a ticket for the target is looked up: others have guessed at them. */
 uint64_t target_guess_next( uint32_t target );
 void target_guessed( uint32_t target ); /* wrong */
@@ -440,8 +457,8 @@ int32_t watch_create_consume( struct client *client, uint32_t target, int fd );
 int watch_find( struct client *client, uint32_t target );
 int tickets_release_some( struct client *client, unsigned int most ); /* 0 when a client that ends has no more */
 unsigned int tickets_open( void );
-/* SPENT: told by the target of a ticket while a take-over is going on. */
-void ticket_spent( struct client *target, uint32_t number );
+/* SPENT: told by the target of a ticket that comes back. keep: one that is not there may be published yet. */
+void ticket_spent( struct client *target, uint32_t number, int keep );
 void tickets_forget_spent( void );
 
 /* --- takeover.c: the table of a server that died */
@@ -477,6 +494,9 @@ struct connection
     struct process *process;
     struct client *client; /* NULL before HELLO, for an observer, and when it has ended */
     struct unsent *unsent;
+    uint64_t serial;      /* no other has it */
+    uint32_t ahead_most;  /* answers to REDEEM that it may be sent ahead */
+    uint32_t ahead_count; /* and has been, of tickets that are open */
     int fd;
     int request_fd; /* of the request that is being worked at, or -1 */
     enum waiting waits;

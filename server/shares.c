@@ -295,7 +295,7 @@ void shares_restored( void )
 }
 
 /* In the table before anybody is answered. */
-static int claim( struct share *share, struct client *client )
+int share_claim( struct share *share, struct client *client )
 {
     const enum claimed claimed = claim_add( share->slot, share->generation, client );
 
@@ -308,7 +308,7 @@ struct holder *share_hold( struct share *share, struct client *client, uint32_t 
     struct holder *holder = holder_add( share, client, handle );
 
     if ( !holder ) return NULL;
-    if ( !claim( share, client ) )
+    if ( !share_claim( share, client ) )
     {
         holder_remove( holder );
         return NULL;
@@ -358,9 +358,15 @@ int shares_release_some( struct holder_list *list, unsigned int most )
     return !LIST_EMPTY( list );
 }
 
+void share_unclaim( struct share *share, struct client *client )
+{
+    if ( !holder_of( share, client ) ) drop_registrations( share, client );
+    claim_drop( share->slot, share->generation, client );
+}
+
 int share_add_ticket( struct share *share, struct client *issuer )
 {
-    if ( !claim( share, issuer ) ) return 0;
+    if ( !share_claim( share, issuer ) ) return 0;
     share_count_ticket( share, 1 );
     return 1;
 }

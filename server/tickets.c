@@ -158,6 +158,18 @@ static unsigned int room_for_tickets( void )
     return all > open_tickets ? all - open_tickets : 0;
 }
 
+void ticket_forget_ahead( struct ticket *ticket )
+{
+    struct client *target = ticket->aim;
+
+    if ( !ticket->ahead ) return;
+    if ( target->connection && target->connection->serial == ticket->ahead ) target->connection->ahead_count--;
+    ticket->ahead = 0;
+    target->ahead_count--;
+    share_unclaim( ticket->share, target );
+    client_set_sharing( target );
+}
+
 /* What make has done. */
 static void unmake( struct ticket *ticket )
 {
@@ -350,7 +362,31 @@ struct ticket *ticket_find( uint32_t number, uint32_t target )
     struct ticket *ticket = find_number( number );
 
     /* one for a process before it with the same number is about to end */
-    return ticket && ticket->target == target && !( ticket->aim && ticket->aim->ended ) ? ticket : NULL;
+    return ticket && ticket->target == target && !ticket->taken && !( ticket->aim && ticket->aim->ended ) ? ticket
+                                                                                                          : NULL;
+}
+
+int ticket_set_ahead( struct ticket *ticket )
+{
+    struct client *target = ticket->aim;
+    struct connection *connection = target ? target->connection : NULL;
+
+    if ( !connection || target == ticket->issuer || ticket->issuer->opener != ticket->target || target->resuming ||
+         target->missing || connection->unsent || connection->ahead_count >= connection->ahead_most ||
+         !share_claim( ticket->share, target ) )
+        return 0;
+    ticket->ahead = connection->serial;
+    connection->ahead_count++;
+    target->ahead_count++;
+    client_set_sharing( target );
+    return 1;
+}
+
+struct ticket *ticket_answered( uint32_t number, const struct connection *connection )
+{
+    struct ticket *ticket = ticket_find( number, connection->client->windows_pid );
+
+    return ticket && ticket->ahead == connection->serial ? ticket : NULL;
 }
 
 int ticket_has_ended( uint32_t number, uint32_t target )
@@ -372,6 +408,26 @@ static void watch_free( struct watch *watch )
     free( watch );
 }
 
+/* Nobody redeems it any more. */
+static void tell_ended( struct ticket *ticket )
+{
+    struct share *share = ticket->share;
+
+    if ( ticket->issuer )
+    {
+        client_tell_ended( ticket->issuer,
+                           &( struct ended_ticket ){ .number = ticket->number,
+                                                     .cell = ticket->cell,
+                                                     .slot = share->slot,
+                                                     .generation = share->generation,
+                                                     .quiet = holder_of( share, ticket->issuer ) != NULL } );
+        client_count_ticket( ticket->issuer, ticket->target, -1 );
+    }
+    ended[next_ended].number = ticket->number;
+    ended[next_ended].target = ticket->target;
+    next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
+}
+
 /* Everything of a ticket but the question whether anything else still holds its socket or its watch. */
 static void ticket_unlink( struct ticket *ticket )
 {
@@ -379,20 +435,9 @@ static void ticket_unlink( struct ticket *ticket )
 
     if ( share )
     {
+        if ( !ticket->taken ) tell_ended( ticket );
         LIST_REMOVE( ticket, in_share );
-        if ( ticket->issuer )
-        {
-            client_tell_ended( ticket->issuer,
-                               &( struct ended_ticket ){ .number = ticket->number,
-                                                         .cell = ticket->cell,
-                                                         .slot = share->slot,
-                                                         .generation = share->generation,
-                                                         .quiet = holder_of( share, ticket->issuer ) != NULL } );
-            client_count_ticket( ticket->issuer, ticket->target, -1 );
-        }
-        ended[next_ended].number = ticket->number;
-        ended[next_ended].target = ticket->target;
-        next_ended = ( next_ended + 1 ) % SPENT_NUMBERS;
+        ticket_forget_ahead( ticket );
         if ( ticket->counted ) share_count_ticket( share, -1 );
         if ( share->count ) close_soon_consume( ticket->fd, ticket->process->closing );
         else close_later_consume( ticket->fd, ticket->process->closing );
@@ -407,6 +452,30 @@ void ticket_end( struct ticket *ticket )
 
     ticket_unlink( ticket );
     if ( watch && !watch->client && LIST_EMPTY( &watch->tickets ) ) watch_free( watch );
+}
+
+void ticket_take( struct ticket *ticket, struct client *target, uint32_t handle )
+{
+    if ( share_hold( ticket->share, target, handle ) )
+    {
+        ticket_end( ticket );
+        return;
+    }
+    server_trace( "no room for a descriptor of %u: its ticket stands for it", target->windows_pid );
+    tell_ended( ticket );
+    ticket->taken = 1;
+    if ( !ticket->issuer ) return;
+    LIST_REMOVE( ticket, in_issuer );
+    ticket->issuer = NULL;
+}
+
+struct ticket *ticket_taken( const struct share *share, const struct client *client )
+{
+    struct ticket *ticket;
+
+    LIST_FOREACH( ticket, &share->tickets, in_share )
+    if ( ticket->taken && ticket->target == client->windows_pid ) return ticket;
+    return NULL;
 }
 
 static void watch_ready( struct source *source, uint32_t events )
@@ -484,13 +553,13 @@ int tickets_release_some( struct client *client, unsigned int most )
     return !most;
 }
 
-void ticket_spent( struct client *target, uint32_t number )
+void ticket_spent( struct client *target, uint32_t number, int keep )
 {
     struct ticket *ticket = ticket_find( number, target->windows_pid );
     struct spent *entry;
 
     if ( ticket && ticket->share ) ticket_end( ticket );
-    else if ( target->spent_count < CLIENT_SPENT && ( entry = malloc( sizeof( *entry ) ) ) )
+    else if ( keep && target->spent_count < CLIENT_SPENT && ( entry = malloc( sizeof( *entry ) ) ) )
     {
         entry->number = number;
         entry->target = target->windows_pid;

@@ -51,10 +51,15 @@ enum ws2_request_type
     /* WATCH                windows_pid
      *   + the reading end of a pipe that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
-    /* REDEEM               ticket, handle = ms waited so far, flags = its handle       slot, generation  + the host socket
+    /* REDEEM               ticket, handle = ms waited so far, flags = its handle       slot, generation, ticket
+     *                      slot, generation                                                             + the host socket
      *   Counts one descriptor for the caller; its handle, if it has none yet (0), follows by NAME. WSAEINVAL for anything not its own. With detail
      *   WS2_DETAIL_LATER the caller is to wait, count ms, and its connection is free meanwhile: before the answer is used,
-     *   or, when that is WSAEWOULDBLOCK, before the caller asks again. Who does not wait is not listened to. */
+     *   or, when that is WSAEWOULDBLOCK, before the caller asks again. Who does not wait is not listened to.
+     *   slot: so many answers (WS2_AHEAD_MOST at most) the caller keeps that may come before it asks, on this connection, with detail
+     *   WS2_DETAIL_AHEAD, between and before other answers: the tickets that it is issued by those whose tickets it has opened. Such
+     *   a ticket is open until the caller says REDEEM, which is not answered again then, or TAKEN, or CLOSE with it. generation 1: the answer came ahead,
+     *   and its socket did not come or is not kept; answer now. */
     WS2_REDEEM,
     /* NAME (one-way)       slot, generation, handle                    the handle of the descriptor just redeemed */
     WS2_NAME,
@@ -62,8 +67,9 @@ enum ws2_request_type
      *   + the host socket. Counts one descriptor of a socket found by its cookie; of a new slot if none has it
      *   (error 0, detail WS2_DETAIL_NEW_SLOT: the caller fills the slot in), or WSAENOTSOCK with WS2_ADOPT_KNOWN. */
     WS2_ADOPT,
-    /* CLOSE (one-way)      slot, generation, handle                    closesocket need not wait: what this client asks
-     *   next, and what others ask because it has closed, comes to the server after it */
+    /* CLOSE (one-way)      slot, generation, handle, ticket            closesocket need not wait: what this client asks
+     *   next, and what others ask because it has closed, comes to the server after it. ticket: the descriptor was opened by an
+     *   answer that came ahead, and the server has not been told of that (TAKEN) */
     WS2_CLOSE,
     /* NOTICE               + a stream socket, on which the server writes the number (4 bytes) of each ticket of this
      *   client that has ended, redeemed or not, if there is room: what the client kept for a server that takes over can
@@ -106,8 +112,9 @@ enum ws2_request_type
      *   + the host socket, which is SHARED already. What DUPLICATE does, with a number that the server has promised the client:
      *   what the target asks later comes to the server after it, or the server listens here first. */
     WS2_ISSUE,
-    /* TAKEN (one-way)      slot, generation, handle, ticket            a ticket that this client has issued to itself and opened
-     *   Counts one descriptor, as REDEEM does. */
+    /* TAKEN (one-way)      slot, generation, handle, ticket            a ticket that this client has opened, and that it has
+     *   issued to itself or had the answer to REDEEM of ahead. Counts one descriptor, as REDEEM does; without room for that the ticket
+     *   stands for the descriptor, and nobody opens it again. */
     WS2_TAKEN,
     /* REPLACE (one-way)    slot, generation
      *   + the host socket that a shared stream socket has now, whose cookie stands in the slot, in place of the one that its
@@ -126,6 +133,7 @@ static inline int ws2_request_is_one_way( uint32_t type )
 
 #define WS2_HOLDERS_MOST 0x40000u /* descriptors of shared sockets of one process */
 #define WS2_PROMISED 15u          /* tickets at once */
+#define WS2_AHEAD_MOST 8u         /* answers to REDEEM that one client has and has not used, or not told of */
 
 /* The i-th number of those that are promised with an answer to DUPLICATE (instance: seed, count: how many). */
 static inline uint32_t ws2_promised_number( uint64_t seed, uint32_t i )
@@ -145,7 +153,8 @@ enum ws2_detail
     WS2_DETAIL_VERSION, /* instance = the server's layout version */
     WS2_DETAIL_CLAIMED, /* another process has this Windows number, and runs */
     WS2_DETAIL_FOREIGN, /* a process of a PID name space that the server cannot see */
-    WS2_DETAIL_LATER    /* in count ms */
+    WS2_DETAIL_LATER,   /* in count ms */
+    WS2_DETAIL_AHEAD    /* the answer to a REDEEM that has not come yet */
 };
 
 struct ws2_request

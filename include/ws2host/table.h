@@ -23,7 +23,7 @@
 
 #define WS2_TABLE_MAGIC 0x3254534f48325357ull /* "WS2HOST2" */
 /* Of the table's layout and of the server protocol together: a client and a server of two versions refuse each other. */
-#define WS2_LAYOUT_VERSION 5u
+#define WS2_LAYOUT_VERSION 6u
 
 #define WS2_SLOT_COUNT 0x100000u /* sockets of one prefix */
 #define WS2_BLOCK_SLOTS 64u      /* slots leased together */

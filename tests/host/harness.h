@@ -95,9 +95,12 @@ static inline ssize_t raw_receive( int fd, void *message, size_t size, int *rece
     struct msghdr header = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof( control )
     };
-    ssize_t result = recvmsg( fd, &header, MSG_CMSG_CLOEXEC );
-    struct cmsghdr *cmsg = result >= 0 ? CMSG_FIRSTHDR( &header ) : NULL;
+    struct cmsghdr *cmsg;
+    ssize_t result;
 
+    /* a wait with a time limit ends with any signal, that of a start-up process's end too */
+    while ( ( result = recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) ) < 0 && errno == EINTR ) continue;
+    cmsg = result >= 0 ? CMSG_FIRSTHDR( &header ) : NULL;
     if ( received ) *received = -1;
     if ( cmsg && cmsg->cmsg_type == SCM_RIGHTS )
     {

@@ -422,7 +422,7 @@ static int ordinary_user( void *context )
     const struct passwd *nobody = getpwnam( "nobody" );
     uint32_t slot, generation, private_slot, private_generation, ticket, own, spare, opened_slot, opened_generation;
     int fd, unknown, ready[2], opened;
-    struct child target;
+    struct child target, other;
     char byte, path[96];
     pid_t flooder;
 
@@ -434,11 +434,15 @@ static int ordinary_user( void *context )
     setenv( "WS2HOST_DIR", path, 1 );
     setenv( "WS2SERVER_LINGER", "0", 1 );
     target = child_start( TARGET );
+    other = child_start( OTHER );
     if ( connection_attach( SOURCE ) || lease_take( &private_slot, &private_generation ) ) return 3;
     fd = socket_make( HANDLE, &slot, &generation );
     /* what the first takes along needs descriptors on their way too */
     if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) || child_redeem( &target, ticket ) )
         return 13;
+    /* of what is issued next no answer goes out ahead: another has opened the last */
+    if ( ticket_issue( slot, generation, HANDLE, fd, OTHER, &ticket, &unknown ) || child_redeem( &other, ticket ) )
+        return 14;
     if ( ticket_issue( slot, generation, HANDLE, fd, TARGET, &ticket, &unknown ) ||
          ticket_issue( slot, generation, HANDLE, fd, SOURCE, &own, &unknown ) )
         return 4;
@@ -456,6 +460,7 @@ static int ordinary_user( void *context )
     if ( ticket_issue( slot, generation, HANDLE, fd, SOURCE, &spare, &unknown ) ) return 9;
     if ( child_redeem( &target, ticket ) ) return 10;
     child_end( &target );
+    child_end( &other );
     if ( ws2_table_slot( connection_table(), private_slot )->word !=
          ws2_word( private_generation, connection_client_index(), WS2_SLOT_PRIVATE ) )
         return 11;

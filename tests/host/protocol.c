@@ -186,6 +186,147 @@ START_TEST( tickets_without_an_answer )
 }
 END_TEST
 
+/* The next message is an answer that came ahead, with a socket. */
+static void expect_ahead( int fd, uint32_t ticket )
+{
+    struct ws2_reply answer;
+    int received;
+
+    ck_assert_int_eq( raw_receive( fd, &answer, sizeof( answer ), &received ), sizeof( answer ) );
+    ck_assert_int_eq( answer.error, 0 );
+    ck_assert_uint_eq( answer.detail, WS2_DETAIL_AHEAD );
+    ck_assert_uint_eq( answer.ticket, ticket );
+    ck_assert_int_ge( received, 0 );
+    close( received );
+}
+
+/* The server has seen to all that was sent on fd, and has said nothing but the answer to this. */
+static void expect_silence( int fd )
+{
+    const struct ws2_request asks = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
+    struct ws2_reply reply;
+
+    ck_assert_int_eq( raw_request( fd, &asks, -1, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.detail, WS2_DETAIL_NONE );
+    ck_assert_uint_eq( reply.slot, WS2_NO_INDEX );
+}
+
+/* Answers that come before they are asked for: to who says that it keeps them, as many as it says, and each ticket is still good
+ * once. */
+START_TEST( answers_ahead )
+{
+    struct ws2_request issue, taken, redeem, shut, hello, resumed = { .type = WS2_RESUMED };
+    struct ws2_reply reply, other;
+    int fd, target, received, host = socket( AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0 );
+    uint64_t instance;
+    uint32_t numbers[WS2_PROMISED], other_number;
+
+    harness_begin();
+    harness_start_server();
+    fd = raw_attach( PID, &reply, NULL );
+    target = raw_attach( 2 * PID, &other, NULL );
+    instance = other.instance;
+    issue = ( struct ws2_request ){ .type = WS2_ADOPT, .handle = 0x34, .flags = AF_INET | SOCK_STREAM << 16 | 6 << 24 };
+    ck_assert_int_eq( raw_request( fd, &issue, host, &reply, NULL ), 0 );
+    issue = ( struct ws2_request ){ .type = WS2_DUPLICATE,
+                                    .slot = reply.slot,
+                                    .generation = reply.generation,
+                                    .handle = 0x34,
+                                    .windows_pid = 2 * PID };
+    ck_assert_int_eq( raw_request( fd, &issue, host, &reply, NULL ), 0 );
+    other_number = reply.ticket;
+    ck_assert_int_eq( raw_request( fd, &issue, host, &reply, NULL ), 0 );
+    ck_assert_uint_eq( reply.count, WS2_PROMISED );
+    for ( uint32_t i = 0; i < WS2_PROMISED; i++ ) numbers[i] = ws2_promised_number( reply.instance, i );
+    issue.type = WS2_ISSUE;
+    issue.ticket = numbers[0];
+    /* nobody has said that it keeps any, nor opened one */
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    expect_silence( fd );
+    expect_silence( target );
+    redeem = ( struct ws2_request ){ .type = WS2_REDEEM, .ticket = numbers[0], .slot = 100, .flags = 0x100 };
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, &received ), 0 );
+    ck_assert_int_ge( received, 0 );
+    close( received );
+    /* so many, and no more */
+    for ( uint32_t i = 1; i <= 1 + WS2_AHEAD_MOST; i++ )
+    {
+        issue.ticket = numbers[i];
+        raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    }
+    expect_silence( fd );
+    for ( uint32_t i = 1; i <= WS2_AHEAD_MOST; i++ ) expect_ahead( target, numbers[i] );
+    expect_silence( target );
+    ck_assert_uint_eq( harness_table().descriptors, 2 );
+    ck_assert_uint_eq( harness_table().tickets, 3 + WS2_AHEAD_MOST );
+    /* told by the request, which is not answered again */
+    redeem.ticket = numbers[1];
+    redeem.flags = 0x104;
+    raw_send( target, &redeem, sizeof( redeem ), NULL, 0 );
+    expect_silence( target );
+    ck_assert_uint_eq( harness_table().descriptors, 3 );
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    /* by TAKEN; one of which no answer came is not to be had so */
+    taken = ( struct ws2_request ){
+        .type = WS2_TAKEN, .slot = issue.slot, .generation = issue.generation, .handle = 0x108, .ticket = numbers[2]
+    };
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    taken.ticket = other_number;
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    expect_silence( target );
+    ck_assert_uint_eq( harness_table().descriptors, 4 );
+    /* by closing it */
+    shut = ( struct ws2_request ){
+        .type = WS2_CLOSE, .slot = issue.slot, .generation = issue.generation + 1, .handle = 0x10c, .ticket = numbers[3]
+    };
+    raw_send( target, &shut, sizeof( shut ), NULL, 0 );
+    expect_silence( target );
+    ck_assert_uint_eq( harness_table().tickets, WS2_AHEAD_MOST + 1 );
+    shut.generation = issue.generation;
+    raw_send( target, &shut, sizeof( shut ), NULL, 0 );
+    expect_silence( target );
+    ck_assert_uint_eq( harness_table().descriptors, 4 );
+    ck_assert_uint_eq( harness_table().tickets, WS2_AHEAD_MOST );
+    redeem.ticket = numbers[3];
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    /* its socket has not come */
+    redeem.ticket = numbers[4];
+    redeem.flags = 0x110;
+    redeem.generation = 1;
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, &received ), 0 );
+    ck_assert_int_ge( received, 0 );
+    close( received );
+    redeem.generation = 0;
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    /* there is room for some again */
+    issue.ticket = numbers[WS2_AHEAD_MOST + 2];
+    raw_send( fd, &issue, sizeof( issue ), &host, 1 );
+    expect_ahead( target, issue.ticket );
+    /* another connection has not had them; a ticket that its target says it has opened is good no more */
+    close( target );
+    target = raw_connect();
+    hello = ( struct ws2_request ){
+        .type = WS2_HELLO, .version = WS2_LAYOUT_VERSION, .windows_pid = 2 * PID, .instance = instance
+    };
+    ck_assert_int_eq( raw_request( target, &hello, -1, &other, NULL ), 0 );
+    taken = ( struct ws2_request ){ .type = WS2_SPENT, .ticket = numbers[5] };
+    raw_send( target, &taken, sizeof( taken ), NULL, 0 );
+    raw_send( target, &resumed, sizeof( resumed ), NULL, 0 );
+    redeem.ticket = numbers[5];
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, NULL ), WSAEINVAL );
+    redeem.ticket = numbers[6];
+    ck_assert_int_eq( raw_request( target, &redeem, -1, &other, &received ), 0 );
+    ck_assert_int_ge( received, 0 );
+    close( received );
+    raw_leave( fd );
+    raw_leave( target );
+    close( host );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 /* Whoever opens a ticket whose issuer is at opening one itself, in whatever order the messages of all three come in. */
 START_TEST( tickets_in_a_row )
 {
@@ -524,6 +665,7 @@ int main( void )
     tcase_add_test( test, order_and_rights );
     tcase_add_test( test, greeting_with_a_lease );
     tcase_add_test( test, tickets_without_an_answer );
+    tcase_add_test( test, answers_ahead );
     tcase_add_test( test, tickets_in_a_row );
     tcase_add_test( test, descriptors_where_none_belong );
     tcase_add_test( test, watches );

@@ -159,6 +159,52 @@ START_TEST( issued_without_an_answer )
 }
 END_TEST
 
+/* The answer is there before the target asks: it opens while the server stands still. What is told late is right after the server's
+ * death, too. */
+START_TEST( answered_ahead )
+{
+    uint32_t slot, generation, tickets[4];
+    struct child target;
+    int fd, unknown;
+    pid_t server;
+
+    harness_begin();
+    target = child_start( TARGET );
+    ck_assert_int_eq( connection_attach( SOURCE ), 0 );
+    fd = socket_make( HANDLE, &slot, &generation );
+    socket_publish( slot, generation, HANDLE, fd );
+    for ( int i = 0; i < 4; i++ )
+    {
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[0], &unknown ), 0 );
+        ck_assert_int_eq( child_redeem( &target, tickets[0] ), 0 );
+    }
+    for ( int i = 0; i < 4; i++ )
+        ck_assert_int_eq( ticket_issue( slot, generation, HANDLE, fd, TARGET, &tickets[i], &unknown ), 0 );
+    connection_settle();
+    server = harness_server();
+    kill( server, SIGSTOP );
+    for ( int i = 0; i < 2; i++ ) ck_assert_int_eq( child_redeem( &target, tickets[i] ), 0 );
+    kill( server, SIGCONT );
+    eventually( harness_table().descriptors == 1 + 4 + 2 && harness_table().tickets == 2 );
+    ck_assert_int_eq( child_redeem( &target, tickets[1] ), WSAEINVAL );
+    /* the server does not hear of the third, nor does it learn that the fourth has its answer */
+    server = harness_server();
+    kill( server, SIGSTOP );
+    ck_assert_int_eq( child_redeem( &target, tickets[2] ), 0 );
+    kill( server, SIGKILL );
+    eventually( harness_server() && harness_server() != server );
+    eventually( harness_table().descriptors == 1 + 4 + 3 && harness_table().tickets == 1 );
+    ck_assert_int_eq( child_redeem( &target, tickets[2] ), WSAEINVAL );
+    ck_assert_int_eq( child_redeem( &target, tickets[3] ), 0 );
+    ck_assert_int_eq( child_redeem( &target, tickets[3] ), WSAEINVAL );
+    socket_drop( fd, slot, generation, HANDLE );
+    eventually( harness_table().descriptors == 4 + 4 && !harness_table().tickets );
+    child_end( &target );
+    eventually( !harness_table().shared && !harness_table().descriptors );
+    harness_end();
+}
+END_TEST
+
 /* The process's own, which it opens without an answer too. */
 START_TEST( own_tickets )
 {
@@ -458,6 +504,7 @@ int main( void )
     tcase_add_test( test, dies_with_its_target );
     tcase_add_test( test, outlives_its_source );
     tcase_add_test( test, issued_without_an_answer );
+    tcase_add_test( test, answered_ahead );
     tcase_add_loop_test( test, own_tickets, 0, 2 );
     tcase_add_test( test, issued_at_the_end );
     tcase_add_loop_test( test, issued_without_room, 0, 2 );

@@ -11,7 +11,15 @@
  *
  * ISSUE: with each answer to DUPLICATE the server promises one number more, under which SOURCE issues the next ticket of the
  * socket without an answer, as long as the connection lasts.
+ *
+ * AHEAD: TARGET is answered before it asks, one ticket at a time. It opens the socket by that answer, and tells the server with the
+ * CLOSE, or before it says anything else.
  */
+#ifdef AHEAD
+#define ANSWERS 2
+#else
+#define ANSWERS 1
+#endif
 #ifndef SERVER_KILLS
 #define SERVER_KILLS 1
 #endif
@@ -38,8 +46,8 @@
 
 mtype = { FREE, PRIVATE, SHARED };
 mtype = { UNLEASED, LEASED, PINNED };
-mtype = { DUPLICATE, REDEEM, CLOSE, NOTICE, PUBLISH, PUBLISH_TICKET, SPENT, RESUMED, ISSUE };
-mtype = { OK, REFUSED };
+mtype = { DUPLICATE, REDEEM, CLOSE, NOTICE, PUBLISH, PUBLISH_TICKET, SPENT, RESUMED, ISSUE, TAKEN, CLOSE_TICKET };
+mtype = { OK, REFUSED, AHEAD_OK };
 
 /* --- the table: shared memory */
 mtype state = FREE;
@@ -51,7 +59,7 @@ byte claim[2];          /* ws2_claim.count of this generation */
 
 /* --- connections. A server that dies loses what was sent to it; what it has sent arrives. */
 chan requests[2] = [TICKETS + 2] of { mtype, byte };
-chan replies[2] = [1] of { mtype, byte };
+chan replies[2] = [ANSWERS] of { mtype, byte };
 byte cells;             /* tickets that ended, a bit per number: memory that the server and SOURCE share */
 byte serial;            /* of the server: a connection is to one of them */
 bit serving;            /* it has read the table and accepts */
@@ -63,7 +71,8 @@ byte connected[2];      /* serial of the server that it is connected to */
 bit mutex[2];           /* connection's mutex */
 byte promised;          /* SOURCE: the number that came with the last answer on its connection, 0 for none */
 byte kept;              /* SOURCE: kept_ticket, a bit per number */
-byte spent_kept;        /* TARGET: spent, the last one: of the others SOURCE knows by its cells */
+byte spent_kept;        /* TARGET: spent, the last one, and of AHEAD all: of the others SOURCE knows by its cells */
+byte stash, unsaid;     /* TARGET: an answer that came ahead; one that is used, and the server not told */
 byte ticket_socket[TICKETS] = NONE; /* which socket a number was for */
 chan infos = [SOCKETS * DUPLICATES] of { byte }; /* WSAPROTOCOL_INFO on its way, SOURCE to TARGET */
 bit finished[2];
@@ -73,6 +82,7 @@ bit share, known[2], missing[2], resuming[2], taking_over, holder[2];
 byte awaited[2]; /* of what the claims said when it took over, what has not been published */
 byte open, spent; /* a bit per ticket number */
 byte share_generation, parked;
+byte ahead;             /* the open ticket of which TARGET was sent the answer ahead, 0 for none */
 
 /* --- what the model watches */
 byte next_ticket = 1;
@@ -107,15 +117,22 @@ inline free_slot()
 #define CLAIMED_UNTOLD ( untold && ticket_socket[told] == share_generation ) /* and has its claim until then */
 #endif
 
+#ifdef BREAK_AHEAD
+#define CLAIMED_AHEAD 0
+#else
+#define CLAIMED_AHEAD ( ahead != 0 ) /* it may have opened the ticket without saying so yet */
+#endif
+
 /* the claims too, of which none is left of a generation before */
 inline set_sharing( c )
 {
     if
-    :: record[c] && known[c] -> sharing[c] = holder[c] + missing[c] + ( c == SOURCE -> tickets_open + UNTOLD : 0 )
+    :: record[c] && known[c] ->
+        sharing[c] = holder[c] + missing[c] + ( c == SOURCE -> tickets_open + UNTOLD : CLAIMED_AHEAD )
     :: else
     fi;
     claim[SOURCE] = ( share && known[SOURCE] -> holder[SOURCE] + tickets_open + CLAIMED_UNTOLD + awaited[SOURCE] : 0 );
-    claim[TARGET] = ( share && known[TARGET] -> holder[TARGET] + awaited[TARGET] : 0 )
+    claim[TARGET] = ( share && known[TARGET] -> holder[TARGET] + CLAIMED_AHEAD + awaited[TARGET] : 0 )
 }
 
 /* share_check */
@@ -142,8 +159,36 @@ inline ticket_end( n )
     open = open & ~BIT( n );
     tickets_open = tickets_open - 1;
     if :: known[SOURCE] -> told = n; untold = 1 :: else fi;
+    if :: ahead == n -> ahead = 0; set_sharing( TARGET ) :: else fi;
     set_sharing( SOURCE );
     check()
+}
+
+/* answer_ahead: of a ticket that has just been issued */
+inline answer_ahead( number )
+{
+#ifdef AHEAD
+    if
+    :: !ahead && alive[TARGET] && connected[TARGET] == serial && !resuming[TARGET] && !missing[TARGET] ->
+        ahead = number;
+        set_sharing( TARGET );
+        replies[TARGET]!AHEAD_OK(number)
+    :: else
+    fi
+#endif
+    skip
+}
+
+/* ticket_take, of one that was answered; holds: the descriptor is not closed already */
+inline take_answered( holds )
+{
+    if
+    :: ahead && ahead == argument ->
+        holder[TARGET] = ( holds -> 1 : holder[TARGET] );
+        set_sharing( TARGET );
+        ticket_end( argument )
+    :: else
+    fi
 }
 
 /* clients_tell_ended: when the event is done, after the reply */
@@ -158,9 +203,9 @@ inline tell_ended()
 inline redeem( number )
 {
     if
-    :: d_step { HAS( open, number ) -> holder[TARGET] = 1; set_sharing( TARGET ) }
+    :: d_step { HAS( open, number ) -> silent = ( ahead == number ); holder[TARGET] = 1; set_sharing( TARGET ) }
        d_step { ticket_end( number ) }
-       d_step { reply( TARGET, OK, number ) }
+       d_step { if :: silent -> silent = 0 :: else -> reply( TARGET, OK, number ) fi }
        tell_ended()
     :: else ->
        d_step { if :: taking_over -> parked = number :: else -> reply( TARGET, REFUSED, number ) fi }
@@ -267,6 +312,7 @@ inline duplicate()
             open = open | BIT( n );
             tickets_open = tickets_open + 1;
             set_sharing( SOURCE );
+            answer_ahead( n );
             reply( SOURCE, OK, n );
 #ifdef ISSUES
             promised = next_ticket; /* used by nobody before the answer is there */
@@ -286,7 +332,8 @@ inline issue()
     :: share && share_generation == ticket_socket[argument] && holder[SOURCE] && known[TARGET] ->
         open = open | BIT( argument );
         tickets_open = tickets_open + 1;
-        set_sharing( SOURCE )
+        set_sharing( SOURCE );
+        answer_ahead( argument )
     :: else -> cells = cells | BIT( argument )
     fi
 }
@@ -315,7 +362,8 @@ inline close_descriptor( c )
 {
     if
     :: share && share_generation == argument && holder[c] ->
-        assert( !( alive[c] && descriptor[c] == argument ) ); /* the one that is closed, not another */
+        /* the one that is closed, not another; nor is one for which a ticket stands */
+        assert( !( alive[c] && descriptor[c] == argument ) || ( c == TARGET && ahead ) );
         holder[c] = 0;
         set_sharing( c );
         check()
@@ -403,6 +451,8 @@ inline serve()
 #endif
        redeem( argument ); argument = 0
     :: d_step { requests[TARGET]?CLOSE(argument); close_descriptor( TARGET ); argument = 0 }
+    :: d_step { requests[TARGET]?TAKEN(argument); take_answered( 1 ); argument = 0 } tell_ended()
+    :: d_step { requests[TARGET]?CLOSE_TICKET(argument); take_answered( 0 ); argument = 0 } tell_ended()
     :: d_step { requests[TARGET]?PUBLISH(argument); publish( TARGET ); argument = 0 }
     :: d_step { requests[TARGET]?SPENT(argument); ticket_spent(); argument = 0 } tell_ended()
     :: d_step { requests[TARGET]?RESUMED(argument); done( TARGET ) } after_takeover()
@@ -414,7 +464,7 @@ inline serve()
 active proctype server()
 {
     byte argument, n, i, told;
-    bit untold, ended;
+    bit untold, ended, silent;
 
     known[SOURCE] = 1;
     known[TARGET] = 1;
@@ -429,7 +479,7 @@ again:
         do :: requests[SOURCE]?_(_) :: empty( requests[SOURCE] ) -> break od;
         do :: requests[TARGET]?_(_) :: empty( requests[TARGET] ) -> break od;
         share = 0; share_generation = 0; parked = 0; taking_over = 0; tickets_open = 0; told = 0; untold = 0; ended = 0;
-        argument = 0; n = 0;
+        argument = 0; n = 0; ahead = 0; silent = 0;
         known[0] = 0; known[1] = 0; missing[0] = 0; missing[1] = 0; resuming[0] = 0; resuming[1] = 0;
         holder[0] = 0; holder[1] = 0;
         awaited[0] = 0; awaited[1] = 0;
@@ -443,6 +493,12 @@ again:
 /* The clients */
 
 #define HUNG_UP( c ) ( connected[c] != serial && empty( replies[c] ) )
+/* while no answer is waited for: what came ahead goes with the connection */
+#ifdef AHEAD
+#define IDLE_HUNG_UP( c ) ( connected[c] != serial )
+#else
+#define IDLE_HUNG_UP( c ) HUNG_UP( c )
+#endif
 
 /* CLOSE to the server that the process is connected to; one-way, so it may be lost with the server. One that has died in
  * the eyes of the process is told nothing, and neither is the next: it is never told of the descriptor. */
@@ -450,15 +506,28 @@ inline tell( c, kind, value )
 {
     if
     :: d_step { connected[c] == serial && !mutex[c] && nfull( requests[c] ) -> requests[c]!kind(value) }
-    :: d_step { HUNG_UP( c ) && !mutex[c] -> skip }
+    :: d_step { IDLE_HUNG_UP( c ) && !mutex[c] -> skip }
+    fi
+}
+
+/* tickets_prepare's part */
+inline tell_used()
+{
+    if
+    :: unsaid -> requests[TARGET]!TAKEN(unsaid); unsaid = 0
+    :: else
     fi
 }
 
 /* server_monitor.c, and whichever thread finds the connection gone: publishes what the process holds. */
 inline connect( c )
 {
-    connected[c] != serial && serving && !mutex[c] && empty( replies[c] ) ->
+    serving && !mutex[c] && IDLE_HUNG_UP( c ) ->
     mutex[c] = 1;
+    if
+    :: c == TARGET -> stash = 0; unsaid = 0; do :: replies[c]?_(_) :: empty( replies[c] ) -> break od
+    :: else
+    fi;
     connected[c] = serial;
     if :: c == SOURCE -> promised = 0 :: else fi;
     if :: known[c] -> resuming[c] = 1 :: else fi
@@ -468,12 +537,16 @@ inline publish_descriptor( c )
 {
     if
     :: d_step { descriptor[c] != NONE && state == SHARED && connected[c] == serial -> requests[c]!PUBLISH(descriptor[c]) }
-       if
-       :: replies[c]?_,_
-       :: HUNG_UP( c )
-       fi
+       do
+       :: replies[c]?AHEAD_OK(stash)
+       :: replies[c]?OK(_) -> break
+       :: replies[c]?REFUSED(_) -> break
+       :: HUNG_UP( c ) -> break
+       od;
+       skip
     :: else
-    fi
+    fi;
+    skip
 }
 
 active proctype source_monitor()
@@ -648,6 +721,14 @@ active proctype source_closer()
     } unless { !alive[SOURCE] }
 }
 
+inline opened( number )
+{
+    redeemed[number] = redeemed[number] + 1;
+    assert( redeemed[number] == 1 );
+    descriptor[TARGET] = ticket_socket[number];
+    assert( state == SHARED && generation == ticket_socket[number] )
+}
+
 active proctype target()
 {
     byte number, g = NONE;
@@ -656,17 +737,50 @@ active proctype target()
         do
         :: infos?number ->
 again:      skip;
-            d_step { connected[TARGET] == serial && serving && !mutex[TARGET] && nfull( requests[TARGET] ) ->
-                     mutex[TARGET] = 1; requests[TARGET]!REDEEM(number) }
+#ifdef AHEAD
+            d_step
+            {
+                !mutex[TARGET] ->
+                if :: !stash && replies[TARGET]?[AHEAD_OK, _] -> replies[TARGET]?AHEAD_OK(stash) :: else fi;
+                if
+                :: stash == number ->
+                    opened( number );
+                    spent_kept = spent_kept | BIT( number );
+                    unsaid = number;
+                    stash = 0
+                :: else
+                fi
+            }
+            if :: redeemed[number] -> goto use :: else fi;
+#endif
+            d_step { connected[TARGET] == serial && serving && !mutex[TARGET] && len( requests[TARGET] ) < TICKETS ->
+                     mutex[TARGET] = 1; tell_used(); requests[TARGET]!REDEEM(number) }
+waits:      skip;
             if
+#ifdef AHEAD
+            :: d_step
+               {
+                   replies[TARGET]?AHEAD_OK(stash);
+                   if
+                   :: stash == number ->
+                       opened( number );
+                       spent_kept = spent_kept | BIT( number );
+                       stash = 0;
+                       mutex[TARGET] = 0
+                   :: else
+                   fi
+               }
+               if :: redeemed[number] -> skip :: else -> goto waits fi
+#endif
             :: d_step
                {
                    replies[TARGET]?OK(_);
-                   redeemed[number] = redeemed[number] + 1;
-                   assert( redeemed[number] == 1 );
-                   descriptor[TARGET] = ticket_socket[number];
-                   assert( state == SHARED && generation == ticket_socket[number] );
+                   opened( number );
+#ifdef AHEAD
+                   spent_kept = spent_kept | BIT( number );
+#else
                    spent_kept = BIT( number );
+#endif
                    mutex[TARGET] = 0
                }
             :: d_step
@@ -681,6 +795,7 @@ again:      skip;
             :: d_step { HUNG_UP( TARGET ) -> mutex[TARGET] = 0 }
                goto again
             fi;
+use:        skip;
             if
             :: number && descriptor[TARGET] != NONE -> /* a second time, while the descriptor is open */
                 if
@@ -693,7 +808,16 @@ closes:     skip;
             if
             :: descriptor[TARGET] != NONE ->
                 d_step { g = descriptor[TARGET]; descriptor[TARGET] = NONE }
+#ifdef AHEAD
+                if
+                :: d_step { connected[TARGET] == serial && !mutex[TARGET] && nfull( requests[TARGET] ) ->
+                            if :: unsaid -> requests[TARGET]!CLOSE_TICKET(unsaid); unsaid = 0
+                            :: else -> requests[TARGET]!CLOSE(g) fi }
+                :: d_step { IDLE_HUNG_UP( TARGET ) && !mutex[TARGET] -> unsaid = 0 }
+                fi;
+#else
                 tell( TARGET, CLOSE, g );
+#endif
                 g = NONE
             :: else
             fi;
@@ -703,9 +827,14 @@ closes:     skip;
         goto gone;
 again_with_descriptor:
         skip;
-        d_step { connected[TARGET] == serial && serving && !mutex[TARGET] && nfull( requests[TARGET] ) ->
-                 mutex[TARGET] = 1; requests[TARGET]!REDEEM(number) }
+        d_step { connected[TARGET] == serial && serving && !mutex[TARGET] && len( requests[TARGET] ) < TICKETS ->
+                 mutex[TARGET] = 1; tell_used(); requests[TARGET]!REDEEM(number) }
+refused:
+        skip;
         if
+#ifdef AHEAD
+        :: replies[TARGET]?AHEAD_OK(stash) -> assert( stash != number ); goto refused
+#endif
         :: d_step { replies[TARGET]?OK(_); assert( false ) }
         :: d_step { replies[TARGET]?REFUSED(_); mutex[TARGET] = 0 }
         :: d_step { HUNG_UP( TARGET ) -> mutex[TARGET] = 0 }

@@ -18,10 +18,12 @@ int32_t connection_attach( uint32_t windows_pid )
     static const struct connection_parts parts = {
         .share_begins = server_monitor_start,
         .wake = server_monitor_wake,
+        .must_tell = tickets_must_tell,
         .prepare = tickets_prepare,
         .follow = parts_follow,
         .publish = parts_publish,
     };
 
+    exchange_ahead_consume = tickets_ahead_consume;
     return connection_open( &parts, windows_pid );
 }

@@ -46,6 +46,11 @@ enum exchange
 
 /* A connection to the server that listens in the directory, or -1 and errno. */
 int exchange_connect( int directory );
+/* What is done with an answer to REDEEM that has come ahead, and the descriptor that came with it, -1 for none. Set before any
+ * client that takes such answers asks. */
+extern void ( *exchange_ahead_consume )( const struct ws2_reply *answer, int fd );
+/* One such answer, if one has come; nobody waits for another. 0: none has. */
+int exchange_look( int fd );
 /* One request and, unless it is one way, its reply. send_fd is borrowed, -1: none; the descriptor that comes with the reply,
  * or -1, is the caller's to close. Waits for the server however long it takes; a person is told. */
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
@@ -63,6 +68,8 @@ struct connection_parts
     int ( *share_begins )( void );
     /* A server has been found, or found again, or what could not be told at once waits. */
     void ( *wake )( void );
+    /* Whether the server is still to be told of something before REPLACE. */
+    int ( *must_tell )( void );
     /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. CLOSE: it is told of, once. */
     int32_t ( *prepare )( struct ws2_request *request, int fd );
     /* A request has been answered; fd went with it. */
@@ -77,6 +84,8 @@ void connection_lock( sigset_t *before );
 void connection_unlock( const sigset_t *before );
 /* One message while publishing, mutex held; fd is borrowed. -1 when the server is gone again. */
 int connection_publish_request( struct ws2_request *request, int fd, struct ws2_reply *reply );
+/* One answer to REDEEM that has come ahead. 0: there is none. Mutex held. */
+int connection_look( void );
 /* A one-way message on the connection that there is, mutex held; fd is borrowed. 0: it was not sent. */
 int connection_tell( const struct ws2_request *request, int fd );
 /* The same with a descriptor, no mutex held, from where nothing may wait: 0 also when another thread has the connection. */
@@ -102,6 +111,8 @@ void in_flight_publish( connection_publish_function publish );
 /* --- tickets.c: its part in a take-over and after each request, mutex held */
 void tickets_publish( void );
 int32_t tickets_prepare( struct ws2_request *request, int fd );
+int tickets_must_tell( void );
+void tickets_ahead_consume( const struct ws2_reply *answer, int fd );
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
 /* Tickets have ended, their numbers as far as the notices had room for them; no mutex held. */
 void tickets_ended( const uint32_t *numbers, unsigned int count );

@@ -428,7 +428,8 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
         }
         if ( outcome == EXCHANGE_DONE )
         {
-            if ( !ws2_request_is_one_way( request->type ) ) atomic_store( &told, 0 );
+            if ( !ws2_request_is_one_way( request->type ) && reply->detail != WS2_DETAIL_AHEAD )
+                atomic_store( &told, 0 );
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
             if ( host_tracing ) trace_request( request, reply );
@@ -496,6 +497,12 @@ int connection_tell( const struct ws2_request *request, int send_fd )
     return 1;
 }
 
+int connection_look( void )
+{
+    assert( host_mutex_held( &connection.mutex ) );
+    return connection.fd >= 0 && exchange_look( connection.fd );
+}
+
 void connection_tell_late( void ) { connection.parts->wake(); }
 
 int connection_tell_now( const struct ws2_request *request, int send_fd )
@@ -504,7 +511,7 @@ int connection_tell_now( const struct ws2_request *request, int send_fd )
     int sent;
 
     if ( !host_mutex_try( &connection.mutex, &before ) ) return 0;
-    sent = connection.fd >= 0 &&
+    sent = connection.fd >= 0 && !connection.parts->must_tell() &&
            message_send( connection.fd, request, sizeof( *request ), &send_fd, 1, MSG_DONTWAIT ) == sizeof( *request );
     if ( sent ) note_told( request );
     connection_unlock( &before );

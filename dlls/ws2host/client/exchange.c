@@ -13,6 +13,8 @@
 #define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
 #define SEND_TRIES 10
 
+void ( *exchange_ahead_consume )( const struct ws2_reply *answer, int fd );
+
 int exchange_connect( int directory )
 {
     const struct timeval patience = { SLOW_SERVER / 1000, 0 };
@@ -74,8 +76,8 @@ static enum exchange send_message( int fd, const void *message, size_t size, int
     }
 }
 
-/* A reply of exactly size bytes; the descriptor that comes with it, or -1. */
-static enum exchange receive_message( int fd, void *message, size_t size, int *received_fd )
+/* A reply of exactly size bytes; the descriptor that comes with it, or -1. With MSG_DONTWAIT: NOT_SENT when there is none. */
+static enum exchange receive_message( int fd, void *message, size_t size, int *received_fd, int flags )
 {
     char control[CMSG_SPACE( sizeof( int ) )];
     struct iovec data = { message, size };
@@ -85,8 +87,13 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
     ssize_t received;
 
     *received_fd = -1;
-    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC ) ) < 0 && ( errno == EINTR || errno == EAGAIN ) )
-        if ( errno == EAGAIN ) tell_slow( fd );
+    while ( ( received = recvmsg( fd, &header, MSG_CMSG_CLOEXEC | flags ) ) < 0 &&
+            ( errno == EINTR || errno == EAGAIN ) )
+    {
+        if ( errno == EINTR ) continue;
+        if ( flags & MSG_DONTWAIT ) return EXCHANGE_NOT_SENT;
+        tell_slow( fd );
+    }
     if ( received < 0 ) return EXCHANGE_GONE;
     for ( struct cmsghdr *cmsg = CMSG_FIRSTHDR( &header ); cmsg; cmsg = CMSG_NXTHDR( &header, cmsg ) )
         if ( cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
@@ -107,7 +114,21 @@ enum exchange exchange_once( int fd, const struct ws2_request *request, int send
     memset( reply, 0, sizeof( *reply ) );
     outcome = send_message( fd, request, sizeof( *request ), send_fd );
     if ( outcome != EXCHANGE_DONE || ws2_request_is_one_way( request->type ) ) return outcome;
-    return receive_message( fd, reply, sizeof( *reply ), received_fd );
+    while ( ( outcome = receive_message( fd, reply, sizeof( *reply ), received_fd, 0 ) ) == EXCHANGE_DONE &&
+            reply->detail == WS2_DETAIL_AHEAD &&
+            ( request->type != WS2_REDEEM || request->ticket != reply->ticket || request->generation ) )
+        exchange_ahead_consume( reply, *received_fd );
+    return outcome;
+}
+
+int exchange_look( int fd )
+{
+    struct ws2_reply answer;
+    int received_fd;
+
+    if ( receive_message( fd, &answer, sizeof( answer ), &received_fd, MSG_DONTWAIT ) != EXCHANGE_DONE ) return 0;
+    exchange_ahead_consume( &answer, received_fd );
+    return 1;
 }
 
 enum exchange exchange_again( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,

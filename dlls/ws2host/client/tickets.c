@@ -10,6 +10,10 @@
  * Who issues tickets for one target again and again is promised some: those need no answer (ISSUE), as long as the target is
  * there by the table. And one that the process has issued to itself it opens by itself, with the descriptor that it keeps.
  *
+ * Who opens one ticket after another of those who issue so has the server's answer before it asks. The ticket stands for the
+ * descriptor in what is counted until the server is told, which need not be before something else is: most often that the
+ * descriptor is closed.
+ *
  * The lists are guarded by connection's mutex.
  */
 #include <assert.h>
@@ -19,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/queue.h>
 #include <unistd.h>
+#include "base/host_trace.h"
 #include "client/client_private.h"
 #include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
@@ -77,6 +82,18 @@ static struct
     uint32_t target, index; /* of its record in the table */
     uint32_t next, count;
 } promised;
+
+/* Answers to REDEEM that have come ahead, on the connection that there is; and of those that have been used, what the server is
+ * not told of yet. It sends no more than there are places. */
+static struct
+{
+    uint32_t number; /* 0: none */
+    uint32_t slot, generation, handle;
+    int fd;   /* -1 when there was no room for it */
+    int used; /* fd is another's, and handle is its */
+} ahead[WS2_AHEAD_MOST];
+static unsigned int ahead_untold; /* how many are used */
+static int ahead_comes;           /* the last ticket was answered so */
 
 static struct kept_watch *find_watch( uint32_t target )
 {
@@ -226,9 +243,126 @@ static int send_cells( void )
     return cells.fd < 0 ? 0 : connection_publish_request( &request, cells.fd, &reply );
 }
 
+/* --- answers that come before they are asked for */
+
+void tickets_ahead_consume( const struct ws2_reply *answer, int fd )
+{
+    unsigned int place = 0;
+
+    while ( place < WS2_AHEAD_MOST && ahead[place].number ) place++;
+    if ( place == WS2_AHEAD_MOST )
+    {
+        /* from no server that keeps to what it was told */
+        if ( fd >= 0 ) close( fd );
+        return;
+    }
+    ahead[place].number = answer->ticket;
+    ahead[place].slot = answer->slot;
+    ahead[place].generation = answer->generation;
+    ahead[place].fd = fd;
+    ahead[place].used = 0;
+}
+
+/* WS2_AHEAD_MOST: it has not come, or is used. */
+static unsigned int find_ahead( uint32_t number )
+{
+    for ( unsigned int i = 0; i < WS2_AHEAD_MOST; i++ )
+        if ( ahead[i].number == number && !ahead[i].used ) return i;
+    return WS2_AHEAD_MOST;
+}
+
+static void forget_ahead( unsigned int place )
+{
+    if ( ahead[place].used ) ahead_untold--;
+    else if ( ahead[place].fd >= 0 ) close( ahead[place].fd );
+    ahead[place].number = 0;
+    ahead[place].used = 0;
+}
+
+int tickets_must_tell( void ) { return ahead_untold != 0; }
+
+/* Before anything else is said. 0: not to be sent now. */
+static int tell_used( void )
+{
+    for ( unsigned int i = 0; ahead_untold && i < WS2_AHEAD_MOST; i++ )
+    {
+        const struct ws2_request request = { .type = WS2_TAKEN,
+                                             .slot = ahead[i].slot,
+                                             .generation = ahead[i].generation,
+                                             .handle = ahead[i].handle,
+                                             .ticket = ahead[i].number };
+
+        if ( !ahead[i].used ) continue;
+        if ( !connection_tell( &request, -1 ) ) return 0;
+        forget_ahead( i );
+    }
+    return 1;
+}
+
+/* The ticket that a CLOSE tells the server of, 0 for none. */
+static uint32_t close_used( uint32_t slot, uint32_t generation, uint32_t handle )
+{
+    for ( unsigned int i = 0; ahead_untold && i < WS2_AHEAD_MOST; i++ )
+        if ( ahead[i].used && ahead[i].slot == slot && ahead[i].generation == generation && ahead[i].handle == handle )
+        {
+            const uint32_t number = ahead[i].number;
+
+            forget_ahead( i );
+            return number;
+        }
+    return 0;
+}
+
+static void note_spent( uint32_t number )
+{
+    spent[next_spent] = number;
+    next_spent = ( next_spent + 1 ) % SPENT_KEPT;
+}
+
+static int take_ahead( uint32_t number, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    unsigned int place = find_ahead( number );
+
+    while ( place == WS2_AHEAD_MOST && ahead_comes && connection_look() ) place = find_ahead( number );
+    if ( place == WS2_AHEAD_MOST || ahead[place].fd < 0 ) return 0;
+    *slot = ahead[place].slot;
+    *generation = ahead[place].generation;
+    *fd = ahead[place].fd;
+    ahead[place].handle = handle;
+    ahead[place].used = 1;
+    ahead_untold++;
+    ahead_comes = 1;
+    note_spent( number );
+    host_trace( "opens ticket %x by the answer that came ahead, slot %u.%u", number, *slot, *generation );
+    in_flight_add( *slot, *generation, handle );
+    return 1;
+}
+
+/* --- around each request */
+
+static int32_t prepare_redeem( struct ws2_request *request )
+{
+    const unsigned int place = find_ahead( request->ticket );
+
+    request->slot = WS2_AHEAD_MOST;
+    if ( place == WS2_AHEAD_MOST ) return 0;
+    /* its socket is not there; or another thread came upon it, and this one is told again */
+    forget_ahead( place );
+    request->generation = 1;
+    return 0;
+}
+
 int32_t tickets_prepare( struct ws2_request *request, int fd )
 {
-    if ( request->type == WS2_CLOSE ) drop_ended_of( request->slot, request->generation );
+    if ( request->type == WS2_CLOSE )
+    {
+        drop_ended_of( request->slot, request->generation );
+        request->ticket = close_used( request->slot, request->generation, request->handle );
+        if ( !request->ticket ) tell_used();
+        return 0;
+    }
+    if ( !tell_used() ) return WSAENOBUFS;
+    if ( request->type == WS2_REDEEM ) return prepare_redeem( request );
     /* without a server monitor thread nobody would learn when it ends */
     if ( ( request->type != WS2_DUPLICATE && request->type != WS2_ISSUE ) || connection_notice() < 0 ||
          reserved.fd >= 0 )
@@ -337,8 +471,10 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
         break;
     case WS2_REDEEM:
         if ( reply->error ) break;
-        spent[next_spent] = request->ticket;
-        next_spent = ( next_spent + 1 ) % SPENT_KEPT;
+        /* answered twice, once ahead */
+        if ( find_ahead( request->ticket ) < WS2_AHEAD_MOST ) forget_ahead( find_ahead( request->ticket ) );
+        ahead_comes = reply->detail == WS2_DETAIL_AHEAD;
+        note_spent( request->ticket );
         break;
     }
 }
@@ -351,6 +487,8 @@ void tickets_publish( void )
 
     /* by another server, or on another connection */
     promised.count = promised.next = 0;
+    for ( unsigned int i = 0; i < WS2_AHEAD_MOST; i++ )
+        if ( ahead[i].number ) forget_ahead( i );
     send_cells();
     drop_ended();
     LIST_FOREACH( watch, &kept_watches, entry )
@@ -440,7 +578,7 @@ static int take_own( uint32_t number, uint32_t handle, uint32_t *slot, uint32_t 
     if ( !ticket || ticket->target != connection_windows_pid() || ticket->unknown || has_ended( ticket ) ) return 0;
     /* near the limit of descriptors the server is to say whether there is room */
     own = ws2_table_clients( connection_table() ) + connection_client_index();
-    if ( atomic_load( &own->sharing ) >= WS2_HOLDERS_MOST / 2 ) return 0;
+    if ( atomic_load( &own->sharing ) >= WS2_HOLDERS_MOST / 2 || !tell_used() ) return 0;
     request.slot = *slot = ticket->slot;
     request.generation = *generation = ticket->generation;
     if ( !connection_tell( &request, -1 ) ) return 0;
@@ -463,7 +601,7 @@ int32_t ticket_redeem_as( uint32_t ticket, uint32_t handle, uint32_t *slot, uint
 
     if ( !ticket ) return WSAEINVAL;
     connection_lock( &before );
-    taken = take_own( ticket, handle, slot, generation, fd );
+    taken = take_own( ticket, handle, slot, generation, fd ) || take_ahead( ticket, handle, slot, generation, fd );
     connection_unlock( &before );
     if ( taken ) return 0;
     /* no mutex is held while this thread waits: the others have the connection */
