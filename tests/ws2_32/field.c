@@ -101,6 +101,36 @@ static void test_flags( void )
     closesocket( s );
 }
 
+/* No send of a datagram has urgent bytes, whichever function is asked. */
+static void test_urgent_datagrams( int family )
+{
+    union address address;
+    SOCKET s = udp_bound( family, &address ), to = udp_bound( family, &address );
+    const int size = address_length( family );
+    WSABUF out = { 1, "u" };
+    OVERLAPPED ov = { 0 };
+    char buffer[4];
+    DWORD count;
+
+    winetest_push_context( family == AF_INET ? "IPv4" : "IPv6" );
+    check_fails( sendto( s, "u", 1, MSG_OOB, &address.any, size ), WSAEOPNOTSUPP );
+    check_ok( connect( s, &address.any, size ) );
+    check_fails( send( s, "u", 1, MSG_OOB ), WSAEOPNOTSUPP );
+    check_fails( sendto( s, "u", 1, MSG_OOB, &address.any, size ), WSAEOPNOTSUPP );
+    check_fails( WSASend( s, &out, 1, &count, MSG_OOB, NULL, NULL ), WSAEOPNOTSUPP );
+    check_fails( WSASend( s, &out, 1, &count, MSG_OOB, &ov, NULL ), WSAEOPNOTSUPP );
+    check_fails( WSASendTo( s, &out, 1, &count, MSG_OOB, &address.any, size, NULL, NULL ), WSAEOPNOTSUPP );
+    check_fails( WSASendTo( s, &out, 1, &count, MSG_OOB, &address.any, size, &ov, NULL ), WSAEOPNOTSUPP );
+    /* and nothing was sent before this */
+    check_result( send( s, "ok", 2, 0 ), 2 );
+    ok( wait_readable( to, 5000 ), "nothing arrived\n" );
+    set_nonblocking( to, TRUE );
+    check_result( recv( to, buffer, sizeof( buffer ), 0 ), 2 );
+    closesocket( s );
+    closesocket( to );
+    winetest_pop_context();
+}
+
 #define MANY 5000
 
 /* One call fills them all, with an OVERLAPPED and without. */
@@ -343,6 +373,8 @@ START_TEST( field )
     support_begin();
     test_acceptex();
     test_flags();
+    test_urgent_datagrams( AF_INET );
+    if ( have_ipv6() ) test_urgent_datagrams( AF_INET6 );
     test_many_buffers( FALSE );
     test_many_buffers( TRUE );
     test_name();

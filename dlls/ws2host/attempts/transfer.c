@@ -56,6 +56,8 @@ int32_t transfer_check_send( struct descriptor *d, uint32_t flags, int addressed
     uint32_t state = descriptor_flags( d );
 
     if ( flags & ~SEND_FLAGS ) return WSAEOPNOTSUPP;
+    /* the host refuses it of IPv4 alone */
+    if ( ( flags & WS_MSG_OOB ) && d->slot->type != SOCK_STREAM ) return WSAEOPNOTSUPP;
     if ( state & WS2_FLAG_SHUT_SEND ) return WSAESHUTDOWN;
     if ( d->slot->type == SOCK_STREAM )
     {
