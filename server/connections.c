@@ -38,6 +38,7 @@ static struct source *listener;
 static uint64_t listen_at; /* 0, or when connections are accepted again: there were no descriptors at all */
 static struct connection_reader reader;
 static unsigned int connections;
+static int hearing;                 /* another one, while a message is handled: no deeper than that */
 static struct close_queue *refused; /* connections that belong to nobody */
 
 unsigned int connections_open( void ) { return connections; }
@@ -238,15 +239,17 @@ void connection_rest( struct connection *connection, unsigned int sent )
 
 int connection_may_be_heard( const struct connection *connection )
 {
-    return !connection->waits && !connection->unsent && loop_now_us() >= connection->process->rests_until;
+    return !hearing && !connection->waits && !connection->unsent && loop_now_us() >= connection->process->rests_until;
 }
 
 int connection_hear( struct connection *connection )
 {
     int heard;
 
-    assert( !connection->ended && !connection->waits && !connection->unsent );
+    assert( !hearing && !connection->ended && !connection->waits && !connection->unsent );
+    hearing = 1;
     heard = reader.receive( connection );
+    hearing = 0;
     free_ended( connection );
     return heard;
 }

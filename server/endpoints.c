@@ -124,14 +124,14 @@ static int is_bound( const struct ws2_slot *slot, uint32_t port )
            ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_FREE;
 }
 
-int32_t endpoint_check( uint32_t index, uint32_t *neighbours )
+int32_t endpoint_check( uint32_t index, struct endpoint_found *found )
 {
     const struct ws2_slot *newcomer = ws2_table_slot( table_mapping(), index );
     const uint32_t port = atomic_load( &newcomer->local_port );
     unsigned int listed = 0, own = 0;
     uint32_t entry, next;
 
-    *neighbours = 0;
+    *found = ( struct endpoint_found ){ .opponent = WS2_NO_INDEX };
     if ( !port || ( newcomer->family != FAMILY_INET && newcomer->family != FAMILY_INET6 ) ) return 0;
     for ( entry = ports[port]; entry; entry = next )
     {
@@ -143,14 +143,19 @@ int32_t endpoint_check( uint32_t index, uint32_t *neighbours )
         if ( !is_bound( slot, port ) )
         {
             forget( entry - BASE );
+            found->left++;
             continue;
         }
         listed++;
         own += block_owner( entry - BASE ) == block_owner( index );
         if ( slot->protocol != newcomer->protocol || ( slot->family != FAMILY_INET && slot->family != FAMILY_INET6 ) )
             continue;
-        if ( ( error = conflict( newcomer, slot ) ) ) return error;
-        ++*neighbours;
+        if ( ( error = conflict( newcomer, slot ) ) )
+        {
+            found->opponent = entry - BASE;
+            return error;
+        }
+        found->neighbours++;
     }
     if ( listed >= PORT_ENDPOINTS || own >= PORT_ENDPOINTS / 4 ) return WSAENOBUFS;
     endpoint_note( index );

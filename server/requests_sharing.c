@@ -140,7 +140,6 @@ static int32_t answer_later( struct exchange *e, int32_t error, uint64_t delay )
  * not to the end, yet. */
 static struct ticket *find_ticket( struct exchange *e, int *unheard )
 {
-    static int hearing; /* no deeper than that */
     struct ticket *ticket = ticket_find( e->request->ticket, e->client->windows_pid );
 
     *unheard = 0;
@@ -152,10 +151,8 @@ static struct ticket *find_ticket( struct exchange *e, int *unheard )
         /* one that has lost its connection comes back and says it again */
         *unheard = !issuer->ended && ( !issuer->connection || issuer->resuming );
         if ( *unheard || !issuer->connection || issuer->connection == e->connection ) break;
-        if ( ( *unheard = hearing || turn == HEARD_TURNS || !connection_may_be_heard( issuer->connection ) ) ) break;
-        hearing = 1;
+        if ( ( *unheard = turn == HEARD_TURNS || !connection_may_be_heard( issuer->connection ) ) ) break;
         heard = connection_hear( issuer->connection );
-        hearing = 0;
         ticket = ticket_find( e->request->ticket, e->client->windows_pid );
         if ( !heard ) break;
     }

@@ -4,6 +4,8 @@
 
 #define LIST_STEP 0x800u  /* slots that one LIST looks at */
 #define LIST_MOST 0x2000u /* rows of one slot that are listed */
+#define HEARD_TURNS 4     /* before a bind is refused */
+#define HEARD_MOST 16u    /* of those that have one socket */
 
 static int knows_slot( struct exchange *e )
 {
@@ -15,9 +17,68 @@ static int knows_slot( struct exchange *e )
            atomic_load( &slot->word ) == ws2_word( e->request->generation, e->client->index, WS2_SLOT_PRIVATE );
 }
 
+/* 1: it has said something. */
+static int hear( struct exchange *e, struct client *client, int *ends )
+{
+    if ( !client || client == e->client ) return 0;
+    if ( client->ended || process_has_ended( client->process ) )
+    {
+        *ends = 1;
+        return 0;
+    }
+    return client->connection && client->connection != e->connection && connection_may_be_heard( client->connection ) &&
+           connection_hear( client->connection );
+}
+
+/* Who has the socket may have closed it, or have ended, and the caller may know: what they have said counts first. */
+static int hear_who_has( struct exchange *e, uint32_t slot, int *ends )
+{
+    struct share *share = share_of_slot( slot );
+    const struct member *member;
+    const struct ticket *ticket;
+    unsigned int looked_at = 0;
+
+    if ( !share ) return hear( e, client_at( block_owner( slot ) ), ends );
+    LIST_FOREACH( member, &share->members, in_share )
+    if ( looked_at++ == HEARD_MOST || hear( e, member->client, ends ) ) return looked_at <= HEARD_MOST;
+    LIST_FOREACH( ticket, &share->tickets, in_share )
+    if ( looked_at++ == HEARD_MOST || hear( e, client_of_windows_pid( ticket->target ), ends ) )
+        return looked_at <= HEARD_MOST;
+    return 0;
+}
+
+/* Another process that has the socket, if the caller has not; 0: none. */
+static uint32_t who_has( const struct exchange *e, uint32_t slot )
+{
+    struct share *share = share_of_slot( slot );
+    const struct client *client;
+
+    if ( share && holder_of( share, e->client ) ) return 0;
+    if ( share && LIST_EMPTY( &share->members ) )
+        return LIST_EMPTY( &share->tickets ) ? 0 : LIST_FIRST( &share->tickets )->target;
+    client = share ? LIST_FIRST( &share->members )->client : client_at( block_owner( slot ) );
+    return client && client != e->client ? client->windows_pid : 0;
+}
+
 int32_t request_bind( struct exchange *e )
 {
-    return knows_slot( e ) ? endpoint_check( e->request->slot, &e->reply.count ) : WSAENOTSOCK;
+    struct endpoint_found found;
+    int32_t error;
+    uint32_t left = 0;
+    int ends = 0;
+
+    if ( !knows_slot( e ) ) return WSAENOTSOCK;
+    for ( int turn = 0;; turn++ )
+    {
+        error = endpoint_check( e->request->slot, &found );
+        left += found.left;
+        if ( found.opponent == WS2_NO_INDEX || turn == HEARD_TURNS || !hear_who_has( e, found.opponent, &ends ) ) break;
+    }
+    e->reply.count = ends ? 1 : found.neighbours;
+    e->reply.index = left;
+    if ( ends ) e->reply.detail = WS2_DETAIL_LATER;
+    if ( found.opponent != WS2_NO_INDEX ) e->reply.handle = who_has( e, found.opponent );
+    return error;
 }
 
 int32_t request_bound( struct exchange *e )
@@ -77,6 +138,8 @@ static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
 int32_t request_list( struct exchange *e )
 {
     uint32_t slot = e->request->slot, skip = e->request->handle;
+    /* it may wait for them */
+    if ( e->client && slot == WS2_SLOT_COUNT ) e->reply.index = close_pending( e->client->process->closing );
     const uint32_t end = blocks_end(), pause = slot < end && end - slot > LIST_STEP ? slot + LIST_STEP : end;
 
     for ( ; slot < pause; slot++, skip = 0 )

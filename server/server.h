@@ -106,8 +106,14 @@ uint32_t block_take_slot( void ); /* a FREE slot of the server's own blocks, WS2
 void block_free_slot( uint32_t slot, uint32_t generation ); /* any state -> FREE, one generation on */
 
 /* --- endpoints.c: Windows' bind rules */
-/* 0, WSAEACCES or WSAEADDRINUSE; on success how many endpoints share the port with it. */
-int32_t endpoint_check( uint32_t slot, uint32_t *neighbours );
+struct endpoint_found
+{
+    uint32_t neighbours; /* endpoints that share the port with it */
+    uint32_t left;       /* sockets that have left the port since somebody last came by */
+    uint32_t opponent;   /* who refuses it, WS2_NO_INDEX for nobody */
+};
+/* 0, WSAEACCES or WSAEADDRINUSE. */
+int32_t endpoint_check( uint32_t slot, struct endpoint_found *found );
 void endpoint_note( uint32_t slot ); /* it may be bound */
 
 /* --- processes.c: processes as the kernel knows them, and what is charged to them */
@@ -518,7 +524,7 @@ void connection_accept( struct source *listener, uint32_t events );
 void connection_end( struct connection *connection );
 void connection_end_client( struct client *client );
 /* What has been sent on it is handled now, as far as a turn goes. 0: there is nothing. Only of one that may be heard: it does not
- * wait or rest. */
+ * wait or rest, and none is being heard already. */
 int connection_hear( struct connection *connection );
 int connection_may_be_heard( const struct connection *connection );
 /* It has had its turn, has sent so much, and may have sent more: others have theirs. When that was too much lately, all of its

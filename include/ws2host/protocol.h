@@ -88,15 +88,19 @@ enum ws2_request_type
     WS2_SPENT,
     /* RESUMED (one-way)                                                 all has been published */
     WS2_RESUMED,
-    /* BIND                 slot, generation                            count = endpoints of that port that it will share with
-     *   May the endpoint in the slot be bound, by Windows' rules: WSAEACCES or WSAEADDRINUSE if not. */
+    /* BIND                 slot, generation                            count = endpoints of that port that it will share
+     *                                                                  with, index = sockets that have left the port lately
+     *   May the endpoint in the slot be bound, by Windows' rules: WSAEACCES or WSAEADDRINUSE if not. With detail
+     *   WS2_DETAIL_LATER who has it is ending: the caller is to ask again in count ms. A refusal has in handle the number of a
+     *   Windows process that has it, 0 for the caller. Of those that have left, the host may have one a moment longer. */
     WS2_BIND,
     /* BOUND (one-way)      slot, generation                            bound to a port that the host chose */
     WS2_BOUND,
     /* LEAVE (one-way)                                                  the process is ending: what it holds is given up */
     WS2_LEAVE,
     /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
-     *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */
+     *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message. From slot WS2_SLOT_COUNT on there is
+     *   nothing but index = descriptors of the asking process that are still to be closed. */
     WS2_LIST,
     /* SHARE                slot, generation, handle
      *   + the host socket. PRIVATE -> SHARED, for what follows. */

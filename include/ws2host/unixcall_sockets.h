@@ -189,7 +189,7 @@ struct ws2_address_params
     /* bind, getsockname: by a control code. What that binds Winsock's getsockname has no name of until it is connected
      * or listens. */
     uint32_t by_code;
-    uint32_t reserved;
+    uint32_t holder; /* out, of bind that is refused: another process that has the endpoint, 0 for none */
 };
 WS2_ALIKE( struct ws2_address_params );
 

@@ -27,7 +27,7 @@ SOCKET duplicate_open( DWORD ticket, DWORD flags, int *error )
 /* An ended process still has its id while somebody holds a handle to it. */
 static BOOL still_lives( HANDLE process ) { return WaitForSingleObject( process, 0 ) == WAIT_TIMEOUT; }
 
-static BOOL is_process( DWORD pid )
+BOOL process_lives( DWORD pid )
 {
     HANDLE process = OpenProcess( SYNCHRONIZE, FALSE, pid );
     BOOL lives;
@@ -95,7 +95,7 @@ static int fill_info( SOCKET s, DWORD target, WSAPROTOCOL_INFOW *entry, void *us
     *entry = *found;
     if ( ansi ) catalogue_to_ansi( entry, &entry_a );
     if ( ( error = ws2_write( user, ansi ? (void *)&entry_a : entry, ansi ? sizeof( entry_a ) : sizeof( *entry ) ) ) )
-        return is_process( target ) ? error : WSAEINVAL;
+        return process_lives( target ) ? error : WSAEINVAL;
     if ( ( error = issue_ticket( s, target, &entry->dwProviderReserved ) ) ) return error;
     return ws2_write( (char *)user + FIELD_OFFSET( WSAPROTOCOL_INFOW, dwProviderReserved ), &entry->dwProviderReserved,
                       sizeof( entry->dwProviderReserved ) );

@@ -1,9 +1,12 @@
 /* Binding, listening, connecting, accepting, shutting down, and the names of both ends. */
 #include "base/ws2_32_private.h"
+#include "sockets/duplicate.h"
 #include "sockets/events.h"
 #include "sockets/handle_pool.h"
 #include "sockets/socket.h"
 #include "base/local_addresses.h"
+
+#define ENDING_TIME 1000 /* ms */
 
 static int bind_to( SOCKET s, const struct sockaddr *name, int size )
 {
@@ -11,7 +14,16 @@ static int bind_to( SOCKET s, const struct sockaddr *name, int size )
     int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
-    return error ? error : ws2_call( bind, &params );
+    if ( error ) return error;
+    /* one that has been ended, as this program may have seen, can be there on the host a moment longer */
+    for ( unsigned int waited = 0;; waited++ )
+    {
+        error = ws2_call( bind, &params );
+        if ( ( error != WSAEADDRINUSE && error != WSAEACCES ) || !params.holder || process_lives( params.holder ) ||
+             waited == ENDING_TIME )
+            return error;
+        Sleep( 1 );
+    }
 }
 
 /***********************************************************************

@@ -146,12 +146,14 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
  * server is told of its end by the next release. */
 static __thread int publishing;
 static _Atomic( struct descriptor * ) deferred_releases;
+static _Atomic uint32_t closings; /* descriptors that are closed and still in use */
 
 /* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
 static void give_up_slot( struct descriptor *d )
 {
     socket_set_free( d );
     if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
+    if ( atomic_load( &d->closing ) ) atomic_fetch_sub( &closings, 1 );
     table_unpin( d->slot_index );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
@@ -331,6 +333,13 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
     descriptor_changed();
     return d;
 }
+
+void descriptor_begin_closing( struct descriptor *d )
+{
+    if ( !atomic_exchange( &d->closing, 1 ) ) atomic_fetch_add( &closings, 1 );
+}
+
+int descriptor_any_closing( void ) { return atomic_load( &closings ) != 0; }
 
 void descriptor_end_closing( uint64_t handle )
 {

@@ -141,6 +141,10 @@ int32_t descriptor_confirm( uint64_t handle, int fd );
  * handle being closed until descriptor_end_closing. NULL and *status: not there, or being closed already. */
 struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status );
 void descriptor_end_closing( uint64_t handle );
+/* Taken out of the table: calls that use it end, and the last of them gives it up. Whether there is one of which that is still to
+ * come. */
+void descriptor_begin_closing( struct descriptor *descriptor );
+int descriptor_any_closing( void );
 /* That one was pooled: its value is the pool's now, until end_closing says that it is nothing to us any more. */
 int descriptor_is_free( uint64_t handle );
 /* Walks over the table: the next descriptor after *handle (0: the first), with one more user, and its handle there. NULL at

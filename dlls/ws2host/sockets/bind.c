@@ -11,6 +11,8 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <string.h>
+#include <time.h>
+#include "base/host_clock.h"
 #include "descriptors/upcalls.h"
 #include "sockets/helpers.h"
 #include "client/connection.h"
@@ -19,6 +21,9 @@
 #include "sockets/local.h"
 #include "sockets/socket.h"
 
+#define ENDING_TIME 1000 /* ms that a process may take to be given up once it has ended, a thread to leave a call */
+#define LEAVING_TIME 500 /* and the host, to have no socket any more that has been closed */
+
 static void turn_on( struct descriptor *d, int option )
 {
     const int on = 1;
@@ -26,23 +31,59 @@ static void turn_on( struct descriptor *d, int option )
     setsockopt( d->fd, SOL_SOCKET, option, &on, sizeof( on ) );
 }
 
-/* Asks the server whether the endpoint may be bound, and prepares the host for it. */
-static int32_t bind_ask( struct descriptor *d, const union host_address *address, int *joins )
+static void nap( void )
 {
-    struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
+    const struct timespec time = { 0, 1000000 };
+
+    nanosleep( &time, NULL );
+}
+
+/* Asks the server whether the endpoint may be bound, and prepares the host for it. *left: sockets of the prefix that have been
+ * closed had the port. *holder: the Windows process that has it. */
+static int32_t bind_ask( struct descriptor *d, const union host_address *address, int *joins, int *left,
+                         uint32_t *holder )
+{
+    const struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
+    const uint64_t end = host_now_ms() + ENDING_TIME;
     struct ws2_reply reply;
     int32_t error;
 
     endpoint_copy( d, address );
     descriptor_set_flags( d, WS2_FLAG_ENDPOINT ); /* from here on others see it, whoever of two asks first */
-    if ( ( error = connection_request( &request, -1, &reply, NULL ) ) )
+    for ( ;; )
     {
+        struct ws2_request again = request;
+        const int closing = descriptor_any_closing();
+
+        error = connection_request( &again, -1, &reply, NULL );
+        *left |= reply.index != 0;
+        /* Who has closed the port's socket may have it, though a thread was in a call with it or has yet to tell that it
+         * is closed; so may who has seen the other program's end. */
+        if ( ( error != WSAEADDRINUSE && error != WSAEACCES ) || host_now_ms() >= end ) break;
+        if ( reply.detail != WS2_DETAIL_LATER && ( reply.handle || !closing ) ) break;
+        nap();
+    }
+    if ( error )
+    {
+        *holder = reply.handle;
         endpoint_forget( d );
         return error;
     }
     if ( d->slot->type == SOCK_STREAM ) turn_on( d, SO_REUSEADDR );
     if ( ( *joins = reply.count != 0 ) ) turn_on( d, SO_REUSEPORT );
     return 0;
+}
+
+/* The host may still have what has left: the server, which has yet to close what it was given to share, or a thread that was
+ * in a call when its socket was closed, has it open. */
+static int bind_host( const struct descriptor *d, const union host_address *address, socklen_t size, int left )
+{
+    const uint64_t end = left ? host_now_ms() + LEAVING_TIME : 0;
+    int result;
+
+    while ( ( result = bind( d->fd, &address->any, size ) ) < 0 && errno == EADDRINUSE && left && host_now_ms() < end )
+        nap();
+    return result;
 }
 
 static void remember_v6only( struct descriptor *d )
@@ -92,10 +133,10 @@ void bind_prefer_earliest( struct descriptor *d )
     setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof( program ) );
 }
 
-static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size )
+static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size, uint32_t *holder )
 {
     int32_t error;
-    int joins = 0;
+    int joins = 0, left = 0;
 
     if ( descriptor_flags( d ) & WS2_FLAG_BOUND ) return WSAEINVAL;
     if ( is_of_many( address ) ) return WSAEADDRNOTAVAIL;
@@ -111,8 +152,8 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */
-    if ( address->in.sin_port && ( error = bind_ask( d, address, &joins ) ) ) return error;
-    if ( bind( d->fd, &address->any, size ) < 0 )
+    if ( address->in.sin_port && ( error = bind_ask( d, address, &joins, &left, holder ) ) ) return error;
+    if ( bind_host( d, address, size, left ) < 0 )
     {
         if ( errno == EACCES ) connection_port_refused( ntohs( address->in.sin_port ) );
         error = winsock_error( errno );
@@ -144,6 +185,7 @@ NTSTATUS unix_bind( void *args )
     if ( !d ) return status;
     family = d->slot->family;
     descriptor_release( d ); /* reading the caller's memory may fault */
+    params->holder = 0;
     params->error = family == WS_AF_UNIX ? local_read( params->address, params->size, &local )
                                          : address_read( family, params->address, params->size, &address, &size );
     if ( params->error == WSAEAFNOSUPPORT && is_internet( family ) )
@@ -156,7 +198,7 @@ NTSTATUS unix_bind( void *args )
     if ( params->error ) return 0;
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     descriptor_renew( d );
-    params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size );
+    params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size, &params->holder );
     if ( !params->error && params->by_code ) atomic_fetch_or( &d->local, LOCAL_BOUND_BY_CODE );
     /* a datagram socket may send now: FD_WRITE, of which no poll tells */
     if ( !params->error && d->slot->type != SOCK_STREAM ) upcalls.look_again( d );
