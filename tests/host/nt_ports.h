@@ -335,7 +335,6 @@ DWORD GetTickCount( void ) { return nt_now_us() / 1000; }
 DWORD GetCurrentThreadId( void ) { return syscall( SYS_gettid ); }
 HANDLE GetCurrentProcess( void ) { return (HANDLE)-1; }
 DWORD GetCurrentProcessId( void ) { return 0x20; }
-DWORD GetProcessId( HANDLE process ) { return process == GetCurrentProcess() ? 0x20 : 0x24; }
 DWORD SleepEx( DWORD ms, BOOL alertable ) { return (void)alertable, usleep( ms * 1000 ), 0; }
 void Sleep( DWORD ms ) { usleep( ms * 1000 ); }
 void GetSystemInfo( SYSTEM_INFO *info ) { info->dwNumberOfProcessors = NT_PROCESSORS; }

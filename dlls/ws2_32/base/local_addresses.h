@@ -6,6 +6,17 @@
 
 #define LOCAL_ADDRESS_SIZE 110 /* of SOCKADDR_UN */
 
+/* Of an address of a family that sockets have. */
+static inline int address_length( int family )
+{
+    switch ( family )
+    {
+    case AF_INET: return sizeof( struct sockaddr_in );
+    case AF_INET6: return sizeof( struct sockaddr_in6 );
+    default: return LOCAL_ADDRESS_SIZE;
+    }
+}
+
 /* Whether this process has named such a socket by a path, ever. */
 extern BOOL local_paths_used;
 

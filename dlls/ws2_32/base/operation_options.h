@@ -9,7 +9,5 @@
 #define TARGET_SYNCHRONOUS 2
 /* A request of registered I/O: its iosb is the request, and only the closing of its socket cancels it. */
 #define TARGET_REGISTERED 4
-/* Of overlapped_wait_for_change: it waits for other routes. */
-#define TARGET_ROUTES 8
 
 #endif

@@ -41,16 +41,6 @@ static NTSTATUS read_input( const struct afd_call *call, void *target, ULONG siz
 
 /* --- binding ----------------------------------------------------------------------------------------------------------*/
 
-static int address_length( int family )
-{
-    switch ( family )
-    {
-    case AF_INET: return sizeof( struct sockaddr_in );
-    case AF_INET6: return sizeof( struct sockaddr_in6 );
-    default: return LOCAL_ADDRESS_SIZE;
-    }
-}
-
 static NTSTATUS write_name( const struct afd_call *call, int length )
 {
     SOCKADDR_STORAGE name = { 0 };

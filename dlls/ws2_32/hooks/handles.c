@@ -130,7 +130,7 @@ NTSTATUS NTAPI hook_NtDuplicateObject( HANDLE source_process, HANDLE source, HAN
         if ( options & DUPLICATE_CLOSE_SOURCE ) served_event_closing( source );
         else served_event_refuse( source );
     }
-    port_queue_duplicating( source_process, source, options & DUPLICATE_CLOSE_SOURCE );
+    if ( own ) port_queue_duplicating( source, options & DUPLICATE_CLOSE_SOURCE );
     if ( !own ) return pull_duplicate( source_process, source, target_process, target, access, attributes, options );
     if ( hooks_is_socket( source ) )
         return duplicate_socket( source, target_process, target, access, attributes, options );

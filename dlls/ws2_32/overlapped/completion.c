@@ -317,8 +317,8 @@ NTSTATUS completion_start( unsigned int code, struct ws2_operation *operation, c
                                                          .options = options };
     if ( request->apc && !( operation->target.thread = ws2_pointer( own_thread() ) ) )
         return status_of_error( WSAENOBUFS );
-    operation->how = ( how == OVERLAPPED_NO_WAIT ? WS2_OPERATION_NO_WAIT : 0 ) |
-                     ( options & TARGET_ROUTES ? WS2_OPERATION_ROUTES : 0 );
+    operation->how &= WS2_OPERATION_ROUTES; /* the rest is of an attempt before */
+    if ( how == OVERLAPPED_NO_WAIT ) operation->how |= WS2_OPERATION_NO_WAIT;
     if ( ( is_transfer || code == ws2_call_afd_poll ) && !( options & TARGET_SYNCHRONOUS ) )
         operation->how |= WS2_OPERATION_KIND;
     if ( plain_event( request->event ) )
@@ -402,14 +402,13 @@ int completion_request( struct overlapped_request *request, OVERLAPPED *overlapp
 int overlapped_wait_for_change( SOCKET s, OVERLAPPED *overlapped, LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
                                 BOOL routes )
 {
-    struct ws2_operation operation = { .handle = s };
+    struct ws2_operation operation = { .handle = s, .how = routes ? WS2_OPERATION_ROUTES : 0 };
     struct overlapped_request request;
     NTSTATUS status;
     int error;
 
     if ( ( error = completion_request( &request, overlapped, routine ) ) ) return error;
-    status = completion_start( ws2_call_operation_idle, &operation, &request, completion_how( s ),
-                               routes ? TARGET_ROUTES : 0 );
+    status = completion_start( ws2_call_operation_idle, &operation, &request, completion_how( s ), 0 );
     if ( status == STATUS_PENDING ) return WSA_IO_PENDING;
     return operation.error ? operation.error : status_to_error( status );
 }

@@ -34,7 +34,7 @@ void port_queue_fill( IO_STATUS_BLOCK *iosb, NTSTATUS status, ULONG_PTR informat
 
 /* Before a handle, of whatever, is closed, duplicated, or made one that child processes get. */
 void port_queue_closing( HANDLE handle );
-void port_queue_duplicating( HANDLE process, HANDLE handle, BOOL moved );
+void port_queue_duplicating( HANDLE handle, BOOL moved );
 void port_queue_inheriting( HANDLE handle );
 
 /* The calling thread ends (port_take.c). */

@@ -107,13 +107,11 @@ void port_queue_share( struct port_queue *queue )
     port_queue_give_up( queue );
 }
 
-void port_queue_duplicating( HANDLE process, HANDLE handle, BOOL moved )
+void port_queue_duplicating( HANDLE handle, BOOL moved )
 {
     struct port_queue *queue;
 
-    if ( !port_queue_may_be( handle ) ||
-         ( process != GetCurrentProcess() && GetProcessId( process ) != GetCurrentProcessId() ) )
-        return;
+    if ( !port_queue_may_be( handle ) ) return;
     if ( !( queue = moved ? port_queue_forget( handle ) : port_queue_find( handle ) ) ) return;
     port_queue_share( queue );
     port_queue_release( queue );

@@ -2,6 +2,7 @@
  * WSAConnectByName and WSAConnectByList: one address after the other until one answers. Made of Winsock's own
  * functions; the socket is non-blocking while it is tried, and as before afterwards.
  */
+#include "base/local_addresses.h"
 #include "base/ws2_32_private.h"
 #include "base/header_types.h"
 #include "names/addrinfo.h"
@@ -52,8 +53,7 @@ static int connect_by_prepare( struct attempt *attempt, const struct timeval *ti
     if ( ( error = ws2_call( socket_info, &attempt->info ) ) ) return error;
     if ( attempt->info.type != SOCK_STREAM ) return WSAEFAULT;
     if ( attempt->info.family != AF_INET && attempt->info.family != AF_INET6 ) return WSAEAFNOSUPPORT;
-    attempt->sockaddr_size =
-        attempt->info.family == AF_INET ? sizeof( struct sockaddr_in ) : sizeof( struct sockaddr_in6 );
+    attempt->sockaddr_size = address_length( attempt->info.family );
     if ( ( error = check_place( &attempt->local, attempt->sockaddr_size ) ) ) return error;
     if ( ( error = check_place( &attempt->remote, attempt->sockaddr_size ) ) ) return error;
     attempt->both_families = attempt->info.family == AF_INET6 &&

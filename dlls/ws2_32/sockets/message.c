@@ -1,4 +1,5 @@
 /* WSASendMsg and WSARecvMsg: datagrams with their control data. The conversion is the host half's (control.c). */
+#include "base/local_addresses.h"
 #include "base/ws2_32_private.h"
 #include "base/write_watch.h"
 #include "sockets/message.h"
@@ -24,7 +25,7 @@ static void bind_any( SOCKET s )
 
     if ( ws2_call( socket_state, &state ) || state.local_size ) return;
     any.ss_family = state.family;
-    params.size = state.family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
+    params.size = address_length( state.family );
     ws2_call( bind, &params );
 }
 

@@ -2,6 +2,7 @@
  * WSAJoinLeaf, on datagram sockets: joining a multicast group. IP's groups have no root, so the socket given is itself
  * the leaf that is returned. Groups can be joined by options too (dlls/ws2host/options/multicast.c), which this comes down to.
  */
+#include "base/local_addresses.h"
 #include "base/ws2_32_private.h"
 
 static int multicast_join( SOCKET s, const struct ws2_socket_state_params *state, const SOCKADDR_STORAGE *group )
@@ -40,7 +41,7 @@ static int join_leaf( SOCKET s, const struct sockaddr *name, int size, DWORD fla
 
     if ( error ) return error;
     if ( state.type != SOCK_DGRAM ) return WSAEOPNOTSUPP;
-    needed = state.family == AF_INET6 ? sizeof( struct sockaddr_in6 ) : sizeof( struct sockaddr_in );
+    needed = address_length( state.family );
     if ( !name || size < needed || ws2_read( &group, name, needed ) ) return WSAEFAULT;
     if ( (UINT)group.ss_family != state.family ) return WSAEAFNOSUPPORT;
     if ( flags != JL_SENDER_ONLY && flags != JL_RECEIVER_ONLY && flags != JL_BOTH ) return WSAEINVAL;

@@ -82,7 +82,6 @@ static inline LONG InterlockedExchange( volatile LONG *target, LONG value )
 DWORD GetTickCount( void );
 DWORD GetCurrentThreadId( void );
 DWORD GetCurrentProcessId( void );
-DWORD GetProcessId( HANDLE process );
 DWORD SleepEx( DWORD ms, BOOL alertable );
 void Sleep( DWORD ms );
 void GetSystemInfo( SYSTEM_INFO *info );
