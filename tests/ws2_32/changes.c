@@ -5,13 +5,6 @@
  */
 #include "puppets.h"
 
-static BOOL own_network( void )
-{
-    char value[16];
-
-    return GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", value, sizeof( value ) ) == 3 && !strcmp( value, "own" );
-}
-
 /* Runs the host's ip, and waits for what it leaves behind: the handle of a host program's process tells nothing of its
  * end. */
 static void ip( const char *arguments )

@@ -10,10 +10,7 @@ static const char listener_path[] = "streams.sk", client_path[] = "client.sk";
 
 static int set_path( union address *address, const char *path )
 {
-    memset( address, 0, sizeof( *address ) );
-    address->any.sa_family = AF_UNIX;
-    strcpy( ( (struct sockaddr_un *)address )->sun_path, path );
-    return sizeof( struct sockaddr_un );
+    return local_address( (struct sockaddr_un *)address, path );
 }
 
 static const char *path_of( const void *address ) { return ( (const struct sockaddr_un *)address )->sun_path; }

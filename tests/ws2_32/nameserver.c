@@ -570,7 +570,6 @@ START_TEST( nameserver )
 {
     HMODULE ws2_32 = GetModuleHandleW( L"ws2_32.dll" );
     union address address;
-    char value[16];
     HANDLE thread;
 
     if ( support_begin() ) return;
@@ -579,8 +578,7 @@ START_TEST( nameserver )
     get = (void *)GetProcAddress( ws2_32, "GetAddrInfoExW" );
     server_socket = socket( AF_INET, SOCK_DGRAM, 0 );
     ok( server_socket != INVALID_SOCKET, "no socket, error %d\n", WSAGetLastError() );
-    if ( GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", value, sizeof( value ) ) != 3 )
-        skip( "no network with a name server of its own\n" );
+    if ( !own_network() ) skip( "no network with a name server of its own\n" );
     else
     {
         check_ok( bind( server_socket, &address.any, address_loopback( &address, AF_INET, 53 ) ) );

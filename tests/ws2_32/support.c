@@ -59,6 +59,13 @@ BOOL have_administrator( void )
     return elevation.TokenIsElevated;
 }
 
+BOOL own_network( void )
+{
+    char value[8];
+
+    return GetEnvironmentVariableA( "WS2HOST_TEST_NETWORK", value, sizeof( value ) ) == 3 && !strcmp( value, "own" );
+}
+
 BOOL have_ipv6( void )
 {
     static int known = -1;

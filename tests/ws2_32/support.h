@@ -68,6 +68,7 @@ int address_length( int family ); /* of IPv4 or IPv6 */
 int address_port( const union address *address );
 int socket_port( SOCKET s );
 BOOL have_ipv6( void );
+BOOL own_network( void ); /* that of tests/own-network, where nothing else is */
 /* On Windows: could this process change the system's configuration? Tests of refusals then keep their hands off. */
 BOOL have_administrator( void );
 
