@@ -92,6 +92,8 @@ static void check_loader( void )
     }
 }
 
+static int is_full( const struct statvfs *space ) { return space->f_bavail == 0 && space->f_blocks; }
+
 static void check_prefix( void )
 {
     char prefix[PATH_MAX], order[64];
@@ -126,7 +128,7 @@ static void check_prefix( void )
               "prefix: %s: %s: Wine keeps no changes, and ws2host is neither put there nor taken out; see to it that "
               "you may write there, or name another in WINEPREFIX",
               prefix, strerror( errno ) );
-    if ( !statvfs( prefix, &space ) && space.f_bavail == 0 && space.f_blocks )
+    if ( !statvfs( prefix, &space ) && is_full( &space ) )
         tell( BAD, "prefix: no room in the file system of %s: make room there", prefix );
     registry_read( prefix, order, sizeof( order ) );
     switch ( prefix_state( prefix ) )
@@ -174,7 +176,7 @@ static void check_directory( void )
     else if ( fd < 0 && errno != ENOENT )
         tell( BAD, "server: %s: %s; name another folder in WS2HOST_DIR", *path ? path : "its directory",
               strerror( errno ) );
-    if ( fd >= 0 && !fstatvfs( fd, &space ) && space.f_bavail == 0 && space.f_blocks )
+    if ( fd >= 0 && !fstatvfs( fd, &space ) && is_full( &space ) )
         tell( BAD, "server: no room in the file system of %s: make room there, or name another folder in WS2HOST_DIR",
               path );
     if ( fd >= 0 ) close( fd );

@@ -28,7 +28,7 @@ static int load_state( const char *prefix, char *value, size_t size )
 static int save_state( const char *prefix, const char *value )
 {
     char path[PATH_MAX], temporary[PATH_MAX + 20];
-    int failed, error;
+    int failed;
     FILE *file;
 
     snprintf( path, sizeof( path ), "%s/" STATE, prefix );
@@ -36,10 +36,9 @@ static int save_state( const char *prefix, const char *value )
     if ( !( file = fopen( temporary, "we" ) ) ) return fail_to_write( path );
     failed = fprintf( file, "%s\n", value ) < 0;
     if ( !fclose( file ) && !failed && !rename( temporary, path ) ) return 0;
-    error = errno;
+    fail_to_write( path );
     unlink( temporary );
-    errno = error;
-    return fail_to_write( path );
+    return 1;
 }
 
 static void remove_state( const char *prefix )
@@ -68,7 +67,7 @@ static int check_directory( void )
                      "WS2HOST_DIR.",
                      *path ? path : "The server's directory" );
     return fail( "%s: %s; %sname another folder in WS2HOST_DIR.", *path ? path : "The server's directory",
-                 strerror( errno ), errno == ENOSPC || errno == EDQUOT ? "make room there, or " : "" );
+                 strerror( errno ), is_no_room( errno ) ? "make room there, or " : "" );
 }
 
 /* The loader asks its own folder before all others. */

@@ -24,12 +24,13 @@ int fail( const char *format, ... )
     return 1;
 }
 
+int is_no_room( int error ) { return error == ENOSPC || error == EDQUOT; }
+
 int fail_to_write( const char *path )
 {
     const int error = errno;
 
-    if ( error == ENOSPC || error == EDQUOT )
-        return fail( "%s: %s; make room there, and do this again.", path, strerror( error ) );
+    if ( is_no_room( error ) ) return fail( "%s: %s; make room there, and do this again.", path, strerror( error ) );
     if ( error == EROFS || error == EACCES || error == EPERM )
         return fail( "%s: %s; see to it that you may write there, or name another prefix in WINEPREFIX.", path,
                      strerror( error ) );

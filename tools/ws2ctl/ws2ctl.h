@@ -33,6 +33,7 @@ extern const char *self;
 int fail( const char *format, ... ) __attribute__( ( format( printf, 1, 2 ) ) );
 /* The same of a file that cannot be written, by errno, with what to do; returns 1. */
 int fail_to_write( const char *path );
+int is_no_room( int error ); /* an errno value */
 
 /* --- main.c: the command line */
 struct options
