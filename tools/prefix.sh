@@ -37,6 +37,19 @@ room_processes()
     done
 }
 
+# room_find FOLDER PATTERN: the ids of those whose PROGRAM:NAME, the path of its file and what the host calls it, is like that
+room_find()
+{
+    local process
+    for process in $(room_processes "$1"); do
+        # shellcheck disable=SC2254
+        case $(readlink "/proc/$process/exe" 2>/dev/null):$(cat "/proc/$process/comm" 2>/dev/null) in $2) echo "$process" ;; esac
+    done
+}
+
+# sockets_of PROCESS: how many descriptors of sockets it has; none: there is no such process
+sockets_of() { if [ -d "/proc/${1:-none}/fd" ]; then find "/proc/$1/fd" -lname 'socket:*' | wc -l; else echo none; fi; }
+
 # room_end FOLDER: ends its processes, the prefix's server first, and removes it
 room_end()
 {

@@ -27,13 +27,7 @@ check() # TEXT COMMAND...
 }
 
 # named NAME: ids of the room's processes with that name
-named()
-{
-    local pid
-    for pid in $(room_processes "$room"); do
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
-    done
-}
+named() { room_find "$room" "*:$1"; }
 
 # soon SECONDS COMMAND...: until it is true
 soon()
