@@ -48,7 +48,7 @@ static int is_dead( uint64_t holder )
     return beginning && (int32_t)( beginning - (uint32_t)holder ) > 0;
 }
 
-void owner_lock_take( owner_lock *lock )
+int owner_lock_take( owner_lock *lock )
 {
     const struct timespec nap = { 0, 50000 };
     uint64_t holder = 0;
@@ -57,11 +57,12 @@ void owner_lock_take( owner_lock *lock )
     {
         if ( turns % 64 == 0 && holder && is_dead( holder ) &&
              atomic_compare_exchange_strong( lock, &holder, token() ) )
-            break;
+            return 1;
         if ( turns < 256 ) sched_yield();
         else nanosleep( &nap, NULL );
         holder = 0;
     }
+    return 0;
 }
 
 int owner_lock_try( owner_lock *lock )

@@ -14,7 +14,8 @@
 
 typedef _Atomic uint64_t owner_lock;
 
-void owner_lock_take( owner_lock *lock );
+/* 1: from a dead holder, who may have been in the middle of anything. */
+int owner_lock_take( owner_lock *lock );
 int owner_lock_try( owner_lock *lock ); /* 0: somebody has it, the caller perhaps */
 void owner_lock_give( owner_lock *lock );
 /* The calling thread's number. */

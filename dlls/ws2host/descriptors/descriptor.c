@@ -112,6 +112,7 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
             atomic_store( &pool[i].users, DESCRIPTOR_FREE );
             pool[i].next_free = i + 1 < POOL_STRUCTS ? &pool[i + 1] : NULL;
         }
+        atomic_signal_fence( memory_order_seq_cst );
         pool_free = pool;
     }
     d = pool_free;
@@ -157,6 +158,8 @@ static void give_up_slot( struct descriptor *d )
     table_unpin( d->slot_index );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
+    /* a thread may be ended here: the rest of the pool stands behind it before it is the first */
+    atomic_signal_fence( memory_order_seq_cst );
     pool_free = d;
     owner_lock_give( &pool_lock );
 }

@@ -28,10 +28,11 @@ static void operation_append( struct descriptor *d, struct operation *operation 
 
     assert( owner_lock_held( &queues->lock ) && operation->owner && operation->descriptor == d );
     operation->next = NULL;
+    /* first: a thread that is ended here leaves one too many and not one too few */
+    atomic_fetch_add( &queues->undelivered[queue], 1 );
     if ( atomic_load( &queues->first[queue] ) ) queues->last[queue]->next = operation;
     else atomic_store( &queues->first[queue], operation );
     queues->last[queue] = operation;
-    atomic_fetch_add( &queues->undelivered[queue], 1 );
     if ( operation->internal ) atomic_fetch_add( &operation_background_sends, 1 );
 }
 
@@ -156,7 +157,7 @@ static void operation_serve_now( struct descriptor *d )
     struct operation *moved = NULL;
     uint32_t ended;
 
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     ended = operation_serve_queues( d, &moved );
     owner_lock_give( &d->queues.lock );
     operation_after_serving( d, ended, moved );
@@ -175,7 +176,7 @@ int operation_shut_send( struct descriptor *d )
     int later;
 
     if ( !descriptor_queued( d, QUEUE_SEND ) ) return 0;
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     if ( ( later = descriptor_queued( d, QUEUE_SEND ) ) ) d->queues.shut_send = 1;
     owner_lock_give( &d->queues.lock );
     return later;
@@ -216,7 +217,7 @@ static int32_t operation_enqueue( struct descriptor *d, struct operation *operat
     uint32_t ended = 0;
     int32_t error = 0;
 
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     /* an acceptor whose request has outlived its handle gets that all the same */
     if ( atomic_load( &d->closing ) && !operation->internal && !atomic_load( &d->queues.accepting ) )
         error = WSAENOTSOCK;
@@ -373,7 +374,7 @@ NTSTATUS unix_operation_release( void *args )
     struct descriptor *d = operation->descriptor;
 
     descriptor_ref( d, 1 );
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     operation->held = 0;
     owner_lock_give( &d->queues.lock );
     operation_serve_now( d );

@@ -54,7 +54,7 @@ static uint32_t cancel_in( struct descriptor *d, const struct match *match )
     struct operation_queues *queues = &d->queues;
     uint32_t count = 0;
 
-    owner_lock_take( &queues->lock );
+    operation_lock( d );
     for ( enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++ )
     {
         struct operation *before = NULL, *operation, *next;
@@ -243,7 +243,7 @@ uint32_t operation_cancel_accept( struct descriptor *listener, struct descriptor
     struct operation *before, *operation;
 
     if ( !descriptor_hold( listener ) ) return 0;
-    owner_lock_take( &listener->queues.lock );
+    operation_lock( listener );
     if ( ( operation = operation_of_acceptor( listener, acceptor, &before ) ) )
         operation_abort( listener, before, operation );
     owner_lock_give( &listener->queues.lock );

@@ -43,6 +43,16 @@ void operation_discard( struct operation *operation )
     free( operation );
 }
 
+/* The last one is whichever comes to be the last: a dead holder may have put one there, or taken it, and not said so. */
+static void take_ended_lock( void )
+{
+    struct operation *last;
+
+    if ( !owner_lock_take( &ended_lock ) || !( last = ended_first ) ) return;
+    while ( last->next ) last = last->next;
+    ended_last = last;
+}
+
 void operation_end( struct operation *operation )
 {
     assert( atomic_load( &operation->descriptor->queues.undelivered[operation->queue] ) );
@@ -58,7 +68,7 @@ void operation_end( struct operation *operation )
     operation->port = operation_port( operation );
     operation->signal_sequence = atomic_load( &operation->owner->signal_sequence );
     operation->next = NULL;
-    owner_lock_take( &ended_lock );
+    take_ended_lock();
     if ( ended_first ) ended_last->next = operation;
     else ended_first = operation;
     ended_last = operation;
@@ -78,7 +88,7 @@ void operation_sweep( void )
     struct operation *told = NULL, *before = NULL, *operation, *next;
 
     if ( !atomic_load( &fetched ) ) return;
-    owner_lock_take( &ended_lock );
+    take_ended_lock();
     for ( operation = atomic_load( &fetched ); operation; operation = next )
     {
         next = operation->next;
@@ -187,7 +197,7 @@ NTSTATUS unix_operation_fetch( void *args )
     params->count = params->more = params->next = params->step = 0;
     if ( !ended_first ) return 0;
 
-    owner_lock_take( &ended_lock );
+    take_ended_lock();
     for ( operation = ended_first; operation && params->count < WS2_COMPLETIONS; operation = next )
     {
         struct ws2_completion *completion = &params->completions[params->count++];
@@ -207,10 +217,11 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->write_count = operation->write_count;
         completion->bounced = operation->bounced;
         memcpy( completion->writes, operation->writes, sizeof( *completion->writes ) * operation->write_count );
+        /* out of one list before it is in the other: a thread that is ended in between takes one with it, and no list */
+        ended_first = next;
         operation->next = atomic_load( &fetched );
         atomic_store( &fetched, operation );
     }
-    ended_first = operation;
     params->more = operation != NULL;
     owner_lock_give( &ended_lock );
     write_completions( params );

@@ -14,7 +14,10 @@ void operation_end( struct operation *operation );
 /* Internal operations: rests of sends that are under way. */
 extern _Atomic uint32_t operation_background_sends;
 
-/* --- operation_watch.c; the queues' lock is held */
+/* --- operation_watch.c; but for the first the queues' lock is held */
+
+/* Takes the lock of the descriptor's queues, from a dead thread, too, and mends what that left. Given back by owner_lock_give. */
+void operation_lock( struct descriptor *d );
 
 /* The queue's host events are watched from now on. Winsock codes. */
 int32_t operation_watch( struct descriptor *d, enum operation_queue queue );

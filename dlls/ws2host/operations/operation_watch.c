@@ -78,9 +78,27 @@ void operation_watch_again( struct descriptor *d )
         if ( descriptor_queued( d, queue ) ) operation_watch( d, queue );
 }
 
+void operation_lock( struct descriptor *d )
+{
+    struct operation_queues *queues = &d->queues;
+
+    if ( !owner_lock_take( &queues->lock ) ) return;
+    /* the chains are right at any instruction */
+    for ( enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++ )
+    {
+        struct operation *last = atomic_load( &queues->first[queue] );
+
+        while ( last && last->next ) last = last->next;
+        queues->last[queue] = last;
+    }
+    /* it may be in the epoll, or not */
+    if ( queues->epoll > 0 ) queues->watched = EPOLLET;
+    operation_watch_again( d );
+}
+
 void operation_attach_port( struct descriptor *d, struct port *port )
 {
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     if ( !d->queues.port )
     {
         port_hold( port );
@@ -94,7 +112,7 @@ void operation_detach_port( struct descriptor *d )
 {
     struct port *port;
 
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     if ( ( port = d->queues.port ) )
     {
         operation_forget( d );

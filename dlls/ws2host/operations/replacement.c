@@ -38,7 +38,7 @@ static struct unwatched unwatch( struct descriptor *d )
 {
     struct unwatched before = { .own = owner_lock_held( &d->queues.lock ) };
 
-    if ( !before.own ) owner_lock_take( &d->queues.lock );
+    if ( !before.own ) operation_lock( d );
     operation_forget( d );
     before.events = events_forget( d );
     afd_poll_forget( d );
@@ -78,7 +78,7 @@ static int replace( struct descriptor *d, int fd )
 /* No lock is held. */
 static void renew_from( struct descriptor *d, int fd )
 {
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     if ( descriptor_is_stale( d ) )
     {
         const struct unwatched before = unwatch( d );

@@ -21,7 +21,7 @@ static struct operation *take_all_out( struct descriptor *d )
 {
     struct operation *first = NULL, **end = &first, *operation, *next, *before;
 
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     for ( enum operation_queue queue = 0; queue < QUEUE_COUNT; queue++ )
         for ( operation = atomic_load( &d->queues.first[queue] ), before = NULL; operation; operation = next )
         {
@@ -50,7 +50,7 @@ static uint32_t take_over_acceptors( struct descriptor *d, struct descriptor *su
 
     while ( ( acceptor = descriptor_next( &handle ) ) )
     {
-        owner_lock_take( &acceptor->queues.lock );
+        operation_lock( acceptor );
         for ( struct operation *operation = atomic_load( &acceptor->queues.first[QUEUE_RECEIVE] ); operation;
               operation = operation->next )
             if ( operation->owner == d && operation->descriptor == acceptor && acceptor != d )
@@ -70,7 +70,7 @@ static int accepts_next( struct descriptor *listener, const struct descriptor *d
     struct operation *operation, *before;
 
     if ( !descriptor_hold( listener ) ) return 0;
-    owner_lock_take( &listener->queues.lock );
+    operation_lock( listener );
     if ( ( operation = operation_of_acceptor( listener, d, &before ) ) )
     {
         descriptor_hold( survivor );
@@ -89,7 +89,7 @@ static int accepts_data( struct descriptor *listener, struct descriptor *d, stru
     struct operation *operation, *before = NULL;
     int ends = 0;
 
-    owner_lock_take( &d->queues.lock );
+    operation_lock( d );
     operation = atomic_load( &d->queues.first[QUEUE_RECEIVE] );
     while ( operation && ( operation->owner != listener || operation->held ) )
     {
