@@ -160,6 +160,16 @@ static void by_hand_end( struct by_hand *client )
     close( client->memfd );
 }
 
+/* What the table says that this process has of what others have too, or has not published yet. */
+static uint32_t sharing_of( void *table, uint32_t pid )
+{
+    const struct ws2_client_record *records = ws2_table_clients( table );
+
+    for ( uint32_t i = 0; i < WS2_CLIENT_COUNT; i++ )
+        if ( records[i].windows_pid == pid ) return records[i].sharing;
+    return 0;
+}
+
 START_TEST( redeemed_ticket_is_not_published_again )
 {
     struct ws2_request publish;
@@ -183,6 +193,8 @@ START_TEST( redeemed_ticket_is_not_published_again )
     publish.type = WS2_PUBLISH;
     ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), 0 );
     eventually( harness_table().descriptors == 2 );
+    /* and what it has redeemed, with which it is not missing any more */
+    eventually( sharing_of( client.table, TARGET ) == 1 );
     publish.type = WS2_DUPLICATE;
     publish.ticket = number;
     ck_assert_int_eq( raw_request( client.fd, &publish, client.host, &reply, NULL ), WSAEINVAL );
