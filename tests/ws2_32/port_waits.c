@@ -156,6 +156,55 @@ static void check_waiter_( int line, struct waiter *waiter, ULONG_PTR key )
     CloseHandle( waiter->thread );
 }
 
+struct sleeper
+{
+    HANDLE port, stop;
+    DWORD timeout; /* of each look for a packet */
+    volatile LONG taken;
+};
+
+static DWORD WINAPI take_and_sleep( void *argument )
+{
+    struct sleeper *sleeper = argument;
+    OVERLAPPED *ov;
+    ULONG_PTR key;
+    DWORD size;
+
+    while ( !GetQueuedCompletionStatus( sleeper->port, &size, &key, &ov, sleeper->timeout ) ) continue;
+    sleeper->taken = 1;
+    WaitForSingleObject( sleeper->stop, 10000 );
+    return 0;
+}
+
+/* One thread takes a packet and waits for something else; so does the next, which only looked whether there was one; a third waits
+ * at the port, and gets what comes a moment later. */
+static void test_looked( void )
+{
+    for ( unsigned int i = 0; i < 20; i++ )
+    {
+        HANDLE port = port_open( 1, 1 ), stop = CreateEventW( NULL, TRUE, FALSE, NULL ), threads[2];
+        struct sleeper sleepers[2] = { { port, stop, INFINITE, 0 }, { port, stop, 0, 0 } };
+        struct waiter waiter = { .port = port };
+
+        for ( unsigned int k = 0; k < 2; k++ )
+        {
+            threads[k] = CreateThread( NULL, 0, take_and_sleep, &sleepers[k], 0, NULL );
+            PostQueuedCompletionStatus( port, 0, 2, NULL );
+            wait_until( &sleepers[k].taken, 1 );
+        }
+        waiter.thread = CreateThread( NULL, 0, wait_once, &waiter, 0, NULL );
+        wait_until( &waiter.begun, 1 );
+        Sleep( 1 );
+        PostQueuedCompletionStatus( port, 0, 3, NULL );
+        check_waiter( &waiter, 3 );
+        SetEvent( stop );
+        ok( !WaitForMultipleObjects( 2, threads, TRUE, 10000 ), "they do not end\n" );
+        for ( unsigned int k = 0; k < 2; k++ ) CloseHandle( threads[k] );
+        CloseHandle( stop );
+        port_close( port );
+    }
+}
+
 /* Who came last is first, whatever the packet is. */
 static void test_last_first( void )
 {
@@ -496,6 +545,7 @@ START_TEST( port_waits )
     test_old_port( waited, &early, 1 );
     test_old_port_closed( closed, many, ARRAY_SIZE( many ) );
     test_concurrency();
+    test_looked();
     test_last_first();
     test_terminated();
     test_first_terminated();

@@ -181,7 +181,6 @@ static void check_running( struct port_queue *queue )
 
         if ( user->running && !ws2host_call( ws2_call_port_thread, &params ) && !params.running ) stop_counting( user );
     }
-    queue->checked = GetTickCount() | 1;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------------*/
