@@ -33,8 +33,8 @@ static int server_directory = -1;     /* borrowed */
 
 void client_set_directory( int directory ) { server_directory = directory; }
 
-/* What is left of a process outside this server's memory: its record, the memory of its page of counts, and the socket on which
- * it was kicked (dlls/ws2host/client/event_kick.h) if it had one. */
+/* What is left of a process outside this server's memory: its record, the memory of its page of counts, and if it had them the
+ * socket on which it was kicked (dlls/ws2host/client/event_kick.h) and what ws2ctl has left for it to trace. */
 void client_clear_record( uint32_t index )
 {
     struct ws2_client_record *record = ws2_table_clients( table_mapping() ) + index;
@@ -47,6 +47,8 @@ void client_clear_record( uint32_t index )
     atomic_store( &record->targets, 0 );
     madvise( ws2_table_counts( table_mapping(), index ), sizeof( struct ws2_counts ), MADV_REMOVE );
     snprintf( name, sizeof( name ), WS2_KICK_SOCKET, index );
+    unlinkat( server_directory, name, 0 );
+    snprintf( name, sizeof( name ), WS2_TRACE_FILE, index );
     unlinkat( server_directory, name, 0 );
 }
 

@@ -170,7 +170,6 @@ void connection_accept( struct source *source, uint32_t events )
     struct process *process = NULL;
     int fd = accept4( listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK );
 
-    (void)events;
     if ( fd < 0 )
     {
         if ( ( errno == EMFILE || errno == ENFILE ) && spare_fd >= 0 )
@@ -202,6 +201,9 @@ void connection_accept( struct source *source, uint32_t events )
     LIST_INSERT_HEAD( &process->connections, connection, in_process );
     process_charge( process, &process->held.connections, 1 );
     connections++;
+    /* most have said something already */
+    if ( events && connection_may_be_heard( connection ) && close_pending( process->closing ) <= CLOSING_MOST )
+        connection_hear( connection );
     return;
 
 refuse:

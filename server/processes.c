@@ -156,15 +156,18 @@ int process_watch( struct process *process, int connection, void ( *ended )( str
 {
     struct process_look look = { 0 };
     socklen_t size = sizeof( process->pidfd );
+    int is_peer;
 
     if ( process->pidfd >= 0 ) return 0;
-    if ( connection < 0 || getsockopt( connection, SOL_SOCKET, SO_PEERPIDFD, &process->pidfd, &size ) < 0 )
-        process->pidfd = syscall( SYS_pidfd_open, process->unix_pid, 0 );
+    is_peer = connection >= 0 && !getsockopt( connection, SOL_SOCKET, SO_PEERPIDFD, &process->pidfd, &size );
+    if ( !is_peer ) process->pidfd = syscall( SYS_pidfd_open, process->unix_pid, 0 );
     if ( process->pidfd < 0 ) return -1;
     process->source.ready = ended;
-    /* the number may have gone to another process before this look: then the one that was meant has ended */
-    if ( process_has_ended( process ) || !process_look( process->unix_pid, &look ) ||
-         look.start_time != process->start_time || loop_add( &process->source, process->pidfd, EPOLLIN ) < 0 )
+    /* The number may have gone to another process before it was looked up here: then the one that was meant has ended. Who has
+     * connected and still runs has had its number all the time since, so what was looked up by that is of it. */
+    if ( process_has_ended( process ) ||
+         ( !is_peer && ( !process_look( process->unix_pid, &look ) || look.start_time != process->start_time ) ) ||
+         loop_add( &process->source, process->pidfd, EPOLLIN ) < 0 )
     {
         close( process->pidfd );
         process->pidfd = -1;

@@ -56,14 +56,14 @@ static void write_all( int fd, const char *text, size_t size )
     if ( write( fd, text, size ) < 0 ) return;
 }
 
-static char log_file[4096];
+char trace_log_file[4096] WS2_SPARSE;
 
 /* The log is to be had no more, or never was: said once, on stderr. */
 static void log_fails( const char *what, const char *remedy )
 {
     static _Atomic int said;
-    char line[sizeof( log_file ) + 256];
-    int length = snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE %s: %s; %s\n", what, log_file,
+    char line[sizeof( trace_log_file ) + 256];
+    int length = snprintf( line, sizeof( line ), "ws2host: cannot %s WS2DEBUG_FILE %s: %s; %s\n", what, trace_log_file,
                            strerror( errno ), remedy );
 
     if ( atomic_exchange( &said, 1 ) ) return;
@@ -96,8 +96,8 @@ static void open_log( uint32_t windows_pid )
 
     if ( !file || !*file ) return;
     snprintf( who, sizeof( who ), "%u", windows_pid );
-    if ( !ws2_trace_path( log_file, sizeof( log_file ), file, who ) ) return;
-    if ( ( fd = open( log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) ) >= 0 ) log_fd = fd;
+    if ( !ws2_trace_path( trace_log_file, sizeof( trace_log_file ), file, who ) ) return;
+    if ( ( fd = open( trace_log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600 ) ) >= 0 ) log_fd = fd;
     else log_fails( "open", "its lines are written here; make its folder, or name another file" );
 }
 
@@ -172,16 +172,15 @@ static void use( const struct ws2_trace_selection_params *chosen )
     if ( pe_tracing ) *pe_tracing = chosen->what & WS2_TRACE_OF_CALLS ? selections : 0;
 }
 
-static int selection_file( int flags )
+static int selection_file( void )
 {
     char path[4096], name[32];
     const int directory = directory_open( 0, path, sizeof( path ) );
-    int fd = -1;
+    int fd;
 
     if ( directory < 0 ) return -1;
     snprintf( name, sizeof( name ), WS2_TRACE_FILE, connection_client_index() );
-    if ( flags < 0 ) unlinkat( directory, name, 0 );
-    else fd = openat( directory, name, flags | O_CLOEXEC );
+    fd = openat( directory, name, O_RDONLY | O_CLOEXEC );
     close( directory );
     return fd;
 }
@@ -196,7 +195,7 @@ static void select_again( void )
     int fd;
 
     host_mutex_lock( &mutex, &before );
-    if ( ( fd = selection_file( O_RDONLY ) ) >= 0 )
+    if ( ( fd = selection_file() ) >= 0 )
     {
         if ( ( size = read( fd, text, sizeof( text ) - 1 ) ) >= 0 )
         {
@@ -236,7 +235,6 @@ void trace_init( uint32_t windows_pid )
 void trace_follow( volatile uint32_t *tracing )
 {
     if ( pe_tracing == tracing ) return;
-    if ( !pe_tracing ) selection_file( -1 ); /* of a process that had this one's place in the table */
     pe_tracing = tracing;
     *tracing = selection.what & WS2_TRACE_OF_CALLS ? selections : 0;
     connection_follow_trace( select_again );
