@@ -41,9 +41,9 @@ struct ws2_watches_params
 WS2_ALIKE( struct ws2_watches_params );
 
 /* What can be looked up without a call, in memory that the PE side gives for good, zeroed, so that programs of either width
- * can read it: a byte for each of the handles, an enum ws2_view_byte of the one of its number (value / 4).
- * Behind them a uint32_t: how many threads have ever waited for a socket in a blocking call, and live. Greater handles are
- * no SOCKETs from then on. handles is a multiple of 4 and at most WS2_VIEW_HANDLES. */
+ * can read it: a uint32_t, how many threads have ever waited for a socket in a blocking call, and live; and from WS2_VIEW_MAP on
+ * a byte for each of the handles, an enum ws2_view_byte of the one of its number (value / 4), on the same page for the first
+ * handles of a process. Greater handles are no SOCKETs from then on. handles is at most WS2_VIEW_HANDLES. */
 enum ws2_view_byte
 {
     WS2_VIEW_NOTHING,
@@ -51,6 +51,7 @@ enum ws2_view_byte
     WS2_VIEW_FREE,   /* a value that is the pool's, and no handle to the program */
     WS2_VIEW_EVENT   /* sockets of the process set this event: the PE side's own entry */
 };
+#define WS2_VIEW_MAP 64
 #define WS2_VIEW_HANDLES 0x1000000u /* values below 64 M: as many as the host half has room for */
 struct ws2_table_view_params
 {

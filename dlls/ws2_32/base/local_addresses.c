@@ -7,6 +7,7 @@
  */
 #include "base/local_addresses.h"
 #include "base/nt_codes.h"
+#include "base/upcalls.h"
 
 #define LOCAL_FAMILY 1 /* AF_UNIX, which not all headers have */
 #define PATH_OFFSET 2
@@ -54,6 +55,7 @@ int local_address_to_host( SOCKET s, const struct sockaddr **name, int *size, st
     local->length = strnlen( local->given, PATH_SIZE );
     if ( local->length == PATH_SIZE ) return WSAEINVAL;
     memset( local->given + local->length, 0, PATH_SIZE - local->length );
+    if ( !local_paths_used ) ws2_upcalls.path_named();
     local_paths_used = TRUE;
     return host_path( local );
 }

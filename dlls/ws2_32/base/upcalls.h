@@ -21,6 +21,8 @@ struct ws2_upcalls
     /* The socket is about to get another host socket: copies of its handle are made descriptors, that they get it too
      * (sockets/handle_copies.c). */
     void ( *adopt_copies )( UINT_PTR s );
+    /* A socket is named by a path: files are looked at from now on (ntdll/hooks.h). Any number of times. */
+    void ( *path_named )( void );
 };
 extern struct ws2_upcalls ws2_upcalls;
 

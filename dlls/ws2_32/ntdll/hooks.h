@@ -147,7 +147,8 @@ struct hook
     void **original;
 };
 
-/* A function above the system calls that is stood in for too, as what it is told does not reach them; NULL: it is not. */
+/* A function above the system calls that is stood in for too, once hooks_patch was called, as what it is told does not reach them;
+ * NULL: it is not. */
 extern HANDLE( WINAPI *kernel_CreateFileW )( const WCHAR *name, DWORD access, DWORD sharing,
                                              SECURITY_ATTRIBUTES *security, DWORD disposition, DWORD flags,
                                              HANDLE template );
@@ -160,6 +161,8 @@ void hooks_install_early( const struct hook table[HOOK_COUNT], const struct hook
 /* Installs the others, once; they stay until the process ends. On a loader whose ntdll can be served in neither way
  * there are none, and a line of the log says so. */
 void hooks_install( void );
+/* Stands in for that function, once; only where the others are in place. */
+void hooks_patch( void );
 
 /* Connects the process to its server and installs the hooks, once: WSAStartup's part for the process, which may be
  * wanted before it (attach.c). */

@@ -58,11 +58,12 @@ BOOL thunk_is_known( const unsigned char *thunk )
     return ( (UINT_PTR)thunk & 63 ) <= 56;
 }
 
-/* The memory that the hooks need is opened for writing before they are installed, and closed afterwards. */
 #ifdef __i386__
 
-static void begin_installing( const unsigned char *thunk ) { (void)thunk; }
-static void end_installing( void ) {}
+static void begin_installing( const struct hook hooks[HOOK_COUNT], unsigned char *const all[HOOK_COUNT] )
+{
+    (void)hooks, (void)all;
+}
 
 /* The first instruction is as long as a jump, which reaches everything: no thread can be inside it, and eight bytes that
  * are stored at once hold it whole. */
@@ -132,43 +133,65 @@ static struct trampoline *allocate_trampolines_near( const unsigned char *thunk,
     return NULL;
 }
 
-/* While the process has no other thread, none can stand there, and what the hooks need is one piece of memory. */
-static struct trampoline *together; /* HOOK_COUNT of them, or NULL; some may be in use */
+/* While the process has no other thread, none can stand there, and what the hooks need is one piece of memory: made for all
+ * when the first are installed, which is in most processes when the DLL is loaded. */
+static struct trampoline *together; /* HOOK_COUNT of them, or NULL */
 static BOOL alone;                  /* what is installed just now goes there */
 
-static void begin_installing( const unsigned char *thunk )
+static void fill( struct trampoline *trampoline, const struct hook *hook, const unsigned char *thunk )
 {
-    struct ws2_alone_params params = { 0 };
-    DWORD ignored;
-
-    if ( !( alone = !ws2host_call( ws2_call_alone, &params ) && params.alone ) ) return;
-    if ( together )
-        alone = VirtualProtect( together, HOOK_COUNT * sizeof( *together ), PAGE_EXECUTE_READWRITE, &ignored );
-    else alone = ( together = allocate_trampolines_near( thunk, HOOK_COUNT ) ) != NULL;
+    point( trampoline, hook );
+    memcpy( trampoline->copy, thunk, THUNK_SIZE );
 }
 
-static void end_installing( void )
+static void make_together( const struct hook hooks[HOOK_COUNT], unsigned char *const all[HOOK_COUNT] )
 {
+    const unsigned char *first = NULL;
     DWORD ignored;
 
-    if ( alone ) VirtualProtect( together, HOOK_COUNT * sizeof( *together ), PAGE_EXECUTE_READ, &ignored );
+    for ( unsigned int i = 0; i < HOOK_COUNT && !first; i++ ) first = all[i];
+    if ( !first || !( together = allocate_trampolines_near( first, HOOK_COUNT ) ) ) return;
+    for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
+        if ( all[i] ) fill( &together[i], &hooks[i], all[i] );
+    VirtualProtect( together, HOOK_COUNT * sizeof( *together ), PAGE_EXECUTE_READ, &ignored );
+}
+
+static void begin_installing( const struct hook hooks[HOOK_COUNT], unsigned char *const all[HOOK_COUNT] )
+{
+    struct ws2_alone_params params = { 0 };
+
+    alone = !ws2host_call( ws2_call_alone, &params ) && params.alone;
+    if ( alone && !together ) make_together( hooks, all );
+}
+
+/* Its trampoline there, unless the thunk has been changed since. */
+static struct trampoline *find_together( const unsigned char *thunk, unsigned int index )
+{
+    return alone && together && !memcmp( together[index].copy, thunk, THUNK_SIZE ) ? &together[index] : NULL;
+}
+
+static struct trampoline *make_trampoline( const struct hook *hook, const unsigned char *thunk )
+{
+    struct trampoline *trampoline = allocate_trampoline_exact( thunk );
+    DWORD ignored;
+
+    if ( !trampoline && !( trampoline = allocate_trampolines_near( thunk, 1 ) ) ) return NULL;
+    fill( trampoline, hook, thunk );
+    VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
+    return trampoline;
 }
 
 /* The thunk is writable. */
 static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsigned int index )
 {
-    struct trampoline *trampoline = alone ? &together[index] : allocate_trampoline_exact( thunk );
+    struct trampoline *trampoline = find_together( thunk, index );
     union
     {
         unsigned char bytes[8];
         UINT64 word;
     } start;
-    DWORD ignored;
 
-    if ( !trampoline && !( trampoline = allocate_trampolines_near( thunk, 1 ) ) ) return FALSE;
-    point( trampoline, hook );
-    memcpy( trampoline->copy, thunk, THUNK_SIZE );
-    if ( !alone ) VirtualProtect( trampoline, sizeof( *trampoline ), PAGE_EXECUTE_READ, &ignored );
+    if ( !trampoline && !( trampoline = make_trampoline( hook, thunk ) ) ) return FALSE;
     *hook->original = trampoline->copy;
 
     memcpy( start.bytes, thunk, sizeof( start.bytes ) );
@@ -180,7 +203,8 @@ static BOOL install_thunk( const struct hook *hook, unsigned char *thunk, unsign
 
 #endif
 
-BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const thunks[HOOK_COUNT] )
+BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const thunks[HOOK_COUNT],
+                     unsigned char *const all[HOOK_COUNT] )
 {
     unsigned char *first = NULL, *last = NULL;
     DWORD before, ignored;
@@ -199,14 +223,13 @@ BOOL thunks_install( const struct hook hooks[HOOK_COUNT], unsigned char *const t
         ws2_log( "ntdll's code cannot be written: no hooks in its system calls" );
         return FALSE;
     }
-    begin_installing( first );
+    begin_installing( hooks, all );
     for ( unsigned int i = 0; i < HOOK_COUNT; i++ )
         if ( thunks[i] && !install_thunk( &hooks[i], thunks[i], i ) )
         {
             ws2_log( "no memory within reach of ntdll for the hook of %s", hooks[i].name );
             done = FALSE;
         }
-    end_installing();
     VirtualProtect( first, last + THUNK_SIZE - first, before, &ignored );
     return done;
 }

@@ -125,7 +125,8 @@ BOOL WINAPI DllMain( HINSTANCE instance, DWORD reason, void *reserved )
         ws2_upcalls = ( struct ws2_upcalls ){ .io_thread = io_thread,
                                               .thread_ends = thread_ends,
                                               .operations_ended = completion_deliver_at_port,
-                                              .adopt_copies = handle_copies_adopt };
+                                              .adopt_copies = handle_copies_adopt,
+                                              .path_named = hooks_patch };
         if ( !( elsewhere = fallback_begin( instance ) ) ) hooks_install_early( hook_table, &patched_function );
         break;
     case DLL_PROCESS_DETACH:

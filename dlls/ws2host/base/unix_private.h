@@ -16,4 +16,8 @@ WS2_CALLS( X )
 /* Winsock code of an errno value (errors.c). */
 int32_t winsock_error( int error );
 
+/* Of a large array of which a process uses little: not static, it stands behind all other variables, so that those are few pages
+ * together (unix_attach has them made at once). */
+#define WS2_SPARSE __attribute__( ( common ) )
+
 #endif

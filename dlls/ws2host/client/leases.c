@@ -18,6 +18,7 @@
 #include "base/host_mutex.h"
 #include "base/host_thread.h"
 #include "base/owner_lock.h"
+#include "base/unix_private.h"
 #include "client/connection.h"
 #include "client/table_map.h"
 #include "ws2host/winsock_codes.h"
@@ -30,9 +31,9 @@ static uint32_t queue_size, queue_first, queue_count;
 static uint32_t *blocks; /* first slot of each */
 static uint32_t block_count;
 static uint32_t taken_since_walk;
-static unsigned int asking;              /* threads that ask for a block */
-static int refused;                      /* the server gave none, and is asked only when there are no slots */
-static uint64_t queued[WS2_BLOCK_COUNT]; /* a bit per slot */
+static unsigned int asking;                        /* threads that ask for a block */
+static int refused;                                /* the server gave none, and is asked only when there are no slots */
+uint64_t lease_queued[WS2_BLOCK_COUNT] WS2_SPARSE; /* a bit per slot */
 
 _Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
 
@@ -41,8 +42,8 @@ static void lease_put( uint32_t slot )
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
     assert( owner_lock_held( &lock ) );
-    if ( queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count == queue_size ) return;
-    queued[slot / WS2_BLOCK_SLOTS] |= bit;
+    if ( lease_queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count == queue_size ) return;
+    lease_queued[slot / WS2_BLOCK_SLOTS] |= bit;
     queue[( queue_first + queue_count++ ) % queue_size] = slot;
 }
 
@@ -148,7 +149,7 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
         else if ( queue_count <= SPARE && !asking && !refused ) begin_to_ask();
         if ( !queue_count ) return error;
         *slot = queue[queue_first];
-        queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
+        lease_queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
         queue_count--;
         queue_first = ( queue_first + 1 ) % queue_size;
         taken_since_walk++;

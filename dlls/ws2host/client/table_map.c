@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include "base/host_mutex.h"
+#include "base/unix_private.h"
 #include "client/table_map.h"
 
 #define WINDOW_SIZE ( WS2_BLOCK_SLOTS * sizeof( struct ws2_slot ) )
@@ -19,11 +20,12 @@ int table_windows = sizeof( void * ) == 4;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void *whole; /* NULL by windows */
 static int table_fd = -1;
-static struct window
+struct window
 {
     _Atomic( struct ws2_slot * ) slots; /* NULL without a mapping */
     _Atomic uint32_t pins;
-} windows[WS2_BLOCK_COUNT];
+};
+struct window table_window[WS2_BLOCK_COUNT] WS2_SPARSE;
 /* blocks whose windows were left unpinned last, plus 1; those pinned again since are no longer meant */
 static uint32_t idle[IDLE_WINDOWS], idle_next;
 
@@ -62,7 +64,7 @@ struct ws2_counts *table_map_counts( uint32_t client, void *place )
 /* Mutex held. */
 static int open_window( struct window *window )
 {
-    const off_t offset = (off_t)WS2_TABLE_SLOTS + ( window - windows ) * (off_t)WINDOW_SIZE;
+    const off_t offset = (off_t)WS2_TABLE_SLOTS + ( window - table_window ) * (off_t)WINDOW_SIZE;
     void *slots;
 
     if ( atomic_load( &window->slots ) ) return 1;
@@ -76,9 +78,9 @@ static int open_window( struct window *window )
 static void leave_idle( struct window *window )
 {
     uint32_t *place = &idle[idle_next++ % IDLE_WINDOWS];
-    struct window *before = *place ? &windows[*place - 1] : NULL;
+    struct window *before = *place ? &table_window[*place - 1] : NULL;
 
-    *place = window - windows + 1;
+    *place = window - table_window + 1;
     if ( !before || before == window || atomic_load( &before->pins ) || !atomic_load( &before->slots ) ) return;
     munmap( atomic_exchange( &before->slots, NULL ), WINDOW_SIZE );
 }
@@ -101,7 +103,7 @@ struct ws2_slot *table_pin( uint32_t index )
 
     if ( index >= WS2_SLOT_COUNT ) return NULL;
     if ( whole ) return ws2_table_slot( whole, index );
-    window = &windows[index / WS2_BLOCK_SLOTS];
+    window = &table_window[index / WS2_BLOCK_SLOTS];
     if ( !change_pins( window, 1, 1 ) )
     {
         host_mutex_lock( &mutex, &before );
@@ -114,7 +116,7 @@ struct ws2_slot *table_pin( uint32_t index )
 
 void table_unpin( uint32_t index )
 {
-    struct window *window = &windows[index / WS2_BLOCK_SLOTS];
+    struct window *window = &table_window[index / WS2_BLOCK_SLOTS];
     sigset_t before;
 
     if ( whole || change_pins( window, -1, 2 ) ) return;
@@ -126,5 +128,5 @@ void table_unpin( uint32_t index )
 struct ws2_slot *table_slot( uint32_t index )
 {
     if ( whole ) return ws2_table_slot( whole, index );
-    return atomic_load( &windows[index / WS2_BLOCK_SLOTS].slots ) + index % WS2_BLOCK_SLOTS;
+    return atomic_load( &table_window[index / WS2_BLOCK_SLOTS].slots ) + index % WS2_BLOCK_SLOTS;
 }

@@ -22,11 +22,12 @@
 
 #define CHUNK_ENTRIES 1024u
 #define CHUNK_COUNT ( WS2_VIEW_HANDLES / CHUNK_ENTRIES )
+#define FEW_STRUCTS 4u /* that most processes get by with */
 #define POOL_STRUCTS 256u
 
 typedef _Atomic( struct descriptor * ) entry;
 
-static _Atomic( entry * ) chunks[CHUNK_COUNT];
+_Atomic( entry * ) descriptor_chunks[CHUNK_COUNT] WS2_SPARSE;
 static struct descriptor marks[2];
 #define CLOSING ( &marks[0] )
 #define FREE ( &marks[1] )
@@ -47,7 +48,7 @@ static inline entry *find_entry( uint64_t handle )
     entry *chunk;
 
     if ( ( handle & 3 ) || index >= atomic_load_explicit( &view_handles, memory_order_relaxed ) ) return NULL;
-    chunk = atomic_load_explicit( &chunks[index / CHUNK_ENTRIES], memory_order_acquire );
+    chunk = atomic_load_explicit( &descriptor_chunks[index / CHUNK_ENTRIES], memory_order_acquire );
     return chunk ? chunk + index % CHUNK_ENTRIES : NULL;
 }
 
@@ -60,7 +61,7 @@ static entry *make_entry( uint64_t handle )
 
     if ( found || ( handle & 3 ) || handle >> 2 >= atomic_load( &view_handles ) ) return found;
     if ( !( chunk = calloc( CHUNK_ENTRIES, sizeof( *chunk ) ) ) ) return NULL;
-    if ( !atomic_compare_exchange_strong( &chunks[number], &expected, chunk ) ) free( chunk );
+    if ( !atomic_compare_exchange_strong( &descriptor_chunks[number], &expected, chunk ) ) free( chunk );
     highest = atomic_load( &highest_chunk );
     while ( highest < number && !atomic_compare_exchange_weak( &highest_chunk, &highest, number ) ) continue;
     return find_entry( handle );
@@ -85,6 +86,33 @@ static void show( uint64_t handle )
     } while ( shown != view_byte( atomic_load( entry ) ) );
 }
 
+/* Lock held. A struct that was in use, or one that never was, whose memory nobody has touched: most processes need few. */
+static struct descriptor *take_struct( void )
+{
+    static struct descriptor few[FEW_STRUCTS], *fresh = few;
+    static unsigned int left = FEW_STRUCTS;
+    struct descriptor *d = pool_free;
+
+    assert( owner_lock_held( &pool_lock ) );
+    if ( d )
+    {
+        pool_free = d->next_free;
+        return d;
+    }
+    if ( !left )
+    {
+        d = mmap( NULL, POOL_STRUCTS * sizeof( *d ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
+        if ( d == MAP_FAILED ) return NULL;
+        fresh = d;
+        atomic_signal_fence( memory_order_seq_cst );
+        left = POOL_STRUCTS;
+    }
+    d = &fresh[left - 1];
+    atomic_store( &d->users, DESCRIPTOR_FREE );
+    left--;
+    return d;
+}
+
 struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint32_t generation )
 {
     struct ws2_slot *slot = table_pin( slot_index );
@@ -96,27 +124,13 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
         return NULL;
     }
     owner_lock_take( &pool_lock );
-    if ( !pool_free )
+    if ( !( d = take_struct() ) )
     {
-        struct descriptor *pool =
-            mmap( NULL, POOL_STRUCTS * sizeof( *pool ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
-        if ( pool == MAP_FAILED )
-        {
-            owner_lock_give( &pool_lock );
-            table_unpin( slot_index );
-            close( fd );
-            return NULL;
-        }
-        for ( unsigned int i = 0; i < POOL_STRUCTS; i++ )
-        {
-            atomic_store( &pool[i].users, DESCRIPTOR_FREE );
-            pool[i].next_free = i + 1 < POOL_STRUCTS ? &pool[i + 1] : NULL;
-        }
-        atomic_signal_fence( memory_order_seq_cst );
-        pool_free = pool;
+        owner_lock_give( &pool_lock );
+        table_unpin( slot_index );
+        close( fd );
+        return NULL;
     }
-    d = pool_free;
-    pool_free = d->next_free;
     owner_lock_give( &pool_lock );
 
     d->fd = fd;
@@ -447,9 +461,9 @@ NTSTATUS unix_table_view( void *args )
     uint64_t next = 0;
     uint8_t *memory = (uint8_t *)(uintptr_t)params->view;
 
-    wait_show( (_Atomic uint32_t *)( memory + params->handles ) );
+    wait_show( (_Atomic uint32_t *)memory );
     atomic_store( &view_handles, params->handles );
-    atomic_store( &view, (_Atomic uint8_t *)memory );
+    atomic_store( &view, (_Atomic uint8_t *)memory + WS2_VIEW_MAP );
     while ( ( d = descriptor_next( &next ) ) )
     {
         show( d->handle );
