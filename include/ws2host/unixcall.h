@@ -51,7 +51,8 @@ enum ws2_call
 /* Attaches the process to its prefix's server, starting one if there is none; does nothing when attached.
  * WSAENETDOWN (and one line on stderr) when no server can be had; WSAVERNOTSUPPORTED when the two halves are of different
  * builds, as when a prefix has an older ws2_32.dll than the installation: no other call may be made then. This is the first
- * call, and its struct only grows, so that any two builds understand each other that far. windows_pid 0: compares builds. */
+ * call, and its struct only grows, so that any two builds understand each other that far. windows_pid 0: compares builds.
+ * begin 1: only begins where a server listens, so that it can answer while the PE half does its own part; then the same without. */
 struct ws2_attach_params
 {
     int32_t error;
@@ -60,7 +61,7 @@ struct ws2_attach_params
     uint32_t build;       /* in: WS2_INTERFACE, which the build makes from these headers */
     uint64_t library; /* char[library_size]: with WSAVERNOTSUPPORTED the host half's folder of DLLs, "" if not known */
     uint32_t library_size;
-    uint32_t reserved;
+    uint32_t begin; /* out: 0 where no server listens, and nothing has been done */
     uint64_t
         tracing; /* uint32_t of the PE side's: 0, or the number of the selection that is in force. Written from now on
                        * by any call, and read without one */

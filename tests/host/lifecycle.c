@@ -42,6 +42,42 @@ START_TEST( racing_starts )
 }
 END_TEST
 
+enum ahead
+{
+    NO_SERVER,
+    SERVER_ANSWERS,
+    SERVER_DIES
+};
+
+/* The greeting that is sent ahead is waited for by nobody before the process attaches. */
+static int greet_ahead( void *context )
+{
+    const enum ahead what = *(const enum ahead *)context;
+    const pid_t before = harness_server();
+    uint32_t slot, generation;
+
+    if ( what == SERVER_DIES ) kill( before, SIGSTOP );
+    if ( connection_begin( 0x20 ) != ( what != NO_SERVER ) ) return 1;
+    if ( connection_table() ) return 2;
+    if ( what == SERVER_DIES ) kill( before, SIGKILL );
+    if ( connection_attach( 0x20 ) || lease_take( &slot, &generation ) ) return 3;
+    if ( ( harness_server() == before ) != ( what == SERVER_ANSWERS ) ) return 4;
+    if ( !connection_begin( 0x20 ) || connection_attach( 0x20 ) ) return 5;
+    return 0;
+}
+
+START_TEST( greeted_ahead )
+{
+    enum ahead what = _i;
+
+    harness_begin();
+    if ( what != NO_SERVER ) harness_start_server();
+    ck_assert_int_eq( process_wait( process_start( greet_ahead, &what ) ), 0 );
+    eventually( harness_table_empty() );
+    harness_end();
+}
+END_TEST
+
 START_TEST( leaves_when_idle )
 {
     uint64_t begin;
@@ -478,6 +514,7 @@ int main( void )
 
     tcase_set_timeout( test, 120 );
     tcase_add_test( test, racing_starts );
+    tcase_add_loop_test( test, greeted_ahead, 0, 3 );
     tcase_add_test( test, leaves_when_idle );
     tcase_add_loop_test( test, looks_for_a_table, 0, 2 );
     tcase_add_test( test, leaving_and_coming );

@@ -5,14 +5,25 @@
 
 int ws2_attach( void )
 {
+    static volatile BOOL attached;
     struct ws2_attach_params attach = { .windows_pid = GetCurrentProcessId(),
                                         .size = sizeof( attach ),
                                         .build = WS2_INTERFACE,
                                         .tracing = ws2_pointer( (const void *)&ws2_tracing ),
                                         .counts = ws2_pointer( &ws2_counts ) };
-    int error = ws2_call( attach, &attach );
+    struct ws2_attach_params begin = attach;
+    HMODULE self;
+    int error;
 
-    if ( error ) return error;
+    /* the host half writes to this DLL's memory from now on */
+    if ( !hooks_complete )
+        GetModuleHandleExW( GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                            (WCHAR *)&ws2_counts, &self );
+    /* while the server answers; without one, or with one of another kind, only when there is one */
+    begin.begin = !attached;
+    if ( begin.begin && !ws2_call( attach, &begin ) && begin.begin ) hooks_install();
+    if ( ( error = ws2_call( attach, &attach ) ) ) return error;
     hooks_install();
+    attached = TRUE;
     return 0;
 }

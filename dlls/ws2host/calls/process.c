@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "calls/trace.h"
@@ -26,6 +27,12 @@
 #include "ws2host/winsock_codes.h"
 #include "ws2host/interface.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#define PAGE 4096ul
+#define VARIABLES ( 8 * PAGE ) /* the large arrays stand behind (WS2_SPARSE) */
+
 NTSTATUS unix_copy( void *args )
 {
     struct ws2_copy_params *params = args;
@@ -35,11 +42,24 @@ NTSTATUS unix_copy( void *args )
     return 0;
 }
 
+/* The host half's own variables, nearly all of which it is about to use: made at once, and not each page by a fault. */
+static void make_variables( void )
+{
+    /* this library's, not the program's */
+    extern char _edata[] __attribute__( ( visibility( "hidden" ) ) ),
+        _end[] __attribute__( ( visibility( "hidden" ) ) );
+    char *const begin = (char *)( (uintptr_t)_edata & -PAGE );
+    const size_t rest = _end - begin;
+
+    madvise( begin, rest < VARIABLES ? rest : VARIABLES, MADV_POPULATE_WRITE );
+}
+
 /* The higher floors fill in what the lower ones call of them. */
 static uint32_t windows_pid;
 
 static void process_start( void )
 {
+    make_variables();
     trace_init( windows_pid );
     descriptor_init();
     changes_init();
@@ -105,7 +125,9 @@ NTSTATUS unix_attach( void *args )
     params->error = 0;
     if ( !params->windows_pid ) return 0;
     windows_pid = params->windows_pid;
+    if ( params->begin && !( params->begin = connection_begin( params->windows_pid ) ) ) return 0;
     pthread_once( &once, process_start );
+    if ( params->begin ) return 0;
     params->error = connection_attach( params->windows_pid );
     if ( params->error ) return 0;
     if ( params->counts ) counts_show( (struct ws2_counts *)(uintptr_t)params->counts );

@@ -45,12 +45,16 @@ enum exchange
 };
 
 /* A connection to the server that listens in the directory, or -1 and errno. */
-int exchange_connect( int directory );
+int exchange_connect( int directory, const char *path );
 /* What is done with an answer to REDEEM that has come ahead, and the descriptor that came with it, -1 for none. Set before any
  * client that takes such answers asks. */
 extern void ( *exchange_ahead_consume )( const struct ws2_reply *answer, int fd );
 /* One such answer, if one has come; nobody waits for another. 0: none has. */
 int exchange_look( int fd );
+/* A line of the trace; reply: NULL for a message that has none. */
+void exchange_trace( const struct ws2_request *request, const struct ws2_reply *reply );
+/* The reply to a request that has been sent; the descriptor that comes with it, or -1, is the caller's to close. */
+enum exchange exchange_receive( int fd, struct ws2_reply *reply, int *received_fd );
 /* One request and, unless it is one way, its reply. send_fd is borrowed, -1: none; the descriptor that comes with the reply,
  * or -1, is the caller's to close. Waits for the server however long it takes; a person is told. */
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
@@ -77,6 +81,21 @@ struct connection_parts
     /* Publishes to a server that has taken over, by connection_publish_request. */
     void ( *publish )( void );
 };
+
+/* --- begin.c: a greeting whose answer is taken later; no state */
+
+struct begun
+{
+    int fd; /* on which the server was greeted */
+    int directory;
+    char path[];
+};
+/* The caller's to free, with the descriptors; NULL: no server listens, or there is no memory. */
+struct begun *begin_greet( uint32_t windows_pid );
+/* A greeting; instance: of the table that the process has, 0: none. */
+void begin_request( struct ws2_request *request, uint32_t windows_pid, uint64_t instance );
+
+/* --- connection.c */
 
 /* connection_attach, given the parts. */
 int32_t connection_open( const struct connection_parts *parts, uint32_t windows_pid );

@@ -23,7 +23,6 @@
 #include "client/table_map.h"
 #include "ws2host/message.h"
 #include "ws2host/socket_cookie.h"
-#include "ws2host/trace_text.h"
 #include "ws2host/winsock_codes.h"
 
 #define LAST_TRY 200 /* ms before a server is given up */
@@ -44,6 +43,7 @@ static struct
     int publish_error;
     int notice; /* the socket that servers write ended tickets to, -1 without a thread that reads it */
     const struct connection_parts *parts;
+    struct begun *begun; /* a greeting whose answer has not been taken */
 } connection = { .mutex = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .memfd = -1, .index = WS2_NO_INDEX, .notice = -1 };
 
 static _Atomic uint32_t first_block = WS2_NO_INDEX; /* that came with the server's greeting */
@@ -99,28 +99,17 @@ enum greeting
     REFUSED
 };
 
-/* reply: NULL for a message that has none. */
-static void trace_request( const struct ws2_request *request, const struct ws2_reply *reply )
+/* begun: the greeting has been sent. last: what might be better in a moment is told, too. */
+static enum greeting connection_greet( int fd, const char *directory, int begun, int last )
 {
-    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
-
-    if ( reply )
-        host_trace_line( "%s = %s", ws2_request_text( text, request ), ws2_reply_text( answer, request, reply ) );
-    else host_trace_line( "%s", ws2_request_text( text, request ) );
-}
-
-/* last: what might be better in a moment is told, too. */
-static enum greeting connection_greet( int fd, const char *directory, int last )
-{
-    const struct ws2_request request = { .type = WS2_HELLO,
-                                         .version = WS2_LAYOUT_VERSION,
-                                         .windows_pid = connection.windows_pid,
-                                         .flags = !connection.table,
-                                         .instance = connection.instance };
+    struct ws2_request request;
+    enum exchange outcome;
     struct ws2_reply reply;
     int memfd;
-    enum exchange outcome = exchange_once( fd, &request, connection.memfd, &reply, &memfd );
 
+    begin_request( &request, connection.windows_pid, connection.instance );
+    outcome = begun ? exchange_receive( fd, &reply, &memfd )
+                    : exchange_once( fd, &request, connection.memfd, &reply, &memfd );
     /* a server that needs the table finds it with the processes that have it */
     if ( outcome == EXCHANGE_NOT_SENT ) outcome = exchange_once( fd, &request, -1, &reply, &memfd );
     if ( outcome != EXCHANGE_DONE ) return AGAIN;
@@ -161,7 +150,7 @@ static enum greeting connection_greet( int fd, const char *directory, int last )
         else if ( memfd >= 0 ) close( memfd );
         connection.instance = reply.instance;
         connection.index = reply.index;
-        if ( host_tracing ) trace_request( &request, &reply );
+        if ( host_tracing ) exchange_trace( &request, &reply );
         if ( request.flags && reply.count ) first_block = reply.slot;
         return GREETED;
     }
@@ -260,14 +249,24 @@ static int32_t connection_establish( void )
 {
     const uint64_t deadline = host_now_ms() + SERVER_DEADLINE;
     const int again = connection.table != NULL;
-    char path[4096] = "the server directory";
+    struct begun *begun;
+    char path[4096];
     unsigned int again_in = 1;
-    int directory, started = 0, error = WSAENETDOWN;
+    int directory, begun_fd = -1, started = 0, error = WSAENETDOWN;
 
     assert( host_mutex_held( &connection.mutex ) );
     if ( connection.fd >= 0 ) return 0;
     if ( connection.lost ) return WSAENETDOWN;
-    if ( ( directory = directory_open( 1, path, sizeof( path ) ) ) < 0 )
+    strcpy( path, "the server directory" );
+    if ( ( begun = connection.begun ) )
+    {
+        connection.begun = NULL;
+        directory = begun->directory;
+        begun_fd = begun->fd;
+        strcpy( path, begun->path );
+        free( begun );
+    }
+    else if ( ( directory = directory_open( 1, path, sizeof( path ) ) ) < 0 )
     {
         if ( errno == EPERM ) complaint_say( "%s is not this user's alone; chmod 700 it or set WS2HOST_DIR", path );
         else
@@ -278,7 +277,7 @@ static int32_t connection_establish( void )
     while ( host_now_ms() < deadline )
     {
         enum greeting greeting;
-        const int fd = exchange_connect( directory );
+        const int is_begun = begun_fd >= 0, fd = is_begun ? begun_fd : exchange_connect( directory, path );
 
         if ( fd < 0 )
         {
@@ -295,7 +294,8 @@ static int32_t connection_establish( void )
         }
         connection.fd = fd;
         connection.serial++;
-        greeting = connection_greet( fd, path, host_now_ms() + LAST_TRY >= deadline );
+        begun_fd = -1;
+        greeting = connection_greet( fd, path, is_begun, host_now_ms() + LAST_TRY >= deadline );
         if ( greeting == GREETED && ( !again || !publish_all() ) )
         {
             error = 0;
@@ -316,6 +316,19 @@ static int32_t connection_establish( void )
     }
     close( directory );
     return error;
+}
+
+int connection_begin( uint32_t windows_pid )
+{
+    sigset_t before;
+    int result;
+
+    if ( connection.table ) return 1;
+    connection_lock( &before );
+    if ( !connection.table && !connection.begun ) connection.begun = begin_greet( windows_pid );
+    result = connection.table || connection.begun;
+    connection_unlock( &before );
+    return result;
 }
 
 int32_t connection_open( const struct connection_parts *parts, uint32_t windows_pid )
@@ -432,7 +445,7 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
                 atomic_store( &told, 0 );
             if ( received_fd ) *received_fd = received;
             else if ( received >= 0 ) close( received );
-            if ( host_tracing ) trace_request( request, reply );
+            if ( host_tracing ) exchange_trace( request, reply );
             complain_of_limit( request->type, reply->error );
             return reply->error;
         }
@@ -468,7 +481,7 @@ static int32_t close_locked( struct ws2_request *request )
     connection.parts->prepare( request, -1 );
     if ( connection.fd >= 0 )
     {
-        if ( host_tracing ) trace_request( request, NULL );
+        if ( host_tracing ) exchange_trace( request, NULL );
         if ( exchange_once( connection.fd, request, -1, &reply, &received ) == EXCHANGE_DONE ) return 0;
         hang_up();
     }
@@ -478,7 +491,7 @@ static int32_t close_locked( struct ws2_request *request )
 static void note_told( const struct ws2_request *request )
 {
     host_count( WS2_COUNT_REQUESTS, 1 );
-    if ( host_tracing ) trace_request( request, NULL );
+    if ( host_tracing ) exchange_trace( request, NULL );
 }
 
 int connection_tell( const struct ws2_request *request, int send_fd )

@@ -18,6 +18,8 @@
 
 /* Connects, starting a server if there is none, and maps the table. Does nothing when attached already (attach.c). */
 int32_t connection_attach( uint32_t windows_pid );
+/* Greets the server for that, if one listens, and does not wait for its answer (begin.c). 0: none listens. */
+int connection_begin( uint32_t windows_pid );
 
 /* Tells a person, once. */
 void connection_out_of_descriptors( void );

@@ -4,8 +4,8 @@
 
 #include "ws2host/table.h"
 
-/* From now on the PE side's page at that address is the process's page of the table, with what is counted in it; where there is
- * no memory for that it stays as it is. Of an attached process, any number of times. */
+/* From now on the PE side's page at that address is the process's page of the table, for both halves, with what is counted in it;
+ * where there is no memory for that it stays as it is. It is there for good. Of an attached process, any number of times. */
 void counts_show( struct ws2_counts *page );
 
 #endif

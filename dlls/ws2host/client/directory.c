@@ -38,6 +38,15 @@ static int is_safe( int fd )
     return !fstat( fd, &st ) && st.st_uid == geteuid() && !( st.st_mode & 077 );
 }
 
+static int open_made( const char *path, int flags, int create )
+{
+    int fd;
+
+    flags |= O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    if ( ( fd = open( path, flags ) ) >= 0 || !create || errno != ENOENT ) return fd;
+    return mkdir( path, 0700 ) < 0 && errno != EEXIST ? -1 : open( path, flags );
+}
+
 int directory_open( int create, char *path, size_t size )
 {
     const char *given = getenv( "WS2HOST_DIR" );
@@ -54,15 +63,13 @@ int directory_open( int create, char *path, size_t size )
          * would go with it */
         if ( prefix_name( name, sizeof( name ) ) < 0 ) return -1;
         snprintf( parent, sizeof( parent ), "/tmp/.ws2host-%u", geteuid() );
-        if ( create && mkdir( parent, 0700 ) < 0 && errno != EEXIST ) return -1;
         /* in /tmp anybody could have made it */
-        if ( ( fd = open( parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC ) ) < 0 ) return -1;
+        if ( ( fd = open_made( parent, O_NOFOLLOW, create ) ) < 0 ) return -1;
         if ( !is_safe( fd ) ) goto unsafe;
         close( fd );
         if ( snprintf( path, size, "%s/%s", parent, name ) >= (int)size ) goto too_long;
     }
-    if ( create && mkdir( path, 0700 ) < 0 && errno != EEXIST ) return -1;
-    if ( ( fd = open( path, O_RDONLY | O_DIRECTORY | O_CLOEXEC ) ) < 0 ) return -1;
+    if ( ( fd = open_made( path, 0, create ) ) < 0 ) return -1;
     if ( is_safe( fd ) ) return fd;
 
 unsafe:

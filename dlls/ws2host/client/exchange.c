@@ -6,8 +6,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "base/host_trace.h"
 #include "client/client_private.h"
 #include "ws2host/message.h"
+#include "ws2host/trace_text.h"
 
 #define SLOW_SERVER 5000 /* ms after which a person is told that the server does not answer */
 #define SEND_AGAIN 20    /* ms, when too many descriptors of the user's are on their way */
@@ -15,7 +17,15 @@
 
 void ( *exchange_ahead_consume )( const struct ws2_reply *answer, int fd );
 
-int exchange_connect( int directory )
+static int is_same_user( int fd )
+{
+    struct ucred peer;
+    socklen_t size = sizeof( peer );
+
+    return !getsockopt( fd, SOL_SOCKET, SO_PEERCRED, &peer, &size ) && peer.uid == geteuid();
+}
+
+int exchange_connect( int directory, const char *path )
 {
     const struct timeval patience = { SLOW_SERVER / 1000, 0 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -24,10 +34,19 @@ int exchange_connect( int directory )
     if ( fd < 0 ) return -1;
     setsockopt( fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof( patience ) );
     setsockopt( fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof( patience ) );
-    snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
+    /* by the directory's descriptor where the path is too long for an address: that takes the host longer */
+    if ( snprintf( address.sun_path, sizeof( address.sun_path ), "%s/" WS2_SERVER_SOCKET, path ) >=
+         (int)sizeof( address.sun_path ) )
+        snprintf( address.sun_path, sizeof( address.sun_path ), "/proc/self/fd/%d/" WS2_SERVER_SOCKET, directory );
     for ( ;; )
     {
-        if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) ) return fd;
+        if ( !connect( fd, (const struct sockaddr *)&address, sizeof( address ) ) )
+        {
+            /* the path may lead elsewhere than when the directory was looked at */
+            if ( is_same_user( fd ) ) return fd;
+            errno = EPERM;
+            break;
+        }
         if ( errno != EAGAIN && errno != EINTR ) break;
         /* more processes wait for it already than can stand in its queue */
         if ( errno == EAGAIN )
@@ -105,6 +124,12 @@ static enum exchange receive_message( int fd, void *message, size_t size, int *r
     return EXCHANGE_GONE;
 }
 
+enum exchange exchange_receive( int fd, struct ws2_reply *reply, int *received_fd )
+{
+    memset( reply, 0, sizeof( *reply ) );
+    return receive_message( fd, reply, sizeof( *reply ), received_fd, 0 );
+}
+
 enum exchange exchange_once( int fd, const struct ws2_request *request, int send_fd, struct ws2_reply *reply,
                              int *received_fd )
 {
@@ -143,4 +168,13 @@ enum exchange exchange_again( int fd, const struct ws2_request *request, int sen
         client_sleep_ms( SEND_AGAIN );
     }
     return outcome;
+}
+
+void exchange_trace( const struct ws2_request *request, const struct ws2_reply *reply )
+{
+    char text[WS2_REQUEST_TEXT_SIZE], answer[WS2_REQUEST_TEXT_SIZE];
+
+    if ( reply )
+        host_trace_line( "%s = %s", ws2_request_text( text, request ), ws2_reply_text( answer, request, reply ) );
+    else host_trace_line( "%s", ws2_request_text( text, request ) );
 }
