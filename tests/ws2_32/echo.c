@@ -3,7 +3,7 @@
  * answers. tests/run-winetest runs it without the right to raw sockets, where the host's ping sockets stand in.
  */
 #include "echo.h"
-#include <mswsock.h>
+#include "requests.h"
 
 static int family, header;
 static union address self;
@@ -112,6 +112,32 @@ static void test_overlapped( SOCKET s )
     CloseHandle( port );
 }
 
+/* WSARecvMsg brings no control data that was not asked for, and takes the time to live out of no header that comes later. */
+static void test_messages( SOCKET s )
+{
+    const LPFN_WSARECVMSG receive_message = extension( s, (GUID)WSAID_WSARECVMSG );
+    BYTE packet[64] = { 0 };
+    WSABUF buffer = { sizeof( packet ), (char *)packet };
+    union address from;
+    WSAMSG message = { &from.any, sizeof( from ), &buffer, 1, { 0, NULL }, 0 };
+    DWORD count = 0;
+    BYTE ttl;
+
+    send_request( s, 12, 1 );
+    check_result( recv( s, (char *)packet, sizeof( packet ), 0 ), header + sizeof( struct echo ) );
+    ttl = packet[8];
+    send_request( s, 12, 2 );
+    check_ok( receive_message( s, &message, &count, NULL, NULL ) );
+    ok( count == header + sizeof( struct echo ) && !message.dwFlags, "%lu bytes, flags %#lx\n", count,
+        message.dwFlags );
+    check_packet( packet, 12, 2 );
+    if ( header ) ok( packet[8] == ttl, "time to live %u, then %u\n", ttl, packet[8] );
+    send_request( s, 12, 3 );
+    check_result( recv( s, (char *)packet, sizeof( packet ), 0 ), header + sizeof( struct echo ) );
+    check_packet( packet, 12, 3 );
+    if ( header ) ok( packet[8] == ttl, "time to live %u, then %u\n", ttl, packet[8] );
+}
+
 /* What one descriptor asks, another hears as well. */
 static void test_duplicate( SOCKET s )
 {
@@ -140,6 +166,7 @@ static void test_family( int which )
     test_numbers( s );
     test_vectors( s );
     test_readiness( s );
+    test_messages( s );
     test_duplicate( s );
     test_overlapped( s );
     closesocket( s );

@@ -4,6 +4,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 #include "sockets/control.h"
+#include "sockets/echo.h"
 #include "sockets/option_bits.h"
 #include "sockets/subnets.h"
 #include "sockets/windows_message.h"
@@ -49,7 +50,9 @@ int control_wanted( const struct descriptor *d )
 
 int32_t control_enable( struct descriptor *d )
 {
-    uint32_t bits = bits_of( d->slot ), packet = wants_packet( d->slot ), ttl = bits >> BIT_TTL & 1;
+    uint32_t bits = bits_of( d->slot ), packet = wants_packet( d->slot );
+    /* the headers that are made up for ping sockets have it too */
+    uint32_t ttl = ( bits >> BIT_TTL & 1 ) | (uint32_t)echo_stands_in( d );
     uint32_t tos = ( bits >> BIT_TOS | bits >> BIT_ECN ) & 1;
     int32_t error;
 
@@ -219,6 +222,11 @@ static void put_class( struct receiver *receiver, uint32_t bits, int32_t level, 
     if ( bits >> BIT_ECN & 1 ) put_user( receiver, level, WS_ECN, &ecn, sizeof( ecn ) );
 }
 
+static void put_ttl( struct receiver *receiver, uint32_t bits, int32_t level, int32_t type, int value )
+{
+    if ( bits >> BIT_TTL & 1 ) put_user( receiver, level, type, &value, sizeof( value ) );
+}
+
 /* The data of a message of the host's, if it is of that kind and whole. */
 static int control_take( const struct cmsghdr *cmsg, int level, int type, void *data, size_t size )
 {
@@ -251,9 +259,9 @@ uint32_t control_from_host( const struct descriptor *d, struct msghdr *header, u
         else if ( control_take( cmsg, IPPROTO_IP, IP_TOS, &class, sizeof( class ) ) )
             put_class( &receiver, bits, IPPROTO_IP, WS_IP_TOS, class );
         else if ( control_take( cmsg, IPPROTO_IP, IP_TTL, &number, sizeof( number ) ) )
-            put_user( &receiver, IPPROTO_IP, WS_IP_TTL, &number, sizeof( number ) );
+            put_ttl( &receiver, bits, IPPROTO_IP, WS_IP_TTL, number );
         else if ( control_take( cmsg, IPPROTO_IPV6, IPV6_HOPLIMIT, &number, sizeof( number ) ) )
-            put_user( &receiver, IPPROTO_IPV6, WS_HOPLIMIT, &number, sizeof( number ) );
+            put_ttl( &receiver, bits, IPPROTO_IPV6, WS_HOPLIMIT, number );
         else if ( control_take( cmsg, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof( number ) ) )
             put_class( &receiver, bits, IPPROTO_IPV6, WS_TCLASS, number );
     }

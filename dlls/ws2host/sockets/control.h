@@ -18,7 +18,7 @@
 /* Has the kernel deliver what the socket's options ask for. */
 int32_t control_enable( struct descriptor *descriptor );
 
-/* Whether any option that brings control data is on. If not, no host control buffer is needed to receive. */
+/* Whether anything is on for which the host brings control data. */
 int control_wanted( const struct descriptor *descriptor );
 
 /* Sending: size bytes of Windows' at user (which may fault) become *host_size bytes at host (CONTROL_HOST_SIZE of room,
