@@ -36,7 +36,7 @@ $3 == "error" { failure[$1, $2] = $4; next }
 
 END {
     split("native ws2host builtin", who, " ")
-    printf "%s; lower quartiles of %d rounds, natively and on ws2host of three times as many, a third as long.\n\n", machine, rounds
+    printf "%s; lower quartiles (of up to four the least) of %d rounds, natively and on ws2host of three times as many, a third as long.\n\n", machine, rounds
     print "| case | native | ws2host | builtin | ws2host / native | limit | builtin / ws2host | limit |"
     print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     printf "{\"machine\": \"%s\", \"rounds\": %d, \"cases\": [", machine, rounds > json
