@@ -37,6 +37,22 @@ ssize_t recvmsg( int fd, struct msghdr *message, int flags )
     return n;
 }
 
+/* What happens once the host has been asked how a stream that gave nothing stands. */
+static void ( *after_poll )( void );
+
+int poll( struct pollfd *fds, nfds_t count, int milliseconds )
+{
+    void ( *call )( void ) = after_poll;
+    int n = syscall( SYS_poll, fds, count, milliseconds );
+
+    if ( call && count == 1 && fds->revents & POLLHUP )
+    {
+        after_poll = NULL;
+        call();
+    }
+    return n;
+}
+
 static void begin( void )
 {
     struct sockaddr_in there;
@@ -237,6 +253,43 @@ START_TEST( reset_behind_many_buffers )
 }
 END_TEST
 
+/* --- two threads and one reset ------------------------------------------------------------------------------------------*/
+
+static void say_reset( void )
+{
+    NTSTATUS status;
+    struct descriptor *d = descriptor_acquire( SERVER, &status );
+
+    descriptor_set_flags( d, WS2_FLAG_RESET );
+    descriptor_release( d );
+}
+
+/* The host has told another thread's receive of the reset, which has yet to say so. */
+START_TEST( reset_told_to_another )
+{
+    const struct linger hard = { 1, 0 };
+    struct ws2_transfer_params params = { .handle = SERVER, .buffer = user( ( char[1] ){ 0 } ), .size = 1 };
+    NTSTATUS status;
+    struct descriptor *d;
+    int error = 0;
+
+    begin();
+    ck_assert_ptr_nonnull( d = descriptor_acquire( CLIENT, &status ) );
+    setsockopt( d->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof( hard ) );
+    descriptor_release( d );
+    ck_assert( winsock_close( CLIENT ) );
+    ck_assert_ptr_nonnull( d = descriptor_acquire( SERVER, &status ) );
+    eventually( getsockopt( d->fd, SOL_SOCKET, SO_ERROR, &error, &( socklen_t ){ sizeof( error ) } ) || error );
+    ck_assert_int_eq( error, ECONNRESET );
+    descriptor_release( d );
+    after_poll = say_reset;
+    ck_assert( !unix_recv( &params ) );
+    ck_assert( !after_poll );
+    ck_assert_int_eq( params.error, WSAECONNRESET );
+    end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "transfers" );
@@ -246,6 +299,7 @@ int main( void )
     tcase_add_test( test, closed_before_it_waits );
     tcase_add_test( test, forbidden_between_two_parts );
     tcase_add_loop_test( test, reset_behind_many_buffers, 0, 2 );
+    tcase_add_test( test, reset_told_to_another );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -118,14 +118,23 @@ static int filled_most( const struct transfer *t, size_t n )
     return n == size;
 }
 
+#define RESET_TURNS 20 /* of a ms, until a thread that has been told of a reset has said so */
+
 /* A stream has given nothing: 0 for its end, or the error when a reset came after it, or one before was told of a reset. */
 static int32_t stream_ended( struct descriptor *d )
 {
     struct pollfd fd = { .fd = d->fd };
 
     if ( descriptor_flags( d ) & WS2_FLAG_RESET ) return reset_error( d );
-    if ( poll( &fd, 1, 0 ) < 0 || !( fd.revents & POLLERR ) ) return 0;
-    return transfer_error( d, EPIPE );
+    if ( poll( &fd, 1, 0 ) < 0 ) return 0;
+    if ( fd.revents & POLLERR ) return transfer_error( d, EPIPE );
+    /* Both sides are down, and nobody has said that ours is: another thread has been told of a reset, and is about to say so,
+     * or it is just shutting ours down. Of AF_UNIX a peer that is closed looks like that. */
+    for ( int turn = 0; fd.revents & POLLHUP && d->slot->family != WS_AF_UNIX && turn < RESET_TURNS &&
+                        !( descriptor_flags( d ) & ( WS2_FLAG_RESET | WS2_FLAG_SHUT_SEND ) );
+          turn++ )
+        usleep( 1000 );
+    return descriptor_flags( d ) & WS2_FLAG_RESET ? reset_error( d ) : 0;
 }
 
 static int receive_flags( uint32_t flags )
