@@ -41,7 +41,7 @@ static int kick_serve( const struct event_kick *kick, struct ws2_io_action *acti
              ( atomic_load( &d->local ) & LOCAL_WATCHED ) && ( now = poll_host_now( d ) ) >= 0 )
         {
             changes_registered( d );
-            due = events_look( d, now, 0, action );
+            due = events_look( d, now, 0, atomic_load( &d->event_generation ), action );
         }
         descriptor_release( d );
     }

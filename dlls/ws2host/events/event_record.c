@@ -114,15 +114,20 @@ uint32_t event_still_due( struct descriptor *d, uint32_t told )
     return told & ~gone;
 }
 
+/* A send that had to wait need not any more: FD_WRITE is due anew. */
+static int unblocks( struct descriptor *d, uint32_t bits )
+{
+    if ( !( bits & WS2_FD_WRITE ) || !( descriptor_flags( d ) & WS2_FLAG_SEND_BLOCKED ) ) return 0;
+    descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
+    event_clear_seen( d, WS2_FD_WRITE, 0 );
+    return 1;
+}
+
 uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation )
 {
     uint32_t bits = event_due( d, poll_conditions( d, revents ) );
 
-    if ( ( bits & WS2_FD_WRITE ) && ( descriptor_flags( d ) & WS2_FLAG_SEND_BLOCKED ) )
-    {
-        descriptor_clear_flags( d, WS2_FLAG_SEND_BLOCKED );
-        event_clear_seen( d, WS2_FD_WRITE, 0 );
-    }
+    unblocks( d, bits );
     /* data that lay there when the end of the stream arrived did not arrive with it: FD_READ is not due anew */
     if ( would_add( d, bits & WS2_FD_CLOSE ) ) arrivals &= ~WS2_FD_READ;
     return event_still_due( d, event_record( d, bits, arrivals, generation ) );
@@ -133,6 +138,27 @@ uint32_t event_evaluate_now( struct descriptor *d )
     const int now = poll_host_now( d );
 
     return now < 0 ? 0 : event_evaluate( d, now, 0, 0 );
+}
+
+uint32_t event_take( struct descriptor *d )
+{
+    uint64_t word, next;
+    uint32_t due, recorded, events;
+    int now;
+
+    do {
+        do {
+            word = atomic_load( &d->slot->events );
+            now = poll_host_now( d );
+            due = now < 0 ? 0 : event_due( d, poll_conditions( d, now ) );
+        } while ( unblocks( d, due ) );
+        recorded = ws2_events_recorded( word ) | ( due & ~ws2_events_seen( word ) );
+        if ( now >= 0 && !( due & WS2_FD_CLOSE ) ) recorded &= due | ~( WS2_FD_READ | WS2_FD_ACCEPT );
+        events = recorded & ws2_events_mask( word );
+        next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) | events, recorded & ~events,
+                           ws2_events_mask( word ) );
+    } while ( !atomic_compare_exchange_weak( &d->slot->events, &word, next ) );
+    return events;
 }
 
 void event_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] )

@@ -22,6 +22,10 @@ uint32_t event_due( struct descriptor *d, uint32_t conditions );
 /* Records what holds, given the host's revents; the bits to tell. `arrivals`: the epoll's word that something came. */
 uint32_t event_evaluate( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation );
 uint32_t event_evaluate_now( struct descriptor *d );
+/* Fetches what is recorded of the events registered for, and what holds now: they are seen from then on. What came and has been
+ * taken is none of it, though a thread that a receive has overtaken may have recorded it since: seen, it would not be due when
+ * the next one is there. */
+uint32_t event_take( struct descriptor *d );
 /* The error codes of the events given, by WSANETWORKEVENTS' numbers. */
 void event_codes( struct descriptor *d, uint32_t events, int32_t codes[WS2_EVENT_BIT_COUNT] );
 

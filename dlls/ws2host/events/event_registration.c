@@ -113,7 +113,6 @@ NTSTATUS unix_event_enum( void *args )
     struct ws2_event_enum_params *params = args;
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
-    uint64_t word, next;
 
     if ( !d ) return status;
     params->error = 0;
@@ -121,13 +120,7 @@ NTSTATUS unix_event_enum( void *args )
     if ( atomic_load( &d->slot->events ) )
     {
         descriptor_renew( d );
-        event_evaluate_now( d ); /* the I/O thread may not have come to it yet */
-        word = atomic_load( &d->slot->events );
-        do {
-            params->events = ws2_events_recorded( word ) & ws2_events_mask( word );
-            next = ws2_events( ws2_events_generation( word ), ws2_events_seen( word ) | params->events,
-                               ws2_events_recorded( word ) & ~params->events, ws2_events_mask( word ) );
-        } while ( !atomic_compare_exchange_weak( &d->slot->events, &word, next ) );
+        params->events = event_take( d );
     }
     event_codes( d, WS2_EVENT_ALL, params->codes );
     descriptor_release( d );

@@ -173,9 +173,10 @@ static void forget_superseded( struct descriptor *d, uint32_t generation )
     owner_lock_give( &io_lock );
 }
 
-int events_look( struct descriptor *d, uint32_t revents, uint32_t arrivals, struct ws2_io_action *action )
+int events_look( struct descriptor *d, uint32_t revents, uint32_t arrivals, uint32_t generation,
+                 struct ws2_io_action *action )
 {
-    uint32_t generation = atomic_load( &d->event_generation ), bits;
+    uint32_t bits;
 
     action->target = atomic_load( &d->slot->event_target );
     action->message = atomic_load( &d->slot->event_message );
@@ -204,7 +205,7 @@ int events_arrived( struct descriptor *d, uint32_t events, struct ws2_io_action 
 /* One event of the epoll. */
 static int events_next_action( const struct epoll_event *event, struct ws2_io_action *action )
 {
-    uint32_t generation = event->data.u64, arrivals;
+    uint32_t generation = event->data.u64, initial;
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( event->data.u64 >> 32, &status );
     int due = 0;
@@ -216,8 +217,10 @@ static int events_next_action( const struct epoll_event *event, struct ws2_io_ac
         forget_superseded( d, generation );
     else
     {
-        arrivals = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL ? 0 : EVENT_ARRIVALS;
-        due = events_look( d, event->events, arrivals, action );
+        initial = atomic_fetch_and( &d->local, ~LOCAL_INITIAL ) & LOCAL_INITIAL;
+        /* it may be the next registration's, whose own event has yet to come */
+        if ( atomic_load( &d->event_generation ) != generation ) atomic_fetch_or( &d->local, initial );
+        else due = events_look( d, event->events, initial ? 0 : EVENT_ARRIVALS, generation, action );
     }
     descriptor_release( d );
     return due;

@@ -66,7 +66,8 @@ int32_t events_open( uint32_t *made );
 /* Puts the socket into the process's epoll, or gives its entry there the new generation. */
 int32_t events_watch( struct descriptor *descriptor, uint32_t generation );
 /* Records what holds, of an arrival or not; what to tell the program in action, 0 when it is nothing. */
-int events_look( struct descriptor *descriptor, uint32_t revents, uint32_t arrivals, struct ws2_io_action *action );
+int events_look( struct descriptor *descriptor, uint32_t revents, uint32_t arrivals, uint32_t generation,
+                 struct ws2_io_action *action );
 
 /* Kicks of other processes come to this one's I/O loop from now on, which is there. Without it only their re-enabling calls
  * go unnoticed. */
