@@ -18,4 +18,11 @@ static inline uint64_t host_now_ms( void ) { return host_now_ns() / 1000000; }
 /* As of the last tick of the host's: some ms behind, and cheaper. */
 static inline uint64_t host_now_coarse_ms( void ) { return host_clock_ns( CLOCK_MONOTONIC_COARSE ) / 1000000; }
 
+static inline void host_sleep_ms( unsigned int ms )
+{
+    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+    nanosleep( &time, NULL );
+}
+
 #endif

@@ -7,18 +7,12 @@
 #ifndef WS2HOST_CLIENT_PRIVATE_H
 #define WS2HOST_CLIENT_PRIVATE_H
 
-#include <time.h>
 #include "base/host_clock.h"
 #include "client/connection.h"
 
 #define SERVER_DEADLINE 10000 /* ms to find or start a server */
 
-static inline void client_sleep_ms( unsigned int ms )
-{
-    const struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
-
-    nanosleep( &time, NULL );
-}
+static inline void client_sleep_ms( unsigned int ms ) { host_sleep_ms( ms ); }
 
 /* --- complaint.c */
 

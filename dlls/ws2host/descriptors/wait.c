@@ -167,7 +167,6 @@ NTSTATUS unix_wait_cancel( void *args )
 {
     struct ws2_thread_params *params = args;
     struct waiter *waiter = waiter_of( params->thread );
-    const struct timespec nap = { 0, 1000000 };
     uint64_t one = 1;
 
     params->error = WSAEINVAL;
@@ -181,7 +180,7 @@ NTSTATUS unix_wait_cancel( void *args )
             params->error = 0;
             return 0;
         }
-        nanosleep( &nap, NULL );
+        host_sleep_ms( 1 );
     }
     return 0;
 }
