@@ -138,8 +138,6 @@ static int list_slot( struct exchange *e, uint32_t slot, uint32_t skip )
 int32_t request_list( struct exchange *e )
 {
     uint32_t slot = e->request->slot, skip = e->request->handle;
-    /* it may wait for them */
-    if ( e->client && slot == WS2_SLOT_COUNT ) e->reply.index = close_pending( e->client->process->closing );
     const uint32_t end = blocks_end(), pause = slot < end && end - slot > LIST_STEP ? slot + LIST_STEP : end;
 
     for ( ; slot < pause; slot++, skip = 0 )

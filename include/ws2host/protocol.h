@@ -99,8 +99,7 @@ enum ws2_request_type
     /* LEAVE (one-way)                                                  the process is ending: what it holds is given up */
     WS2_LEAVE,
     /* LIST                 slot, handle = where to begin (0, 0)        slot, handle = where to go on, slot WS2_NO_INDEX
-     *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message. From slot WS2_SLOT_COUNT on there is
-     *   nothing but index = descriptors of the asking process that are still to be closed. */
+     *   at the end; count rows (at most WS2_LIST_ROWS) follow in the same message */
     WS2_LIST,
     /* SHARE                slot, generation, handle
      *   + the host socket. PRIVATE -> SHARED, for what follows. */

@@ -5,8 +5,12 @@
  * connections and overlapped operations end here; the waits on it are woken, the linger time is waited. The slot goes with
  * the last user (descriptor_release).
  */
-#include <time.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
+#include "base/host_clock.h"
 #include "base/io_loop.h"
 #include "calls/closing.h"
 #include "calls/linger.h"
@@ -20,20 +24,45 @@
 
 #define LISTENS_STILL 100 /* ms */
 
-/* The last descriptor of a listener that was shared is closed: whoever connects now is refused, as soon as the server has closed
- * what it was given to share it by. */
-static void await_refusal( void )
+/* The last descriptor of a listener that was shared is about to be closed, as far as the table shows: an epoll with what this
+ * process and the server, which was given it to share it, have open; -1: nobody is to wait. Asks nobody: the server may be stopped. */
+static int watch_listener( const struct descriptor *d )
 {
-    const struct timespec nap = { 0, 1000000 };
+    struct epoll_event event = { .events = 0 };
+    int epoll;
 
-    for ( int waited = 0; waited < LISTENS_STILL; waited++ )
-    {
-        struct ws2_request request = { .type = WS2_LIST, .slot = WS2_SLOT_COUNT };
-        struct ws2_reply reply;
+    if ( !( descriptor_flags( d ) & WS2_FLAG_LISTENING ) || !descriptor_is_shared( d ) ) return -1;
+    /* another one may be under way to the server */
+    if ( atomic_load( &d->slot->descriptors ) < 2 && connection_counts_are_late() ) host_sleep_ms( 1 );
+    if ( atomic_load( &d->slot->descriptors ) > 1 || ( epoll = epoll_create1( EPOLL_CLOEXEC ) ) < 0 ) return -1;
+    if ( !epoll_ctl( epoll, EPOLL_CTL_ADD, d->fd, &event ) ) return epoll;
+    close( epoll );
+    return -1;
+}
 
-        if ( connection_request( &request, -1, &reply, NULL ) || !reply.index ) return;
-        nanosleep( &nap, NULL );
-    }
+/* The host takes out of an epoll what nobody has open any more, and tells what is left in it. */
+static int is_empty( int epoll )
+{
+    char path[48], text[512];
+    ssize_t size;
+    int fd;
+
+    snprintf( path, sizeof( path ), "/proc/self/fdinfo/%d", epoll );
+    if ( ( fd = open( path, O_RDONLY | O_CLOEXEC ) ) < 0 ) return 1;
+    size = read( fd, text, sizeof( text ) - 1 );
+    close( fd );
+    text[size > 0 ? size : 0] = 0;
+    return !strstr( text, "tfd:" );
+}
+
+/* Whoever connects from now on is refused. */
+static void await_refusal_consume( int epoll )
+{
+    const uint64_t end = host_now_ms() + LISTENS_STILL;
+
+    while ( !is_empty( epoll ) && host_now_ms() < end ) host_sleep_ms( 1 );
+    host_sleep_ms( 1 ); /* it is taken out a moment before it is closed */
+    close( epoll );
 }
 
 NTSTATUS unix_close_begin( void *args )
@@ -41,7 +70,7 @@ NTSTATUS unix_close_begin( void *args )
     struct ws2_handle_params *params = args;
     NTSTATUS status;
     struct descriptor *d = descriptor_remove( params->handle, &status ), *survivor;
-    int listened;
+    int epoll;
 
     if ( !d ) return status;
     survivor = params->survivor ? descriptor_acquire( params->survivor, &status ) : NULL;
@@ -56,10 +85,10 @@ NTSTATUS unix_close_begin( void *args )
     if ( survivor ) descriptor_release( survivor );
     if ( atomic_load( &d->users ) > 1 ) wait_wake( d );
     linger_close( d );
-    listened =
-        ( descriptor_flags( d ) & WS2_FLAG_LISTENING ) && descriptor_is_shared( d ) && !descriptor_has_others( d );
+    /* other handles of the host socket are closed later than this one, if at all */
+    epoll = params->pooled && !params->real && !params->other_handles ? watch_listener( d ) : -1;
     descriptor_release( d );
-    if ( listened ) await_refusal();
+    if ( epoll >= 0 ) await_refusal_consume( epoll );
     params->error = 0;
     return 0;
 }
