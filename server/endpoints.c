@@ -3,8 +3,8 @@
  *
  * Linux refuses combinations that Windows allows and the other way round, so clients bind with SO_REUSEADDR where these
  * rules allow it and ask here first: a client sets address and port in its slot, asks, binds, and clears them if refused; one
- * that lets the host choose a port tells it afterwards. What is bound is the slots' own state; here they are listed by port, a
- * slot that is not bound any more until somebody comes by.
+ * that lets the host choose a port tells it afterwards, and so does one that the host refuses what was allowed here. What is
+ * bound is the slots' own state; here they are listed by port, a socket that was closed until somebody comes by.
  */
 #include <string.h>
 #include "server.h"
@@ -104,24 +104,24 @@ static void forget( uint32_t index )
     links[index].previous = NOT_LISTED;
 }
 
-void endpoint_note( uint32_t index )
-{
-    const struct ws2_slot *slot = ws2_table_slot( table_mapping(), index );
-    const uint16_t port = atomic_load( &slot->local_port );
-
-    forget( index );
-    if ( !port ) return;
-    links[index] = ( struct link ){ .next = ports[port], .previous = FIRST, .port = port };
-    if ( ports[port] ) links[ports[port] - BASE].previous = BASE + index;
-    ports[port] = BASE + index;
-}
-
 /* Whether it is bound to the port it is listed with, by the program: a connection accepted from a listener has its address
  * without having been bound. */
 static int is_bound( const struct ws2_slot *slot, uint32_t port )
 {
     return atomic_load( &slot->local_port ) == port && ( atomic_load( &slot->flags ) & WS2_FLAG_ENDPOINT ) &&
            ws2_word_state( atomic_load( &slot->word ) ) != WS2_SLOT_FREE;
+}
+
+void endpoint_note( uint32_t index )
+{
+    const struct ws2_slot *slot = ws2_table_slot( table_mapping(), index );
+    const uint16_t port = atomic_load( &slot->local_port );
+
+    forget( index );
+    if ( !port || !is_bound( slot, port ) ) return;
+    links[index] = ( struct link ){ .next = ports[port], .previous = FIRST, .port = port };
+    if ( ports[port] ) links[ports[port] - BASE].previous = BASE + index;
+    ports[port] = BASE + index;
 }
 
 int32_t endpoint_check( uint32_t index, struct endpoint_found *found )

@@ -83,7 +83,8 @@ int32_t request_bind( struct exchange *e )
 
 int32_t request_bound( struct exchange *e )
 {
-    if ( knows_slot( e ) ) endpoint_note( e->request->slot );
+    /* of whatever is in use: by now the socket may be closed, and the table alone tells what is bound */
+    if ( block_owner( e->request->slot ) != WS2_NO_INDEX ) endpoint_note( e->request->slot );
     return 0;
 }
 

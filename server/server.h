@@ -114,7 +114,7 @@ struct endpoint_found
 };
 /* 0, WSAEACCES or WSAEADDRINUSE. */
 int32_t endpoint_check( uint32_t slot, struct endpoint_found *found );
-void endpoint_note( uint32_t slot ); /* it may be bound */
+void endpoint_note( uint32_t slot ); /* it has been bound, or is not bound any more */
 
 /* --- processes.c: processes as the kernel knows them, and what is charged to them */
 #define PROCESS_CONNECTIONS 8u

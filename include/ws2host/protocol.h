@@ -91,10 +91,12 @@ enum ws2_request_type
     /* BIND                 slot, generation                            count = endpoints of that port that it will share
      *                                                                  with, index = sockets that have left the port lately
      *   May the endpoint in the slot be bound, by Windows' rules: WSAEACCES or WSAEADDRINUSE if not. With detail
-     *   WS2_DETAIL_LATER who has it is ending: the caller is to ask again in count ms. A refusal has in handle the number of a
-     *   Windows process that has it, 0 for the caller. Of those that have left, the host may have one a moment longer. */
+     *   WS2_DETAIL_LATER who has it is ending: the caller is to ask again in count ms. A refusal has in slot and generation the
+     *   socket that has it, and in handle the number of a Windows process that has that, 0 for the caller. Of those that have
+     *   left, the host may have one a moment longer. */
     WS2_BIND,
-    /* BOUND (one-way)      slot, generation                            bound to a port that the host chose */
+    /* BOUND (one-way)      slot, generation                            bound to a port that the host chose, or not bound, for
+     *   the host has refused what BIND allowed */
     WS2_BOUND,
     /* LEAVE (one-way)                                                  the process is ending: what it holds is given up */
     WS2_LEAVE,

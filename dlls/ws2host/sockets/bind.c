@@ -158,6 +158,8 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         if ( errno == EACCES ) connection_port_refused( ntohs( address->in.sin_port ) );
         error = winsock_error( errno );
         endpoint_forget( d );
+        /* nobody is to wait for the host because of a socket that never had the port */
+        if ( address->in.sin_port ) connection_bound( d->slot_index, d->generation );
         return error;
     }
     descriptor_set_flags( d, WS2_FLAG_ENDPOINT );
