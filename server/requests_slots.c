@@ -77,7 +77,13 @@ int32_t request_bind( struct exchange *e )
     e->reply.count = ends ? 1 : found.neighbours;
     e->reply.index = left;
     if ( ends ) e->reply.detail = WS2_DETAIL_LATER;
-    if ( found.opponent != WS2_NO_INDEX ) e->reply.handle = who_has( e, found.opponent );
+    if ( found.opponent != WS2_NO_INDEX )
+    {
+        e->reply.handle = who_has( e, found.opponent );
+        e->reply.slot = found.opponent;
+        e->reply.generation =
+            ws2_word_generation( atomic_load( &ws2_table_slot( table_mapping(), found.opponent )->word ) );
+    }
     return error;
 }
 

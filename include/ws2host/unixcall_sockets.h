@@ -190,6 +190,8 @@ struct ws2_address_params
      * or listens. */
     uint32_t by_code;
     uint32_t holder; /* out, of bind that is refused: another process that has the endpoint, 0 for none */
+    uint32_t waited; /* bind: ms that the program has waited for it already */
+    uint32_t reserved;
 };
 WS2_ALIKE( struct ws2_address_params );
 

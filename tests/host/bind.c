@@ -61,12 +61,18 @@ static void endpoint_set( uint32_t index, const char *address, uint32_t flags )
     slot->local_port = PORT;
 }
 
-static int32_t ask( uint32_t slot, uint32_t generation )
+static int32_t ask_all( uint32_t slot, uint32_t generation, struct ws2_reply *reply )
 {
     struct ws2_request request = { .type = WS2_BIND, .slot = slot, .generation = generation };
+
+    return connection_request( &request, -1, reply, NULL );
+}
+
+static int32_t ask( uint32_t slot, uint32_t generation )
+{
     struct ws2_reply reply;
 
-    return connection_request( &request, -1, &reply, NULL );
+    return ask_all( slot, generation, &reply );
 }
 
 static int asker( void *context )
@@ -144,6 +150,79 @@ START_TEST( across_processes )
 }
 END_TEST
 
+struct asker
+{
+    uint32_t slot, generation;
+};
+
+static struct asker asker_make( void )
+{
+    struct asker asker;
+
+    ck_assert_int_eq( lease_take( &asker.slot, &asker.generation ), 0 );
+    endpoint_set( asker.slot, "127.0.0.1", 0 );
+    return asker;
+}
+
+/* How many the server says have left, when it allows it. */
+static uint32_t left_before( const struct asker *asker )
+{
+    struct ws2_reply reply;
+
+    ck_assert_int_eq( ask_all( asker->slot, asker->generation, &reply ), 0 );
+    return reply.index;
+}
+
+/* The host has refused what the server has allowed. */
+static void give_up( const struct asker *asker )
+{
+    struct ws2_slot *slot = ws2_table_slot( connection_table(), asker->slot );
+
+    slot->flags &= ~(uint32_t)WS2_FLAG_ENDPOINT;
+    slot->local_port = 0;
+    connection_bound( asker->slot, asker->generation );
+}
+
+/* A socket that has had the port has left it, once; one that never had it, or was accepted there, has not. */
+START_TEST( who_has_left )
+{
+    struct asker askers[4];
+    struct ws2_reply reply;
+    pid_t server;
+
+    harness_begin();
+    ck_assert_int_eq( connection_attach( 0x20 ), 0 );
+    for ( int i = 0; i < 4; i++ )
+    {
+        askers[i] = asker_make();
+        ck_assert_uint_eq( left_before( &askers[i] ), 0 );
+        give_up( &askers[i] );
+    }
+    endpoint_set( askers[0].slot, "127.0.0.1", 0 );
+    ck_assert_uint_eq( left_before( &askers[0] ), 0 );
+    /* who refuses is named */
+    endpoint_set( askers[1].slot, "127.0.0.1", 0 );
+    ck_assert_int_eq( ask_all( askers[1].slot, askers[1].generation, &reply ), WSAEADDRINUSE );
+    ck_assert( reply.slot == askers[0].slot && reply.generation == askers[0].generation && !reply.handle );
+    ck_assert_int_eq( lease_give_back( askers[0].slot, askers[0].generation ), 1 );
+    ck_assert_uint_eq( left_before( &askers[1] ), 1 );
+    give_up( &askers[1] );
+    endpoint_set( askers[2].slot, "127.0.0.1", 0 );
+    ck_assert_uint_eq( left_before( &askers[2] ), 0 );
+    /* what the next server finds in the table: one that is closed, one that is no endpoint of the program's */
+    ck_assert_int_eq( lease_give_back( askers[2].slot, askers[2].generation ), 1 );
+    endpoint_set( askers[3].slot, "127.0.0.1", 0 );
+    ws2_table_slot( connection_table(), askers[3].slot )->flags = 0;
+    server = harness_server();
+    ck_assert_int_gt( server, 1 );
+    kill( server, SIGKILL );
+    endpoint_set( askers[1].slot, "127.0.0.1", 0 );
+    eventually( harness_server() != server );
+    ck_assert_uint_eq( left_before( &askers[1] ), 0 );
+    harness_end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "bind" );
@@ -151,6 +230,7 @@ int main( void )
 
     tcase_set_timeout( test, 60 );
     tcase_add_test( test, whole_matrix );
+    tcase_add_test( test, who_has_left );
     tcase_add_loop_test( test, across_processes, 0, sizeof( matrix ) / sizeof( matrix[0] ) );
     suite_add_tcase( suite, test );
     return harness_main( suite );

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/host_clock.h"
 #include "client/connection.h"
 #include "client/table_map.h"
 #include "descriptors/descriptor.h"
@@ -35,6 +36,9 @@ static int is_mark( const struct descriptor *d ) { return d == CLOSING || d == F
 
 static owner_lock pool_lock;
 static struct descriptor *pool_free;
+/* All that there are: a few, and regions of POOL_STRUCTS, of which the first holds nothing but the next region (next_free). */
+static struct descriptor few[FEW_STRUCTS];
+static _Atomic( struct descriptor * ) regions;
 static _Atomic uint32_t highest_chunk;
 
 /* unixcall_hooks.h */
@@ -89,7 +93,7 @@ static void show( uint64_t handle )
 /* Lock held. A struct that was in use, or one that never was, whose memory nobody has touched: most processes need few. */
 static struct descriptor *take_struct( void )
 {
-    static struct descriptor few[FEW_STRUCTS], *fresh = few;
+    static struct descriptor *fresh = few;
     static unsigned int left = FEW_STRUCTS;
     struct descriptor *d = pool_free;
 
@@ -103,9 +107,11 @@ static struct descriptor *take_struct( void )
     {
         d = mmap( NULL, POOL_STRUCTS * sizeof( *d ), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 );
         if ( d == MAP_FAILED ) return NULL;
-        fresh = d;
+        d->next_free = atomic_load( &regions );
+        atomic_store( &regions, d );
+        fresh = d + 1;
         atomic_signal_fence( memory_order_seq_cst );
-        left = POOL_STRUCTS;
+        left = POOL_STRUCTS - 1;
     }
     d = &fresh[left - 1];
     atomic_store( &d->users, DESCRIPTOR_FREE );
@@ -134,8 +140,9 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
     owner_lock_give( &pool_lock );
 
     d->fd = fd;
-    d->slot_index = slot_index;
-    d->generation = generation;
+    /* somebody may be looking for a socket of its former life (descriptor_leaving) */
+    __atomic_store_n( &d->slot_index, slot_index, __ATOMIC_RELAXED );
+    __atomic_store_n( &d->generation, generation, __ATOMIC_RELAXED );
     d->slot = slot;
     d->handle = 0;
     atomic_store( &d->closing, 0 );
@@ -161,14 +168,13 @@ struct descriptor *descriptor_create_consume( int fd, uint32_t slot_index, uint3
  * server is told of its end by the next release. */
 static __thread int publishing;
 static _Atomic( struct descriptor * ) deferred_releases;
-static _Atomic uint32_t closings; /* descriptors that are closed and still in use */
 
 /* The slot's part of the end of a descriptor: free it, or tell the server. The struct goes back to the pool. */
 static void give_up_slot( struct descriptor *d )
 {
     socket_set_free( d );
     if ( !lease_give_back( d->slot_index, d->generation ) ) connection_close( d->slot_index, d->generation, d->handle );
-    if ( atomic_load( &d->closing ) ) atomic_fetch_sub( &closings, 1 );
+    atomic_store( &d->closing, 0 );
     table_unpin( d->slot_index );
     owner_lock_take( &pool_lock );
     d->next_free = pool_free;
@@ -353,10 +359,36 @@ struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status )
 
 void descriptor_begin_closing( struct descriptor *d )
 {
-    if ( !atomic_exchange( &d->closing, 1 ) ) atomic_fetch_add( &closings, 1 );
+    atomic_store( &d->closing, (uint32_t)host_now_coarse_ms() | 1 );
 }
 
-int descriptor_any_closing( void ) { return atomic_load( &closings ) != 0; }
+/* One that is free, or is being given up, counts as long as it has not been: its `closing` is cleared then. */
+static void look_for_leaving( struct descriptor *structs, unsigned int count, uint32_t slot_index, uint32_t generation,
+                              enum descriptor_leaving *found )
+{
+    for ( struct descriptor *d = structs; d < structs + count; d++ )
+    {
+        const uint32_t since = atomic_load( &d->closing ), users = atomic_load( &d->users );
+
+        if ( ( !since && ( !users || users & DESCRIPTOR_FREE ) ) ||
+             __atomic_load_n( &d->slot_index, __ATOMIC_RELAXED ) != slot_index ||
+             __atomic_load_n( &d->generation, __ATOMIC_RELAXED ) != generation )
+            continue;
+        if ( !since || (int32_t)( (uint32_t)host_now_coarse_ms() - since ) >= DESCRIPTOR_LEAVING_TIME )
+            *found = DESCRIPTOR_STAYS;
+        else if ( *found != DESCRIPTOR_STAYS ) *found = DESCRIPTOR_LEAVES;
+    }
+}
+
+enum descriptor_leaving descriptor_leaving( uint32_t slot_index, uint32_t generation )
+{
+    enum descriptor_leaving found = DESCRIPTOR_GONE;
+
+    look_for_leaving( few, FEW_STRUCTS, slot_index, generation, &found );
+    for ( struct descriptor *region = atomic_load( &regions ); region; region = region->next_free )
+        look_for_leaving( region + 1, POOL_STRUCTS - 1, slot_index, generation, &found );
+    return found;
+}
 
 void descriptor_end_closing( uint64_t handle )
 {

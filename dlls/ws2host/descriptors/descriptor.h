@@ -87,7 +87,8 @@ struct descriptor
     uint32_t generation;
     struct ws2_slot *slot; /* never NULL in a live descriptor */
     uint64_t handle;
-    _Atomic uint32_t closing;                /* taken out of the table: waits end with WSAENOTSOCK */
+    /* taken out of the table, and when (host_now_coarse_ms, odd): waits end with WSAENOTSOCK; 0: it is not */
+    _Atomic uint32_t closing;
     _Atomic uint32_t local;                  /* bits of this descriptor, not of the socket: enum descriptor_local */
     _Atomic( struct urgent_store * ) urgent; /* NULL unless urgent bytes are watched for */
     _Atomic uint32_t urgent_hash;            /* 1 + hash of its connection, 0 before it is known (urgent.h) */
@@ -141,10 +142,18 @@ int32_t descriptor_confirm( uint64_t handle, int fd );
  * handle being closed until descriptor_end_closing. NULL and *status: not there, or being closed already. */
 struct descriptor *descriptor_remove( uint64_t handle, NTSTATUS *status );
 void descriptor_end_closing( uint64_t handle );
-/* Taken out of the table: calls that use it end, and the last of them gives it up. Whether there is one of which that is still to
- * come. */
+/* Taken out of the table: calls that use it end, and the last of them gives it up. */
 void descriptor_begin_closing( struct descriptor *descriptor );
-int descriptor_any_closing( void );
+/* What this process has of a socket. What has not ended DESCRIPTOR_LEAVING_TIME after it was closed stays: a request that
+ * outlives its handle, a thread that was ended in a call. Looks at every descriptor that there is. */
+#define DESCRIPTOR_LEAVING_TIME 1000 /* ms */
+enum descriptor_leaving
+{
+    DESCRIPTOR_GONE,   /* nothing */
+    DESCRIPTOR_LEAVES, /* nothing that has not been closed, and a moment ago */
+    DESCRIPTOR_STAYS
+};
+enum descriptor_leaving descriptor_leaving( uint32_t slot_index, uint32_t generation );
 /* That one was pooled: its value is the pool's now, until end_closing says that it is nothing to us any more. */
 int descriptor_is_free( uint64_t handle );
 /* Walks over the table: the next descriptor after *handle (0: the first), with one more user, and its handle there. NULL at

@@ -11,7 +11,6 @@
 #include <linux/filter.h>
 #include <net/if.h>
 #include <string.h>
-#include <time.h>
 #include "base/host_clock.h"
 #include "descriptors/upcalls.h"
 #include "sockets/helpers.h"
@@ -21,8 +20,10 @@
 #include "sockets/local.h"
 #include "sockets/socket.h"
 
-#define ENDING_TIME 1000 /* ms that a process may take to be given up once it has ended, a thread to leave a call */
-#define LEAVING_TIME 500 /* and the host, to have no socket any more that has been closed */
+/* ms that a bind may take, for a process to be given up that has ended, a thread to leave a call; and of them for the host to
+ * have no socket any more that has been closed */
+#define ENDING_TIME 1000u
+#define LEAVING_TIME 500u
 
 static void turn_on( struct descriptor *d, int option )
 {
@@ -31,20 +32,32 @@ static void turn_on( struct descriptor *d, int option )
     setsockopt( d->fd, SOL_SOCKET, option, &on, sizeof( on ) );
 }
 
-static void nap( void )
+/* Who has closed the port's socket may have it, though a thread was in a call with it or has yet to tell that it is closed; so may
+ * who has seen the other program's end. *gone: the socket that refused it the last time and was not there any more. */
+static int may_be_free_soon( const struct ws2_reply *reply, uint64_t *gone )
 {
-    const struct timespec time = { 0, 1000000 };
+    const uint64_t opponent = (uint64_t)reply->generation << 32 | reply->slot;
+    const uint64_t before = *gone;
 
-    nanosleep( &time, NULL );
+    if ( reply->detail == WS2_DETAIL_LATER ) return 1;
+    if ( reply->handle ) return 0;
+    switch ( descriptor_leaving( reply->slot, reply->generation ) )
+    {
+    case DESCRIPTOR_STAYS: return 0;
+    case DESCRIPTOR_LEAVES: return 1;
+    case DESCRIPTOR_GONE: break; /* since it refused; twice: it has another reason to be there */
+    }
+    *gone = opponent;
+    return opponent != before;
 }
 
-/* Asks the server whether the endpoint may be bound, and prepares the host for it. *left: sockets of the prefix that have been
- * closed had the port. *holder: the Windows process that has it. */
-static int32_t bind_ask( struct descriptor *d, const union host_address *address, int *joins, int *left,
+/* Asks the server whether the endpoint may be bound, until `end` at most, and prepares the host for it. *left: sockets of the
+ * prefix that have been closed had the port. *holder: the Windows process that has it. */
+static int32_t bind_ask( struct descriptor *d, const union host_address *address, uint64_t end, int *joins, int *left,
                          uint32_t *holder )
 {
     const struct ws2_request request = { .type = WS2_BIND, .slot = d->slot_index, .generation = d->generation };
-    const uint64_t end = host_now_ms() + ENDING_TIME;
+    uint64_t gone = UINT64_MAX;
     struct ws2_reply reply;
     int32_t error;
 
@@ -53,15 +66,12 @@ static int32_t bind_ask( struct descriptor *d, const union host_address *address
     for ( ;; )
     {
         struct ws2_request again = request;
-        const int closing = descriptor_any_closing();
 
         error = connection_request( &again, -1, &reply, NULL );
         *left |= reply.index != 0;
-        /* Who has closed the port's socket may have it, though a thread was in a call with it or has yet to tell that it
-         * is closed; so may who has seen the other program's end. */
         if ( ( error != WSAEADDRINUSE && error != WSAEACCES ) || host_now_ms() >= end ) break;
-        if ( reply.detail != WS2_DETAIL_LATER && ( reply.handle || !closing ) ) break;
-        nap();
+        if ( !may_be_free_soon( &reply, &gone ) ) break;
+        host_sleep_ms( 1 );
     }
     if ( error )
     {
@@ -76,13 +86,15 @@ static int32_t bind_ask( struct descriptor *d, const union host_address *address
 
 /* The host may still have what has left: the server, which has yet to close what it was given to share, or a thread that was
  * in a call when its socket was closed, has it open. */
-static int bind_host( const struct descriptor *d, const union host_address *address, socklen_t size, int left )
+static int bind_host( const struct descriptor *d, const union host_address *address, socklen_t size, int left,
+                      uint64_t end )
 {
-    const uint64_t end = left ? host_now_ms() + LEAVING_TIME : 0;
+    const uint64_t left_by = left ? host_now_ms() + LEAVING_TIME : 0;
     int result;
 
+    if ( end > left_by ) end = left_by;
     while ( ( result = bind( d->fd, &address->any, size ) ) < 0 && errno == EADDRINUSE && left && host_now_ms() < end )
-        nap();
+        host_sleep_ms( 1 );
     return result;
 }
 
@@ -133,7 +145,8 @@ void bind_prefer_earliest( struct descriptor *d )
     setsockopt( d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof( program ) );
 }
 
-static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size, uint32_t *holder )
+static int32_t bind_checked( struct descriptor *d, union host_address *address, socklen_t size, uint64_t end,
+                             uint32_t *holder )
 {
     int32_t error;
     int joins = 0, left = 0;
@@ -152,8 +165,8 @@ static int32_t bind_checked( struct descriptor *d, union host_address *address, 
         remember_v6only( d );
     }
     /* the port stands at the same place in both families */
-    if ( address->in.sin_port && ( error = bind_ask( d, address, &joins, &left, holder ) ) ) return error;
-    if ( bind_host( d, address, size, left ) < 0 )
+    if ( address->in.sin_port && ( error = bind_ask( d, address, end, &joins, &left, holder ) ) ) return error;
+    if ( bind_host( d, address, size, left, end ) < 0 )
     {
         if ( errno == EACCES ) connection_port_refused( ntohs( address->in.sin_port ) );
         error = winsock_error( errno );
@@ -183,6 +196,7 @@ NTSTATUS unix_bind( void *args )
     NTSTATUS status;
     struct descriptor *d = descriptor_acquire( params->handle, &status );
     uint32_t family;
+    uint64_t end;
 
     if ( !d ) return status;
     family = d->slot->family;
@@ -200,7 +214,9 @@ NTSTATUS unix_bind( void *args )
     if ( params->error ) return 0;
     if ( !( d = descriptor_acquire( params->handle, &status ) ) ) return status;
     descriptor_renew( d );
-    params->error = family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size, &params->holder );
+    end = host_now_ms() + ENDING_TIME - ( params->waited < ENDING_TIME ? params->waited : ENDING_TIME );
+    params->error =
+        family == WS_AF_UNIX ? local_bind( d, &local ) : bind_checked( d, &address, size, end, &params->holder );
     if ( !params->error && params->by_code ) atomic_fetch_or( &d->local, LOCAL_BOUND_BY_CODE );
     /* a datagram socket may send now: FD_WRITE, of which no poll tells */
     if ( !params->error && d->slot->type != SOCK_STREAM ) upcalls.look_again( d );
