@@ -6,7 +6,7 @@
 #include "sockets/socket.h"
 #include "base/local_addresses.h"
 
-#define ENDING_TIME 1000 /* ms */
+#define ENDING_TIME 1000 /* ms that a bind may take, this side and the host half together */
 
 static int bind_to( SOCKET s, const struct sockaddr *name, int size )
 {
@@ -14,14 +14,16 @@ static int bind_to( SOCKET s, const struct sockaddr *name, int size )
     int error = local_address_to_host( s, &name, &size, &local );
     struct ws2_address_params params = { .handle = s, .address = ws2_pointer( name ), .size = size < 0 ? 0 : size };
 
+    const ULONGLONG begin = GetTickCount64();
+
     if ( error ) return error;
     /* one that has been ended, as this program may have seen, can be there on the host a moment longer */
-    for ( unsigned int waited = 0;; waited++ )
+    for ( ;; )
     {
         error = ws2_call( bind, &params );
-        if ( ( error != WSAEADDRINUSE && error != WSAEACCES ) || !params.holder || process_lives( params.holder ) ||
-             waited == ENDING_TIME )
+        if ( ( error != WSAEADDRINUSE && error != WSAEACCES ) || !params.holder || process_lives( params.holder ) )
             return error;
+        if ( ( params.waited = GetTickCount64() - begin ) >= ENDING_TIME ) return error;
         Sleep( 1 );
     }
 }
