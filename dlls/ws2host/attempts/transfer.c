@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "descriptors/socket_set.h"
 #include "attempts/transfer.h"
+#include "base/host_clock.h"
 #include "base/host_counts.h"
 #include "descriptors/upcalls.h"
 #include "events/events.h"
@@ -133,7 +134,7 @@ static int32_t stream_ended( struct descriptor *d )
     for ( int turn = 0; fd.revents & POLLHUP && d->slot->family != WS_AF_UNIX && turn < RESET_TURNS &&
                         !( descriptor_flags( d ) & ( WS2_FLAG_RESET | WS2_FLAG_SHUT_SEND ) );
           turn++ )
-        usleep( 1000 );
+        host_sleep_ms( 1 );
     return descriptor_flags( d ) & WS2_FLAG_RESET ? reset_error( d ) : 0;
 }
 
