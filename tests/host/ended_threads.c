@@ -156,10 +156,10 @@ static void fetch( void )
     fetch_to( steps ? &in_its_hands : &ours );
 }
 
-static void serve( void )
+static void serve( uint64_t handle )
 {
     NTSTATUS status;
-    struct descriptor *d = descriptor_acquire( server, &status );
+    struct descriptor *d = descriptor_acquire( handle, &status );
 
     if ( !d ) return;
     operation_serve( d );
@@ -170,7 +170,7 @@ static void begins( void ) { receive( 2 ); }
 
 static void serves( void )
 {
-    serve();
+    serve( server );
     fetch();
 }
 
@@ -264,12 +264,18 @@ static void check_told( unsigned int number )
                    told[number] );
 }
 
+/* So many threads at least were ended in the middle. */
+static void check_ended( unsigned int rounds, unsigned int least )
+{
+    ck_assert_msg( rounds > least, "only %u", rounds - 1 );
+}
+
 START_TEST( begins_one )
 {
-    int ended = 1;
+    unsigned int i = 0;
 
     begin();
-    for ( unsigned int i = 0; ended; i++ )
+    for ( int ended = 1; ended; i++ )
     {
         connect_pair();
         ck_assert_int_eq( receive( 1 ), WSA_IO_PENDING );
@@ -281,6 +287,7 @@ START_TEST( begins_one )
         check_counts();
         close_pair();
     }
+    check_ended( i, 50 );
     end();
 }
 END_TEST
@@ -288,10 +295,10 @@ END_TEST
 /* What it has in its hands goes with it, and nothing else. */
 START_TEST( serves_them )
 {
-    int ended = 1;
+    unsigned int i = 0;
 
     begin();
-    for ( unsigned int i = 0; ended; i++ )
+    for ( int ended = 1; ended; i++ )
     {
         connect_pair();
         ck_assert_int_eq( receive( 1 ), WSA_IO_PENDING );
@@ -305,16 +312,17 @@ START_TEST( serves_them )
         check_counts();
         close_pair();
     }
+    check_ended( i, 50 );
     end();
 }
 END_TEST
 
 START_TEST( cancels_one )
 {
-    int ended = 1;
+    unsigned int i = 0;
 
     begin();
-    for ( unsigned int i = 0; ended; i++ )
+    for ( int ended = 1; ended; i++ )
     {
         connect_pair();
         for ( unsigned int number = 1; number <= 2; number++ ) ck_assert_int_eq( receive( number ), WSA_IO_PENDING );
@@ -326,6 +334,7 @@ START_TEST( cancels_one )
         check_counts();
         close_pair();
     }
+    check_ended( i, 50 );
     end();
 }
 END_TEST
@@ -333,10 +342,10 @@ END_TEST
 /* The next socket's requests know nothing of it. */
 START_TEST( closes_it )
 {
-    int ended = 1;
+    unsigned int i = 0;
 
     begin();
-    for ( unsigned int i = 0; ended; i++ )
+    for ( int ended = 1; ended; i++ )
     {
         connect_pair();
         for ( unsigned int number = 1; number <= 2; number++ ) ck_assert_int_eq( receive( number ), WSA_IO_PENDING );
@@ -349,6 +358,7 @@ START_TEST( closes_it )
         check_counts();
         close_pair();
     }
+    check_ended( i, 50 );
     end();
 }
 END_TEST
