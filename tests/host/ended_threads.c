@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include "base/owner_lock.h"
+#include "client/connection.h"
 #include "winsock.h"
 
 #define LISTENER 0x80
@@ -363,6 +364,35 @@ START_TEST( closes_it )
 }
 END_TEST
 
+/* --- what is not a request ----------------------------------------------------------------------------------------------*/
+
+static void takes_slot( void )
+{
+    uint32_t slot, generation;
+
+    if ( !lease_take( &slot, &generation ) ) lease_give_back( slot, generation );
+}
+
+/* One that it had is gone; all others are taken some time. */
+START_TEST( takes_slots )
+{
+    uint32_t slots[256], generations[256], slot, generation;
+    unsigned int i = 0;
+
+    begin();
+    /* nobody asks for more on the way, which would begin a thread */
+    for ( unsigned int j = 0; j < 256; j++ ) ck_assert_int_eq( lease_take( &slots[j], &generations[j] ), 0 );
+    for ( unsigned int j = 0; j < 256; j++ ) ck_assert_int_eq( lease_give_back( slots[j], generations[j] ), 1 );
+    for ( int ended = 1; ended; i++ ) ended = end_in( takes_slot, i );
+    check_ended( i, 50 );
+    for ( unsigned int j = 0; j < 1024; j++ ) ck_assert_int_eq( lease_take( &slot, &generation ), 0 );
+    for ( unsigned int j = 0; j < 256; j++ )
+        ck_assert_msg( ws2_word_state( ws2_table_slot( connection_table(), slots[j] )->word ) == WS2_SLOT_PRIVATE,
+                       "slot %u is lost", slots[j] );
+    end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "ended_threads" );
@@ -373,6 +403,7 @@ int main( void )
     tcase_add_test( test, serves_them );
     tcase_add_test( test, cancels_one );
     tcase_add_test( test, closes_it );
+    tcase_add_test( test, takes_slots );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -10,8 +10,8 @@
  *
  * An owner lock of this file guards the queue. It is not held while asking the server, whose answer may be late: who closes,
  * or finds a slot in the queue, does not wait for it. A thread that the loader ends with the lock held leaves at worst a slot
- * twice in the queue, of which one is passed over (lease_occupy), or none, which the next walk finds; while the arrays
- * themselves are exchanged signals are blocked.
+ * twice in the queue, of which one is passed over (lease_occupy), or none, which the next walk finds: the queue changes by one
+ * store, and a slot's bit is set after that and cleared before. While the arrays themselves are exchanged signals are blocked.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -27,8 +27,9 @@
 
 static owner_lock lock;
 static uint32_t *queue; /* a ring of queue_size */
-static uint32_t queue_size, queue_first, queue_count;
-static uint32_t *blocks; /* first slot of each */
+static uint32_t queue_size;
+static uint32_t queue_first, queue_end; /* modulo twice the size: where they are equal the queue is empty */
+static uint32_t *blocks;                /* first slot of each */
 static uint32_t block_count;
 static uint32_t taken_since_walk;
 static unsigned int asking;                        /* threads that ask for a block */
@@ -37,20 +38,41 @@ uint64_t lease_queued[WS2_BLOCK_COUNT] WS2_SPARSE; /* a bit per slot */
 
 _Static_assert( WS2_BLOCK_SLOTS == 64, "a word of bits per block" );
 
+static uint32_t queue_count( void )
+{
+    return queue_end - queue_first + ( queue_end < queue_first ? 2 * queue_size : 0 );
+}
+
 static void lease_put( uint32_t slot )
 {
     const uint64_t bit = 1ull << slot % WS2_BLOCK_SLOTS;
 
-    assert( owner_lock_held( &lock ) );
-    if ( lease_queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count == queue_size ) return;
+    assert( owner_lock_held( &lock ) && slot < WS2_SLOT_COUNT );
+    if ( lease_queued[slot / WS2_BLOCK_SLOTS] & bit || queue_count() == queue_size ) return;
+    queue[queue_end % queue_size] = slot;
+    atomic_signal_fence( memory_order_seq_cst );
+    queue_end = ( queue_end + 1 ) % ( 2 * queue_size );
+    atomic_signal_fence( memory_order_seq_cst );
     lease_queued[slot / WS2_BLOCK_SLOTS] |= bit;
-    queue[( queue_first + queue_count++ ) % queue_size] = slot;
+}
+
+/* There is one. */
+static uint32_t lease_next( void )
+{
+    const uint32_t slot = queue[queue_first % queue_size];
+
+    assert( owner_lock_held( &lock ) && slot < WS2_SLOT_COUNT );
+    lease_queued[slot / WS2_BLOCK_SLOTS] &= ~( 1ull << slot % WS2_BLOCK_SLOTS );
+    atomic_signal_fence( memory_order_seq_cst );
+    queue_first = ( queue_first + 1 ) % ( 2 * queue_size );
+    return slot;
 }
 
 /* The queue has room for every slot of the process, so that giving one back cannot fail. */
 static int32_t add_block( uint32_t first )
 {
     uint32_t *larger_queue = malloc( ( queue_size + WS2_BLOCK_SLOTS ) * sizeof( *queue ) ), *more_blocks;
+    const uint32_t count = queue_count();
 
     more_blocks = realloc( blocks, ( block_count + 1 ) * sizeof( *blocks ) );
     if ( more_blocks ) blocks = more_blocks;
@@ -60,11 +82,12 @@ static int32_t add_block( uint32_t first )
         free( larger_queue );
         return WSAENOBUFS;
     }
-    for ( uint32_t i = 0; i < queue_count; i++ ) larger_queue[i] = queue[( queue_first + i ) % queue_size];
+    for ( uint32_t i = 0; i < count; i++ ) larger_queue[i] = queue[( queue_first + i ) % queue_size];
     free( queue );
     queue = larger_queue;
     queue_size += WS2_BLOCK_SLOTS;
     queue_first = 0;
+    queue_end = count;
     blocks[block_count++] = first;
     for ( uint32_t i = 0; i < WS2_BLOCK_SLOTS; i++ ) lease_put( first + i );
     return 0;
@@ -143,15 +166,12 @@ static int32_t take_locked( uint32_t *slot, uint32_t *generation )
 
     for ( ;; )
     {
-        if ( queue_count <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
+        if ( queue_count() <= SPARE && taken_since_walk >= block_count * WS2_BLOCK_SLOTS / 2 && block_count )
             find_freed();
-        if ( !queue_count ) error = lease_block();
-        else if ( queue_count <= SPARE && !asking && !refused ) begin_to_ask();
-        if ( !queue_count ) return error;
-        *slot = queue[queue_first];
-        lease_queued[*slot / WS2_BLOCK_SLOTS] &= ~( 1ull << *slot % WS2_BLOCK_SLOTS );
-        queue_count--;
-        queue_first = ( queue_first + 1 ) % queue_size;
+        if ( !queue_count() ) error = lease_block();
+        else if ( queue_count() <= SPARE && !asking && !refused ) begin_to_ask();
+        if ( !queue_count() ) return error;
+        *slot = lease_next();
         taken_since_walk++;
         if ( lease_occupy( *slot, generation ) ) return 0;
     }
