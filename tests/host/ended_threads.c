@@ -10,6 +10,7 @@
 #include <ucontext.h>
 #include "base/owner_lock.h"
 #include "client/connection.h"
+#include "operations/operation_private.h"
 #include "winsock.h"
 
 #define LISTENER 0x80
@@ -393,6 +394,61 @@ START_TEST( takes_slots )
 }
 END_TEST
 
+static struct descriptor *it;
+
+static void hold( uint64_t handle )
+{
+    NTSTATUS status;
+
+    ck_assert_ptr_nonnull( it = descriptor_acquire( handle, &status ) );
+}
+
+static void watches( void )
+{
+    operation_lock( it );
+    operation_watch( it, QUEUE_RECEIVE );
+    operation_forget( it );
+    owner_lock_give( &it->queues.lock );
+}
+
+static unsigned int watched( void )
+{
+    struct descriptor *listeners[8];
+    const unsigned int count = operation_exclusive( listeners, 8 );
+
+    for ( unsigned int i = 0; i < count; i++ ) descriptor_release( listeners[i] );
+    return count;
+}
+
+/* A listener that another process has too: once in the list, or not at all. */
+START_TEST( watches_it )
+{
+    uint32_t ticket, need_io_thread;
+    unsigned int i = 0;
+    int unknown, epoll;
+
+    begin();
+    ck_assert_int_eq( io_loop_open( &need_io_thread, &epoll ), 0 );
+    hold( LISTENER );
+    ck_assert_int_eq( ticket_issue( it->slot_index, it->generation, LISTENER, it->fd, 0x20, &ticket, &unknown ), 0 );
+    ck_assert( descriptor_is_shared( it ) );
+    for ( int ended = 1; ended; i++ )
+    {
+        ended = end_in( watches, i );
+        operation_lock( it );
+        ck_assert_uint_eq( watched(), 0 );
+        ck_assert_int_eq( operation_watch( it, QUEUE_RECEIVE ), 0 );
+        ck_assert_uint_eq( watched(), 1 );
+        operation_forget( it );
+        ck_assert_uint_eq( watched(), 0 );
+        owner_lock_give( &it->queues.lock );
+    }
+    check_ended( i, 50 );
+    descriptor_release( it );
+    end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "ended_threads" );
@@ -404,6 +460,7 @@ int main( void )
     tcase_add_test( test, cancels_one );
     tcase_add_test( test, closes_it );
     tcase_add_test( test, takes_slots );
+    tcase_add_test( test, watches_it );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -36,7 +36,7 @@ int32_t operation_watch( struct descriptor *d, enum operation_queue queue )
         event.events = EPOLLIN | EPOLLEXCLUSIVE;
         queues->epoll = io_loop_epoll();
         if ( socket_set_watch( d, io_loop_epoll(), EPOLL_CTL_ADD, &event ) < 0 ) return winsock_error( errno );
-        queues->exclusive = 1;
+        queues->exclusive = 1; /* from before it is in the list until it is out of it, wherever a thread is ended */
         owner_lock_take( &exclusive_lock );
         queues->next_exclusive = exclusive_first;
         exclusive_first = d;
@@ -62,13 +62,13 @@ void operation_forget( struct descriptor *d )
     queues->watched = 0;
     socket_set_watch( d, queues->epoll, EPOLL_CTL_DEL, NULL );
     if ( !queues->exclusive ) return;
-    queues->exclusive = 0;
     owner_lock_take( &exclusive_lock );
     if ( exclusive_first == d ) exclusive_first = queues->next_exclusive;
     else
         for ( struct descriptor *i = exclusive_first; i; i = i->queues.next_exclusive )
             if ( i->queues.next_exclusive == d ) i->queues.next_exclusive = queues->next_exclusive;
     owner_lock_give( &exclusive_lock );
+    queues->exclusive = 0;
 }
 
 void operation_watch_again( struct descriptor *d )
