@@ -365,6 +365,34 @@ START_TEST( closes_it )
 }
 END_TEST
 
+static void leaves_rest( void )
+{
+    struct iovec rest = { .iov_base = "abcd", .iov_len = 4 };
+    uint32_t need_io_thread;
+
+    operation_background_send( client, &rest, 1, 0, &need_io_thread );
+}
+
+/* The end of the process waits for what is left of sends, and for nothing else. */
+START_TEST( leaves_a_rest )
+{
+    unsigned int i = 0;
+
+    begin();
+    for ( int ended = 1; ended; i++ )
+    {
+        connect_pair();
+        ended = end_in( leaves_rest, i );
+        serve( client );
+        ck_assert_msg( !operation_background_sends, "instruction %u, %#zx: %#x", last, place,
+                       operation_background_sends );
+        close_pair();
+    }
+    check_ended( i, 50 );
+    end();
+}
+END_TEST
+
 /* --- what is not a request ----------------------------------------------------------------------------------------------*/
 
 static void takes_slot( void )
@@ -459,6 +487,7 @@ int main( void )
     tcase_add_test( test, serves_them );
     tcase_add_test( test, cancels_one );
     tcase_add_test( test, closes_it );
+    tcase_add_test( test, leaves_a_rest );
     tcase_add_test( test, takes_slots );
     tcase_add_test( test, watches_it );
     suite_add_tcase( suite, test );

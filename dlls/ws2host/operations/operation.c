@@ -14,6 +14,7 @@
 #include "sockets/conditions.h"
 #include "sockets/urgent.h"
 #include "operations/operation_private.h"
+#include "base/host_mutex.h"
 #include "base/owner_lock.h"
 
 /* Those that are in no queue, between one and the next. */
@@ -25,15 +26,20 @@ static void operation_append( struct descriptor *d, struct operation *operation 
 {
     struct operation_queues *queues = &d->queues;
     enum operation_queue queue = operation->queue;
+    sigset_t before;
 
     assert( owner_lock_held( &queues->lock ) && operation->owner && operation->descriptor == d );
     operation->next = NULL;
+    /* the end of the process waits for one that is counted, and must not wait for one that there is not */
+    if ( operation->internal ) host_signals_block( &before );
     /* first: a thread that is ended here leaves one too many and not one too few */
     atomic_fetch_add( &queues->undelivered[queue], 1 );
     if ( atomic_load( &queues->first[queue] ) ) queues->last[queue]->next = operation;
     else atomic_store( &queues->first[queue], operation );
     queues->last[queue] = operation;
-    if ( operation->internal ) atomic_fetch_add( &operation_background_sends, 1 );
+    if ( !operation->internal ) return;
+    atomic_fetch_add( &operation_background_sends, 1 );
+    host_signals_restore( &before );
 }
 
 void operation_take_out( struct descriptor *d, struct operation *before, struct operation *operation )
@@ -65,6 +71,18 @@ struct operation *operation_of_acceptor( const struct descriptor *listener, cons
     return operation;
 }
 
+/* The first of its queue has been done. */
+static void operation_first_ends( struct descriptor *d, struct operation *operation )
+{
+    const int internal = operation->internal;
+    sigset_t before;
+
+    if ( internal ) host_signals_block( &before ); /* as in operation_append */
+    operation_take_out( d, NULL, operation );
+    operation_end( operation );
+    if ( internal ) host_signals_restore( &before );
+}
+
 /* Goes on with what is queued. Bits of the queues in which something ended. */
 static uint32_t operation_serve_queues( struct descriptor *d, struct operation **moved )
 {
@@ -86,11 +104,11 @@ static uint32_t operation_serve_queues( struct descriptor *d, struct operation *
                 operation->finished = 1;
                 break;
             }
-            operation_take_out( d, NULL, operation );
             ended |= 1u << queue;
-            if ( result == OPERATION_DONE ) operation_end( operation );
+            if ( result == OPERATION_DONE ) operation_first_ends( d, operation );
             else
             {
+                operation_take_out( d, NULL, operation );
                 atomic_fetch_add( &operations_moving, 1 );
                 atomic_fetch_sub( &queues->undelivered[queue], 1 );
                 operation->next = *moved;
