@@ -477,6 +477,48 @@ START_TEST( watches_it )
 }
 END_TEST
 
+static uint32_t end_nothing( struct descriptor *d )
+{
+    (void)d;
+    return 0;
+}
+
+static uint32_t any( struct descriptor *d, const void *context )
+{
+    (void)d, (void)context;
+    return 1;
+}
+
+static void outlives( void ) { operation_outlives( it, end_nothing ); }
+
+START_TEST( outlives_it )
+{
+    unsigned int i = 0;
+
+    begin();
+    for ( int ended = 1; ended; i++ )
+    {
+        uint32_t count;
+
+        connect_pair();
+        hold( server );
+        outlives();
+        ended = end_in( outlives, i );
+        count = operation_outliving_each( any, NULL );
+        ck_assert_msg( count == 1 || count == 2, "instruction %u: %u", last, count );
+        outlives();
+        ck_assert_uint_eq( operation_outliving_each( any, NULL ), count + 1 );
+        operation_outliving_turn( NULL );
+        ck_assert_uint_eq( operation_outliving_each( any, NULL ), 0 );
+        ck_assert_int_eq( operation_outliving_timeout(), -1 );
+        descriptor_release( it );
+        close_pair();
+    }
+    check_ended( i, 3 );
+    end();
+}
+END_TEST
+
 int main( void )
 {
     Suite *suite = suite_create( "ended_threads" );
@@ -490,6 +532,7 @@ int main( void )
     tcase_add_test( test, leaves_a_rest );
     tcase_add_test( test, takes_slots );
     tcase_add_test( test, watches_it );
+    tcase_add_test( test, outlives_it );
     suite_add_tcase( suite, test );
     return harness_main( suite );
 }

@@ -6,8 +6,8 @@
  * With the last handle anywhere they end. Nobody tells this process of that: while there are such descriptors, the I/O loop
  * looks at their slots' counts from time to time.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 #include "base/io_loop.h"
 #include "base/owner_lock.h"
 #include "operations/operation_private.h"
@@ -16,14 +16,13 @@
 
 struct outliving
 {
-    LIST_ENTRY( outliving ) entry;
+    struct outliving *_Atomic next;
     struct descriptor *descriptor; /* counted */
     uint32_t ( *end )( struct descriptor *descriptor );
 };
 
-static LIST_HEAD(, outliving ) all;
+static struct outliving *_Atomic all; /* one store puts it in, and one takes it out */
 static owner_lock lock;
-static _Atomic uint32_t count;
 
 int operation_outlives( struct descriptor *d, uint32_t ( *end )( struct descriptor *descriptor ) )
 {
@@ -34,25 +33,24 @@ int operation_outlives( struct descriptor *d, uint32_t ( *end )( struct descript
     outliving->descriptor = d;
     outliving->end = end;
     owner_lock_take( &lock );
-    LIST_INSERT_HEAD( &all, outliving, entry );
-    atomic_fetch_add( &count, 1 );
+    outliving->next = all;
+    all = outliving;
     owner_lock_give( &lock );
     io_loop_wake();
     return 1;
 }
 
-int operation_outliving_timeout( void ) { return atomic_load( &count ) ? TICK : -1; }
+int operation_outliving_timeout( void ) { return all ? TICK : -1; }
 
 uint32_t operation_outliving_each( uint32_t ( *function )( struct descriptor *d, const void *context ),
                                    const void *context )
 {
-    struct outliving *outliving;
     uint32_t sum = 0;
 
-    if ( !atomic_load( &count ) ) return 0;
+    if ( !all ) return 0;
     owner_lock_take( &lock );
-    LIST_FOREACH( outliving, &all, entry )
-    sum += function( outliving->descriptor, context );
+    for ( const struct outliving *outliving = all; outliving; outliving = outliving->next )
+        sum += function( outliving->descriptor, context );
     owner_lock_give( &lock );
     return sum;
 }
@@ -68,26 +66,24 @@ static int has_requests( const struct descriptor *d )
 /* All that the server counts of the socket are such as are here. */
 static int is_last( const struct descriptor *d )
 {
-    const struct outliving *other;
     uint32_t own = 0;
 
-    LIST_FOREACH( other, &all, entry )
-    own += descriptor_is_same( d, other->descriptor );
+    for ( const struct outliving *other = all; other; other = other->next )
+        own += descriptor_is_same( d, other->descriptor );
     return atomic_load( &d->slot->descriptors ) <= own;
 }
 
 /* One whose requests are over, or are to be; NULL for none. */
 static struct outliving *take_one( int *ends )
 {
-    struct outliving *outliving;
+    struct outliving *_Atomic *link = &all, *outliving;
 
     owner_lock_take( &lock );
-    LIST_FOREACH( outliving, &all, entry )
+    for ( ; ( outliving = *link ); link = &outliving->next )
     {
         *ends = has_requests( outliving->descriptor );
         if ( *ends && !is_last( outliving->descriptor ) ) continue;
-        LIST_REMOVE( outliving, entry );
-        atomic_fetch_sub( &count, 1 );
+        *link = outliving->next;
         break;
     }
     owner_lock_give( &lock );
@@ -100,8 +96,8 @@ void operation_outliving_turn( struct io_turn *turn )
     int ends;
 
     (void)turn;
-    if ( atomic_load( &count ) ) connection_settle_counts();
-    while ( atomic_load( &count ) && ( outliving = take_one( &ends ) ) )
+    if ( all ) connection_settle_counts();
+    while ( all && ( outliving = take_one( &ends ) ) )
     {
         if ( ends && outliving->end( outliving->descriptor ) ) io_loop_wake();
         descriptor_release( outliving->descriptor );

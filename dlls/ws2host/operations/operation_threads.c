@@ -6,9 +6,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/queue.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "base/io_loop.h"
@@ -19,12 +19,12 @@
 
 struct watched_thread
 {
-    LIST_ENTRY( watched_thread ) entry;
+    struct watched_thread *_Atomic next;
     uint32_t id; /* Windows' */
     int fd;
 };
 
-static LIST_HEAD(, watched_thread ) threads;
+static struct watched_thread *_Atomic threads; /* one store puts it in, and one takes it out */
 static owner_lock lock;
 static _Atomic int impossible;
 static uint32_t ( *cancel )( uint32_t thread_id );
@@ -51,7 +51,8 @@ void operation_watch_thread( uint32_t id )
     thread->id = id;
     thread->fd = fd;
     owner_lock_take( &lock );
-    LIST_INSERT_HEAD( &threads, thread, entry );
+    thread->next = threads;
+    threads = thread;
     owner_lock_give( &lock );
     event.data.u64 = io_key( IO_WAKE, (uint64_t)fd << 3 );
     epoll_ctl( io_loop_epoll(), EPOLL_CTL_ADD, fd, &event );
@@ -60,23 +61,22 @@ void operation_watch_thread( uint32_t id )
 /* value: of the key; 0 is the loop's own. */
 static void thread_ended( uint64_t value, uint32_t events )
 {
-    struct watched_thread *thread, *ended = NULL;
+    struct watched_thread *_Atomic *link = &threads, *thread, *ended;
     const int fd = (int)( value >> 3 );
     uint32_t id = 0;
 
     (void)events;
     if ( !value ) return;
     owner_lock_take( &lock );
-    LIST_FOREACH( thread, &threads, entry )
-    if ( thread->fd == fd ) ended = thread;
+    while ( ( ended = *link ) && ended->fd != fd ) link = &ended->next;
     if ( ended )
     {
         id = ended->id;
-        LIST_REMOVE( ended, entry );
+        *link = ended->next;
     }
     /* the number may be another thread's by now */
-    LIST_FOREACH( thread, &threads, entry )
-    if ( thread->id == id ) id = 0;
+    for ( thread = threads; thread; thread = thread->next )
+        if ( thread->id == id ) id = 0;
     owner_lock_give( &lock );
     if ( !ended ) return;
     close( fd );
