@@ -18,7 +18,7 @@ static struct served
     owner_lock lock;         /* of what follows */
     uint32_t entered;        /* counts up with each that comes */
     uint32_t entered_before; /* at the turn before */
-    uint32_t ours;           /* threads look after it, and the I/O thread does not */
+    _Atomic uint32_t ours;   /* threads look after it, and the I/O thread does not */
     uint32_t exact;
     uint32_t sets_before;
     int epoll;               /* 0 before the first use, then kept */
@@ -94,8 +94,6 @@ static void begin_turns( void )
 
 void serving_enter( uint64_t mask )
 {
-    int begun = 0;
-
     while ( mask )
     {
         const uint32_t index = serving_next( &mask );
@@ -103,10 +101,16 @@ void serving_enter( uint64_t mask )
 
         owner_lock_take( &s->lock );
         s->entered++;
-        if ( !s->ours && !show( index, s->epoll, 0, EPOLL_CTL_MOD ) ) s->ours = begun = 1;
+        if ( !s->ours || !atomic_load( &turning ) )
+        {
+            /* in this order: wherever the thread is ended, a turn gives it back to the I/O thread, which sees it too until then */
+            const uint32_t hide = !atomic_exchange( &s->ours, 1 );
+
+            begin_turns();
+            if ( hide && show( index, s->epoll, 0, EPOLL_CTL_MOD ) ) atomic_store( &s->ours, 0 );
+        }
         owner_lock_give( &s->lock );
     }
-    if ( begun ) begin_turns();
 }
 
 /* The lock is held. */
