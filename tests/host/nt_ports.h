@@ -243,10 +243,15 @@ static void nt_hold( int held )
 /* --- what the sources call ----------------------------------------------------------------------------------------------*/
 
 struct hooks_view hooks_view = { .handles = 1 };
-SRWLOCK port_delivery_lock = SRWLOCK_INIT;
 HANDLE volatile port_delivering_event;
 void *volatile port_delivering_value;
 struct ws2_upcalls ws2_upcalls;
+void port_delivery_settle( void ) {}
+BOOL thread_has_ended( DWORD thread )
+{
+    (void)thread;
+    return FALSE;
+}
 
 NTSTATUS ( *nt_NtClose )( HANDLE ) = nt_close;
 NTSTATUS ( *nt_NtCreateIoCompletion )( HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *, ULONG ) = nt_create;

@@ -327,6 +327,96 @@ static void test_killed_from_elsewhere( enum request request )
     winetest_pop_context();
 }
 
+/* --- one that is busy at a port -----------------------------------------------------------------------------------------*/
+
+#define WORKERS 100
+#define OTHERS 5
+
+struct worker
+{
+    SOCKET client, server;
+    HANDLE port, begun;
+    OVERLAPPED ov;
+    char buffer[16];
+};
+
+static DWORD WINAPI work( void *arg )
+{
+    struct worker *worker = arg;
+    WSABUF buffer = { sizeof( worker->buffer ), worker->buffer };
+    DWORD flags, size;
+    ULONG_PTR key;
+    OVERLAPPED *ov;
+
+    for ( unsigned int turns = 0;; turns++ )
+    {
+        flags = 0;
+        WSARecv( worker->server, &buffer, 1, NULL, &flags, &worker->ov, NULL );
+        send( worker->client, "x", 1, 0 );
+        GetQueuedCompletionStatus( worker->port, &size, &key, &ov, INFINITE );
+        if ( !turns ) SetEvent( worker->begun );
+    }
+    return 0;
+}
+
+/* Requests at another port, which it has nothing to do with. */
+static BOOL others_end( SOCKET client, SOCKET server, HANDLE port )
+{
+    WSABUF buffer;
+    DWORD flags, size;
+    ULONG_PTR key;
+    OVERLAPPED ov, *ended;
+    char byte;
+
+    for ( unsigned int i = 0; i < OTHERS; i++ )
+    {
+        memset( &ov, 0, sizeof( ov ) );
+        buffer = ( WSABUF ){ 1, &byte };
+        flags = 0;
+        if ( WSARecv( server, &buffer, 1, NULL, &flags, &ov, NULL ) && WSAGetLastError() != WSA_IO_PENDING )
+            return FALSE;
+        if ( send( client, "y", 1, 0 ) != 1 ) return FALSE;
+        if ( !GetQueuedCompletionStatus( port, &size, &key, &ended, 10000 ) || ended != &ov || size != 1 ) return FALSE;
+    }
+    return TRUE;
+}
+
+static void test_busy_workers( void )
+{
+    static struct worker workers[WORKERS]; /* what was pending when the thread was ended may be written later */
+    const HANDLE port = CreateIoCompletionPort( INVALID_HANDLE_VALUE, NULL, 0, 0 );
+    SOCKET client, server;
+    BOOL goes_on = TRUE;
+
+    tcp_pair( &client, &server );
+    CreateIoCompletionPort( (HANDLE)server, port, 0, 0 );
+    for ( unsigned int i = 0; i < WORKERS && goes_on; i++ )
+    {
+        struct worker *worker = &workers[i];
+        HANDLE thread;
+
+        winetest_push_context( "worker %u", i );
+        tcp_pair( &worker->client, &worker->server );
+        worker->port = CreateIoCompletionPort( (HANDLE)worker->server, NULL, 0, 0 );
+        worker->begun = CreateEventW( NULL, FALSE, FALSE, NULL );
+        thread = CreateThread( NULL, 0, work, worker, 0, NULL );
+        ok( !WaitForSingleObject( worker->begun, 10000 ), "it does nothing\n" );
+        ok( goes_on = others_end( client, server, port ), "others are not told, with it\n" );
+        ok( TerminateThread( thread, 0 ), "error %lu\n", GetLastError() );
+        ok( !WaitForSingleObject( thread, 10000 ), "it does not end\n" );
+        if ( goes_on ) ok( goes_on = others_end( client, server, port ), "others are not told, without it\n" );
+        closesocket( worker->client );
+        closesocket( worker->server );
+        CloseHandle( worker->port );
+        CloseHandle( worker->begun );
+        CloseHandle( thread );
+        winetest_pop_context();
+    }
+    closesocket( client );
+    closesocket( server );
+    CloseHandle( port );
+}
+
 static void kill_thread( DWORD id )
 {
     HANDLE thread = OpenThread( THREAD_TERMINATE, FALSE, id );
@@ -357,5 +447,6 @@ START_TEST( thread_end )
     test_killed_from_elsewhere( POLL );
     test_killed_from_elsewhere( RECEIVE );
     test_killed_from_elsewhere( READ_FILE );
+    test_busy_workers();
     support_end();
 }

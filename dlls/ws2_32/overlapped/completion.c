@@ -4,6 +4,9 @@
  * One thread at a time tells the program of what the host half's queues have ended, under the delivery lock, so that packets
  * come in the order in which the operations ended: the I/O thread, a thread that waits at a completion port, or one that
  * closes or cancels, before its call returns.
+ *
+ * The program may end that thread at any instruction. Who takes the lock next goes on with its batch; the end that it had in
+ * its hands is told of once, or not at all.
  */
 #include "overlapped/completion.h"
 #include "ws2host/table.h"
@@ -81,19 +84,44 @@ static void complete_at_once( const struct ws2_operation_target *target, const s
     const HANDLE event = plain_event( (HANDLE)(UINT_PTR)target->event );
     const BOOL both = event && target->apc_context && port->handle;
     struct ws2_operation_results_params results;
+    BOOL rest = FALSE;
 
     ws2_results_begin( &results );
     if ( both )
     {
-        lock_exclusive( &port_delivery_lock );
+        rest = port_delivery_begin();
         port_deliver_event( event, (void *)(UINT_PTR)target->apc_context );
     }
     complete( target, port, GetCurrentThread(), status, information, flags, TRUE, written ? NULL : &results );
     if ( both )
     {
         port_deliver_event( NULL, NULL );
-        ReleaseSRWLockExclusive( &port_delivery_lock );
+        port_delivery_end();
+        if ( rest ) completion_deliver();
     }
+}
+
+/* What has been fetched, and how far it has been told of: the number of the end that is next, and what has been begun of that.
+ * Under the lock. */
+static struct ws2_operation_fetch_params batch = { .pointer_size = sizeof( void * ),
+                                                   .flags_option = TARGET_STORE_FLAGS,
+                                                   .excluded_option = TARGET_REGISTERED };
+static volatile UINT32 batch_place;
+
+enum batch_step
+{
+    STEP_DELIVERED = 1,
+    STEP_TELLS = 2,
+    STEP_GIVES_BACK = 4,
+    STEPS = 8
+};
+
+/* FALSE: a thread that was ended may have done it. */
+static BOOL begins( enum batch_step step )
+{
+    if ( batch_place & step ) return FALSE;
+    batch_place |= step;
+    return TRUE;
 }
 
 /* The host half's memory may be out of this side's reach. */
@@ -101,6 +129,7 @@ static void delivered( const struct ws2_completion *completion )
 {
     struct ws2_delivered_params params = { .undelivered = completion->undelivered };
 
+    if ( !begins( STEP_DELIVERED ) ) return;
     if ( completion->undelivered == (UINT_PTR)completion->undelivered )
         InterlockedDecrement( (LONG *)(UINT_PTR)completion->undelivered );
     else ws2host_call( ws2_call_delivered, &params );
@@ -111,20 +140,32 @@ static void told( const struct ws2_completion *completion )
 {
     struct ws2_delivered_params params = { .told = completion->told };
 
+    if ( !begins( STEP_GIVES_BACK ) ) return;
     if ( completion->told == (UINT_PTR)completion->told )
         __atomic_store_n( (LONG *)(UINT_PTR)completion->told, 1, __ATOMIC_RELEASE );
     else ws2host_call( ws2_call_delivered, &params );
+}
+
+static void tell( const struct ws2_completion *completion, struct ws2_operation_results_params *results )
+{
+    const HANDLE event = plain_event( (HANDLE)(UINT_PTR)completion->target.event );
+
+    if ( event ) port_deliver_event( event, (void *)(UINT_PTR)completion->target.apc_context );
+    complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
+              completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
+              FALSE, completion->written ? NULL : results );
+    if ( event ) port_deliver_event( NULL, NULL );
+    if ( !completion->target.event ) file_signal( completion );
 }
 
 static void complete_operation( const struct ws2_completion *completion )
 {
     struct ws2_operation_results_params results;
     struct write_watch watch = { 0 };
-    const HANDLE event = plain_event( (HANDLE)(UINT_PTR)completion->target.event );
     BOOL ordered;
 
     ws2_results_begin( &results );
-    if ( !completion->written )
+    if ( !completion->written && !( batch_place & STEP_TELLS ) )
         for ( UINT32 i = 0; i < completion->write_count; i++ )
             ws2_results_add( &results, completion->writes[i].target, completion->writes[i].source,
                              completion->writes[i].size );
@@ -142,7 +183,7 @@ static void complete_operation( const struct ws2_completion *completion )
         trace_operation_ends( completion->handle, completion->target.iosb, completion->error, completion->information );
     if ( completion->target.options & TARGET_REGISTERED )
     {
-        registered_ended( completion );
+        if ( begins( STEP_TELLS ) ) registered_ended( completion );
         delivered( completion );
         return;
     }
@@ -150,33 +191,35 @@ static void complete_operation( const struct ws2_completion *completion )
      * afterwards; a thread that waits for an event may have begun the next one before this thread comes to it. */
     ordered = completion->target.apc || ( completion->target.apc_context && completion->port.handle );
     if ( !ordered ) delivered( completion );
-    if ( event ) port_deliver_event( event, (void *)(UINT_PTR)completion->target.apc_context );
-    complete( &completion->target, &completion->port, (HANDLE)(UINT_PTR)completion->target.thread,
-              completion->error ? status_of_error( completion->error ) : 0, completion->information, completion->flags,
-              FALSE, completion->written ? NULL : &results );
-    if ( event ) port_deliver_event( NULL, NULL );
-    if ( !completion->target.event ) file_signal( completion );
+    if ( begins( STEP_TELLS ) ) tell( completion, &results );
     if ( ordered ) delivered( completion );
+}
+
+/* rest: of one that has been fetched. A bad pointer ends the call, and the results behind it are written by another. */
+static void tell_batch( BOOL rest )
+{
+    batch.resume = rest;
+    while ( ws2host_call( ws2_call_operation_fetch, &batch ) ) batch.resume = 1;
+    for ( UINT32 i = batch_place / STEPS; i < batch.count; batch_place = ++i * STEPS )
+    {
+        complete_operation( &batch.completions[i] );
+        told( &batch.completions[i] );
+    }
 }
 
 /* give_back: the host half is to have nothing left of what has been told of. */
 static void deliver( BOOL give_back )
 {
-    static struct ws2_operation_fetch_params params = { .pointer_size = sizeof( void * ),
-                                                        .flags_option = TARGET_STORE_FLAGS,
-                                                        .excluded_option = TARGET_REGISTERED }; /* under the lock */
-
-    lock_exclusive( &port_delivery_lock );
+    port_delivery_begin();
+    if ( port_delivering_event ) port_deliver_event( NULL, NULL );
+    if ( batch_place / STEPS < batch.count ) tell_batch( TRUE );
     do {
-        /* a bad pointer ends the call, and the results behind it are written by another */
-        while ( ws2host_call( ws2_call_operation_fetch, &params ) ) params.resume = 1;
-        for ( UINT32 i = 0; i < params.count; i++ )
-        {
-            complete_operation( &params.completions[i] );
-            told( &params.completions[i] );
-        }
-    } while ( give_back ? params.count : params.more );
-    ReleaseSRWLockExclusive( &port_delivery_lock );
+        batch.count = 0;
+        __atomic_signal_fence( __ATOMIC_SEQ_CST );
+        batch_place = 0;
+        tell_batch( FALSE );
+    } while ( give_back ? batch.count : batch.more );
+    port_delivery_end();
 }
 
 void completion_deliver( void ) { deliver( TRUE ); }

@@ -154,7 +154,9 @@ BOOL port_queue_append( struct port_queue *queue, const struct port_packet *pack
         queue->size = size;
         queue->first = 0;
     }
-    queue->packets[( queue->first + queue->count++ ) & ( queue->size - 1 )] = *packet;
+    queue->packets[( queue->first + queue->count ) & ( queue->size - 1 )] = *packet;
+    __atomic_signal_fence( __ATOMIC_SEQ_CST );
+    queue->count++;
     return TRUE;
 }
 
@@ -162,8 +164,7 @@ struct port_packet port_queue_first( struct port_queue *queue )
 {
     struct port_packet packet = queue->packets[queue->first];
 
-    queue->first = ( queue->first + 1 ) & ( queue->size - 1 );
-    queue->count--;
+    queue->first_and_count = ( ( queue->first + 1 ) & ( queue->size - 1 ) ) | (UINT64)( queue->count - 1 ) << 32;
     return packet;
 }
 

@@ -6,6 +6,7 @@
 #include "base/locks.h"
 #include "base/nt_codes.h"
 #include "base/thread_data.h"
+#include "ntdll/thread_ended.h"
 
 LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
 void NTAPI RtlWakeAddressAll( const void *address );
@@ -35,33 +36,58 @@ struct port_queue
     LONG references;
     LONG forgotten; /* its handle may be another object's by now */
     UINT32 id;      /* in port_list.c, 0 before it is there */
-    LONG locked;    /* guards what follows */
+    LONG locked;    /* the thread that has what follows, else 0 */
     enum port_state state;
     BOOL foreign;                /* files of the loader's are at the port */
     UINT64 host;                 /* the host half's part; 0 before the first socket */
     struct port_packet *packets; /* a ring */
-    UINT32 size, first, count;   /* size: 0 or a power of two */
-    struct late_status *late;    /* of its packets, hardly ever one */
-    LONG waiting;                /* threads in the host's wait, without the lock; those ended there included */
-    DWORD woken;                 /* when one of them was woken that has not come yet, else 0 */
-    UINT32 in_server;            /* threads of ours that sleep in wineserver, as packets are not kept here */
-    UINT32 limit, running;       /* how many threads that took packets may run, and do */
-    struct port_user *users;     /* all that took a packet here last */
-    DWORD checked;               /* when one that is held back by that looked whether they run, else 0 */
-    DWORD asked;                 /* when a thread asked for a packet last */
-    LONG forwarded;              /* a forwarder has it; without the lock */
-    BOOL suspect;                /* the forwarder is to look who else has the port */
-    UINT32 redirects;            /* that the forwarder passed on */
+    UINT32 size;                 /* 0 or a power of two */
+    union
+    {
+        struct
+        {
+            UINT32 first, count;
+        };
+        volatile UINT64 first_and_count; /* a packet is taken by one store: threads are ended at any instruction */
+    };
+    struct late_status *late; /* of its packets, hardly ever one */
+    LONG waiting;             /* threads in the host's wait, without the lock; those ended there included */
+    DWORD woken;              /* when one of them was woken that has not come yet, else 0 */
+    UINT32 in_server;         /* threads of ours that sleep in wineserver, as packets are not kept here */
+    UINT32 limit, running;    /* how many threads that took packets may run, and do */
+    struct port_user *users;  /* all that took a packet here last */
+    DWORD checked;            /* when one that is held back by that looked whether they run, else 0 */
+    DWORD asked;              /* when a thread asked for a packet last */
+    LONG forwarded;           /* a forwarder has it; without the lock */
+    BOOL suspect;             /* the forwarder is to look who else has the port */
+    UINT32 redirects;         /* that the forwarder passed on */
 };
+
+#define QUEUE_YIELDS 1024 /* until the holder is looked for */
+
+/* For whoever has waited for it long enough. */
+static inline BOOL port_queue_lock_of_ended( struct port_queue *queue, LONG holder )
+{
+    return holder && thread_has_ended( holder ) &&
+           __atomic_compare_exchange_n( &queue->locked, &holder, (LONG)GetCurrentThreadId(), FALSE, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED );
+}
 
 /* Held for some instructions, and hardly ever wanted by two at once. */
 static inline void port_queue_lock( struct port_queue *queue )
 {
-    for ( unsigned int turns = 1; __atomic_exchange_n( &queue->locked, 1, __ATOMIC_ACQUIRE ); turns++ )
+    const LONG self = (LONG)GetCurrentThreadId();
+    LONG holder = 0;
+
+    for ( unsigned int turns = 1;
+          !__atomic_compare_exchange_n( &queue->locked, &holder, self, FALSE, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED );
+          turns++ )
     {
         if ( turns % 64 ) YieldProcessor();
         else if ( RtlDllShutdownInProgress() ) break; /* its holder is no more */
-        else SwitchToThread();
+        else if ( turns % ( 64 * QUEUE_YIELDS ) ) SwitchToThread();
+        else if ( port_queue_lock_of_ended( queue, holder ) ) break;
+        holder = 0;
     }
 }
 static inline void port_queue_unlock( struct port_queue *queue )

@@ -364,8 +364,7 @@ static NTSTATUS take_until( struct port_queue *queue, struct take_request *reque
             /* who has seen the status of a request by now finds its packet too */
             settled = TRUE;
             port_queue_unlock( queue );
-            lock_shared( &port_delivery_lock );
-            ReleaseSRWLockShared( &port_delivery_lock );
+            port_delivery_settle();
             port_queue_lock( queue );
             continue;
         }

@@ -2,14 +2,78 @@
 #include "ports/port_list.h"
 #include "base/status.h"
 #include "ntdll/hooks.h"
+#include "ntdll/thread_ended.h"
+#include "base/upcalls.h"
 
 NTSTATUS NTAPI NtQueryIoCompletion( HANDLE port, ULONG class, void *info, ULONG size, ULONG *result );
 
-#define EVENT_YIELDS 16 /* before a thread sleeps until an event has been set */
+LONG NTAPI RtlWaitOnAddress( const void *address, const void *compare, SIZE_T size, const LARGE_INTEGER *timeout );
+void NTAPI RtlWakeAddressAll( const void *address );
 
-SRWLOCK port_delivery_lock = SRWLOCK_INIT;
+#define EVENT_YIELDS 16   /* before a thread sleeps until an event has been set */
+#define DELIVERY_SPINS 64 /* and until the delivery lock is free */
+#define DELIVERY_WAITED_FOR 1u
+
+static volatile LONG delivery_lock; /* its holder's number, a multiple of 4, and whether others wait */
 HANDLE volatile port_delivering_event;
 void *volatile port_delivering_value;
+
+static BOOL delivery_change( LONG before, LONG after )
+{
+    return InterlockedCompareExchange( &delivery_lock, after, before ) == before;
+}
+
+static BOOL wait_for_delivery( LONG self )
+{
+    const LARGE_INTEGER patience = { .QuadPart = -200000 };
+    LONG before;
+
+    for ( unsigned int spins = 0;; spins++ )
+    {
+        if ( delivery_change( 0, self ) ) return FALSE;
+        if ( !( before = delivery_lock ) ) continue;
+        /* the loader has ended all others */
+        if ( RtlDllShutdownInProgress() && delivery_change( before, self ) ) return TRUE;
+        if ( spins < DELIVERY_SPINS )
+        {
+            YieldProcessor();
+            continue;
+        }
+        self |= DELIVERY_WAITED_FOR; /* by others perhaps: who waits has not counted them */
+        if ( !( before & DELIVERY_WAITED_FOR ) && !delivery_change( before, before | DELIVERY_WAITED_FOR ) ) continue;
+        before |= DELIVERY_WAITED_FOR;
+        if ( RtlWaitOnAddress( (const void *)&delivery_lock, &before, sizeof( before ), &patience ) != STATUS_TIMEOUT ||
+             !thread_has_ended( before & ~DELIVERY_WAITED_FOR ) )
+            continue;
+        if ( delivery_change( before, self ) ) return TRUE;
+    }
+}
+
+BOOL port_delivery_begin( void )
+{
+    const LONG self = (LONG)GetCurrentThreadId();
+
+    return !delivery_change( 0, self ) && wait_for_delivery( self );
+}
+
+/* Not what has been taken over from a thread that runs for a moment still. */
+void port_delivery_end( void )
+{
+    const LONG self = (LONG)GetCurrentThreadId();
+
+    if ( !delivery_change( self, 0 ) && delivery_change( self | DELIVERY_WAITED_FOR, 0 ) )
+        RtlWakeAddressAll( (const void *)&delivery_lock );
+}
+
+void port_delivery_settle( void )
+{
+    BOOL rest;
+
+    if ( !delivery_lock ) return;
+    rest = port_delivery_begin();
+    port_delivery_end();
+    if ( rest ) ws2_upcalls.operations_ended();
+}
 
 void port_deliver_event( HANDLE event, void *value )
 {
@@ -27,8 +91,7 @@ void port_wait_for_event( HANDLE event )
             SwitchToThread();
             continue;
         }
-        lock_shared( &port_delivery_lock );
-        ReleaseSRWLockShared( &port_delivery_lock );
+        port_delivery_settle();
     }
 }
 

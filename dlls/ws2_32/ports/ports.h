@@ -23,9 +23,12 @@ void port_post( const struct ws2_port *port, void *value, LONG status, ULONG_PTR
 void port_post_late( const struct ws2_port *port, void *value, IO_STATUS_BLOCK *iosb, LONG status,
                      ULONG_PTR information );
 
-/* Held by the thread that tells the program of ends in order. What a status block shows is in its port when nobody holds
- * it. */
-extern SRWLOCK port_delivery_lock;
+/* The delivery lock: held by the thread that tells the program of ends in order. It knows its holder, as a program may end that
+ * at any instruction. TRUE: taken over from one that was ended. */
+BOOL port_delivery_begin( void );
+void port_delivery_end( void );
+/* What a status block shows is in its port when nobody holds the lock: waits for that. */
+void port_delivery_settle( void );
 /* What is being set, from before the status or the packet can be seen: who sees one of them finds the event set, and may use
  * it again at once. */
 extern HANDLE volatile port_delivering_event;

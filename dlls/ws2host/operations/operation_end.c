@@ -200,7 +200,7 @@ NTSTATUS unix_operation_fetch( void *args )
     take_ended_lock();
     for ( operation = ended_first; operation && params->count < WS2_COMPLETIONS; operation = next )
     {
-        struct ws2_completion *completion = &params->completions[params->count++];
+        struct ws2_completion *completion = &params->completions[params->count];
 
         next = operation->next;
         completion->target = operation->target;
@@ -217,8 +217,12 @@ NTSTATUS unix_operation_fetch( void *args )
         completion->write_count = operation->write_count;
         completion->bounced = operation->bounced;
         memcpy( completion->writes, operation->writes, sizeof( *completion->writes ) * operation->write_count );
-        /* out of one list before it is in the other: a thread that is ended in between takes one with it, and no list */
+        /* out of one list before it is counted, and then into the other: a thread that is ended in between takes one with it, and
+         * no list, and leaves nobody one that has been told of */
         ended_first = next;
+        atomic_signal_fence( memory_order_seq_cst );
+        params->count++;
+        atomic_signal_fence( memory_order_seq_cst );
         operation->next = atomic_load( &fetched );
         atomic_store( &fetched, operation );
     }
