@@ -1,7 +1,8 @@
 /*
  * Locks that know their holder, for what is held for a few system calls at most. The loader ends threads at any
  * instruction: who waits for a lock whose holder is dead takes it over, and finds the queues whole but for what the holder
- * was about to do. No system call when nobody else is there.
+ * was about to do. A transfer that the host had just done for it is not known to be done: who goes on with the queue does it
+ * again. No system call when nobody else is there.
  *
  * Held, a lock is the holder's thread number in the upper half, and in the lower a time at which that thread ran (1/100 s since
  * the machine started, as /proc has it, modulo 2^32): one that began later has the number again.
