@@ -1,6 +1,6 @@
 /*
- * Claims: what the table says of who has what, a record for each process and shared socket that counts its descriptors and the
- * tickets that it has issued. This server never reads them: they are for the one that takes over when it dies, which
+ * Claims: what the table says of who has what, a record for each process and shared socket that counts its descriptors, the
+ * tickets that it has issued, and those that it was answered before it asked and may have opened. This server never reads them: they are for the one that takes over when it dies, which
  * waits with each socket for just those processes to publish what they hold.
  *
  * The array here is the truth, the table has a copy. What is counted there is never less than what the process has, at any

@@ -195,7 +195,7 @@ void client_free( struct client *client )
     assert( client->ended && clients[client->index] == client && alive );
     assert( LIST_EMPTY( &client->holders ) && LIST_EMPTY( &client->doubted ) && LIST_EMPTY( &client->tickets ) &&
             LIST_EMPTY( &client->promised ) && LIST_EMPTY( &client->aimed ) && LIST_EMPTY( &client->watches ) &&
-            !client->first_awaited );
+            LIST_EMPTY( &client->taken ) && LIST_EMPTY( &client->taken_doubted ) && !client->first_awaited );
     clients[client->index] = NULL;
     client_clear_record( client->index );
     process_charge( client->process, &client->process->held.clients, -1 );

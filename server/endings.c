@@ -16,7 +16,8 @@ static int step( struct work *work )
     uint32_t blocks;
 
     if ( shares_release_some( &client->doubted, RELEASED ) || shares_release_some( &client->holders, RELEASED ) ||
-         tickets_release_some( client, RELEASED ) || shares_settle_some( client, RELEASED ) )
+         tickets_sweep_taken( client, RELEASED ) || tickets_release_some( client, RELEASED ) ||
+         shares_settle_some( client, RELEASED ) )
         return 1;
     blocks = blocks_take_back( client->index, BLOCKS );
     process_charge( client->process, &client->process->held.slots, -(int)( blocks * WS2_BLOCK_SLOTS ) );
@@ -38,13 +39,16 @@ static int sweep( struct work *work )
 {
     struct client *client = (struct client *)( (char *)work - offsetof( struct client, work ) );
 
-    client->sweeping = shares_release_some( &client->doubted, RELEASED ) || shares_settle_some( client, RELEASED );
+    client->sweeping = shares_release_some( &client->doubted, RELEASED ) || tickets_sweep_taken( client, RELEASED ) ||
+                       shares_settle_some( client, RELEASED );
     return client->sweeping;
 }
 
 void ending_sweep( struct client *client )
 {
-    if ( client->sweeping || ( LIST_EMPTY( &client->doubted ) && !client->first_awaited ) ) return;
+    if ( client->sweeping ||
+         ( LIST_EMPTY( &client->doubted ) && LIST_EMPTY( &client->taken_doubted ) && !client->first_awaited ) )
+        return;
     client->sweeping = 1;
     client->work.step = sweep;
     work_begin( &client->work );

@@ -42,6 +42,7 @@ static struct client *returning_client( struct exchange *e )
         return NULL;
     }
     holders_doubt( client );
+    tickets_doubt_taken( client );
     client->resuming = 1;
     return client;
 }
@@ -152,7 +153,9 @@ int32_t request_publish( struct exchange *e )
         holder_name( holder, e->request->handle );
         return 0;
     }
-    return share_hold( share, e->client, e->request->handle ) ? 0 : WSAENOBUFS;
+    if ( share_hold( share, e->client, e->request->handle ) ) return 0;
+    /* still no room for one that a ticket has stood for */
+    return ticket_taken_again( share, e->client ) ? 0 : WSAENOBUFS;
 }
 
 int32_t request_spent( struct exchange *e )

@@ -159,12 +159,18 @@ static struct ticket *find_ticket( struct exchange *e, int *unheard )
     return ticket && ticket->share ? ticket : NULL;
 }
 
-/* One that has been answered is not answered again, whatever comes of it. */
+/* One that has been answered is not answered again, whatever comes of it; unless that is what is asked for: then it has not
+ * been, whatever comes of that. */
 static int take_answered( struct exchange *e )
 {
-    struct ticket *ticket = e->request->generation ? NULL : ticket_answered( e->request->ticket, e->connection );
+    struct ticket *ticket = ticket_answered( e->request->ticket, e->connection );
 
-    if ( !ticket ) return 0;
+    if ( ticket && e->request->generation )
+    {
+        ticket_forget_ahead( ticket );
+        share_check_registrations( ticket->share, e->client );
+    }
+    if ( !ticket || e->request->generation ) return 0;
     ticket_take( ticket, e->client, e->request->flags );
     e->replied = 1;
     return 1;

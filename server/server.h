@@ -255,6 +255,8 @@ struct client
     LIST_HEAD(, ticket ) tickets;
     LIST_HEAD(, ticket ) promised; /* numbers of tickets that it may issue without being answered, all for one target */
     LIST_HEAD(, ticket ) aimed;    /* for it to redeem, issued while it was in the table */
+    LIST_HEAD(, ticket ) taken;    /* that it has opened, and that stand for descriptors that there is no room for */
+    LIST_HEAD(, ticket ) taken_doubted; /* as doubted */
     LIST_HEAD(, watch ) watches;
     struct process *process;
     struct connection *connection; /* NULL when it is lost */
@@ -387,7 +389,8 @@ int shares_release_some( struct holder_list *list, unsigned int most ); /* 0 whe
 int share_add_ticket( struct share *share, struct client *issuer );
 /* The client is to be waited for, if another server takes over, with a descriptor that is not counted yet. 0: no room. */
 int share_claim( struct share *share, struct client *client );
-void share_unclaim( struct share *share, struct client *client ); /* nothing else of the share is told so */
+/* What the client has registered ends if it has no descriptor any more, and cannot have opened one without having told yet. */
+void share_check_registrations( struct share *share, struct client *client );
 void share_count_ticket( struct share *share, int change );
 /* Frees the slot when nothing refers to it. */
 void share_check( struct share *share );
@@ -412,9 +415,12 @@ struct ticket
     LIST_ENTRY( ticket ) in_share;
     LIST_ENTRY( ticket ) in_issuer; /* while issuer != NULL */
     LIST_ENTRY( ticket ) in_watch;  /* while watch != NULL */
+    LIST_ENTRY( ticket ) in_taken;  /* while taker != NULL */
+    LIST_ENTRY( ticket ) in_ahead;  /* while its target has the connection on which it was answered ahead */
     struct share *share;            /* NULL of one that is promised */
     struct client *issuer;          /* NULL when it is gone */
     struct client *aim;             /* the target, if it was in the table */
+    struct client *taker;           /* has opened it, and it stands for the descriptor that there is no room for */
     struct process *process;        /* that it is charged to */
     struct watch *watch;            /* that its target ends with */
     struct target *for_target;
@@ -424,7 +430,6 @@ struct ticket
     int fd;
     uint64_t ahead;        /* serial of the target's connection on which the answer was sent ahead, 0 for none */
     unsigned char counted; /* by its share */
-    unsigned char taken;   /* opened, and stands for a descriptor that there is no room for */
 };
 
 int32_t ticket_create_consume( struct client *issuer, struct share *share, int fd, uint32_t target, uint32_t number,
@@ -448,13 +453,19 @@ int ticket_has_ended( uint32_t number, uint32_t target ); /* not long ago: it is
 /* It has been issued, and its answer is sent ahead. 0: it is not to be, for its target has not opened any of the issuer's, or has
  * no room. */
 int ticket_set_ahead( struct ticket *ticket );
-void ticket_forget_ahead( struct ticket *ticket ); /* it was not sent */
+/* It was not sent, or its target has not got the socket: as if it never had been. */
+void ticket_forget_ahead( struct ticket *ticket );
 /* The ticket, when its answer was sent ahead on this connection; NULL. */
 struct ticket *ticket_answered( uint32_t number, const struct connection *connection );
 /* Its target has opened it, and has this handle: it counts as a descriptor from now on. */
 void ticket_take( struct ticket *ticket, struct client *target, uint32_t handle );
 /* One that stands for a descriptor of the client's, NULL for none. */
 struct ticket *ticket_taken( const struct share *share, const struct client *client );
+/* The client comes back: those that it says nothing of end (tickets_sweep_taken, 0 when there are no more of them). */
+void tickets_doubt_taken( struct client *client );
+/* One of them stands for what it publishes. 0: there is none. */
+int ticket_taken_again( const struct share *share, struct client *client );
+int tickets_sweep_taken( struct client *client, unsigned int most );
 /* ms until a ticket for the target is looked up: others have guessed at them. */
 uint64_t target_guess_next( uint32_t target );
 void target_guessed( uint32_t target ); /* wrong */
@@ -500,9 +511,10 @@ struct connection
     struct process *process;
     struct client *client; /* NULL before HELLO, for an observer, and when it has ended */
     struct unsent *unsent;
-    uint64_t serial;      /* no other has it */
-    uint32_t ahead_most;  /* answers to REDEEM that it may be sent ahead */
-    uint32_t ahead_count; /* and has been, of tickets that are open */
+    uint64_t serial;            /* no other has it */
+    uint32_t ahead_most;        /* answers to REDEEM that it may be sent ahead */
+    uint32_t ahead_count;       /* and has been, of tickets that are open: */
+    LIST_HEAD(, ticket ) ahead; /* while it is its client's */
     int fd;
     int request_fd; /* of the request that is being worked at, or -1 */
     enum waiting waits;

@@ -340,11 +340,8 @@ void share_release( struct holder *holder )
     struct client *client = holder->member->client;
 
     holder_remove( holder );
-    if ( !holder_of( share, client ) )
-    {
-        drop_registrations( share, client );
-        client_has_closed( client );
-    }
+    share_check_registrations( share, client );
+    if ( !holder_of( share, client ) ) client_has_closed( client );
     assert( share->count );
     share->count--;
     publish_count( share );
@@ -358,10 +355,22 @@ int shares_release_some( struct holder_list *list, unsigned int most )
     return !LIST_EMPTY( list );
 }
 
-void share_unclaim( struct share *share, struct client *client )
+/* A ticket that stands for a descriptor of the client's, or may: it has the answer, ahead, and need not have told. */
+static int may_have_opened( const struct share *share, const struct client *client )
 {
-    if ( !holder_of( share, client ) ) drop_registrations( share, client );
-    claim_drop( share->slot, share->generation, client );
+    struct ticket *ticket;
+
+    LIST_FOREACH( ticket, &client->taken, in_taken )
+    if ( ticket->share == share ) return 1;
+    if ( !client->connection ) return 0;
+    LIST_FOREACH( ticket, &client->connection->ahead, in_ahead )
+    if ( ticket->share == share ) return 1;
+    return 0;
+}
+
+void share_check_registrations( struct share *share, struct client *client )
+{
+    if ( !holder_of( share, client ) && !may_have_opened( share, client ) ) drop_registrations( share, client );
 }
 
 int share_add_ticket( struct share *share, struct client *issuer )

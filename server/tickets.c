@@ -2,9 +2,11 @@
  * Tickets: the right of one process to open one more descriptor of a socket, once; and the watches that tell that such a
  * process ended without ever having connected.
  *
- * A ticket keeps the host socket open by a descriptor of its own, so its source may close first, or die. It ends when it is
- * redeemed, or with its target: by the watch that it was issued under, or, issued to a process of the table, with that
- * process. Tickets and watches are charged to the process that made them.
+ * A ticket keeps the host socket open by a descriptor of its own, so its source may close first, or die. It ends when its
+ * target has redeemed it: with the answer, or, answered before it was asked, when the server is told that it has been opened;
+ * without room for the descriptor that it has become it stands for that until it is closed. And it ends with its target:
+ * by the watch that it was issued under, or, issued to a process of the table, with that process. Tickets and watches are
+ * charged to the process that made them.
  *
  * Guesses at the tickets for a target are counted for it too: who has each made by another process, of another session even,
  * is no faster. Other targets' tickets are looked up meanwhile.
@@ -163,10 +165,14 @@ void ticket_forget_ahead( struct ticket *ticket )
     struct client *target = ticket->aim;
 
     if ( !ticket->ahead ) return;
-    if ( target->connection && target->connection->serial == ticket->ahead ) target->connection->ahead_count--;
+    if ( target->connection && target->connection->serial == ticket->ahead )
+    {
+        LIST_REMOVE( ticket, in_ahead );
+        target->connection->ahead_count--;
+    }
     ticket->ahead = 0;
     target->ahead_count--;
-    share_unclaim( ticket->share, target );
+    claim_drop( ticket->share->slot, ticket->share->generation, target );
     client_set_sharing( target );
 }
 
@@ -178,6 +184,7 @@ static void unmake( struct ticket *ticket )
     if ( ticket->issuer ) LIST_REMOVE( ticket, in_issuer );
     if ( ticket->aim ) LIST_REMOVE( ticket, in_aim );
     if ( ticket->watch ) LIST_REMOVE( ticket, in_watch );
+    if ( ticket->taker ) LIST_REMOVE( ticket, in_taken );
     target_put( ticket->for_target );
     process_charge( ticket->process, &ticket->process->held.tickets, -1 );
     process_put( ticket->process );
@@ -362,7 +369,7 @@ struct ticket *ticket_find( uint32_t number, uint32_t target )
     struct ticket *ticket = find_number( number );
 
     /* one for a process before it with the same number is about to end */
-    return ticket && ticket->target == target && !ticket->taken && !( ticket->aim && ticket->aim->ended ) ? ticket
+    return ticket && ticket->target == target && !ticket->taker && !( ticket->aim && ticket->aim->ended ) ? ticket
                                                                                                           : NULL;
 }
 
@@ -377,6 +384,7 @@ int ticket_set_ahead( struct ticket *ticket )
         return 0;
     ticket->ahead = connection->serial;
     connection->ahead_count++;
+    LIST_INSERT_HEAD( &connection->ahead, ticket, in_ahead );
     target->ahead_count++;
     client_set_sharing( target );
     return 1;
@@ -432,10 +440,12 @@ static void tell_ended( struct ticket *ticket )
 static void ticket_unlink( struct ticket *ticket )
 {
     struct share *share = ticket->share;
+    /* who may have had a descriptor by it */
+    struct client *opener = ticket->taker ? ticket->taker : ticket->ahead ? ticket->aim : NULL;
 
     if ( share )
     {
-        if ( !ticket->taken ) tell_ended( ticket );
+        if ( !ticket->taker ) tell_ended( ticket );
         LIST_REMOVE( ticket, in_share );
         ticket_forget_ahead( ticket );
         if ( ticket->counted ) share_count_ticket( share, -1 );
@@ -443,6 +453,7 @@ static void ticket_unlink( struct ticket *ticket )
         else close_later_consume( ticket->fd, ticket->process->closing );
     }
     unmake( ticket );
+    if ( opener ) share_check_registrations( share, opener );
     if ( share ) share_check( share );
 }
 
@@ -463,7 +474,8 @@ void ticket_take( struct ticket *ticket, struct client *target, uint32_t handle 
     }
     server_trace( "no room for a descriptor of %u: its ticket stands for it", target->windows_pid );
     tell_ended( ticket );
-    ticket->taken = 1;
+    ticket->taker = target;
+    LIST_INSERT_HEAD( &target->taken, ticket, in_taken );
     if ( !ticket->issuer ) return;
     LIST_REMOVE( ticket, in_issuer );
     ticket->issuer = NULL;
@@ -473,9 +485,39 @@ struct ticket *ticket_taken( const struct share *share, const struct client *cli
 {
     struct ticket *ticket;
 
-    LIST_FOREACH( ticket, &share->tickets, in_share )
-    if ( ticket->taken && ticket->target == client->windows_pid ) return ticket;
+    LIST_FOREACH( ticket, &client->taken, in_taken )
+    if ( ticket->share == share ) return ticket;
     return NULL;
+}
+
+void tickets_doubt_taken( struct client *client )
+{
+    struct ticket *first = LIST_FIRST( &client->taken );
+
+    if ( !LIST_EMPTY( &client->taken_doubted ) || !first ) return;
+    client->taken_doubted.lh_first = first;
+    first->in_taken.le_prev = &client->taken_doubted.lh_first;
+    LIST_INIT( &client->taken );
+}
+
+int ticket_taken_again( const struct share *share, struct client *client )
+{
+    struct ticket *ticket;
+
+    LIST_FOREACH( ticket, &client->taken_doubted, in_taken )
+    if ( ticket->share == share )
+    {
+        LIST_REMOVE( ticket, in_taken );
+        LIST_INSERT_HEAD( &client->taken, ticket, in_taken );
+        return 1;
+    }
+    return 0;
+}
+
+int tickets_sweep_taken( struct client *client, unsigned int most )
+{
+    for ( ; most && !LIST_EMPTY( &client->taken_doubted ); most-- ) ticket_end( LIST_FIRST( &client->taken_doubted ) );
+    return !LIST_EMPTY( &client->taken_doubted );
 }
 
 static void watch_ready( struct source *source, uint32_t events )
@@ -550,6 +592,7 @@ int tickets_release_some( struct client *client, unsigned int most )
         if ( LIST_EMPTY( &watch->tickets ) ) watch_free( watch );
     }
     for ( ; most && ( ticket = LIST_FIRST( &client->aimed ) ); most-- ) ticket_end( ticket );
+    for ( ; most && ( ticket = LIST_FIRST( &client->taken ) ); most-- ) ticket_end( ticket );
     return !most;
 }
 

@@ -51,15 +51,15 @@ enum ws2_request_type
     /* WATCH                windows_pid
      *   + the reading end of a pipe that hangs up when that process ends. Serves the tickets of this client only. */
     WS2_WATCH,
-    /* REDEEM               ticket, handle = ms waited so far, flags = its handle       slot, generation, ticket
+    /* REDEEM               ticket, handle = ms waited so far, flags = its handle       slot, generation
      *                      slot, generation                                                             + the host socket
      *   Counts one descriptor for the caller; its handle, if it has none yet (0), follows by NAME. WSAEINVAL for anything not its own. With detail
      *   WS2_DETAIL_LATER the caller is to wait, count ms, and its connection is free meanwhile: before the answer is used,
      *   or, when that is WSAEWOULDBLOCK, before the caller asks again. Who does not wait is not listened to.
      *   slot: so many answers (WS2_AHEAD_MOST at most) the caller keeps that may come before it asks, on this connection, with detail
-     *   WS2_DETAIL_AHEAD, between and before other answers: the tickets that it is issued by those whose tickets it has opened. Such
+     *   WS2_DETAIL_AHEAD and the ticket, between and before other answers: the tickets that it is issued by those whose tickets it has opened. Such
      *   a ticket is open until the caller says REDEEM, which is not answered again then, or TAKEN, or CLOSE with it. generation 1: the answer came ahead,
-     *   and its socket did not come or is not kept; answer now. */
+     *   and its socket did not come or is not kept; answer now, and if that fails it is as if none had come. */
     WS2_REDEEM,
     /* NAME (one-way)       slot, generation, handle                    the handle of the descriptor just redeemed */
     WS2_NAME,
@@ -83,8 +83,8 @@ enum ws2_request_type
     /* PUBLISH              slot, generation, handle                    after another server took over: a descriptor held
      *   + the host socket, where the client has it at hand */
     WS2_PUBLISH,
-    /* SPENT (one-way)      ticket                                      after another server took over: a ticket that this
-     *   client has redeemed and that its source, not knowing, may publish again */
+    /* SPENT (one-way)      ticket                                      on any connection after the first: a ticket that this
+     *   client has redeemed, which the server may not know, or its source may publish again */
     WS2_SPENT,
     /* RESUMED (one-way)                                                 all has been published */
     WS2_RESUMED,

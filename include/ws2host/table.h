@@ -287,7 +287,8 @@ struct ws2_claim
 {
     _Atomic uint32_t slot, generation;
     _Atomic uint32_t client; /* its index */
-    _Atomic uint32_t count;  /* descriptors; tickets that it has issued, until it was told of their end */
+    _Atomic uint32_t
+        count; /* descriptors, and answers sent ahead; tickets that it has issued, until told of their end */
 };
 
 #define WS2_CLAIM_COUNT WS2_SLOT_COUNT
