@@ -18,6 +18,7 @@ int32_t connection_attach( uint32_t windows_pid )
     static const struct connection_parts parts = {
         .share_begins = server_monitor_start,
         .wake = server_monitor_wake,
+        .wake_soon = server_monitor_wake_soon,
         .must_tell = tickets_must_tell,
         .prepare = tickets_prepare,
         .follow = parts_follow,

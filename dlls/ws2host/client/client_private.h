@@ -59,18 +59,23 @@ enum exchange exchange_again( int fd, const struct ws2_request *request, int sen
 
 /* --- connection.c */
 
-/* What is built on the connection; all but `wake` called with the mutex held. */
+/* A reply's detail where no server was asked, on the connection that there still is: no server says so. */
+#define DETAIL_NOT_ASKED 0xffffffffu
+
+/* What is built on the connection; all but `wake` and `wake_soon` called with the mutex held. */
 struct connection_parts
 {
     /* The first sharing operation: the socket that servers are to write ended tickets to, or -1. */
     int ( *share_begins )( void );
     /* A server has been found, or found again, or what could not be told at once waits. */
     void ( *wake )( void );
+    /* The same, in a while: for what need not be told if it is over by then. */
+    void ( *wake_soon )( void );
     /* Whether the server is still to be told of something before REPLACE. */
     int ( *must_tell )( void );
     /* A request is about to be sent, again perhaps: an error that keeps it from that, or 0. CLOSE: it is told of, once. */
     int32_t ( *prepare )( struct ws2_request *request, int fd );
-    /* A request has been answered; fd went with it. */
+    /* A request has been answered, or has failed; fd went with it. */
     void ( *follow )( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
     /* Publishes to a server that has taken over, by connection_publish_request. */
     void ( *publish )( void );
@@ -105,6 +110,7 @@ int connection_tell( const struct ws2_request *request, int fd );
 int connection_tell_now( const struct ws2_request *request, int fd );
 /* Something waits to be told by the server monitor thread; any mutex. */
 void connection_tell_late( void );
+void connection_tell_soon( void );       /* and may be over by then */
 uint32_t connection_windows_pid( void ); /* mutex held */
 /* The socket that share_begins gave, -1 for none. Mutex held. */
 int connection_notice( void );
@@ -127,6 +133,8 @@ int32_t tickets_prepare( struct ws2_request *request, int fd );
 int tickets_must_tell( void );
 void tickets_ahead_consume( const struct ws2_reply *answer, int fd );
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd );
+/* The server is told what it need not have been told at once; no mutex held. */
+void tickets_tell_late( void );
 /* Tickets have ended, their numbers as far as the notices had room for them; no mutex held. */
 void tickets_ended( const uint32_t *numbers, unsigned int count );
 
@@ -138,8 +146,9 @@ void helper_sets_tell_late( void );
 int helper_sets_ref( uint32_t slot, uint32_t generation );
 void helper_sets_unref( uint32_t slot, uint32_t generation );
 
-/* --- server_monitor.c: struct connection_parts' share_begins and wake */
+/* --- server_monitor.c: struct connection_parts' share_begins, wake and wake_soon */
 int server_monitor_start( void );
 void server_monitor_wake( void );
+void server_monitor_wake_soon( void );
 
 #endif

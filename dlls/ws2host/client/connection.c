@@ -430,13 +430,20 @@ static int32_t request_locked( struct ws2_request *request, int send_fd, struct 
             share_begins();
         if ( connection.fd < 0 ) continue;
         connection.publish_error = 0;
-        if ( ( error = connection.parts->prepare( request, send_fd ) ) ) return reply->error = error;
+        if ( ( error = connection.parts->prepare( request, send_fd ) ) )
+        {
+            /* the server was found to be gone */
+            if ( connection.fd < 0 ) continue;
+            *reply = ( struct ws2_reply ){ .error = error, .detail = DETAIL_NOT_ASKED };
+            return error;
+        }
         outcome = exchange_again( connection.fd, request, send_fd, reply, &received );
         if ( outcome == EXCHANGE_NOT_SENT )
         {
             complaint_say(
                 "too many descriptors of this user's are on their way between programs; raise the limit of open "
                 "files (ulimit -n) or end some programs" );
+            reply->detail = DETAIL_NOT_ASKED;
             return reply->error = WSAENOBUFS;
         }
         if ( outcome == EXCHANGE_DONE )
@@ -517,6 +524,7 @@ int connection_look( void )
 }
 
 void connection_tell_late( void ) { connection.parts->wake(); }
+void connection_tell_soon( void ) { connection.parts->wake_soon(); }
 
 int connection_tell_now( const struct ws2_request *request, int send_fd )
 {

@@ -11,8 +11,8 @@
  * there by the table. And one that the process has issued to itself it opens by itself, with the descriptor that it keeps.
  *
  * Who opens one ticket after another of those who issue so has the server's answer before it asks. The ticket stands for the
- * descriptor in what is counted until the server is told, which need not be before something else is: most often that the
- * descriptor is closed.
+ * descriptor in what is counted until the server is told, which is not before something else is, most often that the
+ * descriptor is closed; but soon, by the server monitor thread: until then the issuer keeps the socket open.
  *
  * The lists are guarded by connection's mutex.
  */
@@ -34,6 +34,8 @@
 #define NO_CELL 0xffffffffu
 #define SWEEP 32u /* more tickets than were open at the last look are looked at again */
 #define BUCKETS 256
+/* One more than the server knows of: asked to answer again it takes the first answer for gone before that is known here. */
+#define AHEAD_PLACES ( WS2_AHEAD_MOST + 1 )
 
 struct kept_ticket
 {
@@ -91,9 +93,10 @@ static struct
     uint32_t slot, generation, handle;
     int fd;   /* -1 when there was no room for it */
     int used; /* fd is another's, and handle is its */
-} ahead[WS2_AHEAD_MOST];
+} ahead[AHEAD_PLACES];
 static unsigned int ahead_untold; /* how many are used */
 static int ahead_comes;           /* the last ticket was answered so */
+static int ahead_late;            /* the server monitor thread is going to look */
 
 static struct kept_watch *find_watch( uint32_t target )
 {
@@ -249,8 +252,8 @@ void tickets_ahead_consume( const struct ws2_reply *answer, int fd )
 {
     unsigned int place = 0;
 
-    while ( place < WS2_AHEAD_MOST && ahead[place].number ) place++;
-    if ( place == WS2_AHEAD_MOST )
+    while ( place < AHEAD_PLACES && ahead[place].number ) place++;
+    if ( place == AHEAD_PLACES )
     {
         /* from no server that keeps to what it was told */
         if ( fd >= 0 ) close( fd );
@@ -263,12 +266,12 @@ void tickets_ahead_consume( const struct ws2_reply *answer, int fd )
     ahead[place].used = 0;
 }
 
-/* WS2_AHEAD_MOST: it has not come, or is used. */
+/* AHEAD_PLACES: it has not come, or is used. */
 static unsigned int find_ahead( uint32_t number )
 {
-    for ( unsigned int i = 0; i < WS2_AHEAD_MOST; i++ )
+    for ( unsigned int i = 0; i < AHEAD_PLACES; i++ )
         if ( ahead[i].number == number && !ahead[i].used ) return i;
-    return WS2_AHEAD_MOST;
+    return AHEAD_PLACES;
 }
 
 static void forget_ahead( unsigned int place )
@@ -284,7 +287,7 @@ int tickets_must_tell( void ) { return ahead_untold != 0; }
 /* Before anything else is said. 0: not to be sent now. */
 static int tell_used( void )
 {
-    for ( unsigned int i = 0; ahead_untold && i < WS2_AHEAD_MOST; i++ )
+    for ( unsigned int i = 0; ahead_untold && i < AHEAD_PLACES; i++ )
     {
         const struct ws2_request request = { .type = WS2_TAKEN,
                                              .slot = ahead[i].slot,
@@ -299,10 +302,21 @@ static int tell_used( void )
     return 1;
 }
 
+void tickets_tell_late( void )
+{
+    sigset_t before;
+
+    connection_lock( &before );
+    ahead_late = 0;
+    /* what cannot be told now is, with what is said next or to the next server */
+    tell_used();
+    connection_unlock( &before );
+}
+
 /* The ticket that a CLOSE tells the server of, 0 for none. */
 static uint32_t close_used( uint32_t slot, uint32_t generation, uint32_t handle )
 {
-    for ( unsigned int i = 0; ahead_untold && i < WS2_AHEAD_MOST; i++ )
+    for ( unsigned int i = 0; ahead_untold && i < AHEAD_PLACES; i++ )
         if ( ahead[i].used && ahead[i].slot == slot && ahead[i].generation == generation && ahead[i].handle == handle )
         {
             const uint32_t number = ahead[i].number;
@@ -323,8 +337,8 @@ static int take_ahead( uint32_t number, uint32_t handle, uint32_t *slot, uint32_
 {
     unsigned int place = find_ahead( number );
 
-    while ( place == WS2_AHEAD_MOST && ahead_comes && connection_look() ) place = find_ahead( number );
-    if ( place == WS2_AHEAD_MOST || ahead[place].fd < 0 ) return 0;
+    while ( place == AHEAD_PLACES && ahead_comes && connection_look() ) place = find_ahead( number );
+    if ( place == AHEAD_PLACES || ahead[place].fd < 0 ) return 0;
     *slot = ahead[place].slot;
     *generation = ahead[place].generation;
     *fd = ahead[place].fd;
@@ -332,6 +346,8 @@ static int take_ahead( uint32_t number, uint32_t handle, uint32_t *slot, uint32_
     ahead[place].used = 1;
     ahead_untold++;
     ahead_comes = 1;
+    if ( !ahead_late ) connection_tell_soon();
+    ahead_late = 1;
     note_spent( number );
     host_trace( "opens ticket %x by the answer that came ahead, slot %u.%u", number, *slot, *generation );
     in_flight_add( *slot, *generation, handle );
@@ -342,13 +358,10 @@ static int take_ahead( uint32_t number, uint32_t handle, uint32_t *slot, uint32_
 
 static int32_t prepare_redeem( struct ws2_request *request )
 {
-    const unsigned int place = find_ahead( request->ticket );
-
-    request->slot = WS2_AHEAD_MOST;
-    if ( place == WS2_AHEAD_MOST ) return 0;
+    /* without a server monitor thread nobody would tell what is used */
+    request->slot = connection_notice() < 0 ? 0 : WS2_AHEAD_MOST;
     /* its socket is not there; or another thread came upon it, and this one is told again */
-    forget_ahead( place );
-    request->generation = 1;
+    request->generation = find_ahead( request->ticket ) < AHEAD_PLACES;
     return 0;
 }
 
@@ -454,6 +467,8 @@ void tickets_ended( const uint32_t *numbers, unsigned int count )
 
 void tickets_follow( const struct ws2_request *request, const struct ws2_reply *reply, int fd )
 {
+    unsigned int place;
+
     switch ( request->type )
     {
     case WS2_WATCH:
@@ -470,9 +485,10 @@ void tickets_follow( const struct ws2_request *request, const struct ws2_reply *
         promised.count = reply->index < WS2_CLIENT_COUNT ? reply->count : 0;
         break;
     case WS2_REDEEM:
+        /* whatever it has answered now, its answer that came ahead is good no more */
+        if ( reply->detail != DETAIL_NOT_ASKED && ( place = find_ahead( request->ticket ) ) < AHEAD_PLACES )
+            forget_ahead( place );
         if ( reply->error ) break;
-        /* answered twice, once ahead */
-        if ( find_ahead( request->ticket ) < WS2_AHEAD_MOST ) forget_ahead( find_ahead( request->ticket ) );
         ahead_comes = reply->detail == WS2_DETAIL_AHEAD;
         note_spent( request->ticket );
         break;
@@ -487,7 +503,7 @@ void tickets_publish( void )
 
     /* by another server, or on another connection */
     promised.count = promised.next = 0;
-    for ( unsigned int i = 0; i < WS2_AHEAD_MOST; i++ )
+    for ( unsigned int i = 0; i < AHEAD_PLACES; i++ )
         if ( ahead[i].number ) forget_ahead( i );
     send_cells();
     drop_ended();
