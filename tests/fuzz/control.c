@@ -12,6 +12,8 @@
 #include <string.h>
 #include "sockets/control.h"
 #include "options/option.h"
+#include "sockets/subnets.h"
+#include "sockets/windows_message.h"
 
 #define RECEIVED 0x80
 #define HOST_ROOM 1024
@@ -22,6 +24,23 @@ int32_t option_kernel_set( struct descriptor *d, uint32_t where, uint32_t value 
 {
     (void)d, (void)where, (void)value;
     return 0;
+}
+
+/* What asks for control data is the input's. */
+int option_bit( const struct ws2_slot *slot, enum option_bit bit )
+{
+    return atomic_load( &slot->option_bits ) >> bit & 1;
+}
+
+int option_set_bit( struct ws2_slot *slot, enum option_bit bit, int value )
+{
+    (void)slot, (void)bit;
+    return value;
+}
+
+int adapter_is_broadcast( const union host_address *address )
+{
+    return ( ntohl( address->in.sin_addr.s_addr ) & 0xff ) == 0xff;
 }
 
 static void send_it( const uint8_t *data, size_t size, uint32_t width )
@@ -109,6 +128,7 @@ static void receive_it( const uint8_t *data, size_t size, uint32_t width )
         used = control_from_host( &d, &header, width, user, capacity, &truncated );
         if ( used > capacity ) abort();
         check_user_list( user, used, width );
+        if ( control_kind( &header ) & ~( WS_MSG_BCAST | WS_MSG_MCAST ) ) abort();
     }
     free( user );
     free( header.msg_control );

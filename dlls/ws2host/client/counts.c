@@ -37,7 +37,8 @@ void counts_show( struct ws2_counts *page )
                 add( page, host_counts, 0, WS2_COUNT_HOST_LINES );
             }
             add( page, &before, WS2_COUNT_HOST_LINES, WS2_COUNT_LINES );
-            shown = host_counts = page;
+            shown = page;
+            host_counts = page;
         }
     }
     host_mutex_unlock( &mutex, &signals );
