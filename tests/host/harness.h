@@ -399,12 +399,6 @@ static inline uint64_t replaced_cookie( uint32_t slot, uint32_t generation )
     return cookie;
 }
 
-/* Redeemed under no handle yet. */
-static inline int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
-{
-    return ticket_redeem_as( ticket, 0, slot, generation, fd );
-}
-
 static inline int harness_main( Suite *suite )
 {
     SRunner *runner = srunner_create( suite );

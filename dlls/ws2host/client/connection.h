@@ -81,7 +81,8 @@ int lease_give_back( uint32_t slot, uint32_t generation );
 int32_t ticket_issue( uint32_t slot, uint32_t generation, uint32_t handle, int fd, uint32_t target, uint32_t *ticket,
                       int *unknown_target );
 int32_t connection_watch( uint32_t target, int fd );
-/* WSASocket's part: the slot and a descriptor of the caller's own, which is to have this handle, or with 0 is to be named. */
+/* WSASocket's part: the slot and a descriptor of the caller's own, to be named when it has a handle. _as: it is to have this one. */
+int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd );
 int32_t ticket_redeem_as( uint32_t ticket, uint32_t handle, uint32_t *slot, uint32_t *generation, int *fd );
 
 /* --- what a datagram socket has beside its host socket, for other processes too (helper_sets.c, WS2_HELPER) */

@@ -647,3 +647,8 @@ int32_t ticket_redeem_as( uint32_t ticket, uint32_t handle, uint32_t *slot, uint
     connection_out_of_descriptors();
     return WSAEMFILE;
 }
+
+int32_t ticket_redeem( uint32_t ticket, uint32_t *slot, uint32_t *generation, int *fd )
+{
+    return ticket_redeem_as( ticket, 0, slot, generation, fd );
+}
